@@ -1,0 +1,92 @@
+"""The declared cluster: hosts with their roles and addresses, and the settings they share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from cluster.address import Address
+from cluster.settings import Settings
+
+ROLES = ("postgres", "etcd", "haproxy", "backup")
+
+
+@dataclass(frozen=True)
+class Node:
+    """One host of the cluster. + name: as the inventory has it; + roles: those of the four groups that it is in"""
+
+    name: str
+    address: Address
+    roles: frozenset[str]
+    settings: Settings
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The DNS names that a certificate of this host vouches for."""
+        short = self.name.split(".")[0]
+        return tuple(dict.fromkeys((self.name, short, "localhost")))
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """One cluster as declared. + nodes: in the inventory's order, which decides who coordinates and who bootstraps"""
+
+    name: str
+    settings: Settings
+    nodes: tuple[Node, ...]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def having(self, role: str) -> tuple[Node, ...]:
+        """The nodes with a role, in the inventory's order."""
+        return tuple(node for node in self.nodes if role in node.roles)
+
+    @cached_property
+    def members(self) -> tuple[Node, ...]:
+        """The nodes with PostgreSQL and Patroni."""
+        return self.having("postgres")
+
+    @cached_property
+    def etcd(self) -> tuple[Node, ...]:
+        """The nodes with etcd."""
+        return self.having("etcd")
+
+    @cached_property
+    def balancers(self) -> tuple[Node, ...]:
+        """The nodes with HAProxy."""
+        return self.having("haproxy")
+
+    def node(self, name: str) -> Node:
+        """The node with this name."""
+        return next(node for node in self.nodes if node.name == name)
+
+    def __iter__(self) -> Iterator[Node]:
+        return iter(self.nodes)
+
+    @property
+    def data_directory(self) -> str:
+        """Where PostgreSQL's data lies, the same on all members."""
+        declared = self.settings.postgres_data_directory
+        return declared or f"/var/lib/postgresql/{self.settings.postgres_version}/{self.name}"
+
+    @property
+    def bin_directory(self) -> str:
+        """Where Debian's packages put this version's programs."""
+        return f"/usr/lib/postgresql/{self.settings.postgres_version}/bin"
+
+    @property
+    def scope_key(self) -> str:
+        """The prefix of this cluster's keys in etcd."""
+        return f"{self.settings.patroni_namespace}{self.name}/"
+
+    @property
+    def etcd_endpoints(self) -> tuple[str, ...]:
+        """The URLs under which etcd serves its clients."""
+        return tuple(node.address.url(self.settings.etcd_client_port) for node in self.etcd)
+
+    @property
+    def published(self) -> bool:
+        """Whether hosts of this cluster are reached through published ports, as containers are."""
+        return any(node.settings.cluster_published_ports for node in self.nodes)

@@ -1,0 +1,62 @@
+"""What etcd's members have to do next, judged from what they say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from cluster.model import Cluster, Node
+from cluster.render_etcd import peer_url
+
+
+def formed(pictures: Mapping[str, Mapping[str, Any] | None]) -> Mapping[str, Any] | None:
+    """The first picture by a member that belongs to a formed cluster. + pictures: ``EtcdCluster`` by host"""
+    return next((seen for seen in pictures.values() if seen is not None and seen["members"]), None)
+
+
+def quorum_obstacle(seen: Mapping[str, Any]) -> str | None:
+    """
+    Why no member may be touched now: stopping or adding one member of an unhealthy cluster can cost the quorum.
+
+    + seen: ``EtcdCluster``, live
+    """
+    if seen["members"] is None:
+        return f"etcd does not answer: {_first_line(seen['errors'].get('members', ''))}"
+    if seen["unhealthy"]:
+        endpoint, reason = next(iter(seen["unhealthy"].items()))
+        return f"etcd is not healthy: {endpoint}: {reason}"
+    if seen["alarms"]:
+        return f"etcd has an alarm: {', '.join(seen['alarms'])}"
+    unstarted = [url for member in seen["members"] if not member["started"] for url in member["peer_urls"]]
+    if unstarted:
+        return f"an etcd member was added and has never started: {', '.join(unstarted)}"
+    return None
+
+
+def joining(cluster: Cluster, members: Sequence[Mapping[str, Any]]) -> tuple[Node, ...]:
+    """The declared etcd nodes that are not members yet. + members: as etcd lists them"""
+    known = {url for member in members for url in member["peer_urls"]}
+    return tuple(node for node in cluster.etcd if peer_url(cluster, node) not in known)
+
+
+def unfinished(cluster: Cluster, members: Sequence[Mapping[str, Any]]) -> tuple[tuple[Node, Mapping[str, Any]], ...]:
+    """Declared nodes that are members but only learners, or were added and never started, with their membership."""
+    by_url = {url: member for member in members for url in member["peer_urls"]}
+    listed = ((node, by_url.get(peer_url(cluster, node))) for node in cluster.etcd)
+    return tuple((node, seen) for node, seen in listed if seen and (seen["learner"] or not seen["started"]))
+
+
+def peers_with(cluster: Cluster, node: Node, members: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """
+    The ``initial-cluster`` of a member that joins: exactly the members there are, and itself.
+
+    An unstarted member has no name in etcd's list; its declared one is taken.
+    """
+    declared = {peer_url(cluster, other): other.name for other in cluster.etcd}
+    listed = {member["name"] or declared.get(url, ""): url for member in members for url in member["peer_urls"][:1]}
+    return {**listed, node.name: peer_url(cluster, node)}
+
+
+def _first_line(text: str) -> str:
+    lines = [line for line in text.splitlines() if line.strip()]
+    return lines[-1].strip() if lines else "no message"

@@ -1,0 +1,239 @@
+"""Patroni's configuration: what every member shares (kept in etcd) and what each member's own file says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import yaml
+
+from cluster.certificates import PATRONI, POSTGRES
+from cluster.component import Component, Unit
+from cluster.files import Directory, File
+from cluster.model import Cluster, Node
+from cluster.render_hba import hba_lines
+from cluster.tuning import MIB, Resources, derived_parameters, smallest
+
+CONFIG = "/etc/patroni/config.yml"
+DROP_IN = "/etc/systemd/system/patroni.service.d/pyinfra-patroni.conf"
+UNIT = "patroni"
+
+SUPERUSER, REPLICATION_USER, REWIND_USER = "postgres", "replicator", "rewind"
+
+# From 4.0.7 on Patroni handles etcd's errors in failsafe mode soundly (its release notes, and its issue 3403).
+FAILSAFE_SOUND_FROM = (4, 0, 7)
+
+# The stop of a loaded primary takes its time: killed after Debian's 30 s, Patroni would leave PostgreSQL running
+# without anybody to demote it. The watchdog device, where there is one, belongs to root.
+_DROP_IN = """[Unit]
+After=network-online.target etcd.service
+Wants=network-online.target
+StartLimitIntervalSec=0
+
+[Service]
+TimeoutSec=300
+Restart=on-failure
+RestartSec=3
+ExecStartPre=-+/bin/chown postgres /dev/watchdog
+"""
+
+
+def patroni_component(cluster: Cluster, node: Node, secrets: Mapping[str, str], bootstrap: Any = None) -> Component:
+    """
+    Patroni's files and unit on one member.
+
+    + bootstrap: the dynamic configuration to begin the cluster with, on the one member that does, until it has
+    """
+    text = "# Managed by pyinfra-patroni.\n" + as_yaml(member_configuration(cluster, node, secrets, bootstrap))
+    config = File(CONFIG, text, "postgres", "postgres", "600")
+    loads = (CONFIG, DROP_IN, *(path for place in (PATRONI, POSTGRES) for path in (place.certificate, place.authority)))
+    return Component(
+        directories=(
+            Directory("/etc/patroni"),
+            Directory("/etc/systemd/system/patroni.service.d"),
+            Directory("/var/log/postgresql", "root", "postgres", "1775"),
+        ),
+        files=(config, File(DROP_IN, _DROP_IN)),
+        units=(Unit(UNIT, loads, load=_reload(cluster, node)),),
+    )
+
+
+def as_yaml(values: Any) -> str:
+    """A dict as YAML in the order in which it was made."""
+    return yaml.safe_dump(values, sort_keys=False, default_flow_style=False, width=110)
+
+
+def _reload(cluster: Cluster, node: Node) -> str:
+    """
+    Patroni, then PostgreSQL, read their files again. Patroni must answer first: the signal kills a Patroni that has
+    just been started. PostgreSQL is told directly, for Patroni does not when nothing but a certificate changed.
+    """
+    ready = f"exec 3<>/dev/tcp/{node.address}/{cluster.settings.patroni_rest_port}"
+    pid = f"{cluster.data_directory}/postmaster.pid"
+    return (
+        f'timeout 60 bash -c "until ({ready}) 2>/dev/null; do sleep 0.2; done" && sleep 1 && systemctl reload {UNIT} '
+        f"&& if [ -s {pid} ]; then kill -HUP $(head -n 1 {pid}); fi"
+    )
+
+
+def member_configuration(cluster: Cluster, node: Node, secrets: Mapping[str, str], bootstrap: Any) -> dict[str, Any]:
+    """One member's own file. https://patroni.readthedocs.io/en/latest/yaml_configuration.html"""
+    settings = cluster.settings
+    rest = node.address.endpoint(settings.patroni_rest_port)
+    return {
+        "scope": cluster.name,
+        "namespace": settings.patroni_namespace,
+        "name": node.name,
+        "log": {"level": "INFO", "format": "%(levelname)s: %(message)s"},
+        "etcd3": _etcd(cluster),
+        "restapi": {
+            "listen": rest,
+            "connect_address": rest,
+            "certfile": PATRONI.certificate,
+            "keyfile": PATRONI.key,
+            "cafile": PATRONI.authority,
+            # Checks need no certificate; whatever changes something needs one of our CA, and the password.
+            "verify_client": "optional",
+            "authentication": {"username": "patroni", "password": secrets["PATRONI_RESTAPI_PASSWORD"]},
+        },
+        "ctl": {"cacert": PATRONI.authority, "certfile": PATRONI.certificate, "keyfile": PATRONI.key},
+        **({"bootstrap": _bootstrap(cluster, bootstrap)} if bootstrap is not None else {}),
+        "postgresql": _postgresql(cluster, node, secrets),
+        "watchdog": {"mode": settings.patroni_watchdog, "device": "/dev/watchdog"},
+        "tags": {"clonefrom": True},
+    }
+
+
+def _etcd(cluster: Cluster) -> dict[str, Any]:
+    port = cluster.settings.etcd_client_port
+    return {
+        "hosts": [node.address.endpoint(port) for node in cluster.etcd],
+        "protocol": "https",
+        "cacert": PATRONI.authority,
+        "cert": PATRONI.certificate,
+        "key": PATRONI.key,
+    }
+
+
+def _bootstrap(cluster: Cluster, dynamic: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "dcs": dict(dynamic),
+        "initdb": [
+            {"encoding": "UTF8"},
+            {"locale": cluster.settings.postgres_locale},
+            "data-checksums",
+            {"auth-local": "peer"},
+            {"auth-host": "scram-sha-256"},
+        ],
+    }
+
+
+def _postgresql(cluster: Cluster, node: Node, secrets: Mapping[str, str]) -> dict[str, Any]:
+    settings = cluster.settings
+    listen = settings.postgres_listen or [str(node.address), node.address.loopback]
+    return {
+        "listen": f"{','.join(listen)}:{settings.postgres_port}",
+        "connect_address": node.address.endpoint(settings.postgres_port),
+        "use_unix_socket": True,
+        "use_unix_socket_repl": True,
+        "data_dir": cluster.data_directory,
+        "bin_dir": cluster.bin_directory,
+        "pgpass": "/var/lib/postgresql/.pgpass_patroni",
+        "authentication": {
+            "superuser": _login(SUPERUSER, secrets["PATRONI_SUPERUSER_PASSWORD"]),
+            "replication": _login(REPLICATION_USER, secrets["PATRONI_REPLICATION_PASSWORD"]),
+            "rewind": _login(REWIND_USER, secrets["PATRONI_REWIND_PASSWORD"]),
+        },
+        "parameters": {"unix_socket_directories": "/var/run/postgresql"},
+        "create_replica_methods": ["basebackup"],
+        "basebackup": [{"checkpoint": "fast"}],
+        # A former primary that cannot be rewound is cloned anew; what it had beyond the new timeline was never
+        # acknowledged as replicated and is gone either way.
+        "remove_data_directory_on_rewind_failure": True,
+        "remove_data_directory_on_diverged_timelines": True,
+    }
+
+
+def _login(user: str, password: str) -> dict[str, str]:
+    # str(): a masked string is not a plain one to YAML.
+    return {
+        "username": user,
+        "password": str(password),
+        "sslmode": "verify-full",
+        "sslrootcert": POSTGRES.authority,
+    }
+
+
+def dynamic_configuration(
+    cluster: Cluster, members: Iterable[Resources], patroni_version: tuple[int, ...]
+) -> dict[str, Any]:
+    """
+    What all members share. https://patroni.readthedocs.io/en/latest/dynamic_configuration.html
+
+    + members: what each has, for the derived settings
+    + patroni_version: the oldest one running
+    """
+    settings = cluster.settings
+    failsafe = settings.patroni_failsafe
+    return {
+        "ttl": settings.patroni_ttl,
+        "loop_wait": settings.patroni_loop_wait,
+        "retry_timeout": settings.patroni_retry_timeout,
+        "maximum_lag_on_failover": settings.patroni_maximum_lag_mib * MIB,
+        "check_timeline": True,
+        "primary_start_timeout": settings.patroni_primary_start_seconds,
+        "failsafe_mode": patroni_version >= FAILSAFE_SOUND_FROM if failsafe is None else failsafe,
+        "postgresql": {
+            "use_pg_rewind": True,
+            "use_slots": True,
+            "parameters": parameters(cluster, members),
+            "pg_hba": hba_lines(cluster),
+        },
+    }
+
+
+def parameters(cluster: Cluster, members: Iterable[Resources]) -> dict[str, Any]:
+    """PostgreSQL's parameters: fixed for safety, derived from the hosts, overridden by the user, in this order."""
+    least = smallest(members)
+    declared_memory = cluster.settings.postgres_memory_mib
+    resources = Resources(declared_memory or least.memory_mib, least.cores, least.disk_mib)
+    return {**derived_parameters(resources), **fixed_parameters(), **_as_patroni(cluster.settings.postgres_parameters)}
+
+
+def fixed_parameters() -> dict[str, Any]:
+    """What safety and this tool's promises rest on."""
+    return {
+        "ssl": "on",
+        "ssl_ca_file": POSTGRES.authority,
+        "ssl_cert_file": POSTGRES.certificate,
+        "ssl_key_file": POSTGRES.key,
+        "ssl_min_protocol_version": "TLSv1.2",
+        "password_encryption": "scram-sha-256",
+        "wal_level": "replica",
+        "wal_log_hints": "on",
+        "max_wal_senders": 10,
+        "max_replication_slots": 10,
+        "max_prepared_transactions": 0,
+        "max_locks_per_transaction": 64,
+        "superuser_reserved_connections": 5,
+        "random_page_cost": 1.1,
+        "wal_compression": "on",
+        "tcp_keepalives_idle": 60,
+        "tcp_keepalives_interval": 10,
+        "tcp_keepalives_count": 6,
+        "logging_collector": "on",
+        "log_directory": "/var/log/postgresql",
+        "log_filename": "postgresql-%a.log",
+        "log_file_mode": "0640",
+        "log_rotation_age": "1d",
+        "log_truncate_on_rotation": "on",
+        "log_line_prefix": "%m [%p] %q%u@%d %h %a ",
+        "log_checkpoints": "on",
+        "log_lock_waits": "on",
+        "log_replication_commands": "on",
+        "log_statement": "ddl",
+    }
+
+
+def _as_patroni(declared: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: ("on" if value else "off") if isinstance(value, bool) else value for name, value in declared.items()}

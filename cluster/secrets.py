@@ -1,0 +1,170 @@
+"""The secrets of one cluster: from the environment, else from its file, else generated once into that file."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import string
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from yaml.representer import SafeRepresenter
+
+from cluster.errors import ConfigError
+from cluster.passwords import scram_verifier, scram_verifier_matches, weak_password_reason
+from cluster.private_files import private_directory, read_text, refuse_open_to_others, write_whole
+
+__all__ = [
+    "NAMES",
+    "Secret",
+    "Secrets",
+    "repeated_secrets",
+    "scram_verifier",
+    "scram_verifier_matches",
+    "weak_password_reason",
+]
+
+NAMES = (
+    "PATRONI_SUPERUSER_PASSWORD",
+    "PATRONI_REPLICATION_PASSWORD",
+    "PATRONI_REWIND_PASSWORD",
+    "PATRONI_ADMIN_PASSWORD",
+    "PATRONI_RESTAPI_PASSWORD",
+    "HAPROXY_STATS_PASSWORD",
+    "PGBACKREST_CIPHER_PASS",
+)
+FILE_NAME = "secrets.json"
+# Which secrets came from the environment once. Without this mark a run in a shell that lacks the variable would
+# generate another password and set it on the roles, and everybody who has the right one would be locked out.
+ENVIRONMENT_MARK = "_from_environment"
+# Letters and digits need no quoting in a URL, conninfo, pgpass, YAML, haproxy.cfg or a shell; 32 of them are 190 bits.
+ALPHABET = string.ascii_letters + string.digits
+LENGTH = 32
+
+
+class Secret(str):
+    """
+    A string that does not show itself: ``repr()`` is masked, ``str()``, f-strings and JSON have the real value.
+
+    pyinfra prints the arguments of operations with ``repr()``, and so do tracebacks and dataclasses around it. What
+    string methods return (``+``, ``strip()``, an f-string) is an ordinary string again: format it as late as possible.
+    """
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'*MASKED*'"
+
+    def __str__(self) -> str:
+        # str.__str__ hands out the object itself for a subclass; the text that leaves here must be the plain value.
+        return str.__getitem__(self, slice(None))
+
+
+# yaml refuses types it does not know, also those that are a str; the configuration files are dumped with it.
+SafeRepresenter.add_representer(Secret, lambda dumper, value: dumper.represent_str(str(value)))
+
+
+class Secrets(Mapping[str, Secret]):
+    """Every secret of one cluster by its name: ``secrets["PATRONI_ADMIN_PASSWORD"]``. Prints names only."""
+
+    def __init__(self, values: Mapping[str, str], *, from_environment: frozenset[str], path: Path) -> None:
+        """
+        + values: a value for each of NAMES
+        + from_environment: the names whose value is not in the file
+        + path: where the others are kept
+        """
+        self._values = {name: Secret(values[name]) for name in NAMES}
+        self.from_environment = from_environment
+        self.path = path
+
+    @classmethod
+    def load(cls, directory: Path, environment: Mapping[str, str]) -> Secrets:
+        """
+        Find or generate every secret of a cluster; runs at the same time get the same ones.
+
+        Refused: an empty variable, a file that others can read or that is not valid (never generated again), a secret
+        that the environment gave on an earlier run and does not give now. Names in the file that are not ours stay.
+
+        + directory: of this cluster alone, private to its owner; holds ``secrets.json``
+        + environment: wins over the file; empty when one environment would serve several clusters
+        """
+        given = {name: environment[name] for name in NAMES if name in environment}
+        if empty := [name for name, value in given.items() if not value]:
+            raise ConfigError(f"{', '.join(empty)} is set but empty\nHINT: unset it, or set it to the real value.")
+        with private_directory(directory):
+            path = directory / FILE_NAME
+            stored = _stored(path) if path.exists() else {}
+            complete = _completed(stored, given, path)
+            if complete != stored:
+                write_whole(path, json.dumps(complete, indent=2, ensure_ascii=False) + "\n", replace=True)
+        values = {name: given.get(name) or str(complete[name]) for name in NAMES}
+        return cls(values, from_environment=frozenset(given), path=path)
+
+    def __getitem__(self, name: str) -> Secret:
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __repr__(self) -> str:
+        return f"Secrets({', '.join(self)})"
+
+
+def repeated_secrets(secrets: Mapping[str, str]) -> list[tuple[str, ...]]:
+    """The groups of names that have the same value: who learns one has the others."""
+    names_by_value: dict[str, list[str]] = {}
+    for name, value in secrets.items():
+        names_by_value.setdefault(value, []).append(name)
+    return [tuple(names) for names in names_by_value.values() if len(names) > 1]
+
+
+def _completed(stored: Mapping[str, object], given: Mapping[str, str], path: Path) -> dict[str, object]:
+    """What the file shall hold: all that it has, a mark for each name the environment gives, and what nobody gives."""
+    marked = _marks(stored, path)
+    if lost := [name for name in NAMES if name in marked and name not in given]:
+        raise ConfigError(
+            f"{', '.join(lost)} came from the environment before and is not set now\n"
+            f"HINT: set it again; or write the value into {path} and remove its name from {ENVIRONMENT_MARK} there."
+        )
+    marks = [*marked, *(name for name in given if name not in marked)]
+    generated = {name: _generated() for name in NAMES if name not in given and name not in stored}
+    return {**stored, **generated, **({ENVIRONMENT_MARK: marks} if marks else {})}
+
+
+def _generated() -> str:
+    return secrets.choice(string.ascii_letters) + "".join(secrets.choice(ALPHABET) for _ in range(LENGTH - 1))
+
+
+def _stored(path: Path) -> dict[str, object]:
+    refuse_open_to_others(path)
+    try:
+        content = json.loads(read_text(path))
+    except json.JSONDecodeError as error:
+        raise _invalid(path, f"line {error.lineno} is not valid JSON") from None
+    if not isinstance(content, dict):
+        raise _invalid(path, "it is not a JSON object")
+    if wrong := [name for name in NAMES if name in content and not _is_text(content[name])]:
+        raise _invalid(path, f"{', '.join(wrong)} is not a text or is empty")
+    return content
+
+
+def _marks(stored: Mapping[str, object], path: Path) -> list[str]:
+    marks = stored.get(ENVIRONMENT_MARK, [])
+    if not isinstance(marks, list) or not all(isinstance(name, str) for name in marks):
+        raise _invalid(path, f"{ENVIRONMENT_MARK} is not a list of names")
+    return marks
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and value != ""
+
+
+def _invalid(path: Path, problem: str) -> ConfigError:
+    return ConfigError(
+        f"{path} is not valid: {problem}\n"
+        "HINT: repair it or restore your backup; new secrets are never generated in its place, "
+        "because the running cluster has the old ones."
+    )

@@ -1,0 +1,18 @@
+"""How pyinfra runs here. Read once before the inventory; not a place for settings of the cluster."""
+
+from pyinfra import config
+from pyinfra.api.state import StateStage
+from pyinfra.context import ctx_state
+
+config.REQUIRE_PYINFRA_VERSION = "~=3.10"
+
+# The user that pyinfra logs in as need not be root, but everything here is done as root.
+config.SUDO = True
+
+# The first failed host ends the run for all: a half-changed cluster is worse than an unchanged one.
+config.FAIL_PERCENT = 0
+
+
+# A host that cannot be reached is let through the connect stage alone, so that the preflight names it in the same
+# table as every other finding and then refuses; from there on any failure ends the run at once.
+ctx_state.get().should_raise_failed_hosts = lambda state: state.current_stage != StateStage.Connect

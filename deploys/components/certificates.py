@@ -1,0 +1,13 @@
+"""Certificates: every component of every host gets one before anything that uses it is started."""
+
+from pyinfra.api import deploy
+
+from cluster.model import Cluster
+from deploys.components.secrets import secrets_directory
+from operations import certificates
+
+
+@deploy("Certificates")
+def deploy_certificates(cluster: Cluster) -> None:
+    """Certificates on this host. + cluster: as declared"""
+    certificates.issued(name="issued and trusted", cluster=cluster, secrets_directory=secrets_directory(cluster))

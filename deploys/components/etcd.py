@@ -1,0 +1,13 @@
+"""etcd: configured on every member, then one cluster with its quorum."""
+
+from pyinfra.api import deploy
+
+from cluster.model import Cluster
+from operations import etcd
+
+
+@deploy("etcd")
+def deploy_etcd(cluster: Cluster) -> None:
+    """etcd on this host, and the order point behind which it has its quorum. + cluster: as declared"""
+    etcd.member(name="configured and started", cluster=cluster)
+    etcd.quorum(name="quorum, later members, restarts one at a time", cluster=cluster)

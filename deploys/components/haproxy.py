@@ -1,0 +1,23 @@
+"""HAProxy on the hosts of the group haproxy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pyinfra.api import deploy
+
+from cluster.model import Cluster
+from cluster.secrets import Secret
+from operations.haproxy import service
+
+
+@deploy("HAProxy")
+def deploy_haproxy(cluster: Cluster, secrets: Mapping[str, Secret]) -> None:
+    """
+    Bring HAProxy up, or let it load what changed. Every host calls it, so that nothing later overtakes it. Needs the
+    packages and the certificates.
+
+    + cluster: as declared
+    + secrets: all of the cluster's, by name
+    """
+    service(name="Run HAProxy before the members", cluster=cluster, stats_password=secrets["HAPROXY_STATS_PASSWORD"])

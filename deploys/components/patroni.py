@@ -1,0 +1,17 @@
+"""PostgreSQL under Patroni: each member, the cluster they form, and what is inside."""
+
+from pyinfra.api import deploy
+
+from cluster.model import Cluster
+from deploys.components.secrets import cluster_secrets
+from operations import patroni, postgres
+
+
+@deploy("PostgreSQL")
+def deploy_patroni(cluster: Cluster) -> None:
+    """Patroni on this host, and the order point behind which every standby streams. + cluster: as declared"""
+    secrets = cluster_secrets(cluster)
+    patroni.member(name="Patroni configured and started", cluster=cluster, secrets=secrets)
+    patroni.formed(name="one leader, every standby streaming", cluster=cluster, secrets=secrets)
+    patroni.configuration(name="dynamic configuration", cluster=cluster)
+    postgres.objects(name="admin role and databases", cluster=cluster, secrets=secrets)

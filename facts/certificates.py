@@ -1,0 +1,51 @@
+"""The certificates that lie on a host, and whether each fits the private key beside it."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from shlex import quote
+from typing import Any
+
+from pyinfra.api import FactBase
+
+# The key itself never leaves the host: only the digest of its public half does, to be compared with the certificate's.
+_LOOK = r"""
+look() {
+  c=$(base64 -w0 < "$1" 2>/dev/null); a=$(base64 -w0 < "$3" 2>/dev/null)
+  k=$(openssl pkey -in "$2" -pubout -outform DER 2>/dev/null | sha256sum | cut -d' ' -f1)
+  o=$(stat -c '%U:%a' "$2" 2>/dev/null)
+  echo "$1|$c|$k|$o|$a"
+}
+"""
+
+
+class HostCertificates(FactBase[dict[str, Any]]):
+    """
+    Returns ``{certificate path: {"pem": str or None, "key_digest": str, "key_owner": "user:mode", "authority": str or
+    None}}``; the digest is that of the public key which belongs to the private one.
+
+    + places: certificate path, key path, CA path of each component
+    """
+
+    def command(self, places: Sequence[Sequence[str]]) -> str:
+        """One script for all places."""
+        return _LOOK + "\n".join(f"look {' '.join(map(quote, place))}" for place in places) + "\ntrue"
+
+    def process(self, output: list[str]) -> dict[str, Any]:
+        """One line a place."""
+        return dict(_place(line) for line in output)
+
+
+def _place(line: str) -> tuple[str, dict[str, Any]]:
+    path, certificate, digest, owner, authority = line.split("|")
+    return path, {
+        "pem": _text(certificate),
+        "key_digest": digest,
+        "key_owner": owner,
+        "authority": _text(authority),
+    }
+
+
+def _text(encoded: str) -> str | None:
+    return base64.b64decode(encoded).decode() if encoded else None

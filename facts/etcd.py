@@ -1,0 +1,96 @@
+"""What etcd says of itself, and the keys that Patroni keeps in it."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Sequence
+from shlex import quote
+from typing import Any
+
+from pyinfra.api import FactBase
+from pyinfra.api.exceptions import FactProcessError
+
+ETCDCTL = (
+    "env ETCDCTL_API=3 ETCDCTL_CACERT=/etc/etcd/pki/ca.crt ETCDCTL_CERT=/etc/etcd/pki/etcd.crt "
+    "ETCDCTL_KEY=/etc/etcd/pki/etcd.key"
+)
+
+# Each answer is one line: name, exit code, base64 of what was printed. So "cannot read" never looks like "empty".
+_ASK = r"""
+ask() {{ name=$1; shift; out=$("$@" 2>&1); code=$?; echo "$name|$code|$(printf %s "$out" | base64 -w0)"; }}
+ectl() {{ {etcdctl} ETCDCTL_ENDPOINTS={endpoints} etcdctl --dial-timeout=2s --command-timeout=4s "$@"; }}
+end=$(( $(date +%s) + {wait} ))
+until ectl endpoint health >/dev/null 2>&1 || [ "$(date +%s)" -ge "$end" ]; do sleep 0.2; done
+ask health ectl endpoint health -w json
+ask members ectl member list -w json
+ask alarms ectl alarm list
+ask keys ectl get --prefix {prefix} -w json
+"""
+
+
+class EtcdCluster(FactBase[dict[str, Any]]):
+    """
+    The whole of etcd as one member's client sees it.
+
+    Returns ``{"unhealthy": {endpoint: reason}, "members": [{id, name, peer_urls, learner, started}] or None,
+    "alarms": [...] or None, "keys": {key: value} or None, "errors": {question: what etcdctl printed}}``. None means
+    that etcd did not answer, which is not the same as an empty answer.
+
+    + endpoints: client URLs to ask
+    + prefix: keys below it are returned, e.g. ``/service/main/``
+    + wait_seconds: how long to wait until all endpoints are healthy before asking; returns all the same after that
+    """
+
+    def command(self, endpoints: Sequence[str], prefix: str, wait_seconds: int = 0) -> str:
+        """One script: wait, then four questions."""
+        listed = quote(",".join(endpoints))
+        return _ASK.format(etcdctl=ETCDCTL, endpoints=listed, wait=wait_seconds, prefix=quote(prefix))
+
+    def process(self, output: list[str]) -> dict[str, Any]:
+        """The four answers, parsed; an answer with a bad exit code is None and its text is kept."""
+        answers = {name: (int(code), _decoded(text)) for name, code, text in (line.split("|", 2) for line in output)}
+        if set(answers) != {"health", "members", "alarms", "keys"}:
+            raise FactProcessError(f"etcdctl's answers are incomplete: {sorted(answers)}")
+        return {
+            "unhealthy": _unhealthy(*answers["health"]),
+            "members": _when_read(answers["members"], _members),
+            "alarms": _when_read(answers["alarms"], lambda text: text.split("\n") if text else []),
+            "keys": _when_read(answers["keys"], _keys),
+            "errors": {name: text for name, (code, text) in answers.items() if code},
+        }
+
+
+def _decoded(text: str) -> str:
+    return base64.b64decode(text).decode(errors="replace")
+
+
+def _when_read(answer: tuple[int, str], parse: Any) -> Any:
+    code, text = answer
+    return parse(text) if code == 0 else None
+
+
+def _unhealthy(code: int, text: str) -> dict[str, str]:
+    # With a dead endpoint etcdctl prints JSON and then an error line on the same stream.
+    line = next((line for line in text.splitlines() if line.startswith("[")), None)
+    if line is None:
+        return {"etcd": text.strip() or f"etcdctl exited with {code}"}
+    return {entry["endpoint"]: entry.get("error", "unhealthy") for entry in json.loads(line) if not entry["health"]}
+
+
+def _members(text: str) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": format(member["ID"], "x"),
+            "name": member.get("name", ""),
+            "peer_urls": member["peerURLs"],
+            "learner": member.get("isLearner", False),
+            "started": bool(member.get("name")),
+        }
+        for member in json.loads(text)["members"]
+    ]
+
+
+def _keys(text: str) -> dict[str, str]:
+    pairs = json.loads(text).get("kvs", [])
+    return {_decoded(pair["key"]): _decoded(pair.get("value", "")) for pair in pairs}

@@ -1,0 +1,71 @@
+"""What HAProxy says of the servers behind its ports."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Mapping
+from shlex import quote
+from typing import Any
+
+from pyinfra.api import FactBase
+from pyinfra.api.exceptions import FactProcessError
+
+RUNTIME_SOCKET = "/run/haproxy/admin.sock"
+COLUMNS = {"pxname", "svname", "status", "scur", "check_status", "last_chk", "lastchg", "addr"}
+
+# perl-base is an essential package of Debian and Ubuntu; Python or socat need not be on a host of HAProxy.
+_ASK = (
+    "$s = IO::Socket::UNIX->new(shift) or die qq(HAProxy does not answer: $!\\n); "
+    "print $s shift, qq(\\n); print while <$s>"
+)
+
+
+def runtime_query(words: str) -> str:
+    """The command that asks the running HAProxy something. + words: as its management guide has them, `show info`"""
+    return f"timeout 5 perl -MIO::Socket::UNIX -e {quote(_ASK)} {RUNTIME_SOCKET} {quote(words)}"
+
+
+class HaproxyServers(FactBase[dict[str, dict[str, dict[str, Any]]] | None]):
+    """
+    Every server of every section, as HAProxy's checks found it.
+
+    Returns ``{section: {server: {status, check, reason, seconds, sessions, address}}}``; None when HAProxy is down, and
+    an error when it is up and does not answer. Sessions are those of the newest worker: the one before a reload keeps
+    its own and is not asked.
+
+    + status: UP, DOWN, MAINT, DRAIN, NOLB or "no check"
+    + check: code of the last check, e.g. L7OK, L7STS, L4CON; INI before the first; "" without checks
+    + reason: what the last check said, "" when all is well
+    + seconds: how long the server has had its status
+    """
+
+    @staticmethod
+    def default() -> None:
+        """HAProxy does not run."""
+
+    def command(self) -> str:
+        """One question to the runtime socket; silence where the unit is not up."""
+        # The arguments of "show stat": all sections, rows of servers only, all servers.
+        return f"if systemctl is-active --quiet haproxy; then {runtime_query('show stat -1 4 -1')}; fi"
+
+    def process(self, output: list[str]) -> dict[str, dict[str, dict[str, Any]]]:
+        """The rows by section and server."""
+        rows = csv.DictReader([line.removeprefix("# ") for line in output if line])
+        if missing := COLUMNS - set(rows.fieldnames or ()):
+            raise FactProcessError(f"HAProxy's statistics lack {', '.join(sorted(missing))}: {output[0][:80]}")
+        sections: dict[str, dict[str, dict[str, Any]]] = {}
+        for row in rows:
+            sections.setdefault(row["pxname"], {})[row["svname"]] = _server(row)
+        return sections
+
+
+def _server(row: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "status": re.sub(r" \d+/\d+$| \(.*\)$", "", row["status"]),  # "UP 1/2": one failed check short of DOWN
+        "check": row["check_status"].removeprefix("* "),  # the asterisk: a check is under way
+        "reason": row["last_chk"],
+        "seconds": int(row["lastchg"] or 0),
+        "sessions": int(row["scur"] or 0),
+        "address": row["addr"],
+    }

@@ -1,0 +1,81 @@
+"""What Patroni and PostgreSQL say of themselves, asked on a member over its own REST API."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from shlex import quote
+from typing import Any
+
+from pyinfra.api import FactBase
+from pyinfra.api.exceptions import FactProcessError
+
+_ASK = (Path(__file__).parent / "patroni_ask.py").read_text()
+
+
+class PatroniCluster(FactBase[dict[str, Any]]):
+    """
+    The cluster as one member's Patroni sees it, with the differences between Patroni's versions taken out.
+
+    Returns ``{"answers": bool, "error": str, "version": "4.0.7", "leader": name or None, "members": {name: {role,
+    state, timeline, lag_mib, streaming, pending_restart, api_url, running}}, "config": {...} or None, "paused": bool,
+    "settled": bool}``. ``answers`` is False when Patroni does not answer here, which says nothing about the cluster.
+
+    + expected: the members that shall all run before ``settled`` is true
+    + wait_seconds: how long to wait for that; returns what it saw last all the same
+    """
+
+    def command(self, expected: Sequence[str] = (), wait_seconds: int = 0) -> str:
+        """Ask with python3, which Patroni itself needs; a host without Patroni's configuration answers with a word."""
+        arguments = quote(json.dumps({"expected": list(expected), "wait": wait_seconds}))
+        ask = f"python3 -c {quote(_ASK)} {arguments}"
+        return f"if [ -e /etc/patroni/config.yml ]; then {ask}; else echo '{{}}'; fi"
+
+    def process(self, output: list[str]) -> dict[str, Any]:
+        """One JSON object."""
+        try:
+            seen = json.loads("\n".join(output))
+        except ValueError as error:
+            raise FactProcessError(f"the answer about Patroni cannot be read: {error}") from error
+        return {"answers": False, "error": "Patroni is not configured here", **_NOTHING, **seen}
+
+
+_NOTHING: Mapping[str, Any] = {
+    "version": "",
+    "leader": None,
+    "members": {},
+    "config": None,
+    "paused": False,
+    "settled": False,
+}
+
+_RESOURCES = r"""
+d={directory}; while [ ! -e "$d" ]; do d=$(dirname "$d"); done
+echo "memory_kib=$(awk '/^MemTotal:/ {{ print $2 }}' /proc/meminfo)"
+echo "cores=$(nproc)"
+echo "disk_kib=$(df -Pk "$d" | awk 'NR == 2 {{ print $2 }}')"
+echo "patroni=$(dpkg-query -W -f='${{Version}}' patroni 2>/dev/null)"
+"""
+
+
+class MemberResources(FactBase[dict[str, Any]]):
+    """
+    What a member has, for the settings derived from it: ``{memory_mib, cores, disk_mib, patroni}``.
+
+    + directory: the data directory, or where it will be
+    """
+
+    def command(self, directory: str) -> str:
+        """One script."""
+        return _RESOURCES.format(directory=quote(directory))
+
+    def process(self, output: list[str]) -> dict[str, Any]:
+        """Four lines."""
+        values = dict(line.split("=", 1) for line in output)
+        return {
+            "memory_mib": int(values["memory_kib"]) // 1024,
+            "cores": int(values["cores"]),
+            "disk_mib": int(values["disk_kib"]) // 1024,
+            "patroni": values["patroni"],
+        }

@@ -1,0 +1,103 @@
+"""
+Runs on a member, as the text of ``python3 -c``: asks Patroni's REST API and prints one JSON object.
+
+Standard library and PyYAML (which Patroni needs) only, and nothing newer than Python 3.10. The login and the
+certificates come from Patroni's own configuration, so that nothing secret is in an argument.
+"""
+
+import json
+import ssl
+import sys
+import time
+import urllib.error
+import urllib.request
+
+import yaml
+
+CONFIG = yaml.safe_load(open("/etc/patroni/config.yml"))
+REST = CONFIG["restapi"]
+TLS = ssl.create_default_context(cafile=REST["cafile"])
+# An address in "listen" is what the certificate names; a connection to it proves which member answers.
+OWN = "https://" + REST["connect_address"]
+
+
+def get(url):
+    """The JSON behind a URL, whatever the status: Patroni answers 503 with the same body."""
+    try:
+        with urllib.request.urlopen(url, timeout=4, context=TLS) as answer:
+            return json.load(answer)
+    except urllib.error.HTTPError as error:
+        return json.loads(error.read() or b"null")
+
+
+def streaming_by_leader(leader):
+    """Names of the standbys that stream, from the leader's own view: Patroni before 3.0.4 does not say it elsewhere."""
+    try:
+        replication = get(leader["api_url"]).get("replication", [])
+    except OSError:
+        return set()
+    return {entry["application_name"] for entry in replication if entry["state"] == "streaming"}
+
+
+def member(raw, streaming):
+    """One member in words that do not depend on Patroni's version."""
+    role = {"leader": "leader", "standby_leader": "standby_leader"}.get(raw["role"], raw["role"])
+    lag = raw.get("lag")
+    return {
+        "role": role,
+        "state": raw["state"],
+        "running": raw["state"] in ("running", "streaming", "in archive recovery"),
+        "streaming": raw["state"] == "streaming" or (raw["state"] == "running" and raw["name"] in streaming),
+        "timeline": raw.get("timeline"),
+        "lag_mib": lag // 1048576 if isinstance(lag, int) else None,
+        "pending_restart": bool(raw.get("pending_restart")),
+        "pending_reason": raw.get("pending_restart_reason") or {},
+        "host": raw.get("host"),
+        "port": raw.get("port"),
+        "api_url": raw.get("api_url"),
+    }
+
+
+def look():
+    """The cluster as this member sees it now."""
+    cluster, own = get(OWN + "/cluster"), get(OWN + "/patroni")
+    leaders = [raw for raw in cluster["members"] if raw["role"] in ("leader", "standby_leader")]
+    old = any(raw["role"] != "leader" and raw["state"] == "running" for raw in cluster["members"])
+    streaming = streaming_by_leader(leaders[0]) if leaders and old else set()
+    return {
+        "answers": True,
+        "error": "",
+        "version": own["patroni"]["version"],
+        "leader": leaders[0]["name"] if leaders else None,
+        "members": {raw["name"]: member(raw, streaming) for raw in cluster["members"]},
+        "paused": bool(cluster.get("pause")),
+        "config": get(OWN + "/config"),
+    }
+
+
+def settled(seen, expected):
+    """Whether every expected member runs, and every standby streams on the leader's timeline."""
+    members, leader = seen["members"], seen["leader"]
+    if leader is None or not set(expected) <= set(members) or not members[leader]["running"]:
+        return False
+    timeline = members[leader]["timeline"]
+    standbys = [members[name] for name in expected if name != leader]
+    return all(one["streaming"] and one["timeline"] == timeline for one in standbys)
+
+
+def main(expected, wait):
+    """Look until settled or until the time is over, and print what was seen last."""
+    deadline = time.monotonic() + wait
+    while True:
+        try:
+            seen = look()
+            seen["settled"] = settled(seen, expected)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            seen = {"answers": False, "error": str(error), "settled": False}
+        if seen["settled"] or time.monotonic() >= deadline:
+            print(json.dumps(seen))
+            return
+        time.sleep(0.25)
+
+
+main(**json.loads(sys.argv[1]))

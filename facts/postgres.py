@@ -1,0 +1,46 @@
+"""PostgreSQL's roles and databases, read on a member as the database's own superuser over the local socket."""
+
+from __future__ import annotations
+
+import json
+from shlex import quote
+from typing import Any
+
+from pyinfra.api import FactBase
+from pyinfra.api.exceptions import FactProcessError
+
+PSQL = "cd / && runuser -u postgres -- psql -XAtq -v ON_ERROR_STOP=1 -h /var/run/postgresql"
+
+# Of a password only the salt and a digest of the verifier leave the host: enough to see whether it is the declared one.
+_SQL = """
+select json_build_object(
+  'in_recovery', pg_is_in_recovery(),
+  'roles', (select json_object_agg(rolname, json_build_object(
+      'login', rolcanlogin, 'createdb', rolcreatedb, 'createrole', rolcreaterole, 'superuser', rolsuper,
+      'monitor', pg_has_role(oid, 'pg_monitor', 'member'),
+      'salt', case when rolpassword like 'SCRAM-SHA-256$%' then split_part(rolpassword, '$', 2) end,
+      'verifier_sha256', encode(sha256(rolpassword::bytea), 'hex')))
+    from pg_authid where rolname !~ '^pg_'),
+  'databases', (select json_object_agg(datname, pg_get_userbyid(datdba)) from pg_database))
+"""
+
+
+class PostgresObjects(FactBase[dict[str, Any]]):
+    """
+    ``{"in_recovery": bool, "roles": {name: {login, createdb, createrole, superuser, monitor, salt, verifier_sha256}},
+    "databases": {name: owner}}``.
+
+    + port: where PostgreSQL listens on this host
+    """
+
+    def command(self, port: int) -> str:
+        """One query."""
+        return f"{PSQL} -p {port} -d postgres -c {quote(' '.join(_SQL.split()))}"
+
+    def process(self, output: list[str]) -> dict[str, Any]:
+        """One JSON object."""
+        try:
+            seen: dict[str, Any] = json.loads("".join(output))
+        except ValueError as error:
+            raise FactProcessError(f"psql's answer cannot be read: {error}") from error
+        return seen

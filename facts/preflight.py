@@ -1,0 +1,219 @@
+"""One host as it is before anything is done to it, and which of its peers' ports it reaches. Without Python there."""
+
+from __future__ import annotations
+
+import ipaddress
+import time
+from collections.abc import Iterable, Sequence
+from shlex import quote
+from typing import Any
+
+from pyinfra.api import FactBase
+from pyinfra.api.exceptions import FactProcessError
+
+PEER_SECONDS = 2
+
+_HOST = r"""
+export LC_ALL=C
+echo "clock|$(date +%s.%N)"
+echo "architecture|$(uname -m)"
+if command -v ip >/dev/null; then
+  addresses=$(ip -o addr show) || exit 1
+  printf '%s\n' "$addresses" | awk '{ print "address|" $2 "|" $4 }'
+else
+  for a in $(hostname -I); do echo "address||$a"; done
+fi
+if [ -e /etc/patroni/config.yml ]; then
+  scope=$(sed -n 's/^scope:[[:space:]]*//p' /etc/patroni/config.yml) || exit 1
+  echo "scope|$scope"
+fi
+"""
+
+# /proc says who listens, also where iproute2 is missing. The unit tells our own services from others of the same name.
+_LISTENING = r"""
+listening=$(awk '$4 == "0A" { print $10 "|" $2 }' /proc/net/tcp /proc/net/tcp6 2>/dev/null)
+printf '%s\n' "$listening" | sed 's/^./listening|&/'
+{ printf '%s\n' "$listening"; find /proc/[0-9]*/fd -lname 'socket:*' -printf '%l|%h\n' 2>/dev/null; } | awk -F'[][|/]' '
+  !/^socket/ { wanted[$1] = 1; next }
+  $2 in wanted && (owner[$2] == "" || owner[$2] == 1) { owner[$2] = $6 }
+  END { for (inode in owner) print inode, owner[inode] }' | while read -r inode pid; do
+  name=; unit=; directory=
+  read -r name < "/proc/$pid/comm" || continue
+  while read -r line; do case $line in *.service | *.scope) unit=${line##*/}; break ;; esac; done < "/proc/$pid/cgroup"
+  if [ "$name" = postgres ]; then directory=$(readlink "/proc/$pid/cwd"); fi
+  echo "owner|$inode|$name|$unit|$directory"
+done 2>/dev/null
+"""
+
+_ROOM = r"""
+for p in {paths}; do
+  d=$p; while [ ! -e "$d" ]; do d=$(dirname "$d"); done
+  room=$(df -Pk -- "$d") || exit 1
+  printf '%s\n' "$room" | awk -v p="$p" 'NR == 2 {{ print "room|" p "|" int($4 / 1024) "|" int($2 / 1024) "|" $6 }}'
+done
+"""
+
+# od reads the system identifier where pg_control begins with it; pg_controldata is not there before the packages are.
+_DATA = r"""
+d={directory}
+if [ ! -e "$d" ]; then
+  said=$(ls -d -- "$d" 2>&1)
+  case $said in *'No such file'*) echo 'data|absent||||' ;; *) echo "data|unreadable||||$said" ;; esac
+elif [ ! -d "$d" ]; then echo 'data|no directory||||'
+elif ! files=$(ls -A -- "$d" 2>&1); then echo "data|unreadable||||$files"
+elif [ -z "$files" ]; then echo "data|empty||||"
+else
+  version=; identifier=
+  if [ -e "$d/PG_VERSION" ]; then version=$(cat "$d/PG_VERSION") || exit 1; fi
+  if [ -e "$d/global/pg_control" ]; then identifier=$(od -An -N8 -tu8 "$d/global/pg_control") || exit 1; fi
+  echo "data|files|$version|$identifier|$(readlink -f "$d")|$(printf '%s\n' "$files" | head -n 3 | tr '\n' ' ')"
+fi
+"""
+
+
+class HostPicture(FactBase[dict[str, Any]]):
+    """
+    What the preflight judges of one host, in one command.
+
+    Returns ``{"clock": {offset_seconds, uncertainty_seconds}, "architecture", "addresses": {address: interface},
+    "scope": of Patroni's configuration or None, "listening": [{address, port, process, unit, directory}],
+    "etcd_data": bool, "rooms": {path: {free_mib, total_mib, mount}}, "data": {state, version, identifier, path,
+    detail} or None}``. ``offset_seconds`` is the host's clock less the control machine's, known to be right within
+    ``uncertainty_seconds``. ``directory`` is the data directory of a PostgreSQL. ``state`` is ``absent``, ``empty``,
+    ``files``, ``no directory`` or ``unreadable``.
+
+    + data_directory: PostgreSQL's declared data directory; without it ``data`` is None
+    + etcd_directory: etcd's declared data directory
+    """
+
+    def __init__(self) -> None:
+        self.asked_at = 0.0
+
+    def command(self, data_directory: str | None = None, etcd_directory: str | None = None) -> str:
+        """One script; its first and last line say the time there, which takes what it costs out of the measurement."""
+        self.asked_at = control_time()
+        script = _HOST + _LISTENING
+        paths = [path for path in (data_directory, etcd_directory) if path is not None]
+        if paths:
+            script += _ROOM.format(paths=" ".join(map(quote, paths)))
+        if data_directory is not None:
+            script += _DATA.format(directory=quote(data_directory))
+        if etcd_directory is not None:
+            script += f"if [ -e {quote(etcd_directory)}/member ]; then echo 'etcd|'; fi\n"
+        return script + 'echo "clock|$(date +%s.%N)"'
+
+    def process(self, output: list[str]) -> dict[str, Any]:
+        """The script's lines as one picture."""
+        lines: dict[str, list[list[str]]] = {}
+        for line in output:
+            word, *rest = line.split("|")
+            lines.setdefault(word, []).append(rest)
+        if len(lines.get("clock", ())) != 2:
+            raise FactProcessError("the picture of the host is incomplete")
+        return {
+            "clock": _clock(self.asked_at, lines["clock"], control_time()),
+            "architecture": lines["architecture"][0][0],
+            "addresses": dict(_addresses(lines.get("address", ()))),
+            "scope": next((scope.strip("'\"") for (scope,) in lines.get("scope", ())), None),
+            "listening": _listening(lines.get("listening", ()), lines.get("owner", ())),
+            "etcd_data": "etcd" in lines,
+            "rooms": dict(map(_room, lines.get("room", ()))),
+            "data": next(map(_data, lines.get("data", ())), None),
+        }
+
+
+def control_time() -> float:
+    """The control machine's clock, in seconds."""
+    return time.time()
+
+
+def _clock(asked_at: float, there: Sequence[Sequence[str]], answered_at: float) -> dict[str, float]:
+    # As NTP does it: the way there and the way back bound the error, whatever the other hosts' answers had to wait for.
+    first, last = (float(text) for (text,) in there)
+    travelled = (answered_at - asked_at) - (last - first)
+    offset = ((first - asked_at) + (last - answered_at)) / 2
+    return {"offset_seconds": round(offset, 3), "uncertainty_seconds": round(max(travelled, 0) / 2, 3)}
+
+
+def _addresses(lines: Iterable[Sequence[str]]) -> Iterable[tuple[str, str]]:
+    for interface, text in lines:
+        address = ipaddress.ip_interface(text).ip
+        if not address.is_loopback and not address.is_link_local:
+            yield str(address), interface
+
+
+def _listening(lines: Iterable[Sequence[str]], owners: Iterable[Sequence[str]]) -> list[dict[str, Any]]:
+    by_inode = {inode: rest for inode, *rest in owners}
+    found = []
+    for inode, place in lines:
+        address, port = place.split(":")
+        process, unit, directory = by_inode.get(inode, ("", "", ""))
+        where = {"address": _from_hex(address), "port": int(port, 16)}
+        found.append({**where, "process": process, "unit": unit, "directory": directory or None})
+    return sorted(found, key=lambda one: (one["port"], one["address"]))
+
+
+def _from_hex(text: str) -> str:
+    # The kernel prints words of 32 bits as the processor has them, which is little endian wherever Debian has Patroni.
+    words = [bytes.fromhex(text[start : start + 8])[::-1] for start in range(0, len(text), 8)]
+    return str(ipaddress.ip_address(b"".join(words)))
+
+
+def _room(line: Sequence[str]) -> tuple[str, dict[str, Any]]:
+    path, free, total, mount = line
+    return path, {"free_mib": int(free), "total_mib": int(total), "mount": mount}
+
+
+def _data(line: Sequence[str]) -> dict[str, Any]:
+    state, version, identifier, path, *detail = line
+    return {
+        "state": state,
+        "version": version or None,
+        "identifier": identifier.strip() or None,
+        "path": path or None,
+        "detail": "|".join(detail).strip(),
+    }
+
+
+_TRY = r"""
+try() {{
+  said=$(LC_ALL=C timeout {seconds} bash -c ": < /dev/tcp/$1/$2" 2>&1); code=$?
+  case "$code:$said" in
+    0:*) answer=open ;;
+    *refused*) answer=refused ;;
+    124:*) answer='blocked|no answer in {seconds} s' ;;
+    *) said=$(printf '%s\n' "$said" | tail -n 1); answer="blocked|${{said##*: }}" ;;
+  esac
+  echo "$1|$2|$answer"
+}}
+"""
+
+
+class PeerPorts(FactBase[list[dict[str, Any]]]):
+    """
+    Whether TCP connections from one host reach its peers, all tried at once.
+
+    Returns ``[{"address", "port", "answer", "reason"}]``; ``answer`` is ``open``, ``refused`` (reached, but nothing
+    listens there, or a firewall says so) or ``blocked``, which has a reason.
+
+    + peers: addresses and ports
+    """
+
+    def command(self, peers: Sequence[tuple[str, int]]) -> str:
+        """One script, which takes little longer than one attempt."""
+        tries = "".join(f"try {quote(str(address))} {int(port)} &\n" for address, port in peers)
+        return _TRY.format(seconds=PEER_SECONDS) + tries + "wait"
+
+    def process(self, output: list[str]) -> list[dict[str, Any]]:
+        """One line a peer, in the order in which they answered."""
+        return sorted(map(_peer, output), key=lambda one: (one["address"], one["port"]))
+
+    @staticmethod
+    def default() -> list[dict[str, Any]]:
+        """No peers, no answers."""
+        return []
+
+
+def _peer(line: str) -> dict[str, Any]:
+    address, port, answer, *reason = line.split("|")
+    return {"address": address, "port": int(port), "answer": answer, "reason": "|".join(reason)}

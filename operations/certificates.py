@@ -1,0 +1,80 @@
+"""A certificate for each component of a host, issued on the control machine, renewed in good time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pyinfra import host
+from pyinfra.api import operation
+
+from cluster.certificates import CertificatePlace, certificate_places, owner_directories
+from cluster.files import Directory, File
+from cluster.leaf_source import LeafSource, certificate_of, leaf_source
+from cluster.model import Cluster, Node
+from cluster.pki import public_key_digest
+from facts.certificates import HostCertificates
+from operations.util.commands import make_directory, write_file
+from operations.util.component import Commands
+
+
+@operation()
+def issued(cluster: Cluster, secrets_directory: Path) -> Commands:
+    """
+    Give every component of this host a certificate that its peers accept, and the CA that it shall trust.
+
+    What lies on the host decides: a certificate is issued anew when it is absent, by another CA, for other names or
+    uses, in the last third of its life, or does not fit its key. The private key is made on the control machine, goes
+    over stdin to a file that only the component's user may read, and is kept nowhere else.
+
+    + secrets_directory: ``.secrets/<cluster_name>``, where the cluster's own CA is kept
+    """
+    node = cluster.node(host.name)
+    places = certificate_places(node)
+    if not places:
+        host.noop("no component here needs a certificate")
+        return
+    source = leaf_source(cluster, secrets_directory)
+    seen = host.get_fact(HostCertificates, places=[[p.certificate, p.key, p.authority] for p in places])
+    stale = [place for place in places if _is_stale(source, node, place, seen[place.certificate])]
+    untrusted = [place for place in places if seen[place.certificate]["authority"] != source.trust_pem]
+    for path, user in owner_directories({*stale, *untrusted}).items():
+        yield make_directory(Directory(path, user, user, "700"))
+    for place in stale:
+        yield from _leaf_files(source, node, place)
+    for path, user in {place.authority: place.user for place in untrusted}.items():
+        yield write_file(File(path, source.trust_pem, user, user, "644"))
+    if not stale and not untrusted:
+        host.noop("all certificates are valid and fit their keys")
+
+
+def _is_stale(source: LeafSource, node: Node, place: CertificatePlace, seen: Mapping[str, Any]) -> bool:
+    reason = source.renewal_reason(node, place, certificate_of(seen["pem"]), datetime.now(UTC)) or _misfit(place, seen)
+    if reason and seen["pem"] is not None:
+        host.log(f"new certificate for {place.component}: {reason}")
+    return reason is not None
+
+
+def _misfit(place: CertificatePlace, seen: Mapping[str, Any]) -> str | None:
+    certificate = certificate_of(seen["pem"])
+    if certificate is None or seen["key_digest"] != public_key_digest(certificate):
+        return "it does not fit its private key"
+    if seen["key_owner"] != f"{place.user}:600":
+        return f"its key is {seen['key_owner']}, not {place.user}:600"
+    return None
+
+
+def _leaf_files(source: LeafSource, node: Node, place: CertificatePlace) -> Commands:
+    leaf = source.leaf(node, place)
+    if place.bundle:
+        yield write_file(_file(place.certificate, leaf.certificate_pem + leaf.key_pem, place))
+        return
+    # The key first: a run that dies in between leaves a pair that does not fit, which the next run sees and mends.
+    yield write_file(_file(place.key, leaf.key_pem, place))
+    yield write_file(_file(place.certificate, leaf.certificate_pem, place))
+
+
+def _file(path: str, content: str, place: CertificatePlace) -> File:
+    return File(path, content, place.user, place.user, "600")

@@ -1,0 +1,169 @@
+"""etcd: each member's configuration, the cluster they form, later members, and restarts one at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from pyinfra import host
+from pyinfra.api import StringCommand, operation
+
+from cluster.component import Component
+from cluster.errors import UnsafeError
+from cluster.model import Cluster, Node
+from cluster.plan_etcd import formed, joining, peers_with, quorum_obstacle, unfinished
+from cluster.render_etcd import (
+    UNIT,
+    bootstrap_file,
+    declared_peers,
+    etcd_component,
+    etcd_data_directory,
+    peer_url,
+)
+from cluster.units import has_loaded_its_files
+from facts.etcd import ETCDCTL, EtcdCluster
+from facts.host import HostComponent
+from operations.util.act import Act
+from operations.util.commands import or_journal, stamp, start_unit, write_file
+from operations.util.component import Commands, brought_up
+from operations.util.remote import coordinator, read
+from operations.util.stage import planning, undecided
+
+QUORUM_SECONDS = 60
+RESTART_SECONDS = 60
+
+
+@operation()
+def member(cluster: Cluster) -> Commands:
+    """
+    Configure etcd on this host and start it where that is safe: with data of its own, or together with all others
+    while no cluster exists. A host that has to join a formed cluster is left to ``quorum``.
+
+    + cluster: as declared; hosts without the role etcd are left alone
+    """
+    node = cluster.node(host.name)
+    if "etcd" not in node.roles:
+        host.noop("no etcd on this host")
+        return
+    component = etcd_component(cluster, node)
+    data = f"{etcd_data_directory(cluster)}/member"
+    seen = host.get_fact(HostComponent, **_with_data(component, data))
+    if seen["paths"][data] is None:
+        component = _first_start(cluster, node, component)
+    else:
+        existing = bootstrap_file(cluster, declared_peers(cluster), state="existing")
+        component = replace(component, files=(*component.files, existing))
+    yield from brought_up(component)
+
+
+def _with_data(component: Component, data: str) -> dict[str, Any]:
+    question = component.question
+    return {**question, "paths": [*question["paths"], data]}
+
+
+def _first_start(cluster: Cluster, node: Node, component: Component) -> Component:
+    others = [other for other in cluster.etcd if other is not node]
+    endpoints = [other.address.url(cluster.settings.etcd_client_port) for other in others]
+    if others and formed(read(others, EtcdCluster, endpoints=endpoints, prefix=cluster.scope_key)):
+        return replace(component, units=())
+    new = bootstrap_file(cluster, declared_peers(cluster), state="new")
+    return replace(component, files=(*component.files, new))
+
+
+@operation()
+def quorum(cluster: Cluster) -> Commands:
+    """
+    Wait until etcd has its quorum, let declared hosts join that are not members yet, and restart members whose
+    configuration changed; one at a time, each only while all are healthy. Called on every host, so that nothing that
+    needs etcd comes before it; one host acts.
+
+    Refuses while a member is unhealthy, an alarm is raised or an added member never started.
+    """
+    if not cluster.etcd or host.name != coordinator(cluster.etcd).name:
+        host.noop("another host looks after the quorum")
+        return
+    if planning():
+        yield from undecided("etcd's members and their restarts")
+        return
+    seen = _look(cluster, wait_seconds=QUORUM_SECONDS)
+    acted = False
+    for node in _to_join(cluster, seen):
+        yield from _join(cluster, node)
+        acted = True
+    for node in _stale(cluster):
+        _refuse_unless_healthy(cluster)
+        yield Act(node, _restart(cluster, node))
+        acted = True
+    _refuse_unless_healthy(cluster)
+    if not acted:
+        host.noop("etcd is healthy and every member runs with its configuration")
+
+
+def _look(cluster: Cluster, *, wait_seconds: int = 0, only: tuple[Node, ...] | None = None) -> Mapping[str, Any]:
+    asked = cluster.etcd if only is None else only
+    endpoints = [node.address.url(cluster.settings.etcd_client_port) for node in asked]
+    return host.get_fact(EtcdCluster, endpoints=endpoints, prefix=cluster.scope_key, wait_seconds=wait_seconds)
+
+
+def _refuse_unless_healthy(cluster: Cluster) -> None:
+    if obstacle := quorum_obstacle(_look(cluster, wait_seconds=QUORUM_SECONDS)):
+        raise UnsafeError(f"{obstacle}\nHINT: mend that member first; no other member is touched meanwhile.")
+
+
+def _to_join(cluster: Cluster, seen: Mapping[str, Any]) -> tuple[Node, ...]:
+    if seen["members"] is None:
+        raise UnsafeError(f"{quorum_obstacle(seen)}\nHINT: look at 'journalctl -u etcd' on the etcd hosts.")
+    begun = tuple(node for node, _ in unfinished(cluster, seen["members"]))
+    return begun + joining(cluster, seen["members"])
+
+
+def _join(cluster: Cluster, node: Node) -> Commands:
+    """One host becomes a member: added as a learner, which has no vote, and promoted when it has the data."""
+    voters = tuple(other for other in cluster.etcd if other is not node)
+    seen = _look(cluster, only=voters, wait_seconds=QUORUM_SECONDS)
+    known = {url: one for one in seen["members"] or () for url in one["peer_urls"]}
+    mine = known.get(peer_url(cluster, node))
+    if mine is None:
+        if obstacle := quorum_obstacle(seen):
+            raise UnsafeError(f"{node.name} cannot join: {obstacle}\nHINT: etcd takes members only while all are well.")
+        words = f"member add {node.name} --learner --peer-urls={peer_url(cluster, node)}"
+        yield StringCommand(_etcdctl(cluster, voters, words))
+    if mine is None or not mine["started"]:
+        peers = peers_with(cluster, node, seen["members"])
+        yield Act(node, write_file(bootstrap_file(cluster, peers, state="existing")))
+        yield Act(node, start_unit(UNIT, etcd_component(cluster, node).units[0].loads))
+    yield StringCommand(_promote(cluster, voters, node))
+
+
+def _promote(cluster: Cluster, voters: tuple[Node, ...], node: Node) -> str:
+    # A learner is promoted only once it has caught up; etcd refuses before that, and a refused try costs nothing.
+    identify = _etcdctl(cluster, voters, f"member list | grep -F {peer_url(cluster, node)}, | cut -d, -f1")
+    promote = _etcdctl(cluster, voters, 'member promote "$1"')
+    return f"timeout {QUORUM_SECONDS} sh -c 'until {promote}; do sleep 0.3; done' sh $({identify})"
+
+
+def _etcdctl(cluster: Cluster, nodes: tuple[Node, ...], words: str) -> str:
+    endpoints = ",".join(node.address.url(cluster.settings.etcd_client_port) for node in nodes)
+    return f"{ETCDCTL} ETCDCTL_ENDPOINTS={endpoints} etcdctl {words}"
+
+
+def _stale(cluster: Cluster) -> list[Node]:
+    questions = {node.name: etcd_component(cluster, node).units[0] for node in cluster.etcd}
+    unit = next(iter(questions.values()))
+    pictures = read(cluster.etcd, HostComponent, paths=[], units={unit.name: list(unit.loads)})
+    return [node for node in cluster.etcd if not has_loaded_its_files(_unit(pictures, node))]
+
+
+def _unit(pictures: Mapping[str, Any], node: Node) -> Mapping[str, Any]:
+    picture = pictures[node.name]
+    if picture is None:
+        raise UnsafeError(f"{node.name} cannot be reached\nHINT: etcd is restarted only while all its hosts answer.")
+    found: Mapping[str, Any] = picture["units"][UNIT]
+    return found
+
+
+def _restart(cluster: Cluster, node: Node) -> StringCommand:
+    unit = etcd_component(cluster, node).units[0]
+    restart = f"systemctl daemon-reload && {{ timeout {RESTART_SECONDS} systemctl restart {UNIT}; }} {or_journal(UNIT)}"
+    return StringCommand(f"{restart} && {stamp(UNIT, unit.loads)}")

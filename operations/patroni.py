@@ -1,0 +1,144 @@
+"""Patroni and the PostgreSQL that it runs: each member, the cluster they form, and what they share."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from shlex import quote
+from typing import Any
+
+from pyinfra import host
+from pyinfra.api import StringCommand, operation
+
+from cluster.errors import UnsafeError
+from cluster.model import Cluster
+from cluster.plan_config import changed_names, config_patch, undeclared_parameters, without_absences
+from cluster.render_patroni import dynamic_configuration, patroni_component
+from cluster.secrets import Secret
+from cluster.tuning import Resources
+from facts.etcd import EtcdCluster
+from facts.patroni import MemberResources, PatroniCluster
+from operations.util.component import Commands, brought_up
+from operations.util.remote import coordinator, read
+from operations.util.stage import planning, undecided
+
+FORMING_SECONDS = 180
+_PATCH = (Path(__file__).parent / "util" / "patroni_patch.py").read_text()
+
+
+@operation()
+def member(cluster: Cluster, secrets: Mapping[str, Secret]) -> Commands:
+    """
+    Configure Patroni on this host and start it, or reload it when that is what a change needs; never restart it, for
+    that would restart PostgreSQL.
+
+    Only the first member of the inventory may begin a cluster, and only while etcd, asked now, knows of none: an empty
+    host that comes later can then never make a second one.
+    """
+    node = cluster.node(host.name)
+    if "postgres" not in node.roles:
+        host.noop("no PostgreSQL on this host")
+        return
+    begins = node is cluster.members[0] and not _has_begun(cluster)
+    bootstrap = without_absences(_declared(cluster)) if begins else None
+    yield from brought_up(patroni_component(cluster, node, secrets, bootstrap))
+
+
+def _has_begun(cluster: Cluster) -> bool:
+    """Whether etcd knows the cluster. Not knowing is not an answer: then nothing may begin."""
+    if planning():
+        return False
+    node = coordinator(cluster.etcd)
+    seen = read([node], EtcdCluster, endpoints=cluster.etcd_endpoints, prefix=cluster.scope_key)[node.name]
+    if seen is None or seen["keys"] is None:
+        raise UnsafeError(
+            f"etcd does not say whether the cluster {cluster.name} exists\nHINT: look at 'journalctl -u etcd'; "
+            "a new cluster is begun only when etcd answers that there is none."
+        )
+    return f"{cluster.scope_key}initialize" in seen["keys"]
+
+
+def _declared(cluster: Cluster) -> dict[str, Any]:
+    """The declared dynamic configuration, its derived part from what the members have now."""
+    seen = read(cluster.members, MemberResources, directory=cluster.data_directory)
+    known = [one for one in seen.values() if one is not None]
+    resources = [Resources(one["memory_mib"], one["cores"], one["disk_mib"]) for one in known]
+    return dynamic_configuration(cluster, resources, min(_version(one["patroni"]) for one in known))
+
+
+def _version(text: str) -> tuple[int, ...]:
+    digits = text.split("-")[0].split("+")[0].split("~")[0]
+    return tuple(int(part) for part in digits.split(".") if part.isdigit())
+
+
+@operation()
+def formed(cluster: Cluster, secrets: Mapping[str, Secret]) -> Commands:
+    """
+    Wait until the cluster has a leader and every standby streams on its timeline; then take the bootstrap section
+    from the member that had it. Called on every host, so that nothing that needs the database comes before it.
+
+    Refuses, with the last lines of the member that holds it up, when that does not come about.
+    """
+    if host.name != coordinator(cluster.members).name:
+        host.noop("another host waits for the cluster")
+        return
+    if planning():
+        yield from undecided("whether the cluster has to form first")
+        return
+    names = [node.name for node in cluster.members]
+    seen = host.get_fact(PatroniCluster, expected=names, wait_seconds=FORMING_SECONDS)
+    if not seen["settled"]:
+        _refuse(cluster, seen)
+    first = cluster.members[0]
+    if first.name == host.name:
+        yield from brought_up(patroni_component(cluster, first, secrets))
+
+
+def _refuse(cluster: Cluster, seen: Mapping[str, Any]) -> None:
+    """Name the first member that is not well, and show its last lines."""
+    raise UnsafeError(f"the cluster did not settle: {unsettled_reason(cluster, seen)}\nHINT: see the lines above.")
+
+
+def unsettled_reason(cluster: Cluster, seen: Mapping[str, Any]) -> str:
+    """Who holds it up and why. + seen: ``PatroniCluster``"""
+    if not seen["answers"]:
+        return f"Patroni on {host.name} does not answer: {seen['error']}"
+    if seen["leader"] is None:
+        return "no member leads"
+    timeline = seen["members"][seen["leader"]]["timeline"]
+    for node in cluster.members:
+        found = seen["members"].get(node.name)
+        if found is None:
+            return f"{node.name} is not there"
+        if node.name != seen["leader"] and not (found["streaming"] and found["timeline"] == timeline):
+            return f"{node.name} is {found['state']} on timeline {found['timeline']}, the leader is on {timeline}"
+    return "it was well only at the last look"
+
+
+@operation()
+def configuration(cluster: Cluster) -> Commands:
+    """
+    Bring the dynamic configuration in etcd to what is declared, by Patroni's compare-and-set PATCH.
+
+    A setting that needs a restart stays pending and is named; nothing is restarted here. Parameters that nobody
+    declares are left alone and named.
+    """
+    if host.name != coordinator(cluster.members).name:
+        host.noop("another host looks after the configuration")
+        return
+    if planning():
+        yield from undecided("the dynamic configuration")
+        return
+    seen = host.get_fact(PatroniCluster)
+    if seen["config"] is None:
+        raise UnsafeError(f"Patroni's configuration cannot be read: {seen['error']}\nHINT: run 'patronictl list'.")
+    declared = _declared(cluster)
+    patch = config_patch(declared, seen["config"])
+    if patch:
+        host.log(f"changes: {', '.join(changed_names(patch))}")
+        yield StringCommand(f"python3 -c {quote(_PATCH)}", _stdin=[json.dumps(patch)])
+    else:
+        host.noop("the dynamic configuration is as declared")
+    if left := undeclared_parameters(declared, seen["config"]):
+        host.log(f"left alone, though nobody declares them: {', '.join(left)}")

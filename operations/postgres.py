@@ -1,0 +1,58 @@
+"""Roles and databases, on whichever member leads at the moment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pyinfra import host
+from pyinfra.api import StringCommand, operation
+
+from cluster.errors import UnsafeError
+from cluster.model import Cluster, Node
+from cluster.plan_roles import admin_statements, database_statements, missing_owners, script
+from cluster.secrets import Secret
+from facts.patroni import PatroniCluster
+from facts.postgres import PSQL, PostgresObjects
+from operations.util.act import Act
+from operations.util.component import Commands
+from operations.util.remote import coordinator, read
+from operations.util.stage import planning, undecided
+
+
+@operation()
+def objects(cluster: Cluster, secrets: Mapping[str, Secret]) -> Commands:
+    """
+    The admin role and the declared databases. Nothing is ever dropped, and no other role is touched.
+
+    Refuses a database whose declared owner does not exist.
+    """
+    if host.name != coordinator(cluster.members).name:
+        host.noop("another host looks after roles and databases")
+        return
+    if planning():
+        yield from undecided("roles and databases")
+        return
+    leader = current_leader(cluster)
+    seen = read([leader], PostgresObjects, port=cluster.settings.postgres_port)[leader.name]
+    if seen is None or seen["in_recovery"]:
+        raise UnsafeError(f"{leader.name} no longer leads\nHINT: run again; the leader moved while this run looked.")
+    if owners := missing_owners(cluster, seen):
+        raise UnsafeError(
+            f"postgres_databases: the owner {', '.join(owners)} does not exist\nHINT: create the role as "
+            f"{cluster.settings.postgres_admin_user}, or leave the owner out to give the database to that role."
+        )
+    statements = admin_statements(cluster, secrets["PATRONI_ADMIN_PASSWORD"], seen) + database_statements(cluster, seen)
+    if not statements:
+        host.noop("roles and databases are as declared")
+        return
+    yield Act(
+        leader, StringCommand(f"{PSQL} -p {cluster.settings.postgres_port} -d postgres", _stdin=[script(statements)])
+    )
+
+
+def current_leader(cluster: Cluster) -> Node:
+    """The member that leads now, as Patroni on this host says."""
+    seen = host.get_fact(PatroniCluster)
+    if seen["leader"] is None:
+        raise UnsafeError(f"cluster {cluster.name} has no leader\nHINT: {seen['error'] or 'wait for the election'}.")
+    return cluster.node(seen["leader"])

@@ -1,0 +1,40 @@
+"""A command that one host's operation runs on another host: the step of a procedure over several hosts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pyinfra import logger
+from pyinfra.api import FunctionCommand, Host, State, StringCommand
+from pyinfra.api.arguments import CONNECTOR_ARGUMENT_KEYS, pop_global_arguments
+
+from cluster.model import Node
+from operations.util.remote import target_of
+
+
+class Act(FunctionCommand):
+    """
+    Yielded by the coordinator's operation; counted as its change, printed under the name of the host it runs on.
+
+    + node: where to run it
+    + command: one remote command; a failure prints its last lines and ends the run
+    """
+
+    def __init__(self, node: Node, command: StringCommand) -> None:
+        self.node, self.command = node, command
+        super().__init__(self.run, (), {})
+
+    def run(self, state: State, host: Host) -> bool:
+        """Run it with the target's own sudo and shell. pyinfra passes both by these names."""
+        target = target_of(self.node)
+        done, output = target.run_shell_command(
+            self.command, print_output=state.print_output, print_input=state.print_input, **self._arguments(state)
+        )
+        if not done:
+            for line in output.output_lines:
+                target.log_styled(line, fg="red", log_func=logger.error)
+        return bool(done)
+
+    def _arguments(self, state: State) -> dict[str, Any]:
+        merged, _ = pop_global_arguments(state, target_of(self.node), dict(self.command.connector_arguments))
+        return {key: value for key, value in merged.items() if key in CONNECTOR_ARGUMENT_KEYS}

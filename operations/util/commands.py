@@ -1,0 +1,70 @@
+"""Builders of remote commands that several components use. Each is one remote execution."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from shlex import quote
+
+from pyinfra.api import StringCommand
+
+from cluster.files import Directory, File
+from cluster.secrets import Secret
+from facts.host import STAMP_DIRECTORY
+
+JOURNAL_LINES = 15
+
+
+def make_directory(directory: Directory) -> StringCommand:
+    """Make a directory, or give an existing one its owner and mode."""
+    flags = f"-o {quote(directory.user)} -g {quote(directory.group)} -m {quote(directory.mode)}"
+    return StringCommand(f"install -d {flags} {quote(directory.path)}")
+
+
+def write_file(file: File) -> StringCommand:
+    """
+    Write a file whole or not at all: the new content goes, over stdin, to a private file beside the old one, is
+    checked, gets its owner and mode, and only then takes the old one's place.
+    """
+    path, new = quote(file.path), quote(f"{file.path}.new")
+    steps = [
+        "umask 077",
+        f"cat > {new}",
+        f"chown {quote(f'{file.user}:{file.group}')} {new}",
+        f"chmod {quote(file.mode)} {new}",
+        *([file.check.replace("{}", new)] if file.check else []),
+        f"mv -f {new} {path}",
+    ]
+    return StringCommand(" && ".join(steps), _stdin=[Secret(file.content)])
+
+
+def start_unit(unit: str, files: Sequence[str], *, wait: bool = True) -> StringCommand:
+    """
+    Enable and start a unit that is down, and remember which files it has read.
+
+    + wait: whether to return only when the unit says that it is up; its last lines are printed when it does not
+    """
+    begin = f"systemctl reset-failed {quote(unit)} 2>/dev/null; systemctl daemon-reload"
+    enable = f"systemctl unmask {quote(unit)} && systemctl enable --quiet {quote(unit)}"
+    start = f"systemctl start {'' if wait else '--no-block '}{quote(unit)}"
+    return StringCommand(f"{begin}; {{ {enable} && {start}; }} {or_journal(unit)} && {stamp(unit, files)}")
+
+
+def load_unit(unit: str, files: Sequence[str], how: str) -> StringCommand:
+    """
+    Let a running unit read its files again, and remember that it has.
+
+    + how: the command that does it without harm, e.g. ``systemctl reload haproxy``
+    """
+    return StringCommand(f"systemctl daemon-reload && {{ {how}; }} {or_journal(unit)} && {stamp(unit, files)}")
+
+
+def or_journal(unit: str) -> str:
+    """What a failed step of a unit prints: its last lines, because "failed" is no cause."""
+    return f"|| {{ journalctl -u {quote(unit)} -n {JOURNAL_LINES} --no-pager -o cat >&2; false; }}"
+
+
+def stamp(unit: str, files: Iterable[str]) -> str:
+    """Remember under /run, which a reboot clears, the digest of the files that a unit has read."""
+    listed = " ".join(map(quote, files)) or "/dev/null"
+    digest = f"cat {listed} 2>/dev/null | sha256sum | cut -d' ' -f1"
+    return f"mkdir -p {STAMP_DIRECTORY} && {digest} > {quote(f'{STAMP_DIRECTORY}/{unit}')}"

@@ -1,0 +1,51 @@
+"""Bring the files and units of a component to what is declared: one remote command when nothing is to be done."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Mapping
+from typing import Any
+
+from pyinfra import host
+from pyinfra.api.command import PyinfraCommand
+
+from cluster.component import Component, Unit
+from cluster.files import Directory, File
+from cluster.units import unit_step
+from facts.host import HostComponent
+from operations.util.commands import load_unit, make_directory, start_unit, write_file
+
+Commands = Generator[PyinfraCommand, None, None]
+
+
+def brought_up(component: Component) -> Commands:
+    """
+    Write what differs, then start or reload the units that need it, by what they run with and not by what was written.
+
+    + component: as declared for the host at hand
+    """
+    seen = host.get_fact(HostComponent, **component.question)
+    missing = component.missing(seen["paths"])
+    yield from written(missing)
+    if missing and component.units:
+        seen = host.get_fact(HostComponent, **component.question)
+    acted = yield from _units(component.units, seen["units"])
+    if not missing and not acted:
+        host.noop("files and units are as declared")
+
+
+def written(missing: Iterable[Directory | File]) -> Commands:
+    """The commands that write each of them."""
+    for item in missing:
+        yield make_directory(item) if isinstance(item, Directory) else write_file(item)
+
+
+def _units(units: Iterable[Unit], seen: Mapping[str, Any]) -> Generator[PyinfraCommand, None, bool]:
+    acted = False
+    for unit in units:
+        step = unit_step(seen[unit.name])
+        if step == "start":
+            yield start_unit(unit.name, unit.loads, wait=unit.wait)
+        elif step == "load" and unit.load is not None:
+            yield load_unit(unit.name, unit.loads, unit.load)
+        acted = acted or step == "start" or (step == "load" and unit.load is not None)
+    return acted

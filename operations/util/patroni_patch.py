@@ -1,0 +1,42 @@
+"""
+Runs on a member, as the text of ``python3 -c``: sends the PATCH that comes on stdin to Patroni's /config.
+
+Patroni changes the key in etcd only if nobody else did since it read it, and answers 409 otherwise; then the same
+PATCH is sent again, which merges with what the other one wrote. Standard library and PyYAML only.
+"""
+
+import ssl
+import sys
+import time
+import urllib.error
+import urllib.request
+from base64 import b64encode
+
+import yaml
+
+REST = yaml.safe_load(open("/etc/patroni/config.yml"))["restapi"]
+TLS = ssl.create_default_context(cafile=REST["cafile"])
+TLS.load_cert_chain(REST["certfile"], REST["keyfile"])
+LOGIN = "{username}:{password}".format(**REST["authentication"]).encode()
+
+
+def send(body):
+    """One attempt. Returns the HTTP status and the answer."""
+    headers = {"Authorization": "Basic " + b64encode(LOGIN).decode(), "Content-Type": "application/json"}
+    url = "https://" + REST["connect_address"] + "/config"
+    try:
+        request = urllib.request.Request(url, body, headers, method="PATCH")
+        with urllib.request.urlopen(request, timeout=10, context=TLS) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+patch = sys.stdin.buffer.read()
+for attempt in range(5):
+    status, text = send(patch)
+    if status != 409:
+        break
+    time.sleep(0.2)
+if status != 200:
+    sys.exit("Patroni refused the configuration with status %s: %s" % (status, text))

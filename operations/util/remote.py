@@ -1,0 +1,76 @@
+"""The only module that reaches into pyinfra: other hosts, the coordinator of a procedure, quick connections."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import gevent
+from gevent.hub import Hub
+from pyinfra import host, inventory, state
+from pyinfra.api import FactBase, Host
+from pyinfra.api.exceptions import ConnectError, PyinfraError
+from pyinfra.context import ctx_host
+
+from cluster.model import Cluster, Node
+
+# A refusal is a sentence for the user; gevent would print a traceback of the greenlet besides.
+Hub.NOT_ERROR = (*Hub.NOT_ERROR, PyinfraError)
+
+
+def quicken(target: Host) -> None:
+    """
+    Send small packets at once. paramiko leaves Nagle's algorithm on, and every command then waits 40 ms for an
+    acknowledgement that the other side delays.
+    """
+    client = getattr(target.connector, "client", None)
+    transport = client and client.get_transport()
+    if transport is not None and isinstance(transport.sock, socket.socket):  # a ProxyJump channel has no options
+        transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def target_of(node: Node) -> Host:
+    """pyinfra's host of a node."""
+    return inventory.get_host(node.name)
+
+
+def coordinator(nodes: Iterable[Node]) -> Node:
+    """The node whose host acts for all in a procedure: the first of them, in the inventory's order, that is reached."""
+    for node in nodes:
+        if target_of(node) in state.active_hosts:
+            return node
+    raise PyinfraError("none of the hosts that could coordinate is reached\nHINT: look at the connection errors above.")
+
+
+def is_coordinator(cluster: Cluster) -> bool:
+    """Whether the host at hand acts for its cluster."""
+    return bool(coordinator(cluster.members).name == host.name)
+
+
+def read(nodes: Iterable[Node], fact: type[FactBase[Any]], **arguments: Any) -> dict[str, Any]:
+    """
+    A fact of several hosts, live and in parallel. None stands for a host that cannot be reached.
+
+    + arguments: the fact's own; the same for all hosts
+    """
+    return read_each({node.name: (fact, arguments) for node in nodes})
+
+
+def read_each(questions: Mapping[str, tuple[type[FactBase[Any]], Mapping[str, Any]]]) -> dict[str, Any]:
+    """Facts of several hosts, each with arguments of its own, live and in parallel. + questions: by host name"""
+    jobs = {name: gevent.spawn(_answer, inventory.get_host(name), *question) for name, question in questions.items()}
+    return {name: job.get() for name, job in jobs.items()}
+
+
+def _answer(target: Host, fact: type[FactBase[Any]], arguments: Mapping[str, Any]) -> Any:
+    if target in state.failed_hosts:
+        return None
+    try:
+        if not target.connected:
+            target.connect(raise_exceptions=True, show_errors=False)
+            quicken(target)
+        with ctx_host.use(target):
+            return target.get_fact(fact, **arguments)
+    except ConnectError:
+        return None

@@ -1,0 +1,97 @@
+"""Up, add and down: make a lab what its specification says, and remove it again."""
+
+import time
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+
+from tests.lab import faults, hosts
+from tests.lab.docker import DockerError, docker
+from tests.lab.engine import ensure_engine
+from tests.lab.errors import LabError
+from tests.lab.image import ensure_image
+from tests.lab.keys import ensure_key, remember_host
+from tests.lab.labs import Observed, container_ids, labels, network_ids, observe
+from tests.lab.paths import locked
+from tests.lab.spec import DEFAULT_HOSTS, Host, Lab
+
+PARALLEL_HOSTS = 4
+
+
+def up(lab: Lab, names: Iterable[str] = DEFAULT_HOSTS) -> None:
+    """
+    Create the hosts that are missing, start those that are stopped, await all of them.
+
+    + names: short names of the hosts that shall be up; others are left as they are
+    """
+    wanted = lab.hosts(names)
+    ensure_engine()
+    image = ensure_image(lab.release, lab.flavour)
+    key = ensure_key()
+    _ensure_network(lab)
+    seen = observe(lab)
+
+    def ready(host: Host) -> None:
+        started = time.monotonic()
+        _ensure_running(host, seen.get(host.short_name), image)
+        hosts.admit(host, key)
+        remember_host(host.ssh_port, hosts.host_key(host))
+        hosts.wait_until_ready(host)
+        print(f"{line(host)}  ready {time.monotonic() - started:.1f} s", flush=True)
+
+    with ThreadPoolExecutor(PARALLEL_HOSTS) as pool:
+        list(pool.map(ready, wanted))
+
+
+def down(lab: Lab) -> None:
+    """Remove the containers and the network of one lab; images and keys stay."""
+    containers = container_ids(lab)
+    if containers:
+        docker("rm", "--force", "--volumes", *containers)
+    networks = network_ids(lab)
+    if networks:
+        docker("network", "rm", *networks)
+    print(f"lab {lab.name}: {len(containers)} hosts and {len(networks)} network removed")
+
+
+def _ensure_network(lab: Lab) -> None:
+    with locked():
+        if network_ids(lab):
+            return
+        try:
+            docker(
+                *("network", "create", "--driver", "bridge", "--ipv6", *labels(lab)),
+                *("--subnet", str(lab.subnet4), "--subnet", str(lab.subnet6), lab.network),
+            )
+        except DockerError as error:
+            raise LabError(
+                f"network {lab.network} with {lab.subnet4} and {lab.subnet6}: {error}",
+                "When another network has these addresses, choose another lab with --index.",
+            ) from None
+
+
+def _ensure_running(host: Host, seen: Observed | None, image: str) -> None:
+    if seen is None:
+        hosts.create(host, image)
+        return
+    if seen.state == "paused":
+        docker("unpause", host.container)
+    elif seen.state != "running":
+        docker("start", host.container)
+    if seen.is_cut:
+        faults.heal(host.container)
+
+
+def line(host: Host) -> str:
+    """Return where a host is, in a line of a table."""
+    addresses = f"{host.address4:<12} {host.address6:<14}"
+    return f"{host.container:<14} {addresses} ssh 127.0.0.1:{host.ssh_port}"
+
+
+def timed_up(lab: Lab, names: Iterable[str]) -> None:
+    """Bring the lab up and say how long it took."""
+    started = time.monotonic()
+    up(lab, names)
+    print(
+        f"lab {lab.name} ({lab.release}, {lab.flavour}, index {lab.index}) "
+        f"is up after {time.monotonic() - started:.1f} s"
+    )
