@@ -50,26 +50,30 @@ def declared_clusters(
     The clusters of an inventory by name, and everything that is wrong with them.
 
     + hosts: in the inventory's order; hosts without a role are left out
-    + observed: the addresses on the interfaces of those hosts that declare none; one that cannot be reached is not in it
+    + observed: the addresses on the interfaces of those hosts that declare none, without those that are not reached
     """
     findings: list[Finding] = []
     nodes: dict[str, list[Node]] = {}
+    whole = True  # half a cluster would only yield findings that are not true
     for host in (host for host in hosts if host.roles):
         findings += unknown_names(host.data, host.origin)
-        settings, wrong = validated(host.data, host.origin)
-        findings += wrong
-        if settings is None:
-            continue
-        address = _address(host, settings, observed.get(host.name))
-        if isinstance(address, Finding):
-            findings.append(address)
+        node = _node(host, observed.get(host.name))
+        if isinstance(node, Node):
+            nodes.setdefault(node.settings.cluster_name, []).append(node)
         else:
-            nodes.setdefault(settings.cluster_name, []).append(Node(host.name, address, host.roles, settings))
+            findings, whole = findings + node, False
     clusters = {name: Cluster(name, members[0].settings, tuple(members)) for name, members in nodes.items()}
-    if not findings:  # half a cluster would only yield findings that are not true
-        for cluster in clusters.values():
-            findings += cluster_findings(cluster)
+    if whole:
+        findings += [finding for cluster in clusters.values() for finding in cluster_findings(cluster)]
     return clusters, findings
+
+
+def _node(host: DeclaredHost, observed: Iterable[str] | None) -> Node | list[Finding]:
+    settings, wrong = validated(host.data, host.origin)
+    if settings is None:
+        return wrong
+    address = _address(host, settings, observed)
+    return [address] if isinstance(address, Finding) else Node(host.name, address, host.roles, settings)
 
 
 def _address(host: DeclaredHost, settings: Settings, observed: Iterable[str] | None) -> Address | Finding:
@@ -80,7 +84,7 @@ def _address(host: DeclaredHost, settings: Settings, observed: Iterable[str] | N
         return Finding(INVENTORY, "cluster_address", f"{host.name} has no address", hint)
     if observed is None:
         problem = f"cannot be reached, so its address in {settings.cluster_network} is not known"
-        return Finding(host.name, "cluster_network", problem, "Make the host reachable, or declare its cluster_address.")
+        return Finding(host.name, "cluster_network", problem, "Mend the connection, or declare its cluster_address.")
     return _address_within(settings.cluster_network, host, sorted(observed))
 
 

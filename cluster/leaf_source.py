@@ -98,3 +98,11 @@ def leaf_source(cluster: Cluster, secrets_directory: Path) -> LeafSource:
 def certificate_of(pem: str | None) -> str | None:
     """The certificates of a file that may hold a private key besides, as HAProxy's does."""
     return None if pem is None else pem.partition("-----BEGIN PRIVATE KEY-----")[0]
+
+
+def authority_path(cluster: Cluster, secrets_directory: Path) -> Path:
+    """Where on the control machine the CA's certificate lies that clients need."""
+    settings = cluster.settings
+    if settings.certificates_directory is not None:
+        return Path(settings.certificates_directory) / "ca.crt"
+    return Path(settings.certificates_ca_certificate or secrets_directory / "ca.crt")

@@ -10,8 +10,7 @@ _OTHERS = re.compile(r"\D*")
 
 def upstream(version: str) -> str:
     """The version that the software's authors gave, e.g. ``17.11`` of ``17.11-0+deb13u1``."""
-    without_epoch = version.partition(":")[2] or version
-    return re.split(r"[-+~]", without_epoch, maxsplit=1)[0]
+    return _parts(version)[1].partition("+")[0]
 
 
 def compare(left: str, right: str) -> int:
@@ -28,9 +27,11 @@ def is_older(left: str, right: str) -> bool:
 
 
 def _parts(version: str) -> tuple[str, str, str]:
-    epoch, _, rest = version.rpartition(":") if ":" in version else ("0", "", version)
-    body, _, revision = rest.rpartition("-") if "-" in rest else (rest, "", "")
-    return epoch, body, revision
+    epoch, colon, rest = version.partition(":")
+    if not colon:
+        epoch, rest = "0", version
+    body, dash, revision = rest.rpartition("-")
+    return (epoch, body, revision) if dash else (epoch, rest, "")
 
 
 def _compare_part(left: str, right: str) -> int:

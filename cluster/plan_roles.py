@@ -33,7 +33,7 @@ def admin_statements(cluster: Cluster, password: str, seen: Mapping[str, Any]) -
 
 
 def database_statements(cluster: Cluster, seen: Mapping[str, Any]) -> list[str]:
-    """Statements for the declared databases. One that exists with another owner gets the declared one; none is dropped."""
+    """Statements for the declared databases. An existing one gets its declared owner; none is dropped."""
     statements = []
     for database in cluster.settings.postgres_databases:
         name, owner = database["name"], database.get("owner", cluster.settings.postgres_admin_user)

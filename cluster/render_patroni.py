@@ -18,6 +18,13 @@ CONFIG = "/etc/patroni/config.yml"
 DROP_IN = "/etc/systemd/system/patroni.service.d/pyinfra-patroni.conf"
 UNIT = "patroni"
 
+# Succeeds when a URL answers with any status: 503 is an answer too.
+_ANSWERS = (
+    "import ssl, sys, urllib.error as e, urllib.request as r\n"
+    "try: r.urlopen(sys.argv[1], timeout=3, context=ssl.create_default_context(cafile=sys.argv[2]))\n"
+    "except e.HTTPError: pass"
+)
+
 SUPERUSER, REPLICATION_USER, REWIND_USER = "postgres", "replicator", "rewind"
 
 # From 4.0.7 on Patroni handles etcd's errors in failsafe mode soundly (its release notes, and its issue 3403).
@@ -68,11 +75,11 @@ def _reload(cluster: Cluster, node: Node) -> str:
     Patroni, then PostgreSQL, read their files again. Patroni must answer first: the signal kills a Patroni that has
     just been started. PostgreSQL is told directly, for Patroni does not when nothing but a certificate changed.
     """
-    ready = f"exec 3<>/dev/tcp/{node.address}/{cluster.settings.patroni_rest_port}"
+    url = node.address.url(cluster.settings.patroni_rest_port) + "/liveness"
     pid = f"{cluster.data_directory}/postmaster.pid"
     return (
-        f'timeout 60 bash -c "until ({ready}) 2>/dev/null; do sleep 0.2; done" && sleep 1 && systemctl reload {UNIT} '
-        f"&& if [ -s {pid} ]; then kill -HUP $(head -n 1 {pid}); fi"
+        f"timeout 60 sh -c 'until python3 -c \"{_ANSWERS}\" {url} {PATRONI.authority} 2>/dev/null; do sleep 0.2; done' "
+        f"&& systemctl reload {UNIT} && if [ -s {pid} ]; then kill -HUP $(head -n 1 {pid}); fi"
     )
 
 
@@ -217,7 +224,7 @@ def fixed_parameters() -> dict[str, Any]:
         "max_locks_per_transaction": 64,
         "superuser_reserved_connections": 5,
         "random_page_cost": 1.1,
-        "wal_compression": "on",
+        "wal_compression": "lz4",
         "tcp_keepalives_idle": 60,
         "tcp_keepalives_interval": 10,
         "tcp_keepalives_count": 6,

@@ -11,7 +11,7 @@ from typing import Any
 from pyinfra.api import FactBase
 from pyinfra.api.exceptions import FactProcessError
 
-_ASK = (Path(__file__).parent / "patroni_ask.py").read_text()
+_ASK = (Path(__file__).parent / "on_host" / "patroni_ask.py").read_text()
 
 
 class PatroniCluster(FactBase[dict[str, Any]]):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from shlex import quote
 from typing import Any
 
@@ -29,19 +30,24 @@ if [ -e /etc/patroni/config.yml ]; then
 fi
 """
 
-# /proc says who listens, also where iproute2 is missing. The unit tells our own services from others of the same name.
+# The unit tells our own services from others of the same name. ss knows it from the socket itself; /proc/<pid>/fd would
+# not do, because in a container even root may not look there at another user's processes.
 _LISTENING = r"""
-listening=$(awk '$4 == "0A" { print $10 "|" $2 }' /proc/net/tcp /proc/net/tcp6 2>/dev/null)
-printf '%s\n' "$listening" | sed 's/^./listening|&/'
-{ printf '%s\n' "$listening"; find /proc/[0-9]*/fd -lname 'socket:*' -printf '%l|%h\n' 2>/dev/null; } | awk -F'[][|/]' '
-  !/^socket/ { wanted[$1] = 1; next }
-  $2 in wanted && (owner[$2] == "" || owner[$2] == 1) { owner[$2] = $6 }
-  END { for (inode in owner) print inode, owner[inode] }' | while read -r inode pid; do
-  name=; unit=; directory=
-  read -r name < "/proc/$pid/comm" || continue
-  while read -r line; do case $line in *.service | *.scope) unit=${line##*/}; break ;; esac; done < "/proc/$pid/cgroup"
-  if [ "$name" = postgres ]; then directory=$(readlink "/proc/$pid/cwd"); fi
-  echo "owner|$inode|$name|$unit|$directory"
+if command -v ss >/dev/null; then
+  sockets=$(ss -Hltnpe) || exit 1
+  printf '%s\n' "$sockets" | sed 's/|/ /g; s/^./socket|&/'
+else
+  awk '$4 == "0A" { print "kernel|" $2 }' /proc/net/tcp /proc/net/tcp6 2>/dev/null
+fi
+for u in patroni etcd haproxy; do
+  if [ "$(systemctl is-active "$u.service" 2>/dev/null)" = active ]; then echo "active|$u.service"; fi
+done
+for f in $(grep -lsz -e '^-D' /proc/[0-9]*/cmdline); do
+  p=${f%/cmdline}; name=; unit=
+  read -r name < "$p/comm" && [ "$name" = postgres ] || continue
+  while read -r line; do case $line in *.service | *.scope) unit=${line##*/} ;; esac; done < "$p/cgroup"
+  directory=$(tr '\0' '\n' < "$f" | sed -n '/^-D$/ { n; p; q }; s/^-D\(.\)/\1/p')
+  echo "postgres|$unit|$(readlink -f "$directory")"
 done 2>/dev/null
 """
 
@@ -76,11 +82,12 @@ class HostPicture(FactBase[dict[str, Any]]):
     What the preflight judges of one host, in one command.
 
     Returns ``{"clock": {offset_seconds, uncertainty_seconds}, "architecture", "addresses": {address: interface},
-    "scope": of Patroni's configuration or None, "listening": [{address, port, process, unit, directory}],
-    "etcd_data": bool, "rooms": {path: {free_mib, total_mib, mount}}, "data": {state, version, identifier, path,
-    detail} or None}``. ``offset_seconds`` is the host's clock less the control machine's, known to be right within
-    ``uncertainty_seconds``. ``directory`` is the data directory of a PostgreSQL. ``state`` is ``absent``, ``empty``,
-    ``files``, ``no directory`` or ``unreadable``.
+    "scope": of Patroni's configuration or None, "listening": [{address, port, process, unit}], "active": [units of
+    ours], "postgres": [{unit, directory}], "etcd_data": bool, "rooms": {path: {free_mib, total_mib, mount}}, "data":
+    {state, version, identifier, path, detail} or None}``. ``offset_seconds`` is the host's clock less the control
+    machine's, known to be right within ``uncertainty_seconds``. A ``unit`` is empty for a process of none, and None
+    where that could not be seen; so is an empty ``process``. ``directory`` is the data directory of a running
+    PostgreSQL. ``state`` is ``absent``, ``empty``, ``files``, ``no directory`` or ``unreadable``.
 
     + data_directory: PostgreSQL's declared data directory; without it ``data`` is None
     + etcd_directory: etcd's declared data directory
@@ -115,7 +122,9 @@ class HostPicture(FactBase[dict[str, Any]]):
             "architecture": lines["architecture"][0][0],
             "addresses": dict(_addresses(lines.get("address", ()))),
             "scope": next((scope.strip("'\"") for (scope,) in lines.get("scope", ())), None),
-            "listening": _listening(lines.get("listening", ()), lines.get("owner", ())),
+            "listening": _listening(lines),
+            "active": [unit for (unit,) in lines.get("active", ())],
+            "postgres": [{"unit": unit, "directory": place} for unit, place in lines.get("postgres", ())],
             "etcd_data": "etcd" in lines,
             "rooms": dict(map(_room, lines.get("room", ()))),
             "data": next(map(_data, lines.get("data", ())), None),
@@ -142,15 +151,28 @@ def _addresses(lines: Iterable[Sequence[str]]) -> Iterable[tuple[str, str]]:
             yield str(address), interface
 
 
-def _listening(lines: Iterable[Sequence[str]], owners: Iterable[Sequence[str]]) -> list[dict[str, Any]]:
-    by_inode = {inode: rest for inode, *rest in owners}
-    found = []
-    for inode, place in lines:
-        address, port = place.split(":")
-        process, unit, directory = by_inode.get(inode, ("", "", ""))
-        where = {"address": _from_hex(address), "port": int(port, 16)}
-        found.append({**where, "process": process, "unit": unit, "directory": directory or None})
+def _listening(lines: Mapping[str, list[list[str]]]) -> list[dict[str, Any]]:
+    found = [_socket(line) for (line,) in lines.get("socket", ())]
+    found += [_kernel_socket(place) for (place,) in lines.get("kernel", ())]
     return sorted(found, key=lambda one: (one["port"], one["address"]))
+
+
+def _socket(line: str) -> dict[str, Any]:
+    address, _, port = line.split()[3].rpartition(":")
+    plain = address.strip("[]").partition("%")[0]
+    process, cgroup = re.search(r'users:\(\("([^"]*)"', line), re.search(r" cgroup:(/\S*)", line)
+    units = re.findall(r"[^/]+\.(?:service|scope)(?=/|$)", cgroup[1]) if cgroup else [None]
+    return {
+        "address": "::" if plain == "*" else plain,
+        "port": int(port),
+        "process": process[1] if process else "",
+        "unit": units[-1] if units else "",
+    }
+
+
+def _kernel_socket(place: str) -> dict[str, Any]:
+    address, port = place.split(":")
+    return {"address": _from_hex(address), "port": int(port, 16), "process": "", "unit": None}
 
 
 def _from_hex(text: str) -> str:

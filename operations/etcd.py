@@ -11,9 +11,11 @@ from pyinfra.api import StringCommand, operation
 
 from cluster.component import Component
 from cluster.errors import UnsafeError
+from cluster.files import File
 from cluster.model import Cluster, Node
 from cluster.plan_etcd import formed, joining, peers_with, quorum_obstacle, unfinished
 from cluster.render_etcd import (
+    BOOTSTRAP,
     UNIT,
     bootstrap_file,
     declared_peers,
@@ -52,8 +54,7 @@ def member(cluster: Cluster) -> Commands:
     if seen["paths"][data] is None:
         component = _first_start(cluster, node, component)
     else:
-        existing = bootstrap_file(cluster, declared_peers(cluster), state="existing")
-        component = replace(component, files=(*component.files, existing))
+        component = replace(component, files=(*component.files, _existing(cluster)))
     yield from brought_up(component)
 
 
@@ -91,11 +92,15 @@ def quorum(cluster: Cluster) -> Commands:
     for node in _to_join(cluster, seen):
         yield from _join(cluster, node)
         acted = True
-    for node in _stale(cluster):
+    pictures = _pictures(cluster)
+    for node in _stale(cluster, pictures):
         _refuse_unless_healthy(cluster)
         yield Act(node, _restart(cluster, node))
         acted = True
     _refuse_unless_healthy(cluster)
+    for node in _said_new(cluster, pictures):
+        yield Act(node, write_file(_existing(cluster)))
+        acted = True
     if not acted:
         host.noop("etcd is healthy and every member runs with its configuration")
 
@@ -148,11 +153,24 @@ def _etcdctl(cluster: Cluster, nodes: tuple[Node, ...], words: str) -> str:
     return f"{ETCDCTL} ETCDCTL_ENDPOINTS={endpoints} etcdctl {words}"
 
 
-def _stale(cluster: Cluster) -> list[Node]:
-    questions = {node.name: etcd_component(cluster, node).units[0] for node in cluster.etcd}
-    unit = next(iter(questions.values()))
-    pictures = read(cluster.etcd, HostComponent, paths=[], units={unit.name: list(unit.loads)})
+def _pictures(cluster: Cluster) -> Mapping[str, Any]:
+    """What lies and runs on every etcd host; None for one that cannot be reached."""
+    loads = {UNIT: list(etcd_component(cluster, cluster.etcd[0]).units[0].loads)}
+    return read(cluster.etcd, HostComponent, paths=[BOOTSTRAP], units=loads)
+
+
+def _stale(cluster: Cluster, pictures: Mapping[str, Any]) -> list[Node]:
     return [node for node in cluster.etcd if not has_loaded_its_files(_unit(pictures, node))]
+
+
+def _said_new(cluster: Cluster, pictures: Mapping[str, Any]) -> list[Node]:
+    """Hosts that would, with their data lost, try to form a second cluster instead of asking to join."""
+    existing = _existing(cluster)
+    return [node for node in cluster.etcd if not existing.fits(pictures[node.name]["paths"][BOOTSTRAP])]
+
+
+def _existing(cluster: Cluster) -> File:
+    return bootstrap_file(cluster, declared_peers(cluster), state="existing")
 
 
 def _unit(pictures: Mapping[str, Any], node: Node) -> Mapping[str, Any]:

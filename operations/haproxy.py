@@ -27,8 +27,7 @@ from facts.haproxy import RUNTIME_SOCKET, runtime_query
 from operations.util.component import Commands, brought_up
 
 TEMPLATES = Path(__file__).parent.parent / "deploys" / "templates" / "haproxy"
-STATISTICS_CONNECTIONS = 100  # scrapers and browsers; never taken from the clients' share
-
+STATISTICS_CONNECTIONS = 100  # scrapers and browsers, on top of what one port for clients may take
 RELOAD_SECONDS = 10
 
 # Debian's reload checks the file, sends a signal and succeeds. Whether a new worker took over shows only later: it
@@ -41,7 +40,7 @@ end=$(( $(date +%s) + {seconds} ))
 until new=$(worker); [ -n "$new" ] && [ "$new" != "$old" ]; do
   if [ "$(date +%s)" -ge "$end" ]; then
     echo 'HAProxy cannot start with its new file and goes on with the old one:' >&2
-    journalctl -u {unit} -n 50 --no-pager -o cat | grep -F '[ALERT]' | tail -n 3 >&2
+    journalctl -u {unit} -n 50 --no-pager -o cat | grep -F '[ALERT]' | grep -v 'no server' | tail -n 3 >&2
     exit 1
   fi
   sleep 0.1

@@ -24,7 +24,7 @@ from operations.util.remote import coordinator, read
 from operations.util.stage import planning, undecided
 
 FORMING_SECONDS = 180
-_PATCH = (Path(__file__).parent / "util" / "patroni_patch.py").read_text()
+_PATCH = (Path(__file__).parent / "util" / "on_host" / "patroni_patch.py").read_text()
 
 
 @operation()

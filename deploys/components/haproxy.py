@@ -20,4 +20,4 @@ def deploy_haproxy(cluster: Cluster, secrets: Mapping[str, Secret]) -> None:
     + cluster: as declared
     + secrets: all of the cluster's, by name
     """
-    service(name="Run HAProxy before the members", cluster=cluster, stats_password=secrets["HAPROXY_STATS_PASSWORD"])
+    service(name="configured and running", cluster=cluster, stats_password=secrets["HAPROXY_STATS_PASSWORD"])

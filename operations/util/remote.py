@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import gevent
-from gevent.hub import Hub
 from pyinfra import host, inventory, state
 from pyinfra.api import FactBase, Host
 from pyinfra.api.exceptions import ConnectError, PyinfraError
@@ -15,8 +14,16 @@ from pyinfra.context import ctx_host
 
 from cluster.model import Cluster, Node
 
-# A refusal is a sentence for the user; gevent would print a traceback of the greenlet besides.
-Hub.NOT_ERROR = (*Hub.NOT_ERROR, PyinfraError)
+
+def quiet_refusals() -> None:
+    """
+    A refusal is a sentence for the user; gevent would print a traceback of the greenlet besides.
+
+    Set on the hub itself: gevent's resolver gives the hub a value of its own as soon as a name was looked up.
+    """
+    hub = gevent.get_hub()
+    if PyinfraError not in hub.NOT_ERROR:
+        hub.NOT_ERROR = (*hub.NOT_ERROR, PyinfraError)
 
 
 def quicken(target: Host) -> None:

@@ -21,7 +21,7 @@ def test_is_none_and_never_empty_where_haproxy_is_down() -> None:
 
 @pytest.mark.parametrize("output", [["Permission denied"], ["# pxname,svname,status"], [""]])
 def test_refuses_an_answer_that_is_no_statistics(output: list[str]) -> None:
-    with pytest.raises(FactProcessError, match="HAProxy's statistics lack .*status|HAProxy's statistics lack addr"):
+    with pytest.raises(FactProcessError, match="HAProxy's statistics lack "):
         HaproxyServers().process(output)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from facts.packages import POLICY, POLICY_MARK
 from tests.lab import lifecycle, mirror
 from tests.lab.docker import run_in
 from tests.lab.inventory import host_data
@@ -21,6 +22,14 @@ pytestmark = pytest.mark.lab
 
 PACKAGE = "haproxy"
 RUN_SECONDS = 180
+
+# What a run leaves that is killed between unpacking and configuring: Debian has enabled the unit, the policy is ours.
+DIED = f"""\
+apt-mark unhold {PACKAGE}
+dpkg --unpack /var/cache/apt/archives/{PACKAGE}_*.deb
+systemctl enable {PACKAGE}
+printf '#!/bin/sh\\n# {POLICY_MARK}\\nexit 101\\n' > {POLICY}
+"""
 
 DEPLOY = """\
 from pyinfra import host, inventory
@@ -94,6 +103,17 @@ def test_the_mirror_wins_over_the_distribution(balancer: Host, served: Mirror, t
     assert run_in(balancer.container, "systemctl is-enabled haproxy || true") == "disabled"
     assert run_in(balancer.container, "apt-mark showhold") == PACKAGE
     assert "No changes" in run(balancer, tmp_path, **declared).stderr
+
+
+def test_an_installation_that_died_is_finished(balancer: Host, served: Mirror, tmp_path: Path) -> None:
+    run_in(balancer.container, DIED)
+    assert run_in(balancer.container, f"dpkg-query -W -f '${{db:Status-Status}}' {PACKAGE}") == "unpacked"
+    done = run(balancer, tmp_path, **settings(served, served.key, tmp_path))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert run_in(balancer.container, f"dpkg-query -W -f '${{db:Status-Status}}' {PACKAGE}") == "installed"
+    assert run_in(balancer.container, f"ls {POLICY} 2> /dev/null || true") == ""
+    assert run_in(balancer.container, "systemctl is-enabled haproxy || true") == "disabled"
+    assert run_in(balancer.container, "apt-mark showhold") == PACKAGE
 
 
 def test_back_to_the_distribution_the_mirror_is_forgotten(balancer: Host, served: Mirror, tmp_path: Path) -> None:

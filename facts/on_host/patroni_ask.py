@@ -1,9 +1,11 @@
 """
 Runs on a member, as the text of ``python3 -c``: asks Patroni's REST API and prints one JSON object.
 
-Standard library and PyYAML (which Patroni needs) only, and nothing newer than Python 3.10. The login and the
+Standard library and PyYAML (which Patroni needs) only, and nothing newer than Python 3.9. The login and the
 certificates come from Patroni's own configuration, so that nothing secret is in an argument.
 """
+
+from __future__ import annotations
 
 import json
 import ssl
@@ -11,17 +13,19 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from pathlib import Path
+from typing import Any
 
 import yaml
 
-CONFIG = yaml.safe_load(open("/etc/patroni/config.yml"))
+CONFIG = yaml.safe_load(Path("/etc/patroni/config.yml").read_text())
 REST = CONFIG["restapi"]
 TLS = ssl.create_default_context(cafile=REST["cafile"])
 # An address in "listen" is what the certificate names; a connection to it proves which member answers.
 OWN = "https://" + REST["connect_address"]
 
 
-def get(url):
+def get(url: str) -> Any:
     """The JSON behind a URL, whatever the status: Patroni answers 503 with the same body."""
     try:
         with urllib.request.urlopen(url, timeout=4, context=TLS) as answer:
@@ -30,7 +34,7 @@ def get(url):
         return json.loads(error.read() or b"null")
 
 
-def streaming_by_leader(leader):
+def streaming_by_leader(leader: dict[str, Any]) -> set[str]:
     """Names of the standbys that stream, from the leader's own view: Patroni before 3.0.4 does not say it elsewhere."""
     try:
         replication = get(leader["api_url"]).get("replication", [])
@@ -39,12 +43,11 @@ def streaming_by_leader(leader):
     return {entry["application_name"] for entry in replication if entry["state"] == "streaming"}
 
 
-def member(raw, streaming):
+def member(raw: dict[str, Any], streaming: set[str]) -> dict[str, Any]:
     """One member in words that do not depend on Patroni's version."""
-    role = {"leader": "leader", "standby_leader": "standby_leader"}.get(raw["role"], raw["role"])
     lag = raw.get("lag")
     return {
-        "role": role,
+        "role": raw["role"],
         "state": raw["state"],
         "running": raw["state"] in ("running", "streaming", "in archive recovery"),
         "streaming": raw["state"] == "streaming" or (raw["state"] == "running" and raw["name"] in streaming),
@@ -58,7 +61,7 @@ def member(raw, streaming):
     }
 
 
-def look():
+def look() -> dict[str, Any]:
     """The cluster as this member sees it now."""
     cluster, own = get(OWN + "/cluster"), get(OWN + "/patroni")
     leaders = [raw for raw in cluster["members"] if raw["role"] in ("leader", "standby_leader")]
@@ -75,7 +78,7 @@ def look():
     }
 
 
-def settled(seen, expected):
+def settled(seen: dict[str, Any], expected: list[str]) -> bool:
     """Whether every expected member runs, and every standby streams on the leader's timeline."""
     members, leader = seen["members"], seen["leader"]
     if leader is None or not set(expected) <= set(members) or not members[leader]["running"]:
@@ -85,7 +88,7 @@ def settled(seen, expected):
     return all(one["streaming"] and one["timeline"] == timeline for one in standbys)
 
 
-def main(expected, wait):
+def main(expected: list[str], wait: float) -> None:
     """Look until settled or until the time is over, and print what was seen last."""
     deadline = time.monotonic() + wait
     while True:

@@ -5,22 +5,25 @@ Patroni changes the key in etcd only if nobody else did since it read it, and an
 PATCH is sent again, which merges with what the other one wrote. Standard library and PyYAML only.
 """
 
+from __future__ import annotations
+
 import ssl
 import sys
 import time
 import urllib.error
 import urllib.request
 from base64 import b64encode
+from pathlib import Path
 
 import yaml
 
-REST = yaml.safe_load(open("/etc/patroni/config.yml"))["restapi"]
+REST = yaml.safe_load(Path("/etc/patroni/config.yml").read_text())["restapi"]
 TLS = ssl.create_default_context(cafile=REST["cafile"])
 TLS.load_cert_chain(REST["certfile"], REST["keyfile"])
 LOGIN = "{username}:{password}".format(**REST["authentication"]).encode()
 
 
-def send(body):
+def send(body: bytes) -> tuple[int, str]:
     """One attempt. Returns the HTTP status and the answer."""
     headers = {"Authorization": "Basic " + b64encode(LOGIN).decode(), "Content-Type": "application/json"}
     url = "https://" + REST["connect_address"] + "/config"
@@ -33,10 +36,10 @@ def send(body):
 
 
 patch = sys.stdin.buffer.read()
-for attempt in range(5):
+for _ in range(5):
     status, text = send(patch)
     if status != 409:
         break
     time.sleep(0.2)
 if status != 200:
-    sys.exit("Patroni refused the configuration with status %s: %s" % (status, text))
+    sys.exit(f"Patroni refused the configuration with status {status}: {text}")

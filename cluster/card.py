@@ -1,0 +1,98 @@
+"""The connection card: what a person needs to use the cluster, and never a secret."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from cluster.model import Cluster, Node
+
+
+def connection_card(cluster: Cluster, seen: Mapping[str, Any], version: str, places: Mapping[str, str]) -> list[str]:
+    """
+    The card's lines.
+
+    + seen: ``PatroniCluster`` as proven
+    + version: PostgreSQL's, as a client sees it
+    + places: ``ca`` and ``password``: where the CA's certificate and the admin's password lie
+    """
+    timeline = seen["members"][seen["leader"]]["timeline"]
+    title = f"{cluster.name}: PostgreSQL {version}, Patroni {seen['version']}, timeline {timeline}"
+    return [
+        title,
+        "",
+        *_endpoints(cluster),
+        "",
+        "  Members",
+        *(_member(cluster, node, seen) for node in cluster.members),
+        "",
+        "  Connect",
+        f"    psql  {libpq(cluster, places['ca'])}",
+        f"    JDBC  {jdbc(cluster, places['ca'])}",
+        *_from_here(cluster, places["ca"]),
+        "",
+        f"  Login     {cluster.settings.postgres_admin_user}, password: {places['password']}",
+        f"  CA        {places['ca']}",
+    ]
+
+
+def _endpoints(cluster: Cluster) -> list[str]:
+    settings = cluster.settings
+    ports = (
+        ("read-write", settings.haproxy_primary_port, "the primary"),
+        ("read-only", settings.haproxy_replicas_port, "the replicas"),
+        ("statistics", settings.haproxy_stats_port, f"https, login {settings.haproxy_stats_user}"),
+    )
+    hosts = ", ".join(str(node.address) for node in cluster.balancers)
+    lines = [f"    {what:<11} port {port:<5} {whither}" for what, port, whither in ports]
+    return [f"  Endpoints on {hosts}", *lines] if cluster.balancers else ["  Endpoints: the members themselves"]
+
+
+def _member(cluster: Cluster, node: Node, seen: Mapping[str, Any]) -> str:
+    found = seen["members"][node.name]
+    lag = "" if node.name == seen["leader"] else f"  lag {found['lag_mib'] or 0} MiB"
+    state = "streaming" if found["streaming"] else found["state"]
+    endpoint = node.address.endpoint(cluster.settings.postgres_port)
+    role = "leader" if node.name == seen["leader"] else "replica"
+    return f"    {node.name:<16} {endpoint:<24} {role:<8} {state:<10} timeline {found['timeline']}{lag}"
+
+
+def _doors(cluster: Cluster) -> tuple[list[Node], int]:
+    """Where a client knocks: HAProxy's hosts, or the members when there is none."""
+    if cluster.balancers:
+        return list(cluster.balancers), cluster.settings.haproxy_primary_port
+    return list(cluster.members), cluster.settings.postgres_port
+
+
+def libpq(cluster: Cluster, ca: str) -> str:
+    """A libpq connection string over all doors. https://www.postgresql.org/docs/current/libpq-connect.html"""
+    nodes, port = _doors(cluster)
+    hosts = ",".join(str(node.address) for node in nodes)
+    return _conninfo(cluster, hosts, str(port), ca)
+
+
+def _conninfo(cluster: Cluster, hosts: str, ports: str, ca: str) -> str:
+    user = cluster.settings.postgres_admin_user
+    return (
+        f"'host={hosts} port={ports} user={user} dbname=postgres sslmode=verify-full sslrootcert={ca} "
+        "target_session_attrs=read-write'"
+    )
+
+
+def jdbc(cluster: Cluster, ca: str) -> str:
+    """The same for JDBC. https://jdbc.postgresql.org/documentation/use/"""
+    nodes, port = _doors(cluster)
+    hosts = ",".join(node.address.endpoint(port) for node in nodes)
+    return f"'jdbc:postgresql://{hosts}/postgres?targetServerType=primary&sslmode=verify-full&sslrootcert={ca}'"
+
+
+def _from_here(cluster: Cluster, ca: str) -> list[str]:
+    """For hosts behind published ports, as containers are: how the control machine itself gets there."""
+    nodes, port = _doors(cluster)
+    published = [node.settings.cluster_published_ports.get(port) for node in nodes]
+    ports = [str(number) for number in published if number is not None]
+    if not ports:
+        return []
+    stats = nodes[0].settings.cluster_published_ports.get(cluster.settings.haproxy_stats_port)
+    lines = [f"    here  psql {_conninfo(cluster, ','.join(['127.0.0.1'] * len(ports)), ','.join(ports), ca)}"]
+    return lines + ([f"    here  https://127.0.0.1:{stats} (statistics)"] if stats else [])

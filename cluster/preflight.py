@@ -1,0 +1,141 @@
+"""Whether the hosts are fit for the cluster that is declared: every reason why not, before anything is touched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+from typing import Any
+
+from cluster.findings import Finding
+from cluster.model import Cluster, Node
+from cluster.packages_findings import mixed_version_findings, version_findings
+from cluster.pki_ca import BACKDATED
+from cluster.preflight_data import data_findings
+from cluster.preflight_ports import peer_findings, taken_port_findings
+from cluster.render_etcd import etcd_data_directory
+
+Picture = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Observed:
+    """
+    The hosts of one cluster as they are now.
+
+    + pictures: ``HostPicture`` by host name; None for a host that cannot be reached
+    + packages: ``HostPackages`` by host name
+    + peers: ``PeerPorts`` by host name
+    + keys: what etcd holds below the cluster's prefix; None when etcd does not answer or is not there yet
+    + judged: the hosts that this run may touch; of the others only what concerns these is looked at
+    """
+
+    pictures: Mapping[str, Picture | None]
+    packages: Mapping[str, Picture | None] = field(default_factory=dict)
+    peers: Mapping[str, Sequence[Mapping[str, Any]] | None] = field(default_factory=dict)
+    keys: Mapping[str, str] | None = None
+    judged: frozenset[str] = frozenset()
+
+
+def picture_question(cluster: Cluster, node: Node) -> dict[str, str]:
+    """The arguments of the fact ``HostPicture`` for a host: the directories that its roles will fill."""
+    question = {}
+    if "postgres" in node.roles:
+        question["data_directory"] = cluster.data_directory
+    if "etcd" in node.roles:
+        question["etcd_directory"] = etcd_data_directory(cluster)
+    return question
+
+
+def host_findings(cluster: Cluster, observed: Observed) -> list[Finding]:
+    """Everything that is wrong with the hosts of a cluster, or between them."""
+    seen = {name: picture for name, picture in observed.pictures.items() if name in observed.judged}
+    reached = _known(seen)
+    return [
+        *_unreachable(name for name in seen if name not in reached),
+        *_absent_addresses(cluster, reached),
+        *_full_disks(cluster, reached),
+        *clock_findings(cluster, observed.pictures),
+        *_mixed_architectures(cluster, reached),
+        *version_findings(cluster, {name: one for name, one in _known(observed.packages).items() if name in reached}),
+        *data_findings(cluster, reached, observed.keys),
+        *taken_port_findings(cluster, reached),
+        *peer_findings(cluster, observed.pictures, observed.peers),
+    ]
+
+
+def host_remarks(cluster: Cluster, observed: Observed) -> list[Finding]:
+    """What is worth a word and no reason to refuse: a rolling upgrade is a time of mixed versions."""
+    return mixed_version_findings(cluster, _known(observed.packages))
+
+
+def _known(pictures: Mapping[str, Picture | None]) -> dict[str, Picture]:
+    return {name: picture for name, picture in pictures.items() if picture is not None}
+
+
+def _unreachable(names: Iterable[str]) -> Iterable[Finding]:
+    for name in names:
+        hint = f"See the connection error above: an ssh login to {name} must work from here without a question."
+        yield Finding(name, "connection", "cannot be reached", hint)
+
+
+def _absent_addresses(cluster: Cluster, reached: Mapping[str, Picture]) -> Iterable[Finding]:
+    for name, picture in reached.items():
+        node = cluster.node(name)
+        if str(node.address) not in picture["addresses"]:
+            there = ", ".join(f"{address} on {interface}" for address, interface in picture["addresses"].items())
+            problem = f"{node.address} is on no interface of the host, which has {there or 'no address'}"
+            hint = "Declare an address that the host itself has: etcd, Patroni and PostgreSQL listen on it."
+            yield Finding(name, "cluster_address", problem, hint)
+
+
+def _full_disks(cluster: Cluster, reached: Mapping[str, Picture]) -> Iterable[Finding]:
+    needed = cluster.settings.preflight_free_gib
+    for name, picture in reached.items():
+        by_mount = {room["mount"]: (path, room["free_mib"] / 1024) for path, room in picture["rooms"].items()}
+        for mount, (path, free) in by_mount.items():
+            if free < needed:
+                problem = f"{free:.1f} GiB are free on {mount} for {path}, {needed:g} are the least"
+                hint = "Make room there, mount a larger file system, or lower preflight_free_gib."
+                yield Finding(name, "disk", problem, hint)
+
+
+def _mixed_architectures(cluster: Cluster, reached: Mapping[str, Picture]) -> Iterable[Finding]:
+    kinds = {node.name: reached[node.name]["architecture"] for node in cluster.members if node.name in reached}
+    if len(set(kinds.values())) > 1:
+        listed = ", ".join(f"{name} is {kind}" for name, kind in kinds.items())
+        hint = "A standby copies its primary's files as they are, which takes the same architecture."
+        yield Finding(cluster.name, "architecture", f"differs between members: {listed}", hint)
+
+
+def clock_findings(cluster: Cluster, pictures: Mapping[str, Picture | None]) -> list[Finding]:
+    """
+    Clocks that differ from each other's by more than they may, named once for each host that is off.
+
+    + pictures: ``HostPicture`` by host name; what its measurement cannot tell is not held against a host
+    """
+    clocks = {name: picture["clock"] for name, picture in _known(pictures).items()}
+    middle = sorted(clock["offset_seconds"] for clock in clocks.values())[len(clocks) // 2] if clocks else 0.0
+    worst: dict[str, tuple[float, str]] = {}
+    for pair in combinations(clocks, 2):
+        off, other = sorted(pair, key=lambda name: -abs(clocks[name]["offset_seconds"] - middle))
+        ahead = clocks[off]["offset_seconds"] - clocks[other]["offset_seconds"]
+        doubt = clocks[off]["uncertainty_seconds"] + clocks[other]["uncertainty_seconds"]
+        if abs(ahead) > cluster.settings.preflight_clock_skew_seconds + doubt:
+            worst[off] = max(worst.get(off, (0.0, "")), (ahead, other), key=lambda one: abs(one[0]))
+    own = [_control_clock(name, clock) for name, clock in clocks.items()]
+    return [_skew(cluster, name, *seen) for name, seen in worst.items()] + [finding for finding in own if finding]
+
+
+def _skew(cluster: Cluster, name: str, ahead: float, other: str) -> Finding:
+    word, limit = "ahead of" if ahead > 0 else "behind", cluster.settings.preflight_clock_skew_seconds
+    problem = f"{abs(ahead):.1f} s {word} {other}, {limit:g} s are permitted"
+    return Finding(name, "clock", problem, "Let chrony or systemd-timesyncd set it: see `timedatectl` on the host.")
+
+
+def _control_clock(name: str, clock: Mapping[str, float]) -> Finding | None:
+    behind = -clock["offset_seconds"] - clock["uncertainty_seconds"]
+    if behind <= BACKDATED.total_seconds():
+        return None
+    problem = f"{-clock['offset_seconds']:.0f} s behind this machine's: certificates made here are not valid there yet"
+    return Finding(name, "clock", problem, "Compare `date -u` there and here, and set the clock that is wrong.")

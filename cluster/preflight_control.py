@@ -1,0 +1,106 @@
+"""What the control machine brings to a cluster: passwords, and certificates that the user made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
+
+from cluster.certificates import CertificatePlace, certificate_places, leaf_request
+from cluster.errors import ConfigError
+from cluster.findings import Finding
+from cluster.leaf_source import SuppliedLeaves
+from cluster.model import Cluster, Node
+from cluster.pki import Authority, check_user_leaf
+from cluster.secrets import repeated_secrets, weak_password_reason
+
+ENVIRONMENT = "environment"
+
+T = TypeVar("T")
+
+
+def control_findings(
+    cluster: Cluster, secrets: Mapping[str, str], origin: Mapping[str, str], now: datetime
+) -> list[Finding]:
+    """
+    What is wrong with what the control machine has for a cluster.
+
+    + secrets: by name; those that were given or all of them; no finding shows one
+    + origin: where each of them comes from
+    """
+    return [
+        *secret_findings(cluster, secrets, origin),
+        *_authority_findings(cluster),
+        *_certificate_findings(cluster, now),
+    ]
+
+
+def secret_findings(cluster: Cluster, secrets: Mapping[str, str], origin: Mapping[str, str]) -> Iterator[Finding]:
+    """Passwords that are weak, of some example, or used twice. + secrets: by name; + origin: of each"""
+    hint = "Take `openssl rand -hex 24`, or unset it: a secret that is not given is generated."
+    for name, value in secrets.items():
+        reason = weak_password_reason(name, value, forbidden=[cluster.name, *(node.name for node in cluster)])
+        if reason is not None:
+            yield Finding(origin[name], name, reason.removeprefix(f"{name} "), hint)
+    for first, *others in repeated_secrets(secrets):
+        problem = f"has the same value as {' and '.join(others)}"
+        yield Finding(
+            origin[first], first, problem, "Give each a value of its own: who learns one would have the others."
+        )
+
+
+def _authority_findings(cluster: Cluster) -> Iterator[Finding]:
+    certificate, key = cluster.settings.certificates_ca_certificate, cluster.settings.certificates_ca_key
+    if certificate is not None and key is not None:
+        read = _tried(lambda: Authority.from_user(Path(certificate), Path(key)))
+        if isinstance(read, ConfigError):
+            yield _finding("group_data/all.py", "certificates_ca_certificate", read)
+
+
+def _certificate_findings(cluster: Cluster, now: datetime) -> Iterator[Finding]:
+    if cluster.settings.certificates_directory is None:
+        return
+    supplied = SuppliedLeaves(Path(cluster.settings.certificates_directory))
+    authority = _tried(lambda: supplied.trust_pem)
+    if isinstance(authority, ConfigError):
+        yield _finding("group_data/all.py", "certificates_directory", authority)
+        return
+    for node in cluster:
+        for place in certificate_places(node):
+            yield from _leaf_findings(cluster, node, place, supplied, authority, now)
+
+
+def _leaf_findings(
+    cluster: Cluster,
+    node: Node,
+    place: CertificatePlace,
+    supplied: SuppliedLeaves,
+    authority: str,
+    now: datetime,
+) -> Iterator[Finding]:
+    def problems() -> list[str]:
+        leaf = supplied.leaf(node, place)
+        return check_user_leaf(leaf.certificate_pem, leaf.key_pem, leaf_request(cluster, node, place), authority, now)
+
+    where = f"{node.name}/{place.component}.crt"
+    found = _tried(problems)
+    if isinstance(found, ConfigError):
+        yield _finding(where, "certificates_directory", found)
+        return
+    for problem in found:
+        hint = f"Have it made anew for {node.name} with the names and the usage that docs/certificates.md lists."
+        yield Finding(where, "certificates_directory", problem, hint)
+
+
+def _tried(act: Callable[[], T]) -> T | ConfigError:
+    try:
+        return act()
+    except ConfigError as error:
+        return error
+
+
+def _finding(where: str, what: str, error: ConfigError) -> Finding:
+    problem, _, hint = str(error).partition("\nHINT: ")
+    hint = hint or "See docs/certificates.md."
+    return Finding(where, what, problem.removeprefix(f"{what}: "), hint[:1].upper() + hint[1:])

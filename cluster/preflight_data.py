@@ -1,0 +1,123 @@
+"""Data that lies on a host, and PostgreSQL that runs there: whether they are this cluster's."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from cluster.findings import Finding
+from cluster.model import Cluster, Node
+
+PATRONI_UNIT = "patroni.service"
+
+Picture = Mapping[str, Any]
+
+
+def data_findings(
+    cluster: Cluster, reached: Mapping[str, Picture], keys: Mapping[str, str] | None
+) -> Iterable[Finding]:
+    """
+    Foreign data, foreign PostgreSQL and foreign Patroni on the members.
+
+    + reached: ``HostPicture`` by name of the hosts to be judged
+    + keys: what etcd holds below the cluster's prefix; None when etcd does not answer, which says nothing about data
+    """
+    for node in cluster.members:
+        if node.name in reached:
+            picture = reached[node.name]
+            yield from _other_scope(cluster, node, picture)
+            yield from _running(cluster, node, picture)
+            yield from _directory(cluster, node, picture, keys)
+
+
+def _is_ours(cluster: Cluster, picture: Picture) -> bool:
+    return bool(picture["scope"] == cluster.name)
+
+
+def _other_scope(cluster: Cluster, node: Node, picture: Picture) -> Iterable[Finding]:
+    if picture["scope"] is not None and not _is_ours(cluster, picture):
+        problem = f"Patroni on this host is configured for the cluster {picture['scope']}, not {cluster.name}"
+        hint = f"A host is in one cluster: take it out of this inventory, or first out of {picture['scope']}."
+        yield Finding(node.name, "cluster_name", problem, hint)
+
+
+def _running(cluster: Cluster, node: Node, picture: Picture) -> Iterable[Finding]:
+    port, data = cluster.settings.postgres_port, picture["data"] or {}
+    declared = data.get("path") or cluster.data_directory
+    units = {one["unit"] for one in picture["listening"] if one["port"] == port}
+    for server in picture["postgres"]:
+        unit, directory = server["unit"], server["directory"]
+        if unit != PATRONI_UNIT and (unit in units or directory == declared):
+            problem = f"a PostgreSQL that is not Patroni's runs here: data in {directory}, {unit or 'no systemd unit'}"
+            yield Finding(node.name, "PostgreSQL", problem, _stop_hint(unit))
+        elif unit == PATRONI_UNIT and _is_ours(cluster, picture) and directory != declared:
+            problem = f"the cluster's PostgreSQL runs with the data in {directory}, declared is {declared}"
+            hint = (
+                "Set postgres_version and postgres_data_directory as they were: neither changes in a running cluster."
+            )
+            yield Finding(node.name, "PostgreSQL", problem, hint)
+
+
+def _stop_hint(unit: str) -> str:
+    found = re.fullmatch(r"postgresql@(\d+)-(.+)\.service", unit)
+    if found:
+        return (
+            f"Nobody needs it: `pg_dropcluster --stop {found[1]} {found[2]}`. Somebody does: declare another {setting}."
+        )
+    return f"Stop and disable it if nobody needs it, declare another {setting}, or take another host."
+
+
+def _directory(cluster: Cluster, node: Node, picture: Picture, keys: Mapping[str, str] | None) -> Iterable[Finding]:
+    data, path = picture["data"], cluster.data_directory
+    if data is None or data["state"] in ("absent", "empty"):
+        return
+    finding = _unusable(cluster, data, path) if data["version"] is None else _foreign(cluster, picture, keys)
+    if finding is not None:
+        yield Finding(node.name, "data directory", *finding)
+    if data["version"] is not None and data["version"] != str(cluster.settings.postgres_version):
+        problem = f"{path} holds PostgreSQL {data['version']}, declared is {cluster.settings.postgres_version}"
+        hint = f"Set postgres_version = {data['version']}; a newer major version takes an upgrade, not another number."
+        yield Finding(node.name, "postgres_version", problem, hint)
+
+
+def _unusable(cluster: Cluster, data: Mapping[str, Any], path: str) -> tuple[str, str] | None:
+    if data["state"] == "unreadable":
+        return f"{path} cannot be read: {data['detail']}", "Unread is not empty: nothing is done until it can be read."
+    if data["state"] == "no directory":
+        return f"{path} is not a directory", "Move it away, or declare another postgres_data_directory."
+    problem = f"{path} is not empty and holds no PostgreSQL data, but {data['detail']}"
+    if "lost+found" in data["detail"]:
+        return problem, "It is a mount point: declare a directory below it as postgres_data_directory."
+    return problem, "Look what it is and move it away, or declare another postgres_data_directory."
+
+
+def _foreign(cluster: Cluster, picture: Picture, keys: Mapping[str, str] | None) -> tuple[str, str] | None:
+    data, ours = picture["data"], _is_ours(cluster, picture)
+    holds = f"{cluster.data_directory} holds a PostgreSQL {data['version']} cluster"
+    if data["identifier"] is None:
+        # Patroni's own half made copy: it makes it anew.
+        return None if ours else (f"{holds} without pg_control, which cannot start", _keep_hint(data["path"]))
+    named = f"{holds} with system identifier {data['identifier']}"
+    if keys is None:
+        # With etcd away nobody knows the right identifier, and Patroni's own member is no stranger here.
+        return None if ours else (f"{named}, and Patroni here does not manage it", _keep_hint(data["path"]))
+    return _unlike(cluster, named, data, keys.get(f"{cluster.scope_key}initialize"))
+
+
+def _unlike(cluster: Cluster, named: str, data: Mapping[str, Any], known: str | None) -> tuple[str, str] | None:
+    if known is None:
+        hint = "Restore etcd if this is the cluster's data; else move it away: "
+        return f"{named}, and etcd knows no cluster {cluster.name}", hint + _move(data["path"])
+    if known in ("", data["identifier"]):  # empty: the first member is about to begin the cluster
+        return None
+    problem = f"{named}, the cluster {cluster.name} in etcd has {known}"
+    return problem, f"It is another cluster's data. Move it away, and Patroni makes a new copy: {_move(data['path'])}"
+
+
+def _keep_hint(path: str) -> str:
+    return f"Nothing is overwritten. Declare another postgres_data_directory, or move it away: {_move(path)}"
+
+
+def _move(path: str) -> str:
+    return f"`mv {path} {path}.old`."

@@ -1,0 +1,154 @@
+"""Ports: which of them a host must reach on its peers, and which are taken by somebody else."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from cluster.findings import Finding
+from cluster.model import Cluster, Node
+from cluster.preflight_data import PATRONI_UNIT
+from cluster.render_etcd import UNIT as ETCD
+
+Picture = Mapping[str, Any]
+Answers = Sequence[Mapping[str, Any]]
+
+
+def needed_ports(cluster: Cluster, node: Node) -> list[tuple[str, int]]:
+    """The addresses and ports of its peers that a host must reach for its roles."""
+    settings = cluster.settings
+    member_ports = (settings.postgres_port, settings.patroni_rest_port)
+    wanted: list[tuple[Sequence[Node], tuple[int, ...]]] = []
+    if node.roles & {"postgres", "haproxy"}:
+        wanted.append((cluster.members, member_ports))
+    if node.roles & {"postgres", "etcd"}:
+        wanted.append((cluster.etcd, (settings.etcd_client_port,)))
+    if "etcd" in node.roles:
+        wanted.append((cluster.etcd, (settings.etcd_peer_port,)))
+    peers = [
+        (str(peer.address), port) for nodes, ports in wanted for peer in nodes if peer is not node for port in ports
+    ]
+    return list(dict.fromkeys(peers))
+
+
+def serves_etcd(cluster: Cluster, node: Node, picture: Picture) -> bool:
+    """Whether etcd can be asked on this host for the cluster's keys. + picture: ``HostPicture``"""
+    return "etcd" in node.roles and _listens(picture, str(node.address), cluster.settings.etcd_client_port)
+
+
+def peer_findings(
+    cluster: Cluster, pictures: Mapping[str, Picture | None], peers: Mapping[str, Answers | None]
+) -> list[Finding]:
+    """
+    Connections that a firewall or the network keeps from a peer, one finding for each peer and those it is kept from.
+
+    + pictures: ``HostPicture`` by host name, taken before the connections were tried
+    + peers: ``PeerPorts`` by host name
+    """
+    blocked: dict[tuple[str, str, tuple[str, ...]], list[int]] = {}
+    for (name, reason, port), sources in sorted(_blocked(cluster, pictures, peers).items(), key=lambda one: one[0][2]):
+        blocked.setdefault((name, reason, tuple(sources)), []).append(port)
+    return [
+        _blocked_finding(cluster.node(name), reason, sources, ports)
+        for (name, reason, sources), ports in blocked.items()
+    ]
+
+
+def _blocked(
+    cluster: Cluster, pictures: Mapping[str, Picture | None], peers: Mapping[str, Answers | None]
+) -> dict[tuple[str, str, int], list[str]]:
+    by_address = {str(node.address): node.name for node in cluster}
+    found: dict[tuple[str, str, int], list[str]] = {}
+    for source, answers in peers.items():
+        for one in answers or ():
+            target = by_address[one["address"]]
+            reason = _obstacle(one, pictures.get(target))
+            if reason is not None:
+                found.setdefault((target, reason, one["port"]), []).append(source)
+    return found
+
+
+def _obstacle(answer: Mapping[str, Any], there: Picture | None) -> str | None:
+    if there is None:
+        return None  # a host that cannot be reached has a finding of its own
+    if answer["answer"] == "blocked":
+        return str(answer["reason"])
+    if answer["answer"] == "refused" and _listens(there, answer["address"], answer["port"]):
+        return "refused, although a service listens there"
+    return None
+
+
+def _listens(there: Picture, address: str, port: int) -> bool:
+    return any(one["port"] == port and _takes(one["address"], address) for one in there["listening"])
+
+
+def _takes(bound: str, address: str) -> bool:
+    return bound == address or ipaddress.ip_address(bound).is_unspecified
+
+
+def _blocked_finding(node: Node, reason: str, sources: Sequence[str], ports: Sequence[int]) -> Finding:
+    noun = "port" if len(ports) == 1 else "ports"
+    listed = ", ".join(map(str, ports))
+    problem = f"{noun} {listed} of {node.address} cannot be reached from {' and '.join(sources)}: {reason}"
+    hint = "Let the firewalls on the way and on this host pass TCP between the hosts of the cluster."
+    return Finding(node.name, "firewall", problem, hint)
+
+
+def taken_port_findings(cluster: Cluster, reached: Mapping[str, Picture]) -> Iterator[Finding]:
+    """
+    Ports of ours on which somebody else listens. The systemd unit tells: our own services are never reported.
+
+    + reached: ``HostPicture`` by name of the hosts to be judged
+    """
+    for name, picture in reached.items():
+        node = cluster.node(name)
+        for setting, port, unit in _own_ports(cluster, node):
+            for one in picture["listening"]:
+                if one["port"] == port and _in_the_way(node, one["address"]) and not _own(picture, one, unit):
+                    yield _taken(node, setting, one)
+                    break
+        yield from _foreign_etcd(cluster, node, picture)
+
+
+def _own_ports(cluster: Cluster, node: Node) -> Iterable[tuple[str, int, str]]:
+    units = {"postgres": PATRONI_UNIT, "etcd": f"{ETCD}.service", "haproxy": "haproxy.service"}
+    prefixes = {"postgres": ("postgres_", "patroni_"), "etcd": ("etcd_",), "haproxy": ("haproxy_",)}
+    for setting, value in cluster.settings.model_dump().items():
+        for role, starts in prefixes.items():
+            if role in node.roles and setting.startswith(starts) and setting.endswith("_port"):
+                yield setting, value, units[role]
+
+
+def _in_the_way(node: Node, bound: str) -> bool:
+    return _takes(bound, str(node.address)) or ipaddress.ip_address(bound).is_loopback
+
+
+def _own(picture: Picture, one: Mapping[str, Any], unit: str) -> bool:
+    if one["unit"] is None:  # nobody could see whose it is
+        return unit in picture["active"]
+    # A PostgreSQL that is not Patroni's has a finding of its own, with the way to be rid of it.
+    return bool(one["unit"] == unit) or one["unit"] in {server["unit"] for server in picture["postgres"]}
+
+
+def _taken(node: Node, setting: str, one: Mapping[str, Any]) -> Finding:
+    who = " of ".join(word for word in (one["process"], one["unit"]) if word) or "a process that is no service"
+    problem = f"port {one['port']} is taken by {who} on {one['address']}"
+    return Finding(node.name, setting, problem, f"Stop that service, or set {setting} to a port that is free.")
+
+
+def _foreign_etcd(cluster: Cluster, node: Node, picture: Picture) -> Iterator[Finding]:
+    # Debian's package starts an etcd of its own, on loopback only, which is of no use to anybody. One that serves
+    # other hosts without this cluster's data directory is somebody's, and our configuration would replace it.
+    ports = (cluster.settings.etcd_client_port, cluster.settings.etcd_peer_port)
+    serves = [
+        one
+        for one in picture["listening"]
+        if one["port"] in ports
+        and one["unit"] == f"{ETCD}.service"
+        and not ipaddress.ip_address(one["address"]).is_loopback
+    ]
+    if "etcd" in node.roles and serves and not picture["etcd_data"]:
+        problem = f"an etcd that is not this cluster's serves other hosts on port {serves[0]['port']}"
+        hint = "Put this cluster's etcd on other hosts, or stop that one and move its data away if nobody needs it."
+        yield Finding(node.name, "etcd", problem, hint)

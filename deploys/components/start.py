@@ -1,0 +1,26 @@
+"""How every run begins: a quick connection, a quiet console, and a refusal of everything that is wrong."""
+
+from __future__ import annotations
+
+from pyinfra import host
+
+from cluster.model import Cluster
+from deploys.components.secrets import cluster_secrets
+from operations.preflight import cluster_of, refuse_unfit_hosts
+from operations.util.console import quiet_the_idle_lines
+from operations.util.remote import quicken, quiet_refusals
+
+
+def declared_cluster() -> Cluster | None:
+    """
+    The cluster of the host at hand, after all hosts were looked at; None for a host that is in none of our groups.
+
+    Refuses, in one table and before anything is touched, whatever is wrong in the inventory or on the hosts.
+    """
+    quicken(host)
+    quiet_the_idle_lines()
+    quiet_refusals()
+    cluster = cluster_of(host)
+    if cluster is not None:
+        refuse_unfit_hosts(cluster, cluster_secrets(cluster))
+    return cluster

@@ -1,0 +1,67 @@
+"""
+Runs on a member, as the text of ``python3 -c``: connects through every endpoint that stdin names, prints JSON.
+
+Standard library and psycopg2 only, and nothing newer than Python 3.10.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import psycopg2
+
+ASKED = json.load(sys.stdin)
+DEADLINE = time.monotonic() + ASKED["wait"]
+
+READ_ONLY = "25006"
+
+
+def attempt(endpoint: dict[str, Any]) -> dict[str, Any]:
+    """One connection, one read, one write that is rolled back."""
+    connection = psycopg2.connect(
+        host=endpoint["address"], port=endpoint["port"], connect_timeout=5, **ASKED["connection"]
+    )
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("select pg_is_in_recovery(), current_setting('server_version')")
+            in_recovery, version = cursor.fetchone()
+            seen = {"connected": True, "in_recovery": in_recovery, "version": version.split()[0], "error": ""}
+            return {**endpoint, **seen, **write(cursor)}
+    finally:
+        connection.rollback()
+        connection.close()
+
+
+def write(cursor: Any) -> dict[str, bool]:
+    """Whether a write goes through, or is refused as one on a standby is."""
+    try:
+        cursor.execute("create temporary table pyinfra_patroni_proof as select 1 as written")
+    except psycopg2.Error as error:
+        return {"wrote": False, "refused": error.pgcode == READ_ONLY}
+    return {"wrote": True, "refused": False}
+
+
+def fits(tried: dict[str, Any]) -> bool:
+    """Whether an endpoint leads where it should."""
+    return bool(tried["connected"] and (tried["wrote"] if tried["wants"] == "write" else tried["refused"]))
+
+
+def settle(endpoint: dict[str, Any]) -> dict[str, Any]:
+    """Try until it leads where it should: HAProxy needs a moment for its first checks."""
+    nothing = {"connected": False, "in_recovery": None, "wrote": False, "refused": False, "version": ""}
+    while True:
+        try:
+            tried = attempt(endpoint)
+        except psycopg2.Error as error:
+            tried = {**endpoint, **nothing, "error": " ".join(str(error).split())}
+        if fits(tried) or time.monotonic() >= DEADLINE:
+            return tried
+        time.sleep(0.2)
+
+
+with ThreadPoolExecutor(max_workers=8) as pool:
+    print(json.dumps(list(pool.map(settle, ASKED["endpoints"]))))

@@ -1,0 +1,152 @@
+"""Refuse early: read what is declared and what the hosts are like, and say everything that is wrong at once."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from os import environ
+from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
+
+import gevent
+import pyinfra
+from gevent.event import AsyncResult
+from pyinfra import host, inventory, logger, state
+from pyinfra.api import FactBase, Host, Inventory
+
+from cluster.declaration import INVENTORY, DeclaredHost, declared_clusters, hosts_to_look_at
+from cluster.errors import refusal
+from cluster.findings import Finding, findings_table
+from cluster.model import Cluster, Node
+from cluster.packages import packages_question
+from cluster.preflight import Observed, host_findings, host_remarks, picture_question
+from cluster.preflight_control import ENVIRONMENT, control_findings
+from cluster.preflight_ports import needed_ports, serves_etcd
+from cluster.secrets import NAMES, Secrets
+from facts.etcd import EtcdCluster
+from facts.packages import HostPackages
+from facts.preflight import HostPicture, PeerPorts
+from operations.util.remote import read_each
+
+# A host that hangs, e.g. on a dead network file system, ends the run with a word instead of holding it up for ever.
+READ_SECONDS = 30
+
+T = TypeVar("T")
+
+_done: WeakKeyDictionary[Inventory, dict[str, AsyncResult]] = WeakKeyDictionary()
+
+
+def _once(declared: Inventory, name: str, work: Callable[[], T]) -> T:
+    """Deploy code runs once a host, all at the same time: the first does the work, the others wait for its result."""
+    results = _done.setdefault(declared, {})
+    if name not in results:
+        results[name] = AsyncResult()
+        try:
+            results[name].set(work())
+        except BaseException as error:
+            results[name].set_exception(error)
+            raise
+    found: T = results[name].get()
+    return found
+
+
+def declared_clusters_of(declared: Inventory) -> dict[str, Cluster]:
+    """
+    The clusters that an inventory declares, by name: the same objects for every host that asks. Refuses with
+    everything that is wrong in the inventory and its data.
+
+    + declared: pyinfra's own, e.g. ``host.inventory``
+    """
+    clusters, findings = _once(declared, "", lambda: _declared(declared))
+    if findings:
+        raise refusal(findings)
+    return clusters
+
+
+def cluster_of(target: Host) -> Cluster | None:
+    """The cluster of a host; None for one that is in none of our groups. + target: pyinfra's, e.g. ``host``"""
+    clusters = declared_clusters_of(target.inventory)
+    return next((cluster for cluster in clusters.values() for node in cluster if node.name == target.name), None)
+
+
+def _declared(declared: Inventory) -> tuple[dict[str, Cluster], list[Finding]]:
+    hosts = [_declared_host(target) for target in declared]
+    seen = _read(dict.fromkeys(hosts_to_look_at(hosts), (HostPicture, {})))
+    addresses = {name: picture["addresses"] for name, picture in seen.items() if picture is not None}
+    return declared_clusters(hosts, addresses)
+
+
+def _declared_host(target: Host) -> DeclaredHost:
+    declared: Any = target.inventory
+    # pyinfra's own order, the last one wins; it does not say from where a value came.
+    layers = [
+        ("group_data/all.py", declared.get_data()),
+        *((f"group_data/{group}.py", declared.get_group_data(group)) for group in target.groups),
+        (_inventory_file(), declared.get_host_data(target.name)),
+        ("--data", declared.get_override_data()),
+    ]
+    data = {name: value for _, values in layers for name, value in values.items()}
+    origin = {name: file for file, values in layers for name in values}
+    return DeclaredHost(target.name, tuple(target.groups), data, origin)
+
+
+def _inventory_file() -> str:
+    """The file that the command line names first."""
+    files = (word for word in sys.argv[1:] if word.endswith(".py"))
+    return next(files, INVENTORY) if pyinfra.is_cli else INVENTORY
+
+
+def refuse_unfit_hosts(cluster: Cluster, secrets: Secrets | None = None) -> None:
+    """
+    Look at all hosts of a cluster, and refuse with everything that is in the way. Reads only; called on every host in
+    deploy code, done once a cluster. Hosts beyond ``--limit`` are looked at only as far as those within it need them.
+
+    + cluster: as declared
+    + secrets: the cluster's; absent: those that the environment gives are judged
+    """
+    findings = _once(host.inventory, cluster.name, lambda: _findings(cluster, secrets))
+    if findings:
+        raise refusal(findings)
+
+
+def _findings(cluster: Cluster, secrets: Secrets | None) -> list[Finding]:
+    observed = _observed(cluster)
+    if remarks := host_remarks(cluster, observed):
+        logger.warning(f"worth a look, and no reason to stop:\n{findings_table(remarks)}")
+    values, origin = _given_secrets() if secrets is None else (secrets, _origin(secrets))
+    return [*control_findings(cluster, values, origin, datetime.now(UTC)), *host_findings(cluster, observed)]
+
+
+def _given_secrets() -> tuple[Mapping[str, str], Mapping[str, str]]:
+    given = {name: environ[name] for name in NAMES if name in environ}
+    return given, dict.fromkeys(given, ENVIRONMENT)
+
+
+def _origin(secrets: Secrets) -> Mapping[str, str]:
+    return {name: ENVIRONMENT if name in secrets.from_environment else str(secrets.path) for name in secrets}
+
+
+def _observed(cluster: Cluster) -> Observed:
+    within = frozenset(node.name for node in cluster if state.is_host_in_limit(inventory.get_host(node.name)))
+    pictures = _read({node.name: (HostPicture, picture_question(cluster, node)) for node in cluster})
+    reached = [node for node in cluster if pictures[node.name] is not None]
+    packages = gevent.spawn(_read, {node.name: (HostPackages, packages_question(cluster, node)) for node in reached})
+    keys = gevent.spawn(_keys, cluster, [node for node in reached if serves_etcd(cluster, node, pictures[node.name])])
+    asking = {node.name: needed_ports(cluster, node) for node in reached if node.name in within}
+    peers = _read({name: (PeerPorts, {"peers": ports}) for name, ports in asking.items() if ports})
+    return Observed(pictures, packages.get(), peers, keys.get(), within)
+
+
+def _keys(cluster: Cluster, nodes: Iterable[Node]) -> Mapping[str, str] | None:
+    """What etcd holds of the cluster, from the first member that answers; None when none does."""
+    port, prefix = cluster.settings.etcd_client_port, cluster.scope_key
+    answers = _read(
+        {node.name: (EtcdCluster, {"endpoints": [node.address.url(port)], "prefix": prefix}) for node in nodes}
+    )
+    known = (seen["keys"] for seen in answers.values() if seen is not None)
+    return next((keys for keys in known if keys is not None), None)
+
+
+def _read(questions: Mapping[str, tuple[type[FactBase[Any]], Mapping[str, Any]]]) -> dict[str, Any]:
+    return read_each({name: (fact, {**asked, "_timeout": READ_SECONDS}) for name, (fact, asked) in questions.items()})

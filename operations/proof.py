@@ -1,0 +1,64 @@
+"""The end of a run: proof by use, then the connection card. Nothing is changed; what is written is rolled back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pyinfra import host, logger
+from pyinfra.api import operation
+
+from cluster.card import connection_card
+from cluster.errors import UnsafeError
+from cluster.model import Cluster
+from cluster.plan_etcd import quorum_obstacle
+from cluster.proof import broken_endpoints, question
+from cluster.secrets import Secret
+from facts.endpoints import EndpointsTried
+from facts.etcd import EtcdCluster
+from facts.patroni import PatroniCluster
+from operations.patroni import unsettled_reason
+from operations.util.component import Commands
+from operations.util.remote import coordinator, read
+from operations.util.stage import planning
+
+SETTLE_SECONDS = 30
+
+
+@operation()
+def proven(cluster: Cluster, secrets: Mapping[str, Secret], places: Mapping[str, str]) -> Commands:
+    """
+    Show that the cluster does what it is for: etcd healthy, every standby streaming on one timeline, a write through
+    the read-write endpoint of every HAProxy, a read and a refused write through the read-only one. Then print the card.
+
+    + places: ``ca`` and ``password``: where they lie on the control machine
+    """
+    if planning() or host.name != coordinator(cluster.members).name:
+        host.noop("another host proves it, when all is done")
+        return
+    seen = host.get_fact(PatroniCluster, expected=[node.name for node in cluster.members], wait_seconds=SETTLE_SECONDS)
+    tried = host.get_fact(EndpointsTried, _stdin=[question(cluster, secrets["PATRONI_ADMIN_PASSWORD"])])
+    if faults := [*_etcd_faults(cluster), *_member_faults(cluster, seen), *broken_endpoints(tried)]:
+        listed = "".join(f"\n  {fault}" for fault in faults)
+        raise UnsafeError(f"the cluster is built but does not prove itself:{listed}\nHINT: mend the first, run again.")
+    version = next((one["version"] for one in tried), str(cluster.settings.postgres_version))
+    print_card(connection_card(cluster, seen, version, places))
+    host.noop("every endpoint leads where it should")
+    yield from ()
+
+
+def _etcd_faults(cluster: Cluster) -> list[str]:
+    node = coordinator(cluster.etcd)
+    seen = read([node], EtcdCluster, endpoints=cluster.etcd_endpoints, prefix=cluster.scope_key)[node.name]
+    obstacle = f"{node.name} cannot be reached" if seen is None else quorum_obstacle(seen)
+    return [obstacle] if obstacle else []
+
+
+def _member_faults(cluster: Cluster, seen: Mapping[str, Any]) -> list[str]:
+    return [] if seen["settled"] else [unsettled_reason(cluster, seen)]
+
+
+def print_card(lines: list[str]) -> None:
+    """Print without a host's name in front: the card is about all of them."""
+    for line in ["", *lines, ""]:
+        logger.info(f"    {line}" if line else "")
