@@ -92,7 +92,7 @@ def _absent_addresses(cluster: Cluster, reached: Mapping[str, Picture]) -> Itera
 def _full_disks(cluster: Cluster, reached: Mapping[str, Picture]) -> Iterable[Finding]:
     needed = cluster.settings.preflight_free_gib
     for name, picture in reached.items():
-        by_mount = {room["mount"]: (path, room["free_mib"] / 1024) for path, room in picture["rooms"].items()}
+        by_mount = {room["mount"]: (path, room["free_mib"] / 1024) for path, room in reversed(picture["rooms"].items())}
         for mount, (path, free) in by_mount.items():
             if free < needed:
                 problem = f"{free:.1f} GiB are free on {mount} for {path}, {needed:g} are the least"

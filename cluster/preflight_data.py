@@ -49,7 +49,8 @@ def _running(cluster: Cluster, node: Node, picture: Picture) -> Iterable[Finding
     for server in picture["postgres"]:
         unit, directory = server["unit"], server["directory"]
         if unit != PATRONI_UNIT and (unit in units or directory == declared):
-            problem = f"a PostgreSQL that is not Patroni's runs here: data in {directory}, {unit or 'no systemd unit'}"
+            of_unit = f"unit {unit}" if unit else "no systemd unit"
+            problem = f"a PostgreSQL that is not Patroni's runs here: data in {directory}, {of_unit}"
             yield Finding(node.name, "PostgreSQL", problem, _stop_hint(unit))
         elif unit == PATRONI_UNIT and _is_ours(cluster, picture) and directory != declared:
             problem = f"the cluster's PostgreSQL runs with the data in {directory}, declared is {declared}"
@@ -62,10 +63,8 @@ def _running(cluster: Cluster, node: Node, picture: Picture) -> Iterable[Finding
 def _stop_hint(unit: str) -> str:
     found = re.fullmatch(r"postgresql@(\d+)-(.+)\.service", unit)
     if found:
-        return (
-            f"Nobody needs it: `pg_dropcluster --stop {found[1]} {found[2]}`. Somebody does: declare another {setting}."
-        )
-    return f"Stop and disable it if nobody needs it, declare another {setting}, or take another host."
+        return f"If nobody needs it: `pg_dropcluster --stop {found[1]} {found[2]}`. Otherwise take another host."
+    return "Stop and disable it if nobody needs it. Otherwise take another host."
 
 
 def _directory(cluster: Cluster, node: Node, picture: Picture, keys: Mapping[str, str] | None) -> Iterable[Finding]:

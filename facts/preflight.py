@@ -203,7 +203,7 @@ try() {{
   case "$code:$said" in
     0:*) answer=open ;;
     *refused*) answer=refused ;;
-    124:*) answer='blocked|no answer in {seconds} s' ;;
+    124:*) answer='blocked|no answer in {seconds} seconds' ;;
     *) said=$(printf '%s\n' "$said" | tail -n 1); answer="blocked|${{said##*: }}" ;;
   esac
   echo "$1|$2|$answer"

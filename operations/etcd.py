@@ -66,7 +66,8 @@ def _with_data(component: Component, data: str) -> dict[str, Any]:
 def _first_start(cluster: Cluster, node: Node, component: Component) -> Component:
     others = [other for other in cluster.etcd if other is not node]
     endpoints = [other.address.url(cluster.settings.etcd_client_port) for other in others]
-    if others and formed(read(others, EtcdCluster, endpoints=endpoints, prefix=cluster.scope_key)):
+    question = {"endpoints": endpoints, "prefix": cluster.scope_key, "if_open": True}
+    if others and formed(read(others, EtcdCluster, **question)):
         return replace(component, units=())
     new = bootstrap_file(cluster, declared_peers(cluster), state="new")
     return replace(component, files=(*component.files, new))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from os import environ
 from typing import Any, TypeVar
@@ -74,7 +74,8 @@ def _declared(declared: Inventory) -> tuple[dict[str, Cluster], list[Finding]]:
     hosts = [_declared_host(target) for target in declared]
     seen = _read(dict.fromkeys(hosts_to_look_at(hosts), (HostPicture, {})))
     addresses = {name: picture["addresses"] for name, picture in seen.items() if picture is not None}
-    return declared_clusters(hosts, addresses)
+    clusters, findings = declared_clusters(hosts, addresses)
+    return clusters, list(dict.fromkeys(findings))
 
 
 def _declared_host(target: Host) -> DeclaredHost:
@@ -138,14 +139,17 @@ def _observed(cluster: Cluster) -> Observed:
     return Observed(pictures, packages.get(), peers, keys.get(), within)
 
 
-def _keys(cluster: Cluster, nodes: Iterable[Node]) -> Mapping[str, str] | None:
-    """What etcd holds of the cluster, from the first member that answers; None when none does."""
-    port, prefix = cluster.settings.etcd_client_port, cluster.scope_key
-    answers = _read(
-        {node.name: (EtcdCluster, {"endpoints": [node.address.url(port)], "prefix": prefix}) for node in nodes}
-    )
-    known = (seen["keys"] for seen in answers.values() if seen is not None)
-    return next((keys for keys in known if keys is not None), None)
+def _keys(cluster: Cluster, nodes: Sequence[Node]) -> Mapping[str, str] | None:
+    """What etcd holds of the cluster, from any member that answers; None when none does. The first alone mostly does."""
+    for asked in (nodes[:1], nodes[1:]):
+        endpoints = {node.name: [node.address.url(cluster.settings.etcd_client_port)] for node in asked}
+        answers = _read(
+            {name: (EtcdCluster, {"endpoints": urls, "prefix": cluster.scope_key}) for name, urls in endpoints.items()}
+        )
+        for seen in answers.values():
+            if seen is not None and seen["keys"] is not None:
+                return dict(seen["keys"])
+    return None
 
 
 def _read(questions: Mapping[str, tuple[type[FactBase[Any]], Mapping[str, Any]]]) -> dict[str, Any]:

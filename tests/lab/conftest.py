@@ -1,0 +1,31 @@
+"""What the tests of the lab share: hosts, and a cluster that is built on them once."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.lab.runs import MEMBERS, Built, run, site, wait_until_settled
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whatever is tested in this directory needs the containers."""
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.lab)
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
+    """
+    The cluster of the lab ``t2`` with three members and a host for backups, built by ``deploys/cluster.py``.
+
+    Shared by all test files: a test that stops or moves something leaves three streaming members behind
+    (``wait_until_settled``), so that the next one finds what it expects.
+    """
+    with site("t2", tmp_path_factory.mktemp("t2"), hosts=(*MEMBERS, "backup1")) as ready:
+        first = run(ready.inventory)
+        wait_until_settled(ready.lab)
+        yield Built(ready.lab, ready.inventory, first)
