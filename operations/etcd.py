@@ -85,10 +85,10 @@ def quorum(cluster: Cluster) -> Commands:
     if not cluster.etcd or host.name != coordinator(cluster.etcd).name:
         host.noop("another host looks after the quorum")
         return
-    if planning():
+    seen = _look(cluster, wait_seconds=0 if planning() else QUORUM_SECONDS)
+    if planning() and quorum_obstacle(seen):
         yield from undecided("etcd's members and their restarts")
         return
-    seen = _look(cluster, wait_seconds=QUORUM_SECONDS)
     acted = False
     for node in _to_join(cluster, seen):
         yield from _join(cluster, node)
@@ -109,7 +109,9 @@ def quorum(cluster: Cluster) -> Commands:
 def _look(cluster: Cluster, *, wait_seconds: int = 0, only: tuple[Node, ...] | None = None) -> Mapping[str, Any]:
     asked = cluster.etcd if only is None else only
     endpoints = [node.address.url(cluster.settings.etcd_client_port) for node in asked]
-    return host.get_fact(EtcdCluster, endpoints=endpoints, prefix=cluster.scope_key, wait_seconds=wait_seconds)
+    return host.get_fact(
+        EtcdCluster, endpoints=endpoints, prefix=cluster.scope_key, wait_seconds=wait_seconds, if_open=planning()
+    )
 
 
 def _refuse_unless_healthy(cluster: Cluster) -> None:

@@ -47,11 +47,12 @@ def member(cluster: Cluster, secrets: Mapping[str, Secret]) -> Commands:
 
 def _has_begun(cluster: Cluster) -> bool:
     """Whether etcd knows the cluster. Not knowing is not an answer: then nothing may begin."""
-    if planning():
-        return False
     node = coordinator(cluster.etcd)
-    seen = read([node], EtcdCluster, endpoints=cluster.etcd_endpoints, prefix=cluster.scope_key)[node.name]
+    question = {"endpoints": cluster.etcd_endpoints, "prefix": cluster.scope_key, "if_open": True}
+    seen = read([node], EtcdCluster, **question)[node.name]
     if seen is None or seen["keys"] is None:
+        if planning():
+            return False
         raise UnsafeError(
             f"etcd does not say whether the cluster {cluster.name} exists\nHINT: look at 'journalctl -u etcd'; "
             "a new cluster is begun only when etcd answers that there is none."
@@ -83,12 +84,12 @@ def formed(cluster: Cluster, secrets: Mapping[str, Secret]) -> Commands:
     if host.name != coordinator(cluster.members).name:
         host.noop("another host waits for the cluster")
         return
-    if planning():
-        yield from undecided("whether the cluster has to form first")
-        return
     names = [node.name for node in cluster.members]
-    seen = host.get_fact(PatroniCluster, expected=names, wait_seconds=FORMING_SECONDS)
+    seen = host.get_fact(PatroniCluster, expected=names, wait_seconds=0 if planning() else FORMING_SECONDS)
     if not seen["settled"]:
+        if planning():
+            yield from undecided("the cluster has to form, or to settle, first")
+            return
         _refuse(cluster, seen)
     first = cluster.members[0]
     if first.name == host.name:
@@ -127,11 +128,11 @@ def configuration(cluster: Cluster) -> Commands:
     if host.name != coordinator(cluster.members).name:
         host.noop("another host looks after the configuration")
         return
-    if planning():
-        yield from undecided("the dynamic configuration")
-        return
     seen = host.get_fact(PatroniCluster)
     if seen["config"] is None:
+        if planning():
+            yield from undecided("the dynamic configuration")
+            return
         raise UnsafeError(f"Patroni's configuration cannot be read: {seen['error']}\nHINT: run 'patronictl list'.")
     declared = _declared(cluster)
     patch = config_patch(declared, seen["config"])

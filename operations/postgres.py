@@ -29,7 +29,7 @@ def objects(cluster: Cluster, secrets: Mapping[str, Secret]) -> Commands:
     if host.name != coordinator(cluster.members).name:
         host.noop("another host looks after roles and databases")
         return
-    if planning():
+    if planning() and host.get_fact(PatroniCluster)["leader"] is None:
         yield from undecided("roles and databases")
         return
     leader = current_leader(cluster)

@@ -25,6 +25,8 @@ def brought_up(component: Component) -> Commands:
     """
     seen = host.get_fact(HostComponent, **component.question)
     missing = component.missing(seen["paths"])
+    if changed := [item.path for item in missing if seen["paths"][item.path] is not None]:
+        host.log(f"changes {', '.join(changed)}")
     yield from written(missing)
     if missing and component.units:
         seen = host.get_fact(HostComponent, **component.question)

@@ -1,0 +1,62 @@
+# What one does in this repository; `make` alone lists it. Every target sets up what it needs.
+
+PYTHON ?= python3
+VENV := .venv
+READY := $(VENV)/.ready
+PY := $(VENV)/bin/python
+
+.DEFAULT_GOAL := help
+.PHONY: help cluster test test-fast lint lab lab-down bench settings
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r name what; do printf '  make %-10s %s\n' "$$name" "$$what"; done
+
+cluster: $(READY) ## set up everything and build the cluster in containers on this machine
+	$(PY) -m tests.lab up
+	$(PY) -m pyinfra inventory.py deploys/cluster.py -y
+
+test: lint ## everything that CI runs, with containers
+	$(PY) -m pytest
+
+test-fast: lint ## the same without containers
+	$(PY) -m pytest -m "not lab"
+
+lint: $(READY) ## ruff and mypy
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+
+lab: $(READY) ## start the containers of the lab, without a cluster in them
+	$(PY) -m tests.lab up
+
+lab-down: $(READY) ## remove the containers of the lab, and the cluster with them
+	$(PY) -m tests.lab down
+
+bench: $(READY) ## measure a deployment and a run that changes nothing
+	$(PY) -m tests.lab.bench
+
+settings: $(READY) ## write docs/settings.md and group_data/all.py anew
+	$(PY) -m cluster.settings_text
+
+# Dependencies only: this repository is run from its root and never installed. pip's own configuration decides from
+# where; once made, the environment needs no network.
+$(READY): pyproject.toml constraints.txt
+	@$(ensure_python)
+	@$(PY) -c '' 2>/dev/null || $(PYTHON) -m venv --clear $(VENV)
+	@$(PY) -c '$(list_requirements)' > $(VENV)/requirements.txt
+	$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -r $(VENV)/requirements.txt
+	@touch $@
+
+define list_requirements
+import tomllib; p = tomllib.load(open("pyproject.toml", "rb"))["project"]; print(*p["dependencies"], *p["optional-dependencies"]["dev"], sep="\n")
+endef
+
+# On Debian and Ubuntu Python comes without ensurepip, which makes the environments.
+can_make_venv = $(PYTHON) -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
+define ensure_python
+if ! $(can_make_venv) && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+  echo "installing python3-venv on this machine"; \
+  { apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends python3-venv; } >/dev/null; \
+fi; \
+$(can_make_venv) || { echo "'$(PYTHON)' is not Python 3.11 or newer with the venv module: install it (Debian, Ubuntu: python3-venv), or name another with make PYTHON=..." >&2; exit 1; }
+endef

@@ -1,0 +1,103 @@
+"""Settings for all hosts, as the comments of postgresql.conf show them: each one with its default.
+
+Remove the "# " before a setting and change its value; what stays commented out follows the defaults, also new ones.
+A host's own data in inventory.py wins over this file. docs/settings.md has all settings in tables.
+"""
+
+# --- cluster: Which hosts belong together, and by which address they know each other.
+
+#   the name of the cluster: Patroni's scope, the directory of its secrets; hosts with one name form one cluster; a
+#   letter a-z, then at most 30 of a-z, 0-9 and hyphen
+# cluster_name = "main"
+# cluster_address = None  # the address, v4 or v6, by which the other hosts of the cluster reach this host
+# cluster_network = None  # a network such as 10.0.0.0/24: a host without cluster_address takes its one address in it
+# cluster_extra_names = []  # further DNS names and addresses that clients use (a VIP, an alias), for the certificates
+# cluster_published_ports = {}  # port: port on the control machine's loopback, for hosts behind NAT such as containers
+
+# --- preflight: How much is enough before anything is touched.
+
+# preflight_free_gib = 2  # GiB that must be free where PostgreSQL and etcd store their data; 0.1 or more
+#   seconds that two hosts' clocks may differ: certificates, logs and scheduled switchovers depend on it; more than 0
+# preflight_clock_skew_seconds = 2
+
+# --- packages: Where the software comes from, and that nobody else changes it.
+
+#   distribution: Debian's or Ubuntu's own packages; pgdg: apt.postgresql.org; mirror: yours; "distribution" or "pgdg"
+#   or "mirror"
+# packages_source = "distribution"
+# packages_mirror_uri = None  # the mirror's URI, e.g. https://apt.example.net/postgresql
+# packages_mirror_suite = None  # the mirror's suite, e.g. trixie-pgdg
+# packages_mirror_components = ["main"]  # the mirror's components
+# packages_mirror_key = None  # file on the control machine with the key that signs the mirror
+#   package: exact version, for those you pin; the others take what the source offers when first installed
+# packages_versions = {}
+# packages_hold = True  # hold the packages against unattended upgrades, which would restart PostgreSQL
+
+# --- certificates: Who vouches for the hosts.
+
+#   your own CA's certificate (with its chain) on the control machine; absent: a CA is made for the cluster
+# certificates_ca_certificate = None
+# certificates_ca_key = None  # your own CA's private key on the control machine
+#   directory on the control machine with certificates of your own: <host>/<component>.crt and .key, ca.crt
+# certificates_directory = None
+# certificates_days = 365  # days that a host's certificate is valid; renewed in its last third; 7..825
+
+# --- etcd: The store that decides who leads.
+
+# etcd_client_port = 2379  # etcd listens here for Patroni; 1..65535
+# etcd_peer_port = 2380  # etcd's members talk to each other here; 1..65535
+# etcd_quota_mib = 2048  # MiB that etcd's database may grow to before it refuses writes; 64..8192
+# etcd_compaction_hours = 1  # hours of history that etcd keeps; 1..720
+# etcd_heartbeat_ms = 100  # milliseconds between heartbeats: about the round trip between members; 10 or more
+# etcd_election_ms = 1000  # milliseconds without a heartbeat before an election; ten heartbeats; at most 50000
+
+# --- postgres: The database.
+
+# postgres_version = 17  # PostgreSQL's major version; 15 or 16 or 17 or 18
+# postgres_port = 5432  # PostgreSQL listens here; 1..65535
+#   addresses that PostgreSQL listens on, ['*'] for all; empty: the host's cluster address and loopback
+# postgres_listen = []
+#   absent: /var/lib/postgresql/<version>/<cluster_name>; an absolute path of letters, digits, dot, hyphen, underscore
+#   and slash
+# postgres_data_directory = None
+# postgres_locale = "C.UTF-8"  # locale of a new cluster; the encoding is UTF8; a locale such as C.UTF-8 or de_DE.UTF-8
+#   MiB of memory that PostgreSQL's settings are derived from; absent: the smallest member's memory; 256 or more
+# postgres_memory_mib = None
+#   PostgreSQL parameters by name; they win over the derived ones; None takes one out of the configuration
+# postgres_parameters = {}
+# postgres_hba = []  # pg_hba lines for your clients, in order, after those that the cluster itself needs
+#   a login role that may create databases and roles, for people and tools; a letter a-z or underscore, then at most 62
+#   of a-z, 0-9 and underscore
+# postgres_admin_user = "admin"
+#   databases that shall exist: {'name': 'app'} or with 'owner': a role; absent owner: the admin role
+# postgres_databases = []
+
+# --- patroni: Who leads, and how fast that is decided. https://patroni.readthedocs.io/en/latest/dynamic_configuration.html
+
+# patroni_rest_port = 8008  # Patroni's REST API, for HAProxy's checks and for this tool; 1..65535
+#   seconds that the leader's lock lives without renewal: a dead primary is noticed after at most this; 20 or more
+# patroni_ttl = 30
+# patroni_loop_wait = 10  # seconds between two looks of Patroni at its cluster; 1 or more
+# patroni_retry_timeout = 10  # seconds that Patroni retries etcd and PostgreSQL before it gives up; 3 or more
+# patroni_maximum_lag_mib = 1  # MiB of WAL that a standby may lag and still be promoted; 0 or more
+#   seconds that a crashed primary has to come back before a standby takes over; 0 or more
+# patroni_primary_start_seconds = 60
+#   keep the primary while etcd is down and all members answer it; absent: on where Patroni does it soundly
+# patroni_failsafe = None
+#   let the kernel's watchdog reset a host whose Patroni hangs while it leads; "off" or "automatic" or "required"
+# patroni_watchdog = "automatic"
+#   prefix of Patroni's keys in etcd; a path that begins and ends with a slash, such as /service/
+# patroni_namespace = "/service/"
+
+# --- haproxy: The ports that clients connect to.
+
+# haproxy_primary_port = 5000  # the primary, for reading and writing; 1..65535
+# haproxy_replicas_port = 5001  # the replicas, for reading; 1..65535
+# haproxy_synchronous_port = 5002  # the synchronous replicas; 1..65535
+# haproxy_asynchronous_port = 5003  # the asynchronous replicas; 1..65535
+# haproxy_any_port = 5004  # any healthy member; 1..65535
+# haproxy_stats_port = 7000  # the statistics page, over TLS and with a login; 1..65535
+# haproxy_stats_user = "admin"  # login of the statistics page; letters, digits, dot, hyphen and underscore
+# haproxy_max_connections = 2000  # client connections that one HAProxy accepts; 10 or more
+#   where the replicas' port leads when no replica is fit: to the primary, or nowhere; "primary" or "none"
+# haproxy_replicas_fallback = "primary"
