@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from cluster.health import waiting_for_restart
 from cluster.model import Cluster, Node
 
 
@@ -25,6 +26,7 @@ def connection_card(cluster: Cluster, seen: Mapping[str, Any], version: str, pla
         "",
         "  Members",
         *(_member(cluster, node, seen) for node in cluster.members),
+        *_waiting(cluster, seen),
         "",
         "  Connect",
         f"    psql  {libpq(cluster, places['ca'])}",
@@ -55,6 +57,11 @@ def _member(cluster: Cluster, node: Node, seen: Mapping[str, Any]) -> str:
     endpoint = node.address.endpoint(cluster.settings.postgres_port)
     role = "leader" if node.name == seen["leader"] else "replica"
     return f"    {node.name:<16} {endpoint:<24} {role:<8} {state:<10} timeline {found['timeline']}{lag}"
+
+
+def _waiting(cluster: Cluster, seen: Mapping[str, Any]) -> list[str]:
+    waiting = waiting_for_restart(cluster, seen)
+    return [f"    a restart of PostgreSQL is pending on {', '.join(waiting)}"] if waiting else []
 
 
 def _doors(cluster: Cluster) -> tuple[list[Node], int]:

@@ -33,6 +33,13 @@ def quorum_obstacle(seen: Mapping[str, Any]) -> str | None:
     return None
 
 
+def unwell(cluster: Cluster, seen: Mapping[str, Any]) -> tuple[Node, ...]:
+    """The etcd nodes whose last lines may say why etcd is not well. + seen: ``EtcdCluster``"""
+    port = cluster.settings.etcd_client_port
+    named = tuple(node for node in cluster.etcd if node.address.url(port) in seen["unhealthy"])
+    return named or cluster.etcd[:1]
+
+
 def joining(cluster: Cluster, members: Sequence[Mapping[str, Any]]) -> tuple[Node, ...]:
     """The declared etcd nodes that are not members yet. + members: as etcd lists them"""
     known = {url for member in members for url in member["peer_urls"]}

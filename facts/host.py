@@ -71,6 +71,26 @@ class HostComponent(FactBase[dict[str, Any]]):
         return {"paths": paths, "units": {name: _unit(values) for name, values in units.items()}}
 
 
+class UnitJournal(FactBase[list[str]]):
+    """
+    The last lines of a unit's journal, and of the newest of some log files: the cause behind a "failed".
+
+    + logs: a shell pattern of log files, e.g. ``/var/log/postgresql/*.log``
+    """
+
+    def command(self, unit: str, logs: str = "/dev/null", lines: int = 12) -> str:
+        """The journal first, then the log file that was written last."""
+        newest = f"$(ls -t {logs} 2>/dev/null | head -n 1)"
+        return (
+            f"journalctl -u {shlex.quote(unit)} -n {lines} --no-pager -o cat; "
+            f'f={newest}; [ ! -f "$f" ] || {{ echo "$f:"; tail -n {lines} "$f"; }}'
+        )
+
+    def process(self, output: list[str]) -> list[str]:
+        """As they are."""
+        return output
+
+
 def _unit_script(unit: str, files: Sequence[str]) -> str:
     return _UNIT.format(
         unit=shlex.quote(unit),

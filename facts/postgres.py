@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from shlex import quote
 from typing import Any
 
@@ -44,3 +45,22 @@ class PostgresObjects(FactBase[dict[str, Any]]):
         except ValueError as error:
             raise FactProcessError(f"psql's answer cannot be read: {error}") from error
         return seen
+
+
+class RestartParameters(FactBase[list[str]]):
+    """
+    Those of some parameters that PostgreSQL takes only at its start.
+
+    + port: where PostgreSQL listens on this host
+    + names: the parameters to ask about
+    """
+
+    def command(self, port: int, names: Sequence[str]) -> str:
+        """One query."""
+        listed = ", ".join("'" + name.replace("'", "''") + "'" for name in names)
+        sql = f"select name from pg_settings where context = 'postmaster' and name in ({listed}) order by name"
+        return f"{PSQL} -p {port} -d postgres -c {quote(sql)}"
+
+    def process(self, output: list[str]) -> list[str]:
+        """One name a line."""
+        return output

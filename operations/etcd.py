@@ -13,7 +13,7 @@ from cluster.component import Component
 from cluster.errors import UnsafeError
 from cluster.files import File
 from cluster.model import Cluster, Node
-from cluster.plan_etcd import formed, joining, peers_with, quorum_obstacle, unfinished
+from cluster.plan_etcd import formed, joining, peers_with, quorum_obstacle, unfinished, unwell
 from cluster.render_etcd import (
     BOOTSTRAP,
     UNIT,
@@ -27,6 +27,7 @@ from cluster.units import has_loaded_its_files
 from facts.etcd import ETCDCTL, EtcdCluster
 from facts.host import HostComponent
 from operations.util.act import Act
+from operations.util.cause import show_last_lines
 from operations.util.commands import or_journal, stamp, start_unit, write_file
 from operations.util.component import Commands, brought_up
 from operations.util.remote import coordinator, read
@@ -115,13 +116,18 @@ def _look(cluster: Cluster, *, wait_seconds: int = 0, only: tuple[Node, ...] | N
 
 
 def _refuse_unless_healthy(cluster: Cluster) -> None:
-    if obstacle := quorum_obstacle(_look(cluster, wait_seconds=QUORUM_SECONDS)):
+    seen = _look(cluster, wait_seconds=QUORUM_SECONDS)
+    if obstacle := quorum_obstacle(seen):
+        for node in unwell(cluster, seen):
+            show_last_lines(node, UNIT)
         raise UnsafeError(f"{obstacle}\nHINT: mend that member first; no other member is touched meanwhile.")
 
 
 def _to_join(cluster: Cluster, seen: Mapping[str, Any]) -> tuple[Node, ...]:
     if seen["members"] is None:
-        raise UnsafeError(f"{quorum_obstacle(seen)}\nHINT: look at 'journalctl -u etcd' on the etcd hosts.")
+        for node in unwell(cluster, seen):
+            show_last_lines(node, UNIT)
+        raise UnsafeError(f"{quorum_obstacle(seen)}\nHINT: mend what the last lines of etcd name, and run again.")
     begun = tuple(node for node, _ in unfinished(cluster, seen["members"]))
     return begun + joining(cluster, seen["members"])
 

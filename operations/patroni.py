@@ -12,18 +12,22 @@ from pyinfra import host
 from pyinfra.api import StringCommand, operation
 
 from cluster.errors import UnsafeError
+from cluster.health import CLONING, holdup
 from cluster.model import Cluster
 from cluster.plan_config import changed_names, config_patch, undeclared_parameters, without_absences
-from cluster.render_patroni import dynamic_configuration, patroni_component
+from cluster.render_patroni import UNIT, dynamic_configuration, patroni_component
 from cluster.secrets import Secret
 from cluster.tuning import Resources
 from facts.etcd import EtcdCluster
 from facts.patroni import MemberResources, PatroniCluster
+from facts.postgres import RestartParameters
+from operations.util.cause import POSTGRES_LOGS, show_last_lines
 from operations.util.component import Commands, brought_up
 from operations.util.remote import coordinator, read
 from operations.util.stage import planning, undecided
 
-FORMING_SECONDS = 180
+FORMING_SECONDS = 120
+PROGRESS_SECONDS = 30
 _PATCH = (Path(__file__).parent / "util" / "on_host" / "patroni_patch.py").read_text()
 
 
@@ -79,42 +83,40 @@ def formed(cluster: Cluster, secrets: Mapping[str, Secret]) -> Commands:
     Wait until the cluster has a leader and every standby streams on its timeline; then take the bootstrap section
     from the member that had it. Called on every host, so that nothing that needs the database comes before it.
 
-    Refuses, with the last lines of the member that holds it up, when that does not come about.
+    A member that is being cloned is waited for as long as that takes. Refuses, with the last lines of the member that
+    holds it up, when the cluster does not settle.
     """
     if host.name != coordinator(cluster.members).name:
         host.noop("another host waits for the cluster")
         return
-    names = [node.name for node in cluster.members]
-    seen = host.get_fact(PatroniCluster, expected=names, wait_seconds=0 if planning() else FORMING_SECONDS)
-    if not seen["settled"]:
-        if planning():
-            yield from undecided("the cluster has to form, or to settle, first")
-            return
-        _refuse(cluster, seen)
+    seen = _settled(cluster, wait_seconds=0 if planning() else FORMING_SECONDS)
+    if planning() and not seen["settled"]:
+        yield from undecided("the cluster has to form, or to settle, first")
+        return
+    while not seen["settled"]:
+        _refuse_unless_cloning(cluster, seen)
+        seen = _settled(cluster, wait_seconds=PROGRESS_SECONDS)
     first = cluster.members[0]
     if first.name == host.name:
         yield from brought_up(patroni_component(cluster, first, secrets))
 
 
-def _refuse(cluster: Cluster, seen: Mapping[str, Any]) -> None:
-    """Name the first member that is not well, and show its last lines."""
-    raise UnsafeError(f"the cluster did not settle: {unsettled_reason(cluster, seen)}\nHINT: see the lines above.")
+def _settled(cluster: Cluster, wait_seconds: int) -> Mapping[str, Any]:
+    names = [node.name for node in cluster.members]
+    return host.get_fact(PatroniCluster, expected=names, wait_seconds=wait_seconds)
 
 
-def unsettled_reason(cluster: Cluster, seen: Mapping[str, Any]) -> str:
-    """Who holds it up and why. + seen: ``PatroniCluster``"""
-    if not seen["answers"]:
-        return f"Patroni on {host.name} does not answer: {seen['error']}"
-    if seen["leader"] is None:
-        return "no member leads"
-    timeline = seen["members"][seen["leader"]]["timeline"]
-    for node in cluster.members:
-        found = seen["members"].get(node.name)
-        if found is None:
-            return f"{node.name} is not there"
-        if node.name != seen["leader"] and not (found["streaming"] and found["timeline"] == timeline):
-            return f"{node.name} is {found['state']} on timeline {found['timeline']}, the leader is on {timeline}"
-    return "it was well only at the last look"
+def _refuse_unless_cloning(cluster: Cluster, seen: Mapping[str, Any]) -> None:
+    """Name the member that holds the cluster up, and show its last lines; one that is being cloned is only named."""
+    node, reason = holdup(cluster, seen, host.name)
+    if reason.startswith(CLONING):
+        host.log(f"{node.name} is {reason}")
+        return
+    show_last_lines(node, UNIT, POSTGRES_LOGS)
+    raise UnsafeError(
+        f"the cluster did not settle: {node.name} {reason}\n"
+        f"HINT: the last lines of {node.name} stand above; mend what they name and run again."
+    )
 
 
 @operation()
@@ -137,9 +139,17 @@ def configuration(cluster: Cluster) -> Commands:
     declared = _declared(cluster)
     patch = config_patch(declared, seen["config"])
     if patch:
-        host.log(f"changes: {', '.join(changed_names(patch))}")
+        host.log(f"changes {', '.join(changed_names(patch))}")
         yield StringCommand(f"python3 -c {quote(_PATCH)}", _stdin=[json.dumps(patch)])
+        _name_what_waits(cluster, patch)
     else:
         host.noop("the dynamic configuration is as declared")
     if left := undeclared_parameters(declared, seen["config"]):
         host.log(f"left alone, though nobody declares them: {', '.join(left)}")
+
+
+def _name_what_waits(cluster: Cluster, patch: Mapping[str, Any]) -> None:
+    names = list(patch.get("postgresql", {}).get("parameters", {}))
+    waiting = host.get_fact(RestartParameters, port=cluster.settings.postgres_port, names=names) if names else []
+    if waiting:
+        host.log(f"active only after a restart of PostgreSQL: {', '.join(waiting)}")

@@ -10,6 +10,7 @@ from pyinfra.api import operation
 
 from cluster.card import connection_card
 from cluster.errors import UnsafeError
+from cluster.health import holdup
 from cluster.model import Cluster
 from cluster.plan_etcd import quorum_obstacle
 from cluster.proof import broken_endpoints, question
@@ -17,7 +18,6 @@ from cluster.secrets import Secret
 from facts.endpoints import EndpointsTried
 from facts.etcd import EtcdCluster
 from facts.patroni import PatroniCluster
-from operations.patroni import unsettled_reason
 from operations.util.component import Commands
 from operations.util.remote import coordinator, read
 from operations.util.stage import planning
@@ -55,7 +55,10 @@ def _etcd_faults(cluster: Cluster) -> list[str]:
 
 
 def _member_faults(cluster: Cluster, seen: Mapping[str, Any]) -> list[str]:
-    return [] if seen["settled"] else [unsettled_reason(cluster, seen)]
+    if seen["settled"]:
+        return []
+    node, reason = holdup(cluster, seen, host.name)
+    return [f"{node.name} {reason}"]
 
 
 def print_card(lines: list[str]) -> None:

@@ -7,7 +7,7 @@ import re
 
 from pyinfra import logger, state
 
-_IDLE = re.compile(r"^(\x1b\[[0-9;]*m)*\[.*\].*?(No changes|Skipped)(\x1b\[[0-9;]*m)*\s*$")
+_IDLE = re.compile(r"^(\x1b\[[0-9;]*m)*\[.*\].*?(No changes|Skipped|Ready: \S+)(\x1b\[[0-9;]*m)*\s*$")
 
 
 class _OnlyWhatHappened(logging.Filter):

@@ -1,0 +1,48 @@
+"""Verdicts about the live cluster: whether it is well, and who holds it up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from cluster.model import Cluster, Node
+
+# Patroni's own word for a member that copies the data directory; how long that takes depends on its size alone.
+CLONING = "creating replica"
+
+
+def holdup(cluster: Cluster, seen: Mapping[str, Any], asked: str) -> tuple[Node, str]:
+    """
+    The member that keeps the cluster from being settled, and what is the matter with it; one that is being cloned last.
+
+    + seen: ``PatroniCluster``
+    + asked: the member that was asked
+    """
+    if not seen["answers"]:
+        return cluster.node(asked), f"runs no Patroni that answers: {seen['error']}"
+    if seen["leader"] is None:
+        return cluster.members[0], "does not lead, and no other member does"
+    reasons = [(node, reason) for node in cluster.members if (reason := _reason(seen, node.name))]
+    reasons.sort(key=lambda found: found[1].startswith(CLONING))
+    return reasons[0] if reasons else (cluster.node(asked), "was well only at the last look")
+
+
+def _reason(seen: Mapping[str, Any], name: str) -> str | None:
+    found, timeline = seen["members"].get(name), seen["members"][seen["leader"]]["timeline"]
+    if found is None:
+        return "has no Patroni that etcd knows of"
+    if name == seen["leader"]:
+        return None if found["running"] else f"leads and is {found['state']}"
+    if found["streaming"] and found["timeline"] == timeline:
+        return None
+    return f"{found['state']}, on timeline {found['timeline']}; the leader is on {timeline}"
+
+
+def waiting_for_restart(cluster: Cluster, seen: Mapping[str, Any]) -> list[str]:
+    """The members on which a setting waits for a restart, with its names where Patroni tells them."""
+    flagged = [(node.name, seen["members"].get(node.name) or {}) for node in cluster.members]
+    return [
+        f"{name} ({', '.join(found['pending_reason'])})" if found["pending_reason"] else name
+        for name, found in flagged
+        if found.get("pending_restart")
+    ]

@@ -1,0 +1,342 @@
+"""The names, layers, imports and sizes on which the rest of the repository relies."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import os
+import re
+import stat
+import statistics
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cluster.model import ROLES
+from cluster.secrets import NAMES
+from cluster.settings import PREFIXES, Settings
+from tests.lab.spec import DEFAULT_HOSTS, DEFAULT_LAB, LABEL, Lab
+
+ROOT = Path(__file__).parent.parent
+LAYERS = ("cluster", "facts", "operations", "deploys")
+
+# Their text is sent to the hosts and runs there; they import what a host has, and are no part of the layers.
+HOST_SCRIPTS = {"facts/patroni_ask.py", "operations/util/patroni_patch.py"}
+
+FILE_LINES = 250
+BODY_LINES = 40
+MEDIAN_BODY_LINES = 10
+
+
+def sources(*directories: str) -> list[Path]:
+    return sorted(path for directory in directories for path in (ROOT / directory).rglob("*.py"))
+
+
+def name_of(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(), filename=str(path))
+
+
+PRODUCT = sources(*LAYERS, "group_data", "inventories") + [ROOT / "inventory.py", ROOT / "config.py"]
+LAYERED = [path for path in sources(*LAYERS) if name_of(path) not in HOST_SCRIPTS]
+
+
+def imports_of(path: Path) -> set[str]:
+    """Every module that a file names in an import, wherever in the file it stands."""
+    found: set[str] = set()
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{name_of(path)}: relative import"
+            found |= {
+                f"{node.module}.{alias.name}" if node.module in LAYERS else str(node.module) for alias in node.names
+            }
+    return {name for name in found if name.partition(".")[0] not in sys.stdlib_module_names}
+
+
+def is_within(name: str, allowed: tuple[str, ...]) -> bool:
+    return any(name == one or name.startswith(f"{one}.") for one in allowed)
+
+
+# --- Who may import whom -------------------------------------------------------------------------------------------
+
+
+def may_import(file: str) -> tuple[str, ...]:
+    if file == "cluster/errors.py":
+        return ("cluster", "pyinfra")
+    if file.startswith("cluster/"):
+        return ("cluster", "pydantic", "yaml", "cryptography")
+    if file.startswith("facts/"):
+        return ("facts", "cluster.observed", "pyinfra")
+    if file.startswith("operations/"):
+        return ("operations", "facts", "cluster", "pyinfra", "gevent", "jinja2")
+    if file.startswith("deploys/components/"):
+        return ("deploys.components", "operations", "cluster", "pyinfra")
+    return ("deploys.components", "operations", "cluster", "pyinfra")
+
+
+@pytest.mark.parametrize("path", LAYERED, ids=name_of)
+def test_imports_only_what_its_layer_may(path: Path) -> None:
+    allowed = may_import(name_of(path))
+    assert [name for name in sorted(imports_of(path)) if not is_within(name, allowed)] == []
+
+
+@pytest.mark.parametrize("path", [*sources("group_data", "inventories"), ROOT / "inventory.py"], ids=name_of)
+def test_what_a_user_edits_imports_nothing(path: Path) -> None:
+    assert imports_of(path) == set()
+
+
+@pytest.mark.parametrize("file", sorted(HOST_SCRIPTS))
+def test_a_script_for_the_hosts_needs_nothing_but_yaml(file: str) -> None:
+    assert imports_of(ROOT / file) <= {"yaml"}
+
+
+def test_only_the_errors_name_pyinfra_in_the_pure_layer() -> None:
+    naming = [name_of(path) for path in sources("cluster") if any(is_within(x, ("pyinfra",)) for x in imports_of(path))]
+    assert naming == ["cluster/errors.py"]
+
+
+def test_the_product_never_imports_its_tests() -> None:
+    assert [name_of(path) for path in PRODUCT if any(is_within(x, ("tests",)) for x in imports_of(path))] == []
+
+
+# --- What nobody may use -------------------------------------------------------------------------------------------
+
+BANNED = {
+    "_run_once": "races: every host registers the operation before the check is seen",
+    "_serial": "the order of hosts is random, and a failure does not stop it",
+    "_retry_until": "an exhausted wait counts as success",
+    "_ignore_errors": "a half changed cluster is worse than an unchanged one",
+    "local.include": "drops the surrounding conditions",
+    "time.sleep": "a wait has a name, a condition and an end",
+}
+# file: words that it may use all the same, and why
+EXCEPTIONS = {
+    "facts/patroni_ask.py": {"time.sleep"},  # runs on the host, between two looks of a wait that ends
+    "operations/util/patroni_patch.py": {"time.sleep"},  # runs on the host, between five attempts
+}
+
+
+def words_of(path: Path) -> Iterator[str]:
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.keyword) and node.arg:
+            yield node.arg
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            yield f"{node.value.id}.{node.attr}"
+
+
+@pytest.mark.parametrize("path", sources("facts", "operations", "deploys"), ids=name_of)
+def test_uses_nothing_that_is_banned(path: Path) -> None:
+    allowed = EXCEPTIONS.get(name_of(path), set())
+    assert sorted((set(words_of(path)) & set(BANNED)) - allowed) == []
+
+
+def test_every_exception_is_still_needed() -> None:
+    for file, words in EXCEPTIONS.items():
+        assert words <= set(words_of(ROOT / file)), file
+
+
+# --- One name a component in every layer -----------------------------------------------------------------------------
+
+COMPONENTS = (
+    *("certificates", "etcd", "haproxy", "packages", "patroni", "postgres", "preflight", "secrets"),
+    *("pgbackrest", "vip", "pgbouncer", "monitoring"),
+)
+# Words of a layer rather than of a component.
+SHARED = {
+    "facts": {"host"},
+    "operations": {"proof"},
+    "deploys/components": {"proof", "preflight"},
+}
+
+
+@pytest.mark.parametrize("directory", ["facts", "operations", "deploys/components"])
+def test_a_file_is_called_after_its_component(directory: str) -> None:
+    """``patroni.py``, or ``patroni_<part>.py`` where one file would grow too long."""
+    files = [path.stem for path in (ROOT / directory).glob("*.py") if path.stem != "__init__"]
+    known = (*COMPONENTS, *SHARED[directory])
+    assert [name for name in files if not name.startswith(known)] == []
+
+
+def test_templates_are_sorted_by_component() -> None:
+    directories = [path.name for path in (ROOT / "deploys" / "templates").iterdir()]
+    assert set(directories) <= set(COMPONENTS)
+
+
+@pytest.mark.parametrize("word", ["utils", "helpers", "manager", "common", "misc"])
+def test_no_file_has_a_name_that_says_nothing(word: str) -> None:
+    assert [name_of(path) for path in PRODUCT if path.stem == word] == []
+
+
+# --- Sizes ---------------------------------------------------------------------------------------------------------
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def functions_of(path: Path) -> Iterator[Function]:
+    yield from (node for node in ast.walk(tree_of(path)) if isinstance(node, Function))
+
+
+def body_lines(function: Function) -> int:
+    """Lines of the body from its first statement on, the docstring left out."""
+    documented = ast.get_docstring(function) is not None
+    statements = function.body[1:] if documented else function.body
+    return (statements[-1].end_lineno or 0) - statements[0].lineno + 1 if statements else 0
+
+
+@pytest.mark.parametrize("path", PRODUCT, ids=name_of)
+def test_no_file_is_too_long(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= FILE_LINES
+
+
+@pytest.mark.parametrize("path", sources(*LAYERS), ids=name_of)
+def test_no_function_is_too_long(path: Path) -> None:
+    sizes = {function.name: body_lines(function) for function in functions_of(path)}
+    assert {name: size for name, size in sizes.items() if size > BODY_LINES} == {}
+
+
+def test_most_functions_are_short() -> None:
+    sizes = [body_lines(function) for path in sources(*LAYERS) for function in functions_of(path)]
+    assert statistics.median(sizes) < MEDIAN_BODY_LINES
+
+
+# --- Docstrings ------------------------------------------------------------------------------------------------------
+
+
+def undocumented(path: Path) -> Iterator[str]:
+    tree = tree_of(path)
+    if tree.body and ast.get_docstring(tree) is None:
+        yield "the module"
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef | Function) and not node.name.startswith("_"):
+            yield from _undocumented_within(node)
+
+
+def _undocumented_within(node: ast.ClassDef | Function) -> Iterator[str]:
+    if ast.get_docstring(node) is None:
+        yield node.name
+    if isinstance(node, ast.ClassDef):
+        methods = (inner for inner in node.body if isinstance(inner, Function) and not inner.name.startswith("_"))
+        yield from (f"{node.name}.{inner.name}" for inner in methods if ast.get_docstring(inner) is None)
+
+
+@pytest.mark.parametrize("path", PRODUCT, ids=name_of)
+def test_everything_public_says_what_it_is_for(path: Path) -> None:
+    assert list(undocumented(path)) == []
+
+
+# --- Fixed names: other people's scripts depend on them ----------------------------------------------------------------
+
+
+def test_groups() -> None:
+    assert ROLES == ("postgres", "etcd", "haproxy", "backup")
+
+
+def test_default_ports() -> None:
+    assert {name: value for name, value in Settings().model_dump().items() if name.endswith("_port")} == {
+        "postgres_port": 5432,
+        "patroni_rest_port": 8008,
+        "etcd_client_port": 2379,
+        "etcd_peer_port": 2380,
+        "haproxy_primary_port": 5000,
+        "haproxy_replicas_port": 5001,
+        "haproxy_synchronous_port": 5002,
+        "haproxy_asynchronous_port": 5003,
+        "haproxy_any_port": 5004,
+        "haproxy_stats_port": 7000,
+    }
+
+
+def test_secrets_in_the_environment() -> None:
+    assert NAMES == (
+        "PATRONI_SUPERUSER_PASSWORD",
+        "PATRONI_REPLICATION_PASSWORD",
+        "PATRONI_REWIND_PASSWORD",
+        "PATRONI_ADMIN_PASSWORD",
+        "PATRONI_RESTAPI_PASSWORD",
+        "HAPROXY_STATS_PASSWORD",
+        "PGBACKREST_CIPHER_PASS",
+    )
+
+
+def test_where_secrets_lie() -> None:
+    module = importlib.import_module("deploys.components.secrets")
+    assert Path(".secrets") == module.DIRECTORY
+    assert {".secrets/", ".lab/"} <= set((ROOT / ".gitignore").read_text().split())
+
+
+def test_prefixes_of_settings() -> None:
+    assert all(name.startswith(PREFIXES) for name in Settings.model_fields)
+
+
+MAKE_TARGETS = {"help", "cluster", "test", "test-fast", "lab", "lab-down", "lint", "bench", "settings"}
+
+
+def test_make_targets() -> None:
+    text = (ROOT / "Makefile").read_text()
+    documented = set(re.findall(r"^([a-z-]+):.*## ", text, re.MULTILINE))
+    assert documented == MAKE_TARGETS
+    assert set(re.findall(r"^\.PHONY: (.*)$", text, re.MULTILINE)[0].split()) == MAKE_TARGETS
+
+
+def test_ci_runs_what_the_readme_says() -> None:
+    script = ROOT / ".ci" / "run"
+    assert os.stat(script).st_mode & stat.S_IXUSR
+    assert script.read_text().endswith("exec make test\n")
+    assert "make test" in (ROOT / "README.md").read_text()
+
+
+def test_lab_hosts() -> None:
+    assert [host.container for host in Lab().hosts(DEFAULT_HOSTS)] == ["lab-pg1", "lab-pg2", "lab-pg3", "lab-backup1"]
+    assert (DEFAULT_LAB, LABEL) == ("lab", "pyinfra-patroni.lab")
+
+
+# --- Dependencies ------------------------------------------------------------------------------------------------------
+
+
+def test_every_dependency_is_pinned() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
+    names = {re.split(r"[\[<>=~! ]", text)[0].lower() for text in wanted}
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    pinned = {line.partition("==")[0].lower() for line in lines if "==" in line}
+    assert names - pinned == set()
+
+
+def test_pins_are_exact() -> None:
+    lines = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if not line.startswith("#")]
+    assert [line for line in lines if not re.fullmatch(r"[\w.-]+==[\w.]+", line)] == []
+
+
+# --- Pages -------------------------------------------------------------------------------------------------------------
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+LINK = re.compile(r"\]\((?!https?:)([^)#]+)(#[^)]*)?\)")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_links_lead_somewhere(page: Path) -> None:
+    targets = [match[1] for match in LINK.finditer(page.read_text())]
+    assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+def test_every_page_is_in_the_index() -> None:
+    index = (ROOT / "docs" / "index.md").read_text()
+    assert [page.name for page in PAGES[1:] if page.name != "index.md" and f"({page.name})" not in index] == []
+
+
+def test_every_page_that_the_code_names_exists() -> None:
+    named = {match for path in PRODUCT for match in re.findall(r"docs/[\w-]+\.md", path.read_text())}
+    assert [page for page in sorted(named) if not (ROOT / page).exists()] == []
+
+
+def test_every_deploy_has_a_page() -> None:
+    deploys = [path.stem for path in (ROOT / "deploys").glob("*.py") if path.stem != "__init__"]
+    assert [name for name in deploys if not (ROOT / "docs" / f"{name.replace('_', '-')}.md").exists()] == []
