@@ -10,6 +10,23 @@ from cluster.model import Cluster, Node
 # Patroni's own word for a member that copies the data directory; how long that takes depends on its size alone.
 CLONING = "creating replica"
 
+# Patroni's words for a member that makes the cluster right now.
+BEGINNING = ("initializing new cluster", "running custom bootstrap script", "starting after custom bootstrap")
+
+
+def was_cut_off(cluster: Cluster, seen: Mapping[str, Any], keys: Mapping[str, str]) -> bool:
+    """
+    Whether a bootstrap began and will never end, because its host died in the middle. Patroni then waits for ever.
+
+    Patroni writes the system identifier into ``initialize`` when the bootstrap is complete, roles and all; until then
+    the key is there and empty, and nobody can have stored anything.
+
+    + seen: ``PatroniCluster``
+    + keys: what etcd holds below the cluster's prefix
+    """
+    begun = keys.get(f"{cluster.scope_key}initialize") == "" and f"{cluster.scope_key}leader" not in keys
+    return begun and not any(member["state"] in BEGINNING for member in seen["members"].values())
+
 
 def holdup(cluster: Cluster, seen: Mapping[str, Any], asked: str) -> tuple[Node, str]:
     """

@@ -76,10 +76,11 @@ def _reload(cluster: Cluster, node: Node) -> str:
     just been started. PostgreSQL is told directly, for Patroni does not when nothing but a certificate changed.
     """
     url = node.address.url(cluster.settings.patroni_rest_port) + "/liveness"
-    pid = f"{cluster.data_directory}/postmaster.pid"
+    # As postgres: the file may be a dead server's, and its number somebody else's by now.
+    hup = f"runuser -u postgres -- sh -c 'kill -HUP $(head -n 1 {cluster.data_directory}/postmaster.pid)'"
     return (
         f"timeout 60 sh -c 'until python3 -c \"{_ANSWERS}\" {url} {PATRONI.authority} 2>/dev/null; do sleep 0.2; done' "
-        f"&& systemctl reload {UNIT} && if [ -s {pid} ]; then kill -HUP $(head -n 1 {pid}); fi"
+        f"&& systemctl reload {UNIT} && {{ {hup} 2>/dev/null || true; }}"
     )
 
 

@@ -39,9 +39,7 @@ if command -v ss >/dev/null; then
 else
   awk '$4 == "0A" { print "kernel|" $2 }' /proc/net/tcp /proc/net/tcp6 2>/dev/null
 fi
-for u in patroni etcd haproxy; do
-  if [ "$(systemctl is-active "$u.service" 2>/dev/null)" = active ]; then echo "active|$u.service"; fi
-done
+echo "active|$(systemctl is-active patroni etcd haproxy 2>/dev/null | tr '\n' ' ')"
 for f in $(grep -lsz -e '^-D' /proc/[0-9]*/cmdline); do
   p=${f%/cmdline}; name=; unit=
   read -r name < "$p/comm" && [ "$name" = postgres ] || continue
@@ -123,7 +121,7 @@ class HostPicture(FactBase[dict[str, Any]]):
             "addresses": dict(_addresses(lines.get("address", ()))),
             "scope": next((scope.strip("'\"") for (scope,) in lines.get("scope", ())), None),
             "listening": _listening(lines),
-            "active": [unit for (unit,) in lines.get("active", ())],
+            "active": [unit for (states,) in lines.get("active", ()) for unit in _active(states)],
             "postgres": [{"unit": unit, "directory": place} for unit, place in lines.get("postgres", ())],
             "etcd_data": "etcd" in lines,
             "rooms": dict(map(_room, lines.get("room", ()))),
@@ -149,6 +147,11 @@ def _addresses(lines: Iterable[Sequence[str]]) -> Iterable[tuple[str, str]]:
         address = ipaddress.ip_interface(text).ip
         if not address.is_loopback and not address.is_link_local:
             yield str(address), interface
+
+
+def _active(states: str) -> list[str]:
+    units = ("patroni.service", "etcd.service", "haproxy.service")
+    return [unit for unit, state in zip(units, states.split(), strict=False) if state == "active"]
 
 
 def _listening(lines: Mapping[str, list[list[str]]]) -> list[dict[str, Any]]:

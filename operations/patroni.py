@@ -11,6 +11,7 @@ from typing import Any
 from pyinfra import host
 from pyinfra.api import StringCommand, operation
 
+from cluster.component import Component
 from cluster.errors import UnsafeError
 from cluster.health import CLONING, holdup
 from cluster.model import Cluster
@@ -21,12 +22,15 @@ from cluster.tuning import Resources
 from facts.etcd import EtcdCluster
 from facts.patroni import MemberResources, PatroniCluster
 from facts.postgres import RestartParameters
+from operations.patroni_bootstrap import begun_again
 from operations.util.cause import POSTGRES_LOGS, show_last_lines
 from operations.util.component import Commands, brought_up
 from operations.util.remote import coordinator, read
 from operations.util.stage import planning, undecided
 
-FORMING_SECONDS = 120
+# initdb and the clones of an empty cluster take less; what is not settled by then is looked at.
+BEGIN_SECONDS = 20
+FORMING_SECONDS = 90
 PROGRESS_SECONDS = 30
 _PATCH = (Path(__file__).parent / "util" / "on_host" / "patroni_patch.py").read_text()
 
@@ -45,8 +49,13 @@ def member(cluster: Cluster, secrets: Mapping[str, Secret]) -> Commands:
         host.noop("no PostgreSQL on this host")
         return
     begins = node is cluster.members[0] and not _has_begun(cluster)
-    bootstrap = without_absences(_declared(cluster)) if begins else None
-    yield from brought_up(patroni_component(cluster, node, secrets, bootstrap))
+    component = _beginning(cluster, secrets) if begins else patroni_component(cluster, node, secrets)
+    yield from brought_up(component)
+
+
+def _beginning(cluster: Cluster, secrets: Mapping[str, Secret]) -> Component:
+    """The first member's component with what it begins the cluster with."""
+    return patroni_component(cluster, cluster.members[0], secrets, without_absences(_declared(cluster)))
 
 
 def _has_begun(cluster: Cluster) -> bool:
@@ -89,10 +98,13 @@ def formed(cluster: Cluster, secrets: Mapping[str, Secret]) -> Commands:
     if host.name != coordinator(cluster.members).name:
         host.noop("another host waits for the cluster")
         return
-    seen = _settled(cluster, wait_seconds=0 if planning() else FORMING_SECONDS)
+    seen = _settled(cluster, wait_seconds=0 if planning() else BEGIN_SECONDS)
     if planning() and not seen["settled"]:
         yield from undecided("the cluster has to form, or to settle, first")
         return
+    if not seen["settled"]:
+        yield from begun_again(cluster, seen, _beginning(cluster, secrets))
+        seen = _settled(cluster, wait_seconds=FORMING_SECONDS)
     while not seen["settled"]:
         _refuse_unless_cloning(cluster, seen)
         seen = _settled(cluster, wait_seconds=PROGRESS_SECONDS)

@@ -140,7 +140,7 @@ def _observed(cluster: Cluster) -> Observed:
 
 
 def _keys(cluster: Cluster, nodes: Sequence[Node]) -> Mapping[str, str] | None:
-    """What etcd holds of the cluster, from any member that answers; None when none does. The first alone mostly does."""
+    """What etcd holds of the cluster, from the first member or else any that answers; None when none does."""
     for asked in (nodes[:1], nodes[1:]):
         endpoints = {node.name: [node.address.url(cluster.settings.etcd_client_port)] for node in asked}
         answers = _read(

@@ -37,6 +37,7 @@ CLUSTER = "deploys/cluster.py"
 RUN_SECONDS = 300
 SETTLE_SECONDS = 90
 ADMIN = "admin"
+DATABASE = "app"  # the admin role owns it, and so may make tables there
 MEMBERS = ("pg1", "pg2", "pg3")
 UNITS = ("etcd", "patroni", "haproxy")
 RUNNING = ("running", "streaming")  # a standby's state is either, depending on Patroni's version
@@ -48,6 +49,7 @@ SMALL: Mapping[str, Any] = {
     "patroni_ttl": 20,
     "patroni_loop_wait": 5,
     "patroni_retry_timeout": 5,
+    "postgres_databases": [{"name": "app"}],
 }
 
 
@@ -196,7 +198,7 @@ def dsn(lab: Lab, port: int = 5000, host: str = "pg1", user: str = ADMIN, **para
             "port": published(lab, host, port),
             "user": user,
             "password": secrets(lab)["PATRONI_ADMIN_PASSWORD"],
-            "dbname": "postgres",
+            "dbname": DATABASE,
             "sslmode": "verify-full",
             "sslrootcert": authority(lab),
             "connect_timeout": 10,

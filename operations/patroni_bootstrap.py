@@ -1,0 +1,47 @@
+"""Begin the cluster again when the host that was to begin it died in the middle."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pyinfra import host
+from pyinfra.api import StringCommand
+
+from cluster.component import Component
+from cluster.health import was_cut_off
+from cluster.model import Cluster
+from facts.etcd import ETCDCTL, EtcdCluster
+from operations.util.act import Act
+from operations.util.component import Commands, brought_up
+from operations.util.remote import coordinator, read
+
+
+def begun_again(cluster: Cluster, seen: Mapping[str, Any], beginning: Component) -> Commands:
+    """
+    Take away what a cut-off bootstrap left, and let the first member begin anew; nothing when there is no such thing.
+
+    The half-made data directory is moved aside, not removed. The key in etcd goes only if it is still empty.
+
+    + seen: ``PatroniCluster``, after enough waiting that a healthy bootstrap would be over
+    + beginning: the first member's component with its bootstrap section
+    """
+    first, witness = cluster.members[0], coordinator(cluster.etcd)
+    question = {"endpoints": cluster.etcd_endpoints, "prefix": cluster.scope_key}
+    etcd = read([witness], EtcdCluster, **question)[witness.name]
+    if host.name != first.name or etcd is None or etcd["keys"] is None or not was_cut_off(cluster, seen, etcd["keys"]):
+        return
+    host.log("the bootstrap was cut off before anything could be stored; it is begun again")
+    data = cluster.data_directory
+    aside = f"if [ -e {data} ]; then mv {data} {data}.interrupted-$(date +%s); fi"
+    yield StringCommand(f"systemctl stop patroni && {aside}")
+    yield Act(witness, StringCommand(_forget(cluster)))
+    yield from brought_up(beginning)
+
+
+def _forget(cluster: Cluster) -> str:
+    """Delete the key in one transaction with the look at its value."""
+    key = f"{cluster.scope_key}initialize"
+    endpoints = ",".join(cluster.etcd_endpoints)
+    transaction = f"""value("{key}") = ""\\n\\ndel {key}\\n\\n\\n"""
+    return f"printf '{transaction}' | {ETCDCTL} ETCDCTL_ENDPOINTS={endpoints} etcdctl txn | grep -qx SUCCESS"

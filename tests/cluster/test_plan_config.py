@@ -1,0 +1,119 @@
+"""The PATCH that makes /config hold what is declared, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cluster.plan_config import changed_names, config_patch, undeclared_parameters, without_absences
+
+NAMES = st.sampled_from(["ttl", "a", "b", "c", "postgresql", "parameters"])
+SCALARS = st.one_of(st.integers(0, 5), st.booleans(), st.sampled_from(["on", "off", "64MB", "100", ""]))
+LEAVES = st.one_of(SCALARS, st.lists(st.sampled_from(["x", "y"]), max_size=2))
+
+
+def configurations(leaves: Any) -> Any:
+    return st.recursive(
+        st.dictionaries(NAMES, leaves, max_size=4), lambda inner: st.dictionaries(NAMES, inner | leaves, max_size=4)
+    )
+
+
+DECLARED = configurations(LEAVES | st.none())
+OBSERVED = configurations(LEAVES)
+
+
+def patched(observed: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
+    """What Patroni makes of a PATCH (``patch_config`` in its utils module)."""
+    result = dict(observed)
+    for name, value in patch.items():
+        if value is None:
+            result.pop(name, None)
+        elif isinstance(value, Mapping) and isinstance(result.get(name), Mapping):
+            result[name] = patched(result[name], value)
+        elif isinstance(value, Mapping):
+            result[name] = dict(value)
+        else:
+            result[name] = value
+    return result
+
+
+@given(DECLARED, OBSERVED)
+def test_afterwards_everything_declared_holds(declared: dict[str, Any], observed: dict[str, Any]) -> None:
+    assert config_patch(declared, patched(observed, config_patch(declared, observed))) == {}
+
+
+@given(OBSERVED)
+def test_nothing_to_do_where_it_is_as_declared(configuration: dict[str, Any]) -> None:
+    assert config_patch(configuration, configuration) == {}
+
+
+@given(DECLARED, OBSERVED)
+def test_what_nobody_declares_is_left_alone(declared: dict[str, Any], observed: dict[str, Any]) -> None:
+    after = patched(observed, config_patch(declared, observed))
+    for name in set(observed) - set(declared):
+        assert after[name] == observed[name]
+
+
+@given(DECLARED, OBSERVED)
+def test_names_nothing_that_is_not_declared(declared: dict[str, Any], observed: dict[str, Any]) -> None:
+    assert set(config_patch(declared, observed)) <= set(declared)
+
+
+def test_the_smallest_patch() -> None:
+    declared = {"ttl": 30, "postgresql": {"parameters": {"work_mem": "8MB", "max_connections": 200}}}
+    observed = {
+        "ttl": 30,
+        "pause": True,
+        "postgresql": {"parameters": {"work_mem": "4MB", "max_connections": 200, "log_statement": "all"}},
+    }
+    assert config_patch(declared, observed) == {"postgresql": {"parameters": {"work_mem": "8MB"}}}
+
+
+@pytest.mark.parametrize(
+    "declared, observed",
+    [(True, "on"), ("on", True), ("true", "on"), (False, "off"), (100, "100"), ("100", 100), (1.1, "1.1")],
+)
+def test_one_value_in_two_spellings_is_no_change(declared: Any, observed: Any) -> None:
+    assert config_patch({"x": declared}, {"x": observed}) == {}
+
+
+@pytest.mark.parametrize("declared, observed", [(True, "off"), ("on", False), (1, True), (0, False), ("64MB", 64)])
+def test_different_values_are_a_change(declared: Any, observed: Any) -> None:
+    assert config_patch({"x": declared}, {"x": observed}) == {"x": declared}
+
+
+def test_none_takes_away_what_is_there_and_only_that() -> None:
+    assert config_patch({"x": None}, {"x": 1}) == {"x": None}
+    assert config_patch({"x": None}, {}) == {}
+    assert config_patch({"p": {"x": None}}, {}) == {}
+
+
+def test_a_list_is_replaced_whole() -> None:
+    assert config_patch({"pg_hba": ["a", "b"]}, {"pg_hba": ["b", "a"]}) == {"pg_hba": ["a", "b"]}
+
+
+def test_a_value_where_a_mapping_belongs_is_replaced() -> None:
+    assert config_patch({"p": {"x": 1}}, {"p": 5}) == {"p": {"x": 1}}
+
+
+def test_a_new_cluster_has_nothing_to_take_away() -> None:
+    assert without_absences({"a": None, "p": {"x": None, "y": 0, "z": ""}}) == {"p": {"y": 0, "z": ""}}
+
+
+def test_parameters_that_nobody_declares_are_named() -> None:
+    declared = {"postgresql": {"parameters": {"work_mem": "8MB"}}}
+    observed = {"postgresql": {"parameters": {"work_mem": "4MB", "log_statement": "all", "autovacuum": "off"}}}
+    assert undeclared_parameters(declared, observed) == ["autovacuum", "log_statement"]
+    assert undeclared_parameters(declared, {}) == []
+
+
+def test_changes_are_named_as_people_say_them() -> None:
+    assert changed_names({"ttl": 30, "postgresql": {"parameters": {"work_mem": "8MB"}, "pg_hba": []}}) == [
+        "ttl",
+        "work_mem",
+        "pg_hba",
+    ]

@@ -1,0 +1,160 @@
+"""The example inventories as clusters, and everything that a run would write on their hosts, as text by path."""
+
+from __future__ import annotations
+
+import runpy
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from cluster.card import connection_card
+from cluster.certificates import certificate_places, leaf_request
+from cluster.component import Component
+from cluster.declaration import DeclaredHost, declared_clusters
+from cluster.files import File
+from cluster.model import ROLES, Cluster, Node
+from cluster.packages import held_packages, wanted_packages
+from cluster.packages_files import host_files, signing_key, source_files
+from cluster.packages_releases import Release
+from cluster.plan_config import without_absences
+from cluster.render_etcd import bootstrap_file, declared_peers, etcd_component
+from cluster.render_patroni import as_yaml, dynamic_configuration, patroni_component
+from cluster.secrets import NAMES, Secret
+from cluster.tuning import Resources
+from operations.haproxy import haproxy_component
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ("three_hosts", "dedicated", "ipv6")
+
+# What no inventory says: of every host the same, so that a change in a golden file is a change of ours.
+MEMBER = Resources(memory_mib=15990, cores=8, disk_mib=200_000)
+PATRONI_VERSION = (4, 0, 7)
+RELEASE = Release("debian", "trixie", "13")
+SECRETS = {name: Secret(f"fake-{name.lower()}") for name in NAMES}
+
+
+def inventory_hosts(file: Path) -> list[DeclaredHost]:
+    """The hosts of an inventory file, read as pyinfra reads it. + file: with lists of names or (name, data)"""
+    values = runpy.run_path(str(file))
+    groups = {name: value for name, value in values.items() if name in ROLES}
+    data: dict[str, dict[str, Any]] = {}
+    members: dict[str, list[str]] = {}
+    for group, entries in groups.items():
+        for entry in entries:
+            name, own = (entry, {}) if isinstance(entry, str) else entry
+            data.setdefault(name, {}).update(own)
+            members.setdefault(name, []).append(group)
+    return [DeclaredHost(name, tuple(members[name]), data[name], dict.fromkeys(data[name], file.name)) for name in data]
+
+
+def clusters_of(file: Path) -> dict[str, Cluster]:
+    """The clusters that an inventory file declares; it must be without a finding."""
+    clusters, findings = declared_clusters(inventory_hosts(file), {})
+    assert findings == []
+    return clusters
+
+
+def example(name: str) -> Cluster:
+    """The one cluster of an example."""
+    (cluster,) = clusters_of(ROOT / "inventories" / f"{name}.py").values()
+    return cluster
+
+
+def rendered(cluster: Cluster) -> dict[str, str]:
+    """Every file of every host of a cluster by ``<host>/<path>``, and what belongs to no host."""
+    texts = {"dynamic-configuration.yml": as_yaml(dynamic(cluster)), "card.txt": _card(cluster)}
+    for node in cluster:
+        for path, text in _host_texts(cluster, node).items():
+            texts[f"{node.name}/{path.lstrip('/')}"] = text
+    return texts
+
+
+def dynamic(cluster: Cluster) -> dict[str, Any]:
+    """What all members share."""
+    return dynamic_configuration(cluster, [MEMBER] * len(cluster.members), PATRONI_VERSION)
+
+
+def _host_texts(cluster: Cluster, node: Node) -> dict[str, str]:
+    return {
+        "packages.txt": _packages(cluster, node),
+        "certificates.txt": _certificates(cluster, node),
+        **_by_path(item for item in _package_files(cluster, node) if isinstance(item, File)),
+        **(_etcd(cluster, node) if "etcd" in node.roles else {}),
+        **(_patroni(cluster, node) if "postgres" in node.roles else {}),
+        **(_haproxy(cluster, node) if "haproxy" in node.roles else {}),
+    }
+
+
+def _by_path(files: Iterable[File]) -> dict[str, str]:
+    return {file.path: file.content for file in files}
+
+
+def _component(component: Component) -> dict[str, str]:
+    return _by_path(component.files)
+
+
+def _etcd(cluster: Cluster, node: Node) -> dict[str, str]:
+    first, later = (bootstrap_file(cluster, declared_peers(cluster), state=state) for state in ("new", "existing"))
+    return {
+        **_component(etcd_component(cluster, node)),
+        later.path: later.content,
+        f"first-start{first.path}": first.content,
+    }
+
+
+def _patroni(cluster: Cluster, node: Node) -> dict[str, str]:
+    texts = _component(patroni_component(cluster, node, SECRETS))
+    if node is cluster.members[0]:
+        first = _component(patroni_component(cluster, node, SECRETS, without_absences(dynamic(cluster))))
+        texts |= {f"first-start{path}": text for path, text in first.items() if path.endswith("config.yml")}
+    return texts
+
+
+def _haproxy(cluster: Cluster, node: Node) -> dict[str, str]:
+    return _component(haproxy_component(cluster, node, SECRETS["HAPROXY_STATS_PASSWORD"]))
+
+
+def _package_files(cluster: Cluster, node: Node) -> Iterable[Any]:
+    # The key's own text would only be noise here; a test of its own holds its fingerprint.
+    key = None if signing_key(cluster) is None else "(the key)\n"
+    return (*source_files(cluster, RELEASE, key), *host_files(node, needrestart=True))
+
+
+def _packages(cluster: Cluster, node: Node) -> str:
+    held = held_packages(cluster, node)
+    lines = [f"{package}{' (held)' if package in held else ''}" for package in wanted_packages(cluster, node)]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _certificates(cluster: Cluster, node: Node) -> str:
+    return "\n".join(_certificate(cluster, node, place) for place in certificate_places(node)) or "none\n"
+
+
+def _certificate(cluster: Cluster, node: Node, place: Any) -> str:
+    request = leaf_request(cluster, node, place)
+    uses = [word for word, asked in (("server", request.server), ("client", request.client)) if asked]
+    values = {
+        "certificate": place.certificate,
+        "key": f"{place.key} ({place.user})",
+        "trusts": place.authority,
+        "name": request.common_name,
+        "for": ", ".join(uses),
+        "days": request.days,
+        "dns names": ", ".join(request.dns_names),
+        "addresses": ", ".join(map(str, request.addresses)),
+    }
+    return f"{place.component}\n" + "".join(f"  {name}: {value}\n" for name, value in values.items())
+
+
+def _card(cluster: Cluster) -> str:
+    leader = cluster.members[0].name
+    members = {node.name: _seen(node, streaming=node.name != leader) for node in cluster.members}
+    seen: Mapping[str, Any] = {"leader": leader, "version": "4.0.7", "members": members}
+    places = {"ca": f".secrets/{cluster.name}/ca.crt", "password": f".secrets/{cluster.name}/secrets.json"}
+    version = f"{cluster.settings.postgres_version}.1"
+    return "".join(f"{line}\n" for line in connection_card(cluster, seen, version, places))
+
+
+def _seen(node: Node, *, streaming: bool) -> dict[str, Any]:
+    state = {"state": "streaming" if streaming else "running", "streaming": streaming, "running": True}
+    return {**state, "timeline": 1, "lag_mib": 0, "pending_restart": False, "pending_reason": {}}

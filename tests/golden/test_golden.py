@@ -1,0 +1,84 @@
+"""
+What three example clusters get, whole, as files to be read: a change of a template shows its effect in the diff.
+
+    UPDATE_GOLDEN=1 pytest tests/golden
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.golden.examples import EXAMPLES, ROOT, SECRETS, clusters_of, example, rendered
+
+GOLDEN = Path(__file__).parent
+
+
+def kept(name: str) -> dict[str, str]:
+    directory = GOLDEN / name
+    return {str(path.relative_to(directory)): path.read_text() for path in directory.rglob("*") if path.is_file()}
+
+
+def update(name: str, texts: dict[str, str]) -> None:
+    shutil.rmtree(GOLDEN / name, ignore_errors=True)
+    for path, text in texts.items():
+        (GOLDEN / name / path).parent.mkdir(parents=True, exist_ok=True)
+        (GOLDEN / name / path).write_text(text)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_every_file_of_every_host_is_as_it_was_reviewed(name: str) -> None:
+    texts = rendered(example(name))
+    if os.environ.get("UPDATE_GOLDEN"):
+        update(name, texts)
+    seen = kept(name)
+    assert sorted(texts) == sorted(seen)
+    for path, text in texts.items():
+        assert text == seen[path], f"{name}/{path}"
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_every_file_ends_as_a_text_does(name: str) -> None:
+    for path, text in rendered(example(name)).items():
+        assert text.endswith("\n") and not text.endswith("\n\n"), path
+        assert "\t" not in text and " \n" not in text, path
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_a_password_is_only_where_it_is_needed(name: str) -> None:
+    holders = {secret: set[str]() for secret in SECRETS}
+    for path, text in rendered(example(name)).items():
+        for secret, value in SECRETS.items():
+            if str(value) in text:
+                holders[secret].add(path.rpartition("/")[2])
+    patroni = ("SUPERUSER", "REPLICATION", "REWIND", "RESTAPI")
+    assert all(holders[f"PATRONI_{word}_PASSWORD"] == {"config.yml"} for word in patroni)
+    assert holders["HAPROXY_STATS_PASSWORD"] == {"haproxy.cfg"}
+    assert holders["PATRONI_ADMIN_PASSWORD"] == holders["PGBACKREST_CIPHER_PASS"] == set()
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_only_the_first_member_can_begin_a_cluster(name: str) -> None:
+    texts = rendered(example(name))
+    assert [path for path, text in texts.items() if "\nbootstrap:" in text] == [
+        f"{example(name).members[0].name}/first-start/etc/patroni/config.yml"
+    ]
+
+
+def test_two_clusters_have_nothing_in_common() -> None:
+    clusters = clusters_of(ROOT / "inventories" / "two_clusters.py")
+    assert sorted(clusters) == ["billing", "shop"]
+    for name, other in (("shop", "billing"), ("billing", "shop")):
+        addresses = {str(node.address) for node in clusters[other]}
+        for path, text in rendered(clusters[name]).items():
+            assert other not in text, path
+            assert not [address for address in addresses if address in text], path
+
+
+def test_ipv6_stands_in_brackets_wherever_a_port_follows() -> None:
+    bare = re.compile(r"(?<!\[)2001:db8:6::1\d:\d{4}")
+    assert [path for path, text in rendered(example("ipv6")).items() if bare.search(text)] == []
