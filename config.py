@@ -1,8 +1,7 @@
 """How pyinfra runs here. Read once before the inventory; not a place for settings of the cluster."""
 
 from pyinfra import config
-from pyinfra.api.state import StateStage
-from pyinfra.context import ctx_state
+from pyinfra.api.state import State, StateStage
 
 config.REQUIRE_PYINFRA_VERSION = "~=3.10"
 
@@ -12,7 +11,9 @@ config.SUDO = True
 # The first failed host ends the run for all: a half-changed cluster is worse than an unchanged one.
 config.FAIL_PERCENT = 0
 
-
 # A host that cannot be reached is let through the connect stage alone, so that the preflight names it in the same
-# table as every other finding and then refuses; from there on any failure ends the run at once.
-ctx_state.get().should_raise_failed_hosts = lambda state: state.current_stage != StateStage.Connect
+# table as every other finding and then refuses; from there on any failure ends the run at once. A property, because
+# without -y pyinfra would set a hook of its own that asks whether to go on: never, and never in a pipeline.
+State.should_raise_failed_hosts = property(
+    lambda self: lambda state: state.current_stage != StateStage.Connect, lambda self, value: None
+)

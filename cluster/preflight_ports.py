@@ -32,6 +32,12 @@ def needed_ports(cluster: Cluster, node: Node) -> list[tuple[str, int]]:
     return list(dict.fromkeys(peers))
 
 
+def tls_ports(cluster: Cluster) -> tuple[int, ...]:
+    """Those of the needed ports on which TLS is spoken from the first byte on; PostgreSQL's begins in the clear."""
+    settings = cluster.settings
+    return settings.patroni_rest_port, settings.etcd_client_port, settings.etcd_peer_port
+
+
 def serves_etcd(cluster: Cluster, node: Node, picture: Picture) -> bool:
     """Whether etcd can be asked on this host for the cluster's keys. + picture: ``HostPicture``"""
     return "etcd" in node.roles and _listens(picture, str(node.address), cluster.settings.etcd_client_port)

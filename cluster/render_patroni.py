@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import PurePosixPath
 from typing import Any
 
 import yaml
@@ -56,6 +57,7 @@ def patroni_component(cluster: Cluster, node: Node, secrets: Mapping[str, str], 
     loads = (CONFIG, DROP_IN, *(path for place in (PATRONI, POSTGRES) for path in (place.certificate, place.authority)))
     return Component(
         directories=(
+            *_data_directories(cluster),
             Directory("/etc/patroni"),
             Directory("/etc/systemd/system/patroni.service.d"),
             Directory("/var/log/postgresql", "root", "postgres", "1775"),
@@ -63,6 +65,17 @@ def patroni_component(cluster: Cluster, node: Node, secrets: Mapping[str, str], 
         files=(config, File(DROP_IN, _DROP_IN)),
         units=(Unit(UNIT, loads, load=_reload(cluster, node)),),
     )
+
+
+def _data_directories(cluster: Cluster) -> tuple[Directory, ...]:
+    """
+    The data directory, empty until Patroni fills it. Patroni moves a broken one aside and makes it anew, which takes
+    the right to write beside it: below PostgreSQL's home we give it, elsewhere the directory above is the user's.
+    """
+    path = PurePosixPath(cluster.data_directory)
+    data = Directory(str(path), "postgres", "postgres", "700")
+    above = Directory(str(path.parent), "postgres", "postgres", "755")
+    return (above, data) if path.is_relative_to("/var/lib/postgresql") else (data,)
 
 
 def as_yaml(values: Any) -> str:

@@ -200,7 +200,15 @@ def _data(line: Sequence[str]) -> dict[str, Any]:
     }
 
 
+# A service that speaks TLS is greeted in TLS, with a certificate where the host has one: Patroni logs a traceback, and
+# etcd a warning, for every connection that ends before the handshake.
 _TRY = r"""
+for c in /etc/etcd/pki/etcd /etc/patroni/pki/patroni; do [ ! -r $c.crt ] || own="-cert $c.crt -key $c.key"; done
+greet() {{
+  case $1 in *:*) peer="[$1]:$2" ;; *) peer="$1:$2" ;; esac
+  if timeout {seconds} openssl s_client -connect "$peer" $own < /dev/null > /dev/null 2>&1; then echo "$1|$2|open"
+  else try "$1" "$2"; fi
+}}
 try() {{
   said=$(LC_ALL=C timeout {seconds} bash -c ": < /dev/tcp/$1/$2" 2>&1); code=$?
   case "$code:$said" in
@@ -222,11 +230,14 @@ class PeerPorts(FactBase[list[dict[str, Any]]]):
     listens there, or a firewall says so) or ``blocked``, which has a reason.
 
     + peers: addresses and ports
+    + tls: those of the ports on which TLS is spoken from the first byte on
     """
 
-    def command(self, peers: Sequence[tuple[str, int]]) -> str:
+    def command(self, peers: Sequence[tuple[str, int]], tls: Sequence[int] = ()) -> str:
         """One script, which takes little longer than one attempt."""
-        tries = "".join(f"try {quote(str(address))} {int(port)} &\n" for address, port in peers)
+        tries = "".join(
+            f"{'greet' if port in tls else 'try'} {quote(str(address))} {int(port)} &\n" for address, port in peers
+        )
         return _TRY.format(seconds=PEER_SECONDS) + tries + "wait"
 
     def process(self, output: list[str]) -> list[dict[str, Any]]:

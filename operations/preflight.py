@@ -22,7 +22,7 @@ from cluster.model import Cluster, Node
 from cluster.packages import packages_question
 from cluster.preflight import Observed, host_findings, host_remarks, picture_question
 from cluster.preflight_control import ENVIRONMENT, control_findings
-from cluster.preflight_ports import needed_ports, serves_etcd
+from cluster.preflight_ports import needed_ports, serves_etcd, tls_ports
 from cluster.secrets import NAMES, Secrets
 from facts.etcd import EtcdCluster
 from facts.packages import HostPackages
@@ -135,7 +135,8 @@ def _observed(cluster: Cluster) -> Observed:
     packages = gevent.spawn(_read, {node.name: (HostPackages, packages_question(cluster, node)) for node in reached})
     keys = gevent.spawn(_keys, cluster, [node for node in reached if serves_etcd(cluster, node, pictures[node.name])])
     asking = {node.name: needed_ports(cluster, node) for node in reached if node.name in within}
-    peers = _read({name: (PeerPorts, {"peers": ports}) for name, ports in asking.items() if ports})
+    tls = tls_ports(cluster)
+    peers = _read({name: (PeerPorts, {"peers": ports, "tls": tls}) for name, ports in asking.items() if ports})
     return Observed(pictures, packages.get(), peers, keys.get(), within)
 
 

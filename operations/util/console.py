@@ -7,16 +7,19 @@ import re
 
 from pyinfra import logger, state
 
-_IDLE = re.compile(r"^(\x1b\[[0-9;]*m)*\[.*\].*?(No changes|Skipped|Ready: \S+)(\x1b\[[0-9;]*m)*\s*$")
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_IDLE = re.compile(r"\s*\[\S+\]\s+(No changes|Skipped|Ready: \S+)\s*")
 
 
 class _OnlyWhatHappened(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         """Drop "[host] No changes": with four hosts they are most of the lines. ``-v`` shows them."""
-        return state.print_noop_info or not _IDLE.match(record.getMessage())
+        return state.print_noop_info or not _IDLE.fullmatch(_COLOUR.sub("", record.getMessage()))
 
 
 def quiet_the_idle_lines() -> None:
     """Install the filter once, however many hosts run the deploy file."""
+    # A host that hangs is named by the preflight; paramiko would print a traceback of its thread besides.
+    logging.getLogger("paramiko").setLevel(logging.CRITICAL)
     if not any(isinstance(item, _OnlyWhatHappened) for item in logger.filters):
         logger.addFilter(_OnlyWhatHappened())

@@ -196,8 +196,8 @@ def test_the_database_is_made_as_promised(built: Built) -> None:
     names = ("data_checksums", "server_encoding", "password_encryption", "wal_log_hints", "ssl", "full_page_writes")
     shown = {name: sql(built.lab, f"show {name}")[0][0] for name in names}
     assert shown == {
-        **{"data_checksums": "on", "server_encoding": "UTF8", "password_encryption": "scram-sha-256"},
-        **{"wal_log_hints": "on", "ssl": "on", "full_page_writes": "on"},
+        "data_checksums": "on", "server_encoding": "UTF8", "password_encryption": "scram-sha-256",
+        "wal_log_hints": "on", "ssl": "on", "full_page_writes": "on",
     }
     config = patroni(built.lab, "pg1", "config")
     assert {name: config[name] for name in SMALL if name in config} == {}

@@ -1,6 +1,7 @@
 """A second run changes nothing, whatever happened to the cluster since the first: nothing is written or restarted."""
 
 from tests.lab import faults
+from tests.lab.docker import docker
 from tests.lab.hosts import wait_until_ready
 from tests.lab.runs import (
     MEMBERS,
@@ -13,7 +14,6 @@ from tests.lab.runs import (
     unit_starts,
     wait_until_settled,
 )
-from tests.lab.docker import docker
 from tests.lab.spec import Host, Lab
 
 
