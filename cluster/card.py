@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
-from cluster.health import waiting_for_restart
+from cluster.health import leaders_timeline, waiting_for_restart
 from cluster.model import Cluster, Node
+from cluster.observed import SeenPatroni
 
 
-def connection_card(cluster: Cluster, seen: Mapping[str, Any], version: str, places: Mapping[str, str]) -> list[str]:
+def connection_card(cluster: Cluster, seen: SeenPatroni, version: str, places: Mapping[str, str]) -> list[str]:
     """
     The card's lines.
 
@@ -17,8 +17,7 @@ def connection_card(cluster: Cluster, seen: Mapping[str, Any], version: str, pla
     + version: PostgreSQL's, as a client sees it
     + places: ``ca`` and ``password``: where the CA's certificate and the admin's password lie
     """
-    timeline = seen["members"][seen["leader"]]["timeline"]
-    title = f"{cluster.name}: PostgreSQL {version}, Patroni {seen['version']}, timeline {timeline}"
+    title = f"{cluster.name}: PostgreSQL {version}, Patroni {seen['version']}, timeline {leaders_timeline(seen)}"
     return [
         title,
         "",
@@ -50,7 +49,7 @@ def _endpoints(cluster: Cluster) -> list[str]:
     return [f"  Endpoints on {hosts}", *lines] if cluster.balancers else ["  Endpoints: the members themselves"]
 
 
-def _member(cluster: Cluster, node: Node, seen: Mapping[str, Any]) -> str:
+def _member(cluster: Cluster, node: Node, seen: SeenPatroni) -> str:
     found = seen["members"][node.name]
     lag = "" if node.name == seen["leader"] else f"  lag {found['lag_mib'] or 0} MiB"
     state = "streaming" if found["streaming"] else found["state"]
@@ -59,7 +58,7 @@ def _member(cluster: Cluster, node: Node, seen: Mapping[str, Any]) -> str:
     return f"    {node.name:<16} {endpoint:<24} {role:<8} {state:<10} timeline {found['timeline']}{lag}"
 
 
-def _waiting(cluster: Cluster, seen: Mapping[str, Any]) -> list[str]:
+def _waiting(cluster: Cluster, seen: SeenPatroni) -> list[str]:
     waiting = waiting_for_restart(cluster, seen)
     return [f"    a restart of PostgreSQL is pending on {', '.join(waiting)}"] if waiting else []
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cluster.files import Directory, File
+from cluster.observed import SeenPath
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,6 @@ class Component:
         paths = [item.path for item in self.items]
         return {"paths": paths, "units": {unit.name: list(unit.loads) for unit in self.units}}
 
-    def missing(self, seen: Mapping[str, Any]) -> list[Directory | File]:
+    def missing(self, seen: Mapping[str, SeenPath | None]) -> list[Directory | File]:
         """Directories, then files, that the host does not have as declared. + seen: paths of ``HostComponent``"""
         return [item for item in self.items if not item.fits(seen[item.path])]

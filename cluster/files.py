@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+
+from cluster.observed import SeenPath
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Directory:
     group: str = "root"
     mode: str = "755"
 
-    def fits(self, seen: Mapping[str, Any] | None) -> bool:
+    def fits(self, seen: SeenPath | None) -> bool:
         """Whether the host has it like this. + seen: what ``HostPaths`` says of the path, None when it is absent"""
         return seen is not None and seen["kind"] == "directory" and _ownership_fits(self, seen)
 
@@ -44,16 +44,16 @@ class File:
         """SHA-256 of the content, as ``sha256sum`` prints it."""
         return hashlib.sha256(self.content.encode()).hexdigest()
 
-    def fits(self, seen: Mapping[str, Any] | None) -> bool:
+    def fits(self, seen: SeenPath | None) -> bool:
         """Whether the host has it like this. + seen: what ``HostPaths`` says of the path, None when it is absent"""
         if seen is None or seen["kind"] != "file":
             return False
-        return seen["sha256"] == self.digest and _ownership_fits(self, seen)
+        return seen.get("sha256") == self.digest and _ownership_fits(self, seen)
 
     def __repr__(self) -> str:
         # pyinfra prints arguments of operations; a configuration file may hold a password.
         return f"File({self.path})"
 
 
-def _ownership_fits(declared: File | Directory, seen: Mapping[str, Any]) -> bool:
+def _ownership_fits(declared: File | Directory, seen: SeenPath) -> bool:
     return (seen["user"], seen["group"], seen["mode"]) == (declared.user, declared.group, declared.mode)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from cluster.model import Cluster, Node
+from cluster.observed import SeenPatroni
 
 # Patroni's own word for a member that copies the data directory; how long that takes depends on its size alone.
 CLONING = "creating replica"
@@ -14,7 +14,7 @@ CLONING = "creating replica"
 BEGINNING = ("initializing new cluster", "running custom bootstrap script", "starting after custom bootstrap")
 
 
-def was_cut_off(cluster: Cluster, seen: Mapping[str, Any], keys: Mapping[str, str]) -> bool:
+def was_cut_off(cluster: Cluster, seen: SeenPatroni, keys: Mapping[str, str]) -> bool:
     """
     Whether a bootstrap began and will never end, because its host died in the middle. Patroni then waits for ever.
 
@@ -28,7 +28,7 @@ def was_cut_off(cluster: Cluster, seen: Mapping[str, Any], keys: Mapping[str, st
     return begun and not any(member["state"] in BEGINNING for member in seen["members"].values())
 
 
-def holdup(cluster: Cluster, seen: Mapping[str, Any], asked: str) -> tuple[Node, str]:
+def holdup(cluster: Cluster, seen: SeenPatroni, asked: str) -> tuple[Node, str]:
     """
     The member that keeps the cluster from being settled, and what is the matter with it; one that is being cloned last.
 
@@ -44,8 +44,8 @@ def holdup(cluster: Cluster, seen: Mapping[str, Any], asked: str) -> tuple[Node,
     return reasons[0] if reasons else (cluster.node(asked), "was well only at the last look")
 
 
-def _reason(seen: Mapping[str, Any], name: str) -> str | None:
-    found, timeline = seen["members"].get(name), seen["members"][seen["leader"]]["timeline"]
+def _reason(seen: SeenPatroni, name: str) -> str | None:
+    found, timeline = seen["members"].get(name), leaders_timeline(seen)
     if found is None:
         return "has no Patroni that etcd knows of"
     if name == seen["leader"]:
@@ -55,11 +55,16 @@ def _reason(seen: Mapping[str, Any], name: str) -> str | None:
     return f"{found['state']}, on timeline {found['timeline']}; the leader is on {timeline}"
 
 
-def waiting_for_restart(cluster: Cluster, seen: Mapping[str, Any]) -> list[str]:
+def leaders_timeline(seen: SeenPatroni) -> int | None:
+    """The timeline that every member has to be on; None without a leader. + seen: ``PatroniCluster``"""
+    return None if seen["leader"] is None else seen["members"][seen["leader"]]["timeline"]
+
+
+def waiting_for_restart(cluster: Cluster, seen: SeenPatroni) -> list[str]:
     """The members on which a setting waits for a restart, with its names where Patroni tells them."""
-    flagged = [(node.name, seen["members"].get(node.name) or {}) for node in cluster.members]
+    flagged = {node.name: seen["members"].get(node.name) for node in cluster.members}
     return [
         f"{name} ({', '.join(found['pending_reason'])})" if found["pending_reason"] else name
-        for name, found in flagged
-        if found.get("pending_restart")
+        for name, found in flagged.items()
+        if found is not None and found["pending_restart"]
     ]

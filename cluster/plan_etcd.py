@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from cluster.model import Cluster, Node
+from cluster.observed import SeenEtcd, SeenEtcdMember
 from cluster.render_etcd import peer_url
 
 
-def formed(pictures: Mapping[str, Mapping[str, Any] | None]) -> Mapping[str, Any] | None:
+def formed(pictures: Mapping[str, SeenEtcd | None]) -> SeenEtcd | None:
     """The first picture by a member that belongs to a formed cluster. + pictures: ``EtcdCluster`` by host"""
     return next((seen for seen in pictures.values() if seen is not None and seen["members"]), None)
 
 
-def quorum_obstacle(seen: Mapping[str, Any]) -> str | None:
+def quorum_obstacle(seen: SeenEtcd) -> str | None:
     """
     Why no member may be touched now: stopping or adding one member of an unhealthy cluster can cost the quorum.
 
@@ -33,27 +33,37 @@ def quorum_obstacle(seen: Mapping[str, Any]) -> str | None:
     return None
 
 
-def unwell(cluster: Cluster, seen: Mapping[str, Any]) -> tuple[Node, ...]:
+def unwell(cluster: Cluster, seen: SeenEtcd) -> tuple[Node, ...]:
     """The etcd nodes whose last lines may say why etcd is not well. + seen: ``EtcdCluster``"""
     port = cluster.settings.etcd_client_port
     named = tuple(node for node in cluster.etcd if node.address.url(port) in seen["unhealthy"])
     return named or cluster.etcd[:1]
 
 
-def joining(cluster: Cluster, members: Sequence[Mapping[str, Any]]) -> tuple[Node, ...]:
+def joining(cluster: Cluster, members: Sequence[SeenEtcdMember]) -> tuple[Node, ...]:
     """The declared etcd nodes that are not members yet. + members: as etcd lists them"""
     known = {url for member in members for url in member["peer_urls"]}
     return tuple(node for node in cluster.etcd if peer_url(cluster, node) not in known)
 
 
-def unfinished(cluster: Cluster, members: Sequence[Mapping[str, Any]]) -> tuple[tuple[Node, Mapping[str, Any]], ...]:
+def moved_members(cluster: Cluster, members: Sequence[SeenEtcdMember]) -> list[str]:
+    """Declared nodes that are members under another URL. They would seem to be new and would join a second time."""
+    urls = {member["name"]: member["peer_urls"] for member in members if member["started"]}
+    return [
+        f"{node.name} is an etcd member at {urls[node.name][0]}, declared is {peer_url(cluster, node)}"
+        for node in cluster.etcd
+        if node.name in urls and peer_url(cluster, node) not in urls[node.name]
+    ]
+
+
+def unfinished(cluster: Cluster, members: Sequence[SeenEtcdMember]) -> tuple[tuple[Node, SeenEtcdMember], ...]:
     """Declared nodes that are members but only learners, or were added and never started, with their membership."""
     by_url = {url: member for member in members for url in member["peer_urls"]}
     listed = ((node, by_url.get(peer_url(cluster, node))) for node in cluster.etcd)
     return tuple((node, seen) for node, seen in listed if seen and (seen["learner"] or not seen["started"]))
 
 
-def peers_with(cluster: Cluster, node: Node, members: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+def peers_with(cluster: Cluster, node: Node, members: Sequence[SeenEtcdMember]) -> dict[str, str]:
     """
     The ``initial-cluster`` of a member that joins: exactly the members there are, and itself.
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from base64 import b64decode
-from collections.abc import Mapping
-from typing import Any
 
 from cluster.model import Cluster
+from cluster.observed import SeenObjects, SeenRole
 from cluster.secrets import Secret, scram_verifier
 
 
-def admin_statements(cluster: Cluster, password: str, seen: Mapping[str, Any]) -> list[str]:
+def admin_statements(cluster: Cluster, password: str, seen: SeenObjects) -> list[str]:
     """
     Statements for the admin role: it may log in, create databases and roles, and watch everything; it is no superuser.
 
@@ -21,8 +20,7 @@ def admin_statements(cluster: Cluster, password: str, seen: Mapping[str, Any]) -
     role = seen["roles"].get(name)
     quoted = identifier(name)
     statements = [] if role else [f"create role {quoted}"]
-    rights = ("login", "createdb", "createrole")
-    if not role or not all(role[right] for right in rights):
+    if not role or not (role["login"] and role["createdb"] and role["createrole"]):
         statements.append(f"alter role {quoted} login createdb createrole")
     if not role or not password_is(role, password):
         # The verifier, not the password: nothing that PostgreSQL may log gives it away.
@@ -32,7 +30,7 @@ def admin_statements(cluster: Cluster, password: str, seen: Mapping[str, Any]) -
     return statements
 
 
-def database_statements(cluster: Cluster, seen: Mapping[str, Any]) -> list[str]:
+def database_statements(cluster: Cluster, seen: SeenObjects) -> list[str]:
     """Statements for the declared databases. An existing one gets its declared owner; none is dropped."""
     statements = []
     for database in cluster.settings.postgres_databases:
@@ -44,14 +42,14 @@ def database_statements(cluster: Cluster, seen: Mapping[str, Any]) -> list[str]:
     return statements
 
 
-def missing_owners(cluster: Cluster, seen: Mapping[str, Any]) -> list[str]:
+def missing_owners(cluster: Cluster, seen: SeenObjects) -> list[str]:
     """Declared owners that do not exist: they are somebody else's roles, and not made here."""
     known = {*seen["roles"], cluster.settings.postgres_admin_user}
     owners = [database.get("owner") for database in cluster.settings.postgres_databases]
     return [owner for owner in owners if owner is not None and owner not in known]
 
 
-def password_is(role: Mapping[str, Any], password: str) -> bool:
+def password_is(role: SeenRole, password: str) -> bool:
     """Whether a role has this password, judged by salt and digest of its verifier."""
     if not role["salt"]:
         return False

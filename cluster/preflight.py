@@ -66,7 +66,17 @@ def host_findings(cluster: Cluster, observed: Observed) -> list[Finding]:
 
 def host_remarks(cluster: Cluster, observed: Observed) -> list[Finding]:
     """What is worth a word and no reason to refuse: a rolling upgrade is a time of mixed versions."""
-    return mixed_version_findings(cluster, _known(observed.packages))
+    return [*_left_out(cluster, observed.judged), *mixed_version_findings(cluster, _known(observed.packages))]
+
+
+def _left_out(cluster: Cluster, judged: frozenset[str]) -> Iterable[Finding]:
+    for group, nodes in (("etcd", cluster.etcd), ("postgres", cluster.members)):
+        if judged and not any(node.name in judged for node in nodes):
+            problem = (
+                f"leaves out every host of the group {group}, and with them what is done for all of these together"
+            )
+            hint = f"Add {nodes[0].name} to --limit, or run without it, to have that done and proven too."
+            yield Finding(cluster.name, "--limit", problem, hint)
 
 
 def _known(pictures: Mapping[str, Picture | None]) -> dict[str, Picture]:

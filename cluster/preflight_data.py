@@ -28,6 +28,7 @@ def data_findings(
             picture = reached[node.name]
             yield from _other_scope(cluster, node, picture)
             yield from _running(cluster, node, picture)
+            yield from _moved_port(cluster, node, picture)
             yield from _directory(cluster, node, picture, keys)
 
 
@@ -58,6 +59,18 @@ def _running(cluster: Cluster, node: Node, picture: Picture) -> Iterable[Finding
                 "Set postgres_version and postgres_data_directory as they were: neither changes in a running cluster."
             )
             yield Finding(node.name, "PostgreSQL", problem, hint)
+
+
+def _moved_port(cluster: Cluster, node: Node, picture: Picture) -> Iterable[Finding]:
+    """HAProxy would lead to the new port at once, PostgreSQL listen on it only after its restart."""
+    served = sorted({one["port"] for one in picture["listening"] if one["unit"] == PATRONI_UNIT})
+    served = [port for port in served if port != cluster.settings.patroni_rest_port]
+    port = cluster.settings.postgres_port
+    if _is_ours(cluster, picture) and picture["postgres"] and served and port not in served:
+        problem = f"the cluster's PostgreSQL listens on {served[0]}, declared is {port}"
+        yield Finding(
+            node.name, "postgres_port", problem, f"Set postgres_port = {served[0]}: a running cluster keeps it."
+        )
 
 
 def _stop_hint(unit: str) -> str:

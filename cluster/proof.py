@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from cluster.certificates import POSTGRES
 from cluster.model import Cluster
+from cluster.observed import SeenEndpoint
 from cluster.secrets import Secret
 
 SETTLE_SECONDS = 20
@@ -38,12 +39,12 @@ def question(cluster: Cluster, password: str) -> Secret:
     return Secret(json.dumps({"endpoints": endpoints(cluster), "connection": connection, "wait": SETTLE_SECONDS}))
 
 
-def broken_endpoints(tried: Iterable[Mapping[str, Any]]) -> list[str]:
+def broken_endpoints(tried: Iterable[SeenEndpoint]) -> list[str]:
     """A sentence for each endpoint that does not lead where it should. + tried: ``EndpointsTried``"""
     return [f"{one['address']} port {one['port']} {reason}" for one in tried if (reason := _reason(one))]
 
 
-def _reason(one: Mapping[str, Any]) -> str | None:
+def _reason(one: SeenEndpoint) -> str | None:
     if not one["connected"]:
         return f"does not connect: {one['error']}"
     if one["wants"] == "write":

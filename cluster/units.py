@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Literal
+
+from cluster.observed import SeenUnit
 
 Step = Literal["none", "start", "load"]
 
 
-def unit_step(unit: Mapping[str, Any]) -> Step:
+def unit_step(unit: SeenUnit) -> Step:
     """
     What to do with a unit: start it, let it load its files (by reload or restart, as the unit can), or nothing.
 
@@ -22,7 +23,7 @@ def unit_step(unit: Mapping[str, Any]) -> Step:
     return "none" if has_loaded_its_files(unit) else "load"
 
 
-def has_loaded_its_files(unit: Mapping[str, Any]) -> bool:
+def has_loaded_its_files(unit: SeenUnit) -> bool:
     """
     Whether the running unit has read its files as they are now.
 
@@ -36,11 +37,6 @@ def has_loaded_its_files(unit: Mapping[str, Any]) -> bool:
     return _started_after_its_files(unit)
 
 
-def _started_after_its_files(unit: Mapping[str, Any]) -> bool:
+def _started_after_its_files(unit: SeenUnit) -> bool:
     # Both are whole seconds: a file of the same second may have come after the start.
     return bool(unit["started_at"] > unit["files_changed_at"])
-
-
-def is_masked(unit: Mapping[str, Any]) -> bool:
-    """Whether systemd refuses to start the unit, by us or by the administrator."""
-    return bool(unit["enabled"] == "masked")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 from shlex import quote
-from typing import Any
 
 from pyinfra.api import FactBase
+
+from cluster.observed import SeenCertificate
 
 # The key itself never leaves the host: only the digest of its public half does, to be compared with the certificate's.
 _LOOK = r"""
@@ -20,7 +21,7 @@ look() {
 """
 
 
-class HostCertificates(FactBase[dict[str, Any]]):
+class HostCertificates(FactBase[dict[str, SeenCertificate]]):
     """
     Returns ``{certificate path: {"pem": str or None, "key_digest": str, "key_owner": "user:mode", "authority": str or
     None}}``; the digest is that of the public key which belongs to the private one.
@@ -32,12 +33,12 @@ class HostCertificates(FactBase[dict[str, Any]]):
         """One script for all places."""
         return _LOOK + "\n".join(f"look {' '.join(map(quote, place))}" for place in places) + "\ntrue"
 
-    def process(self, output: list[str]) -> dict[str, Any]:
+    def process(self, output: list[str]) -> dict[str, SeenCertificate]:
         """One line a place."""
         return dict(_place(line) for line in output)
 
 
-def _place(line: str) -> tuple[str, dict[str, Any]]:
+def _place(line: str) -> tuple[str, SeenCertificate]:
     path, certificate, digest, owner, authority = line.split("|")
     return path, {
         "pem": _text(certificate),

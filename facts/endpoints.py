@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from shlex import quote
-from typing import Any
 
 from pyinfra.api import FactBase
 from pyinfra.api.exceptions import FactProcessError
 
+from cluster.observed import SeenEndpoint
+
 _TRY = (Path(__file__).parent / "on_host" / "endpoints_try.py").read_text()
 
 
-class EndpointsTried(FactBase[list[dict[str, Any]]]):
+class EndpointsTried(FactBase[list[SeenEndpoint]]):
     """
     A connection through every endpoint, a read, and a write that is rolled back.
 
@@ -26,10 +27,10 @@ class EndpointsTried(FactBase[list[dict[str, Any]]]):
         """python3 and psycopg2 are on every member, for Patroni needs them."""
         return f"python3 -c {quote(_TRY)}"
 
-    def process(self, output: list[str]) -> list[dict[str, Any]]:
+    def process(self, output: list[str]) -> list[SeenEndpoint]:
         """One JSON list."""
         try:
-            tried: list[dict[str, Any]] = json.loads("".join(output))
+            tried: list[SeenEndpoint] = json.loads("".join(output))
         except ValueError as error:
             raise FactProcessError(f"the answer about the endpoints cannot be read: {error}") from error
         return tried

@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 from pyinfra.api import FactBase
 from pyinfra.api.exceptions import FactProcessError
 
+from cluster.observed import SeenEtcd, SeenEtcdMember
+
 ETCDCTL = (
     "env ETCDCTL_API=3 ETCDCTL_CACERT=/etc/etcd/pki/ca.crt ETCDCTL_CERT=/etc/etcd/pki/etcd.crt "
     "ETCDCTL_KEY=/etc/etcd/pki/etcd.key"
@@ -34,7 +36,7 @@ ask keys ectl get --prefix {prefix} -w json
 """
 
 
-class EtcdCluster(FactBase[dict[str, Any]]):
+class EtcdCluster(FactBase[SeenEtcd]):
     """
     The whole of etcd as one member's client sees it.
 
@@ -58,7 +60,7 @@ class EtcdCluster(FactBase[dict[str, Any]]):
             reachable=" || ".join(map(_is_open, endpoints)) if if_open else "true",
         )
 
-    def process(self, output: list[str]) -> dict[str, Any]:
+    def process(self, output: list[str]) -> SeenEtcd:
         """The four answers, parsed; an answer with a bad exit code is None and its text is kept."""
         answers = {name: (int(code), _decoded(text)) for name, code, text in (line.split("|", 2) for line in output)}
         if set(answers) != {"health", "members", "alarms", "keys"}:
@@ -94,7 +96,7 @@ def _unhealthy(code: int, text: str) -> dict[str, str]:
     return {entry["endpoint"]: entry.get("error", "unhealthy") for entry in json.loads(line) if not entry["health"]}
 
 
-def _members(text: str) -> list[dict[str, Any]]:
+def _members(text: str) -> list[SeenEtcdMember]:
     return [
         {
             "id": format(member["ID"], "x"),

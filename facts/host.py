@@ -9,6 +9,8 @@ from typing import Any
 from pyinfra.api import FactBase
 from pyinfra.api.exceptions import FactProcessError
 
+from cluster.observed import SeenComponent, SeenUnit
+
 STAMP_DIRECTORY = "/run/pyinfra-patroni"
 
 _KINDS = {"regular file": "file", "regular empty file": "file", "directory": "directory", "symbolic link": "link"}
@@ -33,7 +35,7 @@ echo "loaded_digest=$(cat {stamp} 2>/dev/null)"
 """
 
 
-class HostComponent(FactBase[dict[str, Any]]):
+class HostComponent(FactBase[SeenComponent]):
     """
     Files and units of one component on one host.
 
@@ -48,7 +50,7 @@ class HostComponent(FactBase[dict[str, Any]]):
         script = _PATHS.format(paths=" ".join(map(shlex.quote, paths))) if paths else ""
         return script + "".join(_unit_script(unit, files) for unit, files in units.items()) + "true"
 
-    def process(self, output: list[str]) -> dict[str, Any]:
+    def process(self, output: list[str]) -> SeenComponent:
         """The script's lines as one picture."""
         paths: dict[str, Any] = {}
         units: dict[str, Any] = {}
@@ -99,7 +101,7 @@ def _unit_script(unit: str, files: Sequence[str]) -> str:
     )
 
 
-def _unit(values: Mapping[str, str]) -> dict[str, Any]:
+def _unit(values: Mapping[str, str]) -> SeenUnit:
     if "ActiveState" not in values:
         raise FactProcessError("systemctl show answered without ActiveState")
     return {

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from shlex import quote
-from typing import Any
 
 from pyinfra.api import FactBase
 from pyinfra.api.exceptions import FactProcessError
 
+from cluster.observed import SeenPatroni, SeenResources
+
 _ASK = (Path(__file__).parent / "on_host" / "patroni_ask.py").read_text()
 
 
-class PatroniCluster(FactBase[dict[str, Any]]):
+class PatroniCluster(FactBase[SeenPatroni]):
     """
     The cluster as one member's Patroni sees it, with the differences between Patroni's versions taken out.
 
@@ -32,16 +33,18 @@ class PatroniCluster(FactBase[dict[str, Any]]):
         ask = f"python3 -c {quote(_ASK)} {arguments}"
         return f"if [ -e /etc/patroni/config.yml ]; then {ask}; else echo '{{}}'; fi"
 
-    def process(self, output: list[str]) -> dict[str, Any]:
+    def process(self, output: list[str]) -> SeenPatroni:
         """One JSON object."""
         try:
-            seen = json.loads("\n".join(output))
+            seen: SeenPatroni = json.loads("\n".join(output))
         except ValueError as error:
             raise FactProcessError(f"the answer about Patroni cannot be read: {error}") from error
-        return {"answers": False, "error": "Patroni is not configured here", **_NOTHING, **seen}
+        return _NOTHING | seen
 
 
-_NOTHING: Mapping[str, Any] = {
+_NOTHING: SeenPatroni = {
+    "answers": False,
+    "error": "Patroni is not configured here",
     "version": "",
     "leader": None,
     "members": {},
@@ -59,7 +62,7 @@ echo "patroni=$(dpkg-query -W -f='${{Version}}' patroni 2>/dev/null)"
 """
 
 
-class MemberResources(FactBase[dict[str, Any]]):
+class MemberResources(FactBase[SeenResources]):
     """
     What a member has, for the settings derived from it: ``{memory_mib, cores, disk_mib, patroni}``.
 
@@ -70,7 +73,7 @@ class MemberResources(FactBase[dict[str, Any]]):
         """One script."""
         return _RESOURCES.format(directory=quote(directory))
 
-    def process(self, output: list[str]) -> dict[str, Any]:
+    def process(self, output: list[str]) -> SeenResources:
         """Four lines."""
         values = dict(line.split("=", 1) for line in output)
         return {

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from shlex import quote
-from typing import Any
 
 from pyinfra.api import FactBase
 from pyinfra.api.exceptions import FactProcessError
+
+from cluster.observed import SeenObjects
 
 PSQL = "cd / && runuser -u postgres -- psql -XAtq -v ON_ERROR_STOP=1 -h /var/run/postgresql"
 
@@ -26,7 +27,7 @@ select json_build_object(
 """
 
 
-class PostgresObjects(FactBase[dict[str, Any]]):
+class PostgresObjects(FactBase[SeenObjects]):
     """
     ``{"in_recovery": bool, "roles": {name: {login, createdb, createrole, superuser, monitor, salt, verifier_sha256}},
     "databases": {name: owner}}``.
@@ -38,10 +39,10 @@ class PostgresObjects(FactBase[dict[str, Any]]):
         """One query."""
         return f"{PSQL} -p {port} -d postgres -c {quote(' '.join(_SQL.split()))}"
 
-    def process(self, output: list[str]) -> dict[str, Any]:
+    def process(self, output: list[str]) -> SeenObjects:
         """One JSON object."""
         try:
-            seen: dict[str, Any] = json.loads("".join(output))
+            seen: SeenObjects = json.loads("".join(output))
         except ValueError as error:
             raise FactProcessError(f"psql's answer cannot be read: {error}") from error
         return seen

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from pyinfra import host
 from pyinfra.api import operation
@@ -14,6 +12,7 @@ from cluster.certificates import CertificatePlace, certificate_places, owner_dir
 from cluster.files import Directory, File
 from cluster.leaf_source import LeafSource, certificate_of, leaf_source
 from cluster.model import Cluster, Node
+from cluster.observed import SeenCertificate
 from cluster.pki import public_key_digest
 from facts.certificates import HostCertificates
 from operations.util.commands import make_directory, write_file
@@ -50,14 +49,14 @@ def issued(cluster: Cluster, secrets_directory: Path) -> Commands:
         host.noop("all certificates are valid and fit their keys")
 
 
-def _is_stale(source: LeafSource, node: Node, place: CertificatePlace, seen: Mapping[str, Any]) -> bool:
+def _is_stale(source: LeafSource, node: Node, place: CertificatePlace, seen: SeenCertificate) -> bool:
     reason = source.renewal_reason(node, place, certificate_of(seen["pem"]), datetime.now(UTC)) or _misfit(place, seen)
     if reason and seen["pem"] is not None:
         host.log(f"new certificate for {place.component}: {reason}")
     return reason is not None
 
 
-def _misfit(place: CertificatePlace, seen: Mapping[str, Any]) -> str | None:
+def _misfit(place: CertificatePlace, seen: SeenCertificate) -> str | None:
     certificate = certificate_of(seen["pem"])
     if certificate is None or seen["key_digest"] != public_key_digest(certificate):
         return "it does not fit its private key"

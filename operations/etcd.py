@@ -13,7 +13,8 @@ from cluster.component import Component
 from cluster.errors import UnsafeError
 from cluster.files import File
 from cluster.model import Cluster, Node
-from cluster.plan_etcd import formed, joining, peers_with, quorum_obstacle, unfinished, unwell
+from cluster.observed import SeenComponent, SeenEtcd
+from cluster.plan_etcd import formed, joining, moved_members, peers_with, quorum_obstacle, unfinished, unwell
 from cluster.render_etcd import (
     BOOTSTRAP,
     UNIT,
@@ -30,7 +31,7 @@ from operations.util.act import Act
 from operations.util.cause import show_last_lines
 from operations.util.commands import or_journal, stamp, start_unit, write_file
 from operations.util.component import Commands, brought_up
-from operations.util.remote import coordinator, read
+from operations.util.remote import coordinator, read, read_all
 from operations.util.stage import planning, undecided
 
 QUORUM_SECONDS = 60
@@ -107,7 +108,7 @@ def quorum(cluster: Cluster) -> Commands:
         host.noop("etcd is healthy and every member runs with its configuration")
 
 
-def _look(cluster: Cluster, *, wait_seconds: int = 0, only: tuple[Node, ...] | None = None) -> Mapping[str, Any]:
+def _look(cluster: Cluster, *, wait_seconds: int = 0, only: tuple[Node, ...] | None = None) -> SeenEtcd:
     asked = cluster.etcd if only is None else only
     endpoints = [node.address.url(cluster.settings.etcd_client_port) for node in asked]
     return host.get_fact(
@@ -123,11 +124,15 @@ def _refuse_unless_healthy(cluster: Cluster) -> None:
         raise UnsafeError(f"{obstacle}\nHINT: mend that member first; no other member is touched meanwhile.")
 
 
-def _to_join(cluster: Cluster, seen: Mapping[str, Any]) -> tuple[Node, ...]:
+def _to_join(cluster: Cluster, seen: SeenEtcd) -> tuple[Node, ...]:
     if seen["members"] is None:
         for node in unwell(cluster, seen):
             show_last_lines(node, UNIT)
         raise UnsafeError(f"{quorum_obstacle(seen)}\nHINT: mend what the last lines of etcd name, and run again.")
+    if moved := moved_members(cluster, seen["members"]):
+        raise UnsafeError(
+            "\n".join(moved) + "\nHINT: an etcd member's address and peer port stay as they are; go back to them."
+        )
     begun = tuple(node for node, _ in unfinished(cluster, seen["members"]))
     return begun + joining(cluster, seen["members"])
 
@@ -136,7 +141,8 @@ def _join(cluster: Cluster, node: Node) -> Commands:
     """One host becomes a member: added as a learner, which has no vote, and promoted when it has the data."""
     voters = tuple(other for other in cluster.etcd if other is not node)
     seen = _look(cluster, only=voters, wait_seconds=QUORUM_SECONDS)
-    known = {url: one for one in seen["members"] or () for url in one["peer_urls"]}
+    members = seen["members"] or []
+    known = {url: one for one in members for url in one["peer_urls"]}
     mine = known.get(peer_url(cluster, node))
     if mine is None:
         if obstacle := quorum_obstacle(seen):
@@ -144,7 +150,7 @@ def _join(cluster: Cluster, node: Node) -> Commands:
         words = f"member add {node.name} --learner --peer-urls={peer_url(cluster, node)}"
         yield StringCommand(_etcdctl(cluster, voters, words))
     if mine is None or not mine["started"]:
-        peers = peers_with(cluster, node, seen["members"])
+        peers = peers_with(cluster, node, members)
         yield Act(node, write_file(bootstrap_file(cluster, peers, state="existing")))
         yield Act(node, start_unit(UNIT, etcd_component(cluster, node).units[0].loads))
     yield StringCommand(_promote(cluster, voters, node))
@@ -162,17 +168,17 @@ def _etcdctl(cluster: Cluster, nodes: tuple[Node, ...], words: str) -> str:
     return f"{ETCDCTL} ETCDCTL_ENDPOINTS={endpoints} etcdctl {words}"
 
 
-def _pictures(cluster: Cluster) -> Mapping[str, Any]:
-    """What lies and runs on every etcd host; None for one that cannot be reached."""
+def _pictures(cluster: Cluster) -> Mapping[str, SeenComponent]:
+    """What lies and runs on every etcd host; refuses while one of them cannot be reached."""
     loads = {UNIT: list(etcd_component(cluster, cluster.etcd[0]).units[0].loads)}
-    return read(cluster.etcd, HostComponent, paths=[BOOTSTRAP], units=loads)
+    return read_all(cluster.etcd, HostComponent, paths=[BOOTSTRAP], units=loads)
 
 
-def _stale(cluster: Cluster, pictures: Mapping[str, Any]) -> list[Node]:
-    return [node for node in cluster.etcd if not has_loaded_its_files(_unit(pictures, node))]
+def _stale(cluster: Cluster, pictures: Mapping[str, SeenComponent]) -> list[Node]:
+    return [node for node in cluster.etcd if not has_loaded_its_files(pictures[node.name]["units"][UNIT])]
 
 
-def _said_new(cluster: Cluster, pictures: Mapping[str, Any]) -> list[Node]:
+def _said_new(cluster: Cluster, pictures: Mapping[str, SeenComponent]) -> list[Node]:
     """Hosts that would, with their data lost, try to form a second cluster instead of asking to join."""
     existing = _existing(cluster)
     return [node for node in cluster.etcd if not existing.fits(pictures[node.name]["paths"][BOOTSTRAP])]
@@ -180,14 +186,6 @@ def _said_new(cluster: Cluster, pictures: Mapping[str, Any]) -> list[Node]:
 
 def _existing(cluster: Cluster) -> File:
     return bootstrap_file(cluster, declared_peers(cluster), state="existing")
-
-
-def _unit(pictures: Mapping[str, Any], node: Node) -> Mapping[str, Any]:
-    picture = pictures[node.name]
-    if picture is None:
-        raise UnsafeError(f"{node.name} cannot be reached\nHINT: etcd is restarted only while all its hosts answer.")
-    found: Mapping[str, Any] = picture["units"][UNIT]
-    return found
 
 
 def _restart(cluster: Cluster, node: Node) -> StringCommand:

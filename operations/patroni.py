@@ -15,6 +15,7 @@ from cluster.component import Component
 from cluster.errors import UnsafeError
 from cluster.health import CLONING, holdup
 from cluster.model import Cluster
+from cluster.observed import SeenPatroni
 from cluster.plan_config import changed_names, config_patch, undeclared_parameters, without_absences
 from cluster.render_patroni import UNIT, dynamic_configuration, patroni_component
 from cluster.secrets import Secret
@@ -25,7 +26,7 @@ from facts.postgres import RestartParameters
 from operations.patroni_bootstrap import begun_again
 from operations.util.cause import POSTGRES_LOGS, show_last_lines
 from operations.util.component import Commands, brought_up
-from operations.util.remote import coordinator, read
+from operations.util.remote import coordinator, read, read_all
 from operations.util.stage import planning, undecided
 
 # initdb and the clones of an empty cluster take less; what is not settled by then is looked at.
@@ -75,10 +76,9 @@ def _has_begun(cluster: Cluster) -> bool:
 
 def _declared(cluster: Cluster) -> dict[str, Any]:
     """The declared dynamic configuration, its derived part from what the members have now."""
-    seen = read(cluster.members, MemberResources, directory=cluster.data_directory)
-    known = [one for one in seen.values() if one is not None]
-    resources = [Resources(one["memory_mib"], one["cores"], one["disk_mib"]) for one in known]
-    return dynamic_configuration(cluster, resources, min(_version(one["patroni"]) for one in known))
+    seen = read_all(cluster.members, MemberResources, directory=cluster.data_directory).values()
+    resources = [Resources(one["memory_mib"], one["cores"], one["disk_mib"]) for one in seen]
+    return dynamic_configuration(cluster, resources, min(_version(one["patroni"]) for one in seen))
 
 
 def _version(text: str) -> tuple[int, ...]:
@@ -113,12 +113,12 @@ def formed(cluster: Cluster, secrets: Mapping[str, Secret]) -> Commands:
         yield from brought_up(patroni_component(cluster, first, secrets))
 
 
-def _settled(cluster: Cluster, wait_seconds: int) -> Mapping[str, Any]:
+def _settled(cluster: Cluster, wait_seconds: int) -> SeenPatroni:
     names = [node.name for node in cluster.members]
     return host.get_fact(PatroniCluster, expected=names, wait_seconds=wait_seconds)
 
 
-def _refuse_unless_cloning(cluster: Cluster, seen: Mapping[str, Any]) -> None:
+def _refuse_unless_cloning(cluster: Cluster, seen: SeenPatroni) -> None:
     """Name the member that holds the cluster up, and show its last lines; one that is being cloned is only named."""
     node, reason = holdup(cluster, seen, host.name)
     if reason.startswith(CLONING):

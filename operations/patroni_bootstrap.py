@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from pyinfra import host
 from pyinfra.api import StringCommand
 
 from cluster.component import Component
 from cluster.health import was_cut_off
 from cluster.model import Cluster
+from cluster.observed import SeenPatroni
 from facts.etcd import ETCDCTL, EtcdCluster
 from operations.util.act import Act
 from operations.util.component import Commands, brought_up
 from operations.util.remote import coordinator, read
 
 
-def begun_again(cluster: Cluster, seen: Mapping[str, Any], beginning: Component) -> Commands:
+def begun_again(cluster: Cluster, seen: SeenPatroni, beginning: Component) -> Commands:
     """
     Take away what a cut-off bootstrap left, and let the first member begin anew; nothing when there is no such thing.
 

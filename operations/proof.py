@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from pyinfra import host, logger
 from pyinfra.api import operation
@@ -12,6 +11,7 @@ from cluster.card import connection_card
 from cluster.errors import UnsafeError
 from cluster.health import holdup
 from cluster.model import Cluster
+from cluster.observed import SeenPatroni
 from cluster.plan_etcd import quorum_obstacle
 from cluster.proof import broken_endpoints, question
 from cluster.secrets import Secret
@@ -54,7 +54,7 @@ def _etcd_faults(cluster: Cluster) -> list[str]:
     return [obstacle] if obstacle else []
 
 
-def _member_faults(cluster: Cluster, seen: Mapping[str, Any]) -> list[str]:
+def _member_faults(cluster: Cluster, seen: SeenPatroni) -> list[str]:
     if seen["settled"]:
         return []
     node, reason = holdup(cluster, seen, host.name)

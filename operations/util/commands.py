@@ -44,7 +44,7 @@ def start_unit(unit: str, files: Sequence[str], *, wait: bool = True) -> StringC
     + wait: whether to return only when the unit says that it is up; its last lines are printed when it does not
     """
     begin = f"systemctl reset-failed {quote(unit)} 2>/dev/null; systemctl daemon-reload"
-    enable = f"systemctl unmask {quote(unit)} && systemctl enable --quiet {quote(unit)}"
+    enable = f"systemctl enable --quiet {quote(unit)}"
     start = f"systemctl start {'' if wait else '--no-block '}{quote(unit)}"
     return StringCommand(f"{begin}; {{ {enable} && {start}; }} {or_journal(unit)} && {stamp(unit, files)}")
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping
-from typing import Any
 
 from pyinfra import host
 from pyinfra.api.command import PyinfraCommand
 
 from cluster.component import Component, Unit
 from cluster.files import Directory, File
+from cluster.observed import SeenUnit
 from cluster.units import unit_step
 from facts.host import HostComponent
 from operations.util.commands import load_unit, make_directory, start_unit, write_file
@@ -41,7 +41,7 @@ def written(missing: Iterable[Directory | File]) -> Commands:
         yield make_directory(item) if isinstance(item, Directory) else write_file(item)
 
 
-def _units(units: Iterable[Unit], seen: Mapping[str, Any]) -> Generator[PyinfraCommand, None, bool]:
+def _units(units: Iterable[Unit], seen: Mapping[str, SeenUnit]) -> Generator[PyinfraCommand, None, bool]:
     acted = False
     for unit in units:
         step = unit_step(seen[unit.name])

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import gevent
 from pyinfra import host, inventory, state
@@ -12,7 +12,10 @@ from pyinfra.api import FactBase, Host
 from pyinfra.api.exceptions import ConnectError, PyinfraError
 from pyinfra.context import ctx_host
 
+from cluster.errors import UnsafeError
 from cluster.model import Cluster, Node
+
+T = TypeVar("T")
 
 
 def quiet_refusals() -> None:
@@ -42,12 +45,13 @@ def target_of(node: Node) -> Host:
     return inventory.get_host(node.name)
 
 
-def coordinator(nodes: Iterable[Node]) -> Node:
-    """The node whose host acts for all in a procedure: the first of them, in the inventory's order, that is reached."""
-    for node in nodes:
-        if target_of(node) in state.active_hosts:
-            return node
-    raise PyinfraError("none of the hosts that could coordinate is reached\nHINT: look at the connection errors above.")
+def coordinator(nodes: Sequence[Node]) -> Node:
+    """
+    The node whose host acts for all in a procedure: of those in this run the first, in the inventory's order.
+
+    When ``--limit`` leaves all of them out, it is the first at all: it can be asked, and in this run nobody acts.
+    """
+    return next((node for node in nodes if target_of(node) in state.active_hosts), nodes[0])
 
 
 def is_coordinator(cluster: Cluster) -> bool:
@@ -62,6 +66,17 @@ def read(nodes: Iterable[Node], fact: type[FactBase[Any]], **arguments: Any) -> 
     + arguments: the fact's own; the same for all hosts
     """
     return read_each({node.name: (fact, arguments) for node in nodes})
+
+
+def read_all(nodes: Iterable[Node], fact: type[FactBase[T]], **arguments: Any) -> dict[str, T]:
+    """The same, for procedures that need every one of the hosts. Refuses while one of them cannot be reached."""
+    seen = read(nodes, fact, **arguments)
+    if silent := [name for name, picture in seen.items() if picture is None]:
+        raise UnsafeError(
+            f"{', '.join(silent)} cannot be reached\n"
+            "HINT: this step looks at all hosts first; bring it back, or take it out of the inventory."
+        )
+    return seen
 
 
 def read_each(questions: Mapping[str, tuple[type[FactBase[Any]], Mapping[str, Any]]]) -> dict[str, Any]:

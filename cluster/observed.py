@@ -1,0 +1,148 @@
+"""The shapes that facts return: plain dictionaries, for pyinfra prints facts as JSON, but typed ones."""
+
+from __future__ import annotations
+
+from typing import Any, NotRequired, TypedDict
+
+
+class SeenPath(TypedDict):
+    """A file or directory. + sha256: of a file's content"""
+
+    kind: str
+    mode: str
+    user: str
+    group: str
+    sha256: NotRequired[str]
+
+
+class SeenUnit(TypedDict):
+    """
+    A systemd unit and the files that it loads.
+
+    + started_at, files_changed_at: seconds since the epoch
+    + files_digest: of the files as they are; loaded_digest: as they were at our last start or reload, empty if unknown
+    """
+
+    present: bool
+    active: str
+    sub: str
+    enabled: str
+    pid: int
+    needs_daemon_reload: bool
+    started_at: int
+    files_changed_at: int
+    files_digest: str
+    loaded_digest: str
+
+
+class SeenComponent(TypedDict):
+    """Files and units of one component on a host; None stands for an absent path."""
+
+    paths: dict[str, SeenPath | None]
+    units: dict[str, SeenUnit]
+
+
+class SeenCertificate(TypedDict):
+    """A certificate on a host. + key_digest: of the private key's public half; + key_owner: ``user:mode``"""
+
+    pem: str | None
+    key_digest: str
+    key_owner: str
+    authority: str | None
+
+
+class SeenEtcdMember(TypedDict):
+    """A member as etcd lists it. + started: false for one that was added and never came"""
+
+    id: str
+    name: str
+    peer_urls: list[str]
+    learner: bool
+    started: bool
+
+
+class SeenEtcd(TypedDict):
+    """etcd as one client sees it; None stands for "it did not say". + unhealthy: endpoint to reason"""
+
+    unhealthy: dict[str, str]
+    members: list[SeenEtcdMember] | None
+    alarms: list[str] | None
+    keys: dict[str, str] | None
+    errors: dict[str, str]
+
+
+class SeenMember(TypedDict):
+    """A member as Patroni lists it. + running: PostgreSQL is up; + pending_reason: setting to old and new value"""
+
+    role: str
+    state: str
+    running: bool
+    streaming: bool
+    timeline: int | None
+    lag_mib: int | None
+    pending_restart: bool
+    pending_reason: dict[str, Any]
+    host: str
+    port: int
+    api_url: str
+
+
+class SeenPatroni(TypedDict):
+    """
+    The cluster as one member's Patroni sees it.
+
+    + answers: false when Patroni does not answer here, which says nothing about the cluster; error says why
+    + settled: every expected member runs, and every standby streams on the leader's timeline
+    """
+
+    answers: bool
+    error: str
+    version: str
+    leader: str | None
+    members: dict[str, SeenMember]
+    config: dict[str, Any] | None
+    paused: bool
+    settled: bool
+
+
+class SeenResources(TypedDict):
+    """What a member has. + patroni: the package's version, empty while it is not installed"""
+
+    memory_mib: int
+    cores: int
+    disk_mib: int
+    patroni: str
+
+
+class SeenRole(TypedDict):
+    """A role. + salt: iterations and salt of its scram verifier; + verifier_sha256: a digest of the verifier"""
+
+    login: bool
+    createdb: bool
+    createrole: bool
+    superuser: bool
+    monitor: bool
+    salt: str | None
+    verifier_sha256: str | None
+
+
+class SeenObjects(TypedDict):
+    """Roles by name and databases with their owners, on one member."""
+
+    in_recovery: bool
+    roles: dict[str, SeenRole]
+    databases: dict[str, str]
+
+
+class SeenEndpoint(TypedDict):
+    """One endpoint that was tried. + wants: ``write`` or ``read``; + refused: a write was, as on a standby"""
+
+    address: str
+    port: int
+    wants: str
+    connected: bool
+    in_recovery: bool | None
+    wrote: bool
+    refused: bool
+    version: str
+    error: str

@@ -1,0 +1,68 @@
+"""Certificates on a host, tried with real ones on this machine."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from pyinfra_testing.facts import make_fact_tests
+
+from cluster.pki import Authority, LeafRequest, public_key_digest
+from facts.certificates import HostCertificates
+
+TestHostCertificates = make_fact_tests(
+    "facts", "certificates.HostCertificates", Path(__file__).parent / "certificates.HostCertificates"
+)
+
+needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="this machine has no openssl")
+
+
+def look(*place: Path) -> dict[str, str | None]:
+    command = HostCertificates().command(places=[[str(path) for path in place]])
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True)
+    seen: dict[str, str | None] = HostCertificates().process(done.stdout.splitlines())[str(place[0])]
+    return seen
+
+
+def place(directory: Path) -> tuple[Path, Path, Path]:
+    """A certificate, its key and its CA, as a run puts them on a host."""
+    authority = Authority.load_or_create(directory / "authority", "main")
+    leaf = authority.issue(LeafRequest("pg1", ("pg1",), (), server=True, client=False, days=30))
+    paths = (directory / "leaf.crt", directory / "it's a key", directory / "ca.crt")
+    for path, text in zip(paths, (leaf.certificate_pem, leaf.key_pem, authority.trust_pem), strict=True):
+        path.write_text(text)
+        path.chmod(0o600)
+    return paths
+
+
+@needs_openssl
+def test_the_digest_of_the_key_is_that_of_its_certificate(tmp_path: Path) -> None:
+    paths = place(tmp_path)
+    seen = look(*paths)
+    assert seen["pem"] == paths[0].read_text()
+    assert seen["authority"] == paths[2].read_text()
+    assert seen["key_digest"] == public_key_digest(paths[0].read_text())
+    assert str(seen["key_owner"]).endswith(":600")
+
+
+@needs_openssl
+def test_another_key_has_another_digest(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    (certificate, _, authority), (_, key, _) = place(tmp_path / "a"), place(tmp_path / "b")
+    assert look(certificate, key, authority)["key_digest"] != public_key_digest(certificate.read_text())
+
+
+def test_what_is_absent_is_none(tmp_path: Path) -> None:
+    seen = look(tmp_path / "no.crt", tmp_path / "no.key", tmp_path / "no-ca.crt")
+    assert (seen["pem"], seen["authority"], seen["key_owner"]) == (None, None, "")
+
+
+def test_no_key_leaves_the_host(tmp_path: Path) -> None:
+    paths = place(tmp_path)
+    command = HostCertificates().command(places=[[str(path) for path in paths]])
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True)
+    assert "".join(paths[1].read_text().split()[3:-3])[:40] not in done.stdout
+    assert "PRIVATE" not in done.stdout

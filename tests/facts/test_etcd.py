@@ -1,0 +1,50 @@
+"""What etcdctl's answers mean; "cannot read" is never "empty"."""
+
+import base64
+from pathlib import Path
+
+import pytest
+from pyinfra.api.exceptions import FactProcessError
+from pyinfra_testing.facts import make_fact_tests
+
+from facts.etcd import EtcdCluster
+
+# The script is long and stands in the code; what of it matters is asserted below.
+pytestmark = pytest.mark.filterwarnings("ignore:No command set for test")
+
+TestEtcdCluster = make_fact_tests("facts", "etcd.EtcdCluster", Path(__file__).parent / "etcd.EtcdCluster")
+
+
+def line(name: str, code: int, text: str) -> str:
+    return f"{name}|{code}|{base64.b64encode(text.encode()).decode()}"
+
+
+def test_an_incomplete_answer_is_refused() -> None:
+    with pytest.raises(FactProcessError, match=r"etcdctl's answers are incomplete: \['health'\]"):
+        EtcdCluster().process([line("health", 0, "[]")])
+
+
+def test_health_without_json_is_no_health() -> None:
+    answers = [line(name, 1, "exec: etcdctl: not found") for name in ("health", "members", "alarms", "keys")]
+    seen = EtcdCluster().process(answers)
+    assert seen["unhealthy"] == {"etcd": "exec: etcdctl: not found"}
+    assert seen["members"] is seen["alarms"] is seen["keys"] is None
+
+
+def test_silence_is_no_health_either() -> None:
+    answers = [line(name, 124, "") for name in ("health", "members", "alarms", "keys")]
+    assert EtcdCluster().process(answers)["unhealthy"] == {"etcd": "etcdctl exited with 124"}
+
+
+def test_the_wait_has_an_end_and_the_prefix_is_quoted() -> None:
+    command = EtcdCluster().command(endpoints=["https://[fd82::1]:2379"], prefix="/it's/", wait_seconds=60)
+    assert "end=$(( $(date +%s) + 60 ))" in command
+    assert """--prefix '/it'"'"'s/'""" in command
+    assert "ETCDCTL_ENDPOINTS='https://[fd82::1]:2379'" in command
+
+
+def test_nobody_is_asked_where_no_port_is_open() -> None:
+    closed = EtcdCluster().command(
+        endpoints=["https://10.0.0.1:2379", "https://10.0.0.2:2379"], prefix="/", if_open=True
+    )
+    assert "open 10.0.0.1 2379 || open 10.0.0.2 2379" in closed
