@@ -70,13 +70,13 @@ def host_remarks(cluster: Cluster, observed: Observed) -> list[Finding]:
 
 
 def _left_out(cluster: Cluster, judged: frozenset[str]) -> Iterable[Finding]:
-    for group, nodes in (("etcd", cluster.etcd), ("postgres", cluster.members)):
-        if judged and not any(node.name in judged for node in nodes):
-            problem = (
-                f"leaves out every host of the group {group}, and with them what is done for all of these together"
-            )
-            hint = f"Add {nodes[0].name} to --limit, or run without it, to have that done and proven too."
-            yield Finding(cluster.name, "--limit", problem, hint)
+    groups = {"etcd": cluster.etcd, "postgres": cluster.members}
+    absent = {name: nodes for name, nodes in groups.items() if judged.isdisjoint(node.name for node in nodes)}
+    if judged and absent:
+        problem = f"leaves out all hosts of {' and '.join(absent)}, and so what is done once for all of them"
+        firsts = dict.fromkeys(nodes[0].name for nodes in absent.values())
+        hint = f"Add {' and '.join(firsts)} to have it done and proven."
+        yield Finding(cluster.name, "--limit", problem, hint)
 
 
 def _known(pictures: Mapping[str, Picture | None]) -> dict[str, Picture]:

@@ -29,6 +29,8 @@ def write_file(file: File) -> StringCommand:
     steps = [
         "umask 077",
         f"cat > {new}",
+        # To a remote command, a killed run looks like the end of its standard input.
+        f'[ "$(wc -c < {new})" -eq {len(file.content.encode())} ]',
         f"chown {quote(f'{file.user}:{file.group}')} {new}",
         f"chmod {quote(file.mode)} {new}",
         *([file.check.replace("{}", new)] if file.check else []),

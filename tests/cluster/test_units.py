@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.units import has_loaded_its_files, is_masked, unit_step
+from cluster.units import has_loaded_its_files, unit_step
 
 
 def unit(**changes: Any) -> dict[str, Any]:
@@ -79,9 +79,3 @@ def test_never_trusts_without_evidence(started: int, changed: int, loaded: str, 
     seen = unit(started_at=started, files_changed_at=changed, loaded_digest=loaded, needs_daemon_reload=daemon_reload)
     evidence = loaded == "new" or started > changed
     assert has_loaded_its_files(seen) == (evidence and not daemon_reload)
-
-
-def test_masked_by_us_or_by_the_administrator() -> None:
-    assert is_masked(unit(enabled="masked"))
-    assert not is_masked(unit(enabled="masked-runtime"))
-    assert not is_masked(unit())

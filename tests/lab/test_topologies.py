@@ -1,5 +1,6 @@
 """Other shapes than three colocated hosts with IPv4: each is built by the same command, and proves itself."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from pprint import pformat
@@ -11,10 +12,12 @@ import pytest
 from tests.lab.docker import run_in
 from tests.lab.inventory import inventory_groups
 from tests.lab.runs import (
+    CLUSTER,
     MEMBERS,
     SMALL,
+    UNITS,
     Built,
-    Site,
+    Run,
     assert_changes_nothing,
     changed,
     machine,
@@ -26,7 +29,6 @@ from tests.lab.runs import (
     site,
     sql,
     start_times,
-    wait_until_settled,
 )
 from tests.lab.spec import Lab
 
@@ -49,51 +51,60 @@ def inventory_of(directory: Path, *labs: tuple[Lab, tuple[str, ...]], ipv6: bool
 # --- IPv6 only ---
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="class")
 def six(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
     """Three members that know each other by IPv6 addresses alone."""
     directory = tmp_path_factory.mktemp("six")
     with site("b-six", directory) as ready:
         inventory = inventory_of(directory, (ready.lab, MEMBERS), ipv6=True)
-        first = run(inventory)
-        wait_until_settled(ready.lab)
-        yield Built(ready.lab, inventory, first)
+        yield Built(ready.lab, inventory, run(inventory))
 
 
-def test_over_ipv6_the_cluster_is_built_and_proves_itself(six: Built) -> None:
-    print(f"three members over IPv6 in {six.run.seconds:.1f} s")
-    addresses = ", ".join(six.lab.host(name).address6 for name in MEMBERS)
-    assert f"Endpoints on {addresses}" in six.run.log
-    assert len({one["timeline"] for one in members(six.lab).values()}) == 1
-    assert patroni(six.lab, "pg1", "config")["failsafe_mode"] is True
+def asked_within(lab: Lab, query: str, address: str, port: int) -> str:
+    """
+    A query from a member, with the name of what answers verified.
+
+    The published ports of this machine lead to IPv4 addresses, where only HAProxy listens.
+    """
+    where = f"host={address} port={port} user=admin dbname=app sslmode=verify-full"
+    ask = f"psql -XAt '{where} sslrootcert=/etc/postgresql/pki/ca.crt' -c '{query}'"
+    password = secrets(lab)["PATRONI_ADMIN_PASSWORD"]
+    return run_in(lab.host("pg1").container, f"read -r PGPASSWORD; export PGPASSWORD; {ask}", stdin=f"{password}\n")
 
 
-def test_over_ipv6_no_service_uses_an_ipv4_address(six: Built) -> None:
-    for name in MEMBERS:
-        host = six.lab.host(name)
-        files = "/etc/patroni/config.yml /etc/default/etcd /etc/etcd/bootstrap.env /etc/haproxy/haproxy.cfg"
-        assert run_in(host.container, f"grep -F 10.82. {files} || true") == ""
-        peers = run_in(host.container, "ss -Htn state established '( sport = :2380 or dport = :2380 )'")
-        assert peers and "10.82." not in peers
-    clients = sql(six.lab, "select host(client_addr) from pg_stat_replication order by 1")
-    assert len(clients) == 2 and all(address.startswith("fd82:") for (address,) in clients)
+class TestOverIPv6:
+    """Three members that know each other by IPv6 addresses alone."""
 
+    def test_the_cluster_is_built_and_proves_itself(self, six: Built) -> None:
+        print(f"three members over IPv6 built in {six.run.seconds:.1f} s")
+        assert f"Endpoints on {', '.join(six.lab.host(name).address6 for name in MEMBERS)}" in six.run.log
+        assert len(re.findall(r"(leader +running|replica +streaming) +timeline 1", six.run.log)) == len(MEMBERS)
 
-def test_over_ipv6_clients_are_led_to_the_primary_and_to_replicas(six: Built) -> None:
-    for name in MEMBERS:
-        # From within the network, since the published ports of this machine lead to IPv4.
-        for port, is_standby in ((5000, "f"), (5001, "t")):
-            dsn = f"host={six.lab.host(name).address6} port={port} user=admin dbname=app sslmode=verify-full"
-            ask = f"psql -XAt '{dsn} sslrootcert=/etc/postgresql/pki/ca.crt' -c 'select pg_is_in_recovery()'"
-            password = f"export PGPASSWORD; read -r PGPASSWORD; {ask}"
-            given = secrets(six.lab)["PATRONI_ADMIN_PASSWORD"]
-            assert run_in(six.lab.host("pg1").container, password, stdin=f"{given}\n") == is_standby
-        # Through the loopback, which is in each certificate.
-        assert sql(six.lab, "select pg_is_in_recovery()", 5000, name) == [(False,)]
+    def test_no_service_uses_an_ipv4_address(self, six: Built) -> None:
+        for name in MEMBERS:
+            container = six.lab.host(name).container
+            files = "/etc/patroni/config.yml /etc/default/etcd /etc/etcd/bootstrap.env /etc/haproxy/haproxy.cfg"
+            assert run_in(container, f"grep -F 10.82. {files} || true") == ""
+            for port in (2379, 2380, 5432, 8008):
+                connected = run_in(container, f"ss -Htn state established '( sport = :{port} or dport = :{port} )'")
+                assert "10.82." not in connected
+        clients = sql(six.lab, "select host(client_addr) from pg_stat_activity where usename = 'replicator'")
+        assert len(clients) == 2 and all(address.startswith("fd82:") for (address,) in clients)
 
+    def test_every_haproxy_leads_to_the_primary_and_to_replicas(self, six: Built) -> None:
+        for name in MEMBERS:
+            assert asked_within(six.lab, "select pg_is_in_recovery()", six.lab.host(name).address6, 5000) == "f"
+            assert asked_within(six.lab, "select pg_is_in_recovery()", six.lab.host(name).address6, 5001) == "t"
+            assert sql(six.lab, "select pg_is_in_recovery()", 5000, name) == [(False,)]
 
-def test_over_ipv6_the_second_run_changes_nothing(six: Built) -> None:
-    assert_untouched(six, MEMBERS)
+    def test_the_second_run_changes_nothing(self, six: Built) -> None:
+        def starts() -> list[str]:
+            ask = "select pg_postmaster_start_time()"
+            return [asked_within(six.lab, ask, six.lab.host(name).address6, 5432) for name in MEMBERS]
+
+        before = starts()
+        print(f"a run without changes took {assert_changes_nothing(six.inventory).seconds:.1f} s")
+        assert starts() == before
 
 
 # --- Hosts of their own ---
@@ -101,49 +112,80 @@ def test_over_ipv6_the_second_run_changes_nothing(six: Built) -> None:
 DEDICATED = ("pg1", "pg2", "etcd1", "haproxy1", "backup1")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="class")
 def dedicated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
-    """Members, etcd, HAProxy and backups each on hosts of their own; bare enough to show what is installed where."""
-    with site("b-dedicated", tmp_path_factory.mktemp("dedicated"), hosts=DEDICATED) as ready:
+    """Members, etcd, HAProxy and backups each on hosts of their own, on which nothing is installed before."""
+    with site("b-dedicated", tmp_path_factory.mktemp("dedicated"), hosts=DEDICATED, flavour="bare") as ready:
         yield Built(ready.lab, ready.inventory, run(ready.inventory))
 
 
-def test_dedicated_hosts_run_their_own_service_alone(dedicated: Built) -> None:
-    print(f"two members with etcd, HAProxy and backup elsewhere in {dedicated.run.seconds:.1f} s")
-    running = {
-        name: {unit for unit in ("etcd", "patroni", "haproxy") if machine(dedicated.lab.host(name)).service(unit).is_running}
-        for name in DEDICATED
-    }
-    assert running == {"pg1": {"patroni"}, "pg2": {"patroni"}, "etcd1": {"etcd"}, "haproxy1": {"haproxy"}, "backup1": set()}
-    keys = "find /etc/etcd/pki /etc/patroni/pki /etc/postgresql/pki /etc/haproxy/pki -type f 2> /dev/null | sort || true"
-    assert run_in(dedicated.lab.host("etcd1").container, keys).split() == [
-        *("/etc/etcd/pki/ca.crt", "/etc/etcd/pki/etcd.crt", "/etc/etcd/pki/etcd.key"),
-    ]
-    assert run_in(dedicated.lab.host("haproxy1").container, keys).split() == [
-        *("/etc/haproxy/pki/ca.crt", "/etc/haproxy/pki/haproxy.pem"),
-    ]
-    assert run_in(dedicated.lab.host("backup1").container, keys) == ""
+class TestDedicatedHosts:
+    """Nothing of a host's work may need what only other hosts have: no PostgreSQL, no Patroni, no etcdctl."""
+
+    def test_each_host_runs_its_own_service_alone(self, dedicated: Built) -> None:
+        print(f"five bare hosts, each with its own work, built in {dedicated.run.seconds:.1f} s")
+        units = {"pg1": {"patroni"}, "pg2": {"patroni"}, "etcd1": {"etcd"}, "haproxy1": {"haproxy"}, "backup1": set()}
+        certificates = {
+            "etcd1": ["/etc/etcd/pki/ca.crt", "/etc/etcd/pki/etcd.crt", "/etc/etcd/pki/etcd.key"],
+            "haproxy1": ["/etc/haproxy/pki/ca.crt", "/etc/haproxy/pki/haproxy.pem"],
+            "backup1": [],
+        }
+        for name, expected in units.items():
+            seen = machine(dedicated.lab.host(name))
+            assert {unit for unit in UNITS if seen.service(unit).is_running} == expected
+            if name in certificates:
+                assert seen.check_output("find /etc/*/pki -type f | sort || true").split() == certificates[name]
+
+    def test_only_the_host_s_own_packages_are_installed(self, dedicated: Built) -> None:
+        products = ("etcd-server", "haproxy", "patroni", "postgresql-17")
+        installed = {"etcd1": ["etcd-server"], "haproxy1": ["haproxy"], "backup1": []}
+        for name, expected in installed.items():
+            seen = machine(dedicated.lab.host(name))
+            assert [product for product in products if seen.package(product).is_installed] == expected
+
+    def test_haproxy_leads_to_the_primary_and_to_the_replica(self, dedicated: Built) -> None:
+        assert f"Endpoints on {dedicated.lab.host('haproxy1').address4}" in dedicated.run.log
+        assert sql(dedicated.lab, "select pg_is_in_recovery()", 5000, "haproxy1") == [(False,)]
+        assert sql(dedicated.lab, "select pg_is_in_recovery()", 5001, "haproxy1") == [(True,)]
+        with pytest.raises(psycopg.errors.ReadOnlySqlTransaction) as refused:
+            sql(dedicated.lab, "create table never ()", 5001, "haproxy1")
+        assert refused.value.sqlstate == READ_ONLY
+
+    def test_the_second_run_changes_nothing(self, dedicated: Built) -> None:
+        before = start_times(dedicated.lab, ("pg1", "pg2"))
+        print(f"a run without changes took {assert_changes_nothing(dedicated.inventory).seconds:.1f} s")
+        assert start_times(dedicated.lab, ("pg1", "pg2")) == before
+
+    def test_a_run_limited_to_a_member_proves_the_cluster(self, dedicated: Built) -> None:
+        limited = run(dedicated.inventory, CLUSTER, "--limit", dedicated.lab.host("pg2").container)
+        assert changed(limited) == {} and "Endpoints on" in limited.log
+        assert left_out(dedicated, "etcd", "etcd1") in words(limited)
+
+    @pytest.mark.parametrize("name", ["haproxy1", "backup1"])
+    def test_a_run_limited_to_another_host_names_what_it_leaves_out(self, dedicated: Built, name: str) -> None:
+        limited = run(dedicated.inventory, CLUSTER, "--limit", dedicated.lab.host(name).container)
+        assert changed(limited) == {} and "Endpoints on" not in limited.log
+        assert left_out(dedicated, "etcd and postgres", "etcd1", "pg1") in words(limited)
+
+    def test_a_run_limited_to_a_host_brings_back_what_is_its_own(self, dedicated: Built) -> None:
+        container = dedicated.lab.host("haproxy1").container
+        run_in(container, "systemctl stop haproxy && rm /etc/haproxy/haproxy.cfg")
+        limited = run(dedicated.inventory, CLUSTER, "--limit", container)
+        assert changed(limited) == {"HAProxy | configured and running": [container]}
+        assert sql(dedicated.lab, "select pg_is_in_recovery()", 5000, "haproxy1") == [(False,)]
 
 
-def test_dedicated_hosts_lead_to_the_primary_and_to_the_replica(dedicated: Built) -> None:
-    assert f"Endpoints on {dedicated.lab.host('haproxy1').address4}" in dedicated.run.log
-    assert sql(dedicated.lab, "select pg_is_in_recovery()", 5000, "haproxy1") == [(False,)]
-    assert sql(dedicated.lab, "select pg_is_in_recovery()", 5001, "haproxy1") == [(True,)]
-    with pytest.raises(psycopg.errors.ReadOnlySqlTransaction) as refused:
-        sql(dedicated.lab, "create table never ()", 5001, "haproxy1")
-    assert refused.value.sqlstate == READ_ONLY
+def words(done: Run) -> str:
+    """What a run said, without the places where its lines end."""
+    return " ".join(done.log.split())
 
 
-def test_dedicated_hosts_are_left_alone_by_a_second_run(dedicated: Built) -> None:
-    assert_untouched(dedicated, ("pg1", "pg2"))
-
-
-@pytest.mark.parametrize("name", ["pg2", "haproxy1", "etcd1", "backup1"])
-def test_a_run_limited_to_one_host_changes_nothing_and_does_not_crash(dedicated: Built, name: str) -> None:
-    done = run(dedicated.inventory, "deploys/cluster.py", "--limit", dedicated.lab.host(name).container, check=False)
-    print(name, done)
-    assert done.code == 0
-    assert changed(done) == {}
+def left_out(built: Built, groups: str, *names: str) -> str:
+    listed = " and ".join(built.lab.host(name).container for name in names)
+    return (
+        f"--limit leaves out all hosts of {groups}, and so what is done once for all of them "
+        f"HINT: Add {listed} to have it done and proven."
+    )
 
 
 # --- Two clusters in one inventory ---
@@ -151,7 +193,7 @@ def test_a_run_limited_to_one_host_changes_nothing_and_does_not_crash(dedicated:
 ALONE = ("pg1",)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="class")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Built, Built]]:
     """Two clusters of one member each, built by one run."""
     directories = [tmp_path_factory.mktemp(name) for name in ("red", "blue", "both")]
@@ -164,54 +206,49 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Built, Buil
         yield Built(red.lab, inventory, first), Built(blue.lab, inventory, first)
 
 
-def test_two_clusters_are_built_in_one_run(pair: tuple[Built, Built]) -> None:
-    print(f"two clusters of one member in {pair[0].run.seconds:.1f} s")
-    for built in pair:
-        assert f"{built.lab.name}: PostgreSQL 17." in built.run.log
-        assert members(built.lab).keys() == {f"{built.lab.name}-pg1"}
-    assert len({patroni(built.lab, "pg1", "patroni")["database_system_identifier"] for built in pair}) == 2
+class TestTwoClusters:
+    """Two clusters of one member each, in one inventory."""
 
+    def test_both_are_built_in_one_run(self, pair: tuple[Built, Built]) -> None:
+        print(f"two clusters of one member built in {pair[0].run.seconds:.1f} s")
+        for built in pair:
+            assert f"{built.lab.name}: PostgreSQL 17." in built.run.log
+            assert members(built.lab).keys() == {f"{built.lab.name}-pg1"}
+        assert len({patroni(built.lab, "pg1", "patroni")["database_system_identifier"] for built in pair}) == 2
 
-def test_two_clusters_have_their_own_authorities_and_secrets(pair: tuple[Built, Built]) -> None:
-    red, blue = (secrets(built.lab) for built in pair)
-    assert red.keys() == blue.keys() and not set(red.values()) & set(blue.values())
-    authorities = [(secrets_directory(built.lab) / "ca.crt").read_text() for built in pair]
-    assert authorities[0] != authorities[1]
-    for built, authority in zip(pair, authorities, strict=True):
-        assert run_in(built.lab.host("pg1").container, "cat /etc/postgresql/pki/ca.crt") == authority.rstrip("\n")
+    def test_failsafe_mode_is_on_where_patroni_does_it_soundly(self, pair: tuple[Built, Built]) -> None:
+        assert [patroni(built.lab, "pg1", "config")["failsafe_mode"] for built in pair] == [True, True]
 
+    def test_they_have_their_own_authorities_and_secrets(self, pair: tuple[Built, Built]) -> None:
+        red, blue = (secrets(built.lab) for built in pair)
+        assert red.keys() == blue.keys() and not set(red.values()) & set(blue.values())
+        authorities = [(secrets_directory(built.lab) / "ca.crt").read_text() for built in pair]
+        assert authorities[0] != authorities[1]
+        for built, authority in zip(pair, authorities, strict=True):
+            assert run_in(built.lab.host("pg1").container, "cat /etc/postgresql/pki/ca.crt") == authority.rstrip("\n")
 
-def test_nothing_of_one_cluster_is_in_the_files_of_the_other(pair: tuple[Built, Built]) -> None:
-    for here, there in (pair, pair[::-1]):
-        host = there.lab.host("pg1")
-        foreign = [host.container, host.address4, f"{there.lab.name}/", *secrets(there.lab).values()]
-        find = "grep -rlIF -f /dev/stdin /etc /var/lib /run /root /home 2> /dev/null || true"
-        assert run_in(here.lab.host("pg1").container, find, stdin="\n".join(foreign)) == ""
-        assert run_in(host.container, find, stdin="\n".join(foreign)) != ""  # the search finds what is there
+    def test_nothing_of_one_is_in_the_files_of_the_other(self, pair: tuple[Built, Built]) -> None:
+        for here, there in (pair, pair[::-1]):
+            host = there.lab.host("pg1")
+            foreign = [host.container, host.address4, f"{there.lab.name}/", *secrets(there.lab).values()]
+            find = "grep -rlIF -f /dev/stdin /etc /var/lib /run /root /home 2> /dev/null || true"
+            assert run_in(here.lab.host("pg1").container, find, stdin="\n".join(foreign)) == ""
+            assert run_in(host.container, find, stdin="\n".join(foreign)) != ""  # the search finds what is there
 
+    def test_a_cluster_of_one_member_serves_readers_from_its_primary(self, pair: tuple[Built, Built]) -> None:
+        for built in pair:
+            for port in (5000, 5001, 5004):
+                assert sql(built.lab, "select pg_is_in_recovery()", port) == [(False,)]
 
-def test_a_cluster_of_one_member_serves_readers_from_its_primary(pair: tuple[Built, Built]) -> None:
-    for built in pair:
-        for port in (5000, 5001, 5004):
-            assert sql(built.lab, "select pg_is_in_recovery()", port) == [(False,)]
+    def test_the_second_run_changes_nothing(self, pair: tuple[Built, Built]) -> None:
+        before = [start_times(built.lab, ALONE) for built in pair]
+        print(f"a run without changes took {assert_changes_nothing(pair[0].inventory).seconds:.1f} s")
+        assert [start_times(built.lab, ALONE) for built in pair] == before
 
-
-def test_two_clusters_are_left_alone_by_a_second_run(pair: tuple[Built, Built]) -> None:
-    assert_untouched(pair[0], ALONE)
-
-
-def test_a_run_limited_to_one_cluster_leaves_the_other_alone(pair: tuple[Built, Built]) -> None:
-    red, blue = pair
-    asked = ("--limit", blue.lab.host("pg1").container, "--data", "patroni_maximum_lag_mib=2")
-    done = run(red.inventory, "deploys/cluster.py", *asked)
-    assert changed(done).keys() == {"PostgreSQL | dynamic configuration"}
-    lags = [patroni(built.lab, "pg1", "config")["maximum_lag_on_failover"] for built in pair]
-    assert lags == [1024 * 1024, 2 * 1024 * 1024]
-
-
-def assert_untouched(built: Site, names: tuple[str, ...]) -> None:
-    """Run again: no operation reports a change, and PostgreSQL was not started anew."""
-    before = start_times(built.lab, names)
-    again = assert_changes_nothing(built.inventory)
-    assert start_times(built.lab, names) == before
-    print(f"a run without changes took {again.seconds:.1f} s")
+    def test_a_run_limited_to_one_leaves_the_other_alone(self, pair: tuple[Built, Built]) -> None:
+        red, blue = pair
+        asked = ("--limit", blue.lab.host("pg1").container, "--data", "patroni_maximum_lag_mib=2")
+        done = run(red.inventory, CLUSTER, *asked)
+        assert changed(done).keys() == {"PostgreSQL | dynamic configuration"}
+        lags = [patroni(built.lab, "pg1", "config")["maximum_lag_on_failover"] for built in pair]
+        assert lags == [1024 * 1024, 2 * 1024 * 1024]

@@ -1,0 +1,80 @@
+"""Operations run by pyinfra itself on hosts that are a simulation: no network, no containers, real order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from typing import Any, Protocol
+
+import pytest
+from pyinfra.api import Config, Inventory, State
+from pyinfra.api.connect import connect_all
+from pyinfra.api.operation import add_op
+from pyinfra.api.operations import run_ops
+from pyinfra.api.state import StateStage
+from pyinfra.connectors.fake import FakeConnector
+from pyinfra.connectors.util import CommandOutput, OutputLine
+from pyinfra.context import ctx_inventory, ctx_state
+
+from cluster.declaration import DeclaredHost, declared_clusters
+from cluster.model import Cluster
+
+PREFIX = "@fake/"
+
+
+class World(Protocol):
+    """What the hosts are, and what commands make of them."""
+
+    def run(self, host: str, command: str, stdin: str) -> tuple[bool, list[str]]:
+        """One command on one host. Returns whether it succeeded, and what it printed."""
+
+
+def fake_cluster(count: int = 3, roles: Sequence[str] = ("postgres", "etcd"), **settings: Any) -> Cluster:
+    """A cluster of fake hosts ``h1``, ``h2`` ..., every one with the same roles."""
+    hosts = [
+        DeclaredHost(f"{PREFIX}h{n}", tuple(roles), {"cluster_address": f"10.0.0.{n}", **settings}, {})
+        for n in range(1, count + 1)
+    ]
+    clusters, findings = declared_clusters(hosts, {})
+    assert findings == []
+    return clusters["main"]
+
+
+def run_operation(
+    monkeypatch: pytest.MonkeyPatch, world: World, cluster: Cluster, operation: Any, **arguments: Any
+) -> dict[str, bool]:
+    """
+    Run one operation on all hosts of a cluster, as ``pyinfra -y`` does. Returns which hosts it changed.
+
+    + arguments: the operation's own, beside the cluster
+    """
+    monkeypatch.setattr(FakeConnector, "run_shell_command", _answering(world))
+    inventory = Inventory(([node.name for node in cluster], {}))
+    state = State(inventory, Config(FAIL_PERCENT=0), check_for_changes=False)
+    with ExitStack() as stack:
+        for context, value in ((ctx_state, state), (ctx_inventory, inventory)):
+            stack.enter_context(context.use(value))
+        state.set_stage(StateStage.Connect)
+        connect_all(state)
+        state.set_stage(StateStage.Prepare)
+        done = add_op(state, operation, cluster=cluster, **arguments)
+        state.set_stage(StateStage.Execute)
+        state.is_executing = True
+        run_ops(state)
+    return {host.name.removeprefix(PREFIX): meta.did_change() for host, meta in done.items()}
+
+
+def _answering(world: World) -> Any:
+    def run_shell_command(self: Any, command: Any, *_: Any, **arguments: Any) -> tuple[bool, CommandOutput]:
+        text = command if isinstance(command, str) else command.get_raw_value()
+        stdin = arguments.get("_stdin") or []
+        done, lines = world.run(self.host.name.removeprefix(PREFIX), text, "".join(map(str, stdin)))
+        stream = "stdout" if done else "stderr"
+        return done, CommandOutput([OutputLine(stream, line) for line in lines])
+
+    return run_shell_command
+
+
+def changed(changes: Mapping[str, bool]) -> list[str]:
+    """The hosts on which something was done."""
+    return [name for name, done in changes.items() if done]

@@ -1,0 +1,64 @@
+"""A Patroni cluster on some hosts, as far as its dynamic configuration, its leader and its roles go."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from cluster.model import Cluster
+from cluster.render_patroni import dynamic_configuration
+from cluster.tuning import Resources
+
+RESOURCES = {"memory_kib": 16 * 1024 * 1024, "cores": 8, "disk_kib": 200 * 1024 * 1024}
+
+
+@dataclass
+class PatroniWorld:
+    """
+    What Patroni answers on every host, and what was sent to it.
+
+    + objects: PostgreSQL's roles and databases, as the fact has them
+    """
+
+    names: list[str]
+    config: dict[str, Any] | None
+    leader: str | None
+    objects: dict[str, Any] = field(default_factory=lambda: {"in_recovery": False, "roles": {}, "databases": {}})
+    patches: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    scripts: list[tuple[str, str]] = field(default_factory=list)
+    commands: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, cluster: Cluster) -> PatroniWorld:
+        """As a finished run leaves it: the first member leads."""
+        resources = Resources(RESOURCES["memory_kib"] // 1024, 8, RESOURCES["disk_kib"] // 1024)
+        names = [node.name for node in cluster.members]
+        return cls(names, dynamic_configuration(cluster, [resources] * len(names), (4, 0, 7)), names[0])
+
+    def run(self, host: str, command: str, stdin: str) -> tuple[bool, list[str]]:
+        """See World."""
+        if "memory_kib=" in command:
+            return True, [*(f"{name}={value}" for name, value in RESOURCES.items()), "patroni=4.0.7-3~deb13u1"]
+        if "/etc/patroni/config.yml ]" in command:
+            return True, [json.dumps(self._patroni())]
+        if "json_build_object" in command:
+            return True, [json.dumps(self.objects)]
+        if "postmaster" in command:
+            return True, ["max_connections"]
+        self.commands.append(command)
+        if "runuser" in command:
+            self.scripts.append((host, stdin))
+        else:
+            self.patches.append((host, json.loads(stdin)))
+        return True, []
+
+    def _patroni(self) -> dict[str, Any]:
+        members = {name: self._member(name) for name in self.names}
+        answers = {"answers": True, "error": "", "version": "4.0.7", "paused": False, "settled": True}
+        return {**answers, "leader": self.leader, "members": members, "config": self.config}
+
+    def _member(self, name: str) -> dict[str, Any]:
+        leads = name == self.leader
+        state = {"role": "leader" if leads else "replica", "state": "running" if leads else "streaming"}
+        return {**state, "running": True, "streaming": not leads, "timeline": 1, "lag_mib": 0, "pending_restart": False}

@@ -1,0 +1,154 @@
+"""What ``certificates.issued`` does for what lies on a host, with real certificates and a host that is a picture."""
+
+from __future__ import annotations
+
+import base64
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyinfra.context import ctx_host
+
+from cluster.certificates import ETCD, HAPROXY, certificate_places, leaf_request
+from cluster.declaration import DeclaredHost, declared_clusters
+from cluster.model import Cluster
+from cluster.pki import Authority, public_key_digest
+from operations.certificates import issued
+
+
+class PicturedHost:
+    """A host whose only fact is a picture."""
+
+    def __init__(self, name: str, picture: dict[str, Any]) -> None:
+        self.name, self.picture = name, picture
+        self.noop_description: str | None = None
+        self.logged: list[str] = []
+
+    def get_fact(self, *_: Any, **__: Any) -> dict[str, Any]:
+        return self.picture
+
+    def noop(self, description: str) -> None:
+        self.noop_description = description
+
+    def log(self, text: str) -> None:
+        self.logged.append(text)
+
+
+def cluster() -> Cluster:
+    roles = {"pg1": ("postgres", "etcd", "haproxy"), "backup1": ("backup",)}
+    hosts = [DeclaredHost(name, roles[name], {"cluster_address": f"10.0.0.{i}"}, {}) for i, name in enumerate(roles, 1)]
+    return declared_clusters(hosts, {})[0]["main"]
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    return Authority.load_or_create(tmp_path, "main")
+
+
+def valid(authority: Authority, now: datetime | None = None) -> dict[str, Any]:
+    """What a finished run leaves on pg1. + now: when it was"""
+    node, picture = cluster().node("pg1"), {}
+    for place in certificate_places(node):
+        leaf = authority.issue(leaf_request(cluster(), node, place), now=now)
+        picture[place.certificate] = {
+            "pem": leaf.certificate_pem + (leaf.key_pem if place.bundle else ""),
+            "key_digest": public_key_digest(leaf.certificate_pem),
+            "key_owner": f"{place.user}:600",
+            "authority": authority.trust_pem,
+        }
+    return picture
+
+
+def absent() -> dict[str, Any]:
+    nothing = {"pem": None, "key_digest": "", "key_owner": "", "authority": None}
+    return {place.certificate: nothing for place in certificate_places(cluster().node("pg1"))}
+
+
+def run(host: PicturedHost, directory: Path) -> list[Any]:
+    with ctx_host.use(host):
+        return list(issued._inner(cluster=cluster(), secrets_directory=directory))
+
+
+def written(commands: list[Any]) -> list[str]:
+    """The paths that the commands make or replace, in order."""
+    return [command.get_raw_value().rpartition(" ")[2] for command in commands]
+
+
+def test_a_host_without_a_component_needs_none(tmp_path: Path) -> None:
+    host = PicturedHost("backup1", {})
+    assert run(host, tmp_path) == []
+    assert host.noop_description == "no component here needs a certificate"
+
+
+def test_nothing_to_do_where_all_are_valid(tmp_path: Path, authority: Authority) -> None:
+    host = PicturedHost("pg1", valid(authority))
+    assert run(host, tmp_path) == []
+    assert host.noop_description == "all certificates are valid and fit their keys"
+
+
+def test_a_fresh_host_gets_directories_then_keys_then_certificates_then_the_ca(tmp_path: Path) -> None:
+    paths = written(run(PicturedHost("pg1", absent()), tmp_path))
+    assert sorted(paths[:4]) == ["/etc/etcd/pki", "/etc/haproxy/pki", "/etc/patroni/pki", "/etc/postgresql/pki"]
+    assert paths[4:] == [
+        "/etc/etcd/pki/etcd.key",
+        "/etc/etcd/pki/etcd.crt",
+        "/etc/patroni/pki/patroni.key",
+        "/etc/patroni/pki/patroni.crt",
+        "/etc/postgresql/pki/postgres.key",
+        "/etc/postgresql/pki/postgres.crt",
+        "/etc/haproxy/pki/haproxy.pem",
+        "/etc/etcd/pki/ca.crt",
+        "/etc/patroni/pki/ca.crt",
+        "/etc/postgresql/pki/ca.crt",
+        "/etc/haproxy/pki/ca.crt",
+    ]
+
+
+@pytest.mark.parametrize(
+    "change, reason",
+    [
+        ({"key_digest": "0"}, "new certificate for etcd: it does not fit its private key"),
+        ({"key_owner": "root:644"}, "new certificate for etcd: its key is root:644, not etcd:600"),
+        ({"pem": "garbage"}, "new certificate for etcd: unreadable"),
+    ],
+)
+def test_one_that_cannot_be_used_is_replaced_and_no_other(
+    change: dict[str, str], reason: str, tmp_path: Path, authority: Authority
+) -> None:
+    picture = valid(authority)
+    picture[ETCD.certificate] |= change
+    host = PicturedHost("pg1", picture)
+    assert written(run(host, tmp_path)) == ["/etc/etcd/pki", ETCD.key, ETCD.certificate]
+    assert host.logged == [reason]
+
+
+def test_a_bundle_is_one_file(tmp_path: Path, authority: Authority) -> None:
+    picture = valid(authority)
+    picture[HAPROXY.certificate] |= {"pem": None}
+    commands = run(PicturedHost("pg1", picture), tmp_path)
+    assert written(commands) == ["/etc/haproxy/pki", "/etc/haproxy/pki/haproxy.pem"]
+    (content,) = commands[1].connector_arguments["_stdin"]
+    assert content.count("BEGIN CERTIFICATE") == content.count("BEGIN PRIVATE KEY") == 1
+
+
+def test_one_in_its_last_third_is_renewed(tmp_path: Path, authority: Authority) -> None:
+    host = PicturedHost("pg1", valid(authority, datetime.now(UTC) - timedelta(days=260)))
+    commands = written(run(host, tmp_path))
+    assert len(commands) == 4 + 7
+    assert all("less than a third of its life left" in line for line in host.logged)
+
+
+def test_another_ca_on_the_host_is_replaced(tmp_path: Path, authority: Authority) -> None:
+    picture = valid(authority)
+    picture[ETCD.certificate] |= {"authority": "another"}
+    assert written(run(PicturedHost("pg1", picture), tmp_path)) == ["/etc/etcd/pki", ETCD.authority]
+
+
+def test_no_key_is_in_a_command_line_or_printed(tmp_path: Path) -> None:
+    commands = run(PicturedHost("pg1", absent()), tmp_path)
+    text = "".join(command.get_raw_value() for command in commands) + repr(
+        [command.connector_arguments for command in commands]
+    )
+    assert "PRIVATE KEY" not in text
+    assert base64.b64encode(b"PRIVATE KEY").decode() not in text
