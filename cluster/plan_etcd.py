@@ -40,6 +40,16 @@ def unwell(cluster: Cluster, seen: SeenEtcd) -> tuple[Node, ...]:
     return named or cluster.etcd[:1]
 
 
+def serving(cluster: Cluster, members: Sequence[SeenEtcdMember] | None) -> tuple[Node, ...]:
+    """
+    The declared nodes that have a vote and must be healthy: not those that have yet to join.
+
+    + members: as etcd lists them; None while it does not say, and then all are meant, for they form it together
+    """
+    voting = {url for member in members or () if not member["learner"] for url in member["peer_urls"]}
+    return tuple(node for node in cluster.etcd if peer_url(cluster, node) in voting) or cluster.etcd
+
+
 def joining(cluster: Cluster, members: Sequence[SeenEtcdMember]) -> tuple[Node, ...]:
     """The declared etcd nodes that are not members yet. + members: as etcd lists them"""
     known = {url for member in members for url in member["peer_urls"]}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +14,16 @@ from cluster.errors import UnsafeError
 from cluster.files import File
 from cluster.model import Cluster, Node
 from cluster.observed import SeenComponent, SeenEtcd
-from cluster.plan_etcd import formed, joining, moved_members, peers_with, quorum_obstacle, unfinished, unwell
+from cluster.plan_etcd import (
+    formed,
+    joining,
+    moved_members,
+    peers_with,
+    quorum_obstacle,
+    serving,
+    unfinished,
+    unwell,
+)
 from cluster.render_etcd import (
     BOOTSTRAP,
     UNIT,
@@ -31,7 +40,7 @@ from operations.util.act import Act
 from operations.util.cause import show_last_lines
 from operations.util.commands import or_journal, stamp, start_unit, write_file
 from operations.util.component import Commands, brought_up
-from operations.util.remote import coordinator, read, read_all
+from operations.util.remote import coordinator, in_this_run, read, read_all
 from operations.util.stage import planning, undecided
 
 QUORUM_SECONDS = 60
@@ -80,27 +89,28 @@ def quorum(cluster: Cluster) -> Commands:
     """
     Wait until etcd has its quorum, let declared hosts join that are not members yet, and restart members whose
     configuration changed; one at a time, each only while all are healthy. Called on every host, so that nothing that
-    needs etcd comes before it; one host acts.
+    needs etcd comes before it; one host acts, and only on hosts of this run.
 
     Refuses while a member is unhealthy, an alarm is raised or an added member never started.
     """
     if not cluster.etcd or host.name != coordinator(cluster.etcd).name:
         host.noop("another host looks after the quorum")
         return
-    seen = _look(cluster, wait_seconds=0 if planning() else QUORUM_SECONDS)
+    seen = _settled(cluster)
     if planning() and quorum_obstacle(seen):
         yield from undecided("etcd's members and their restarts")
         return
-    acted = False
-    for node in _to_join(cluster, seen):
-        yield from _join(cluster, node)
-        acted = True
+    joining_now, voters, acted = in_this_run(_to_join(cluster, seen)), serving(cluster, seen["members"]), False
+    for node in joining_now:
+        others = tuple(other for other in voters if other is not node)
+        yield from _join(cluster, node, others)
+        voters, acted = (*others, node), True
     pictures = _pictures(cluster)
     for node in _stale(cluster, pictures):
-        _refuse_unless_healthy(cluster)
+        _refuse_unless_healthy(cluster, voters)
         yield Act(node, _restart(cluster, node))
         acted = True
-    _refuse_unless_healthy(cluster)
+    _refuse_unless_healthy(cluster, voters)
     for node in _said_new(cluster, pictures):
         yield Act(node, write_file(_existing(cluster)))
         acted = True
@@ -108,16 +118,23 @@ def quorum(cluster: Cluster) -> Commands:
         host.noop("etcd is healthy and every member runs with its configuration")
 
 
-def _look(cluster: Cluster, *, wait_seconds: int = 0, only: tuple[Node, ...] | None = None) -> SeenEtcd:
-    asked = cluster.etcd if only is None else only
-    endpoints = [node.address.url(cluster.settings.etcd_client_port) for node in asked]
+def _look(cluster: Cluster, nodes: Sequence[Node], *, wait_seconds: int = 0) -> SeenEtcd:
+    endpoints = [node.address.url(cluster.settings.etcd_client_port) for node in nodes]
     return host.get_fact(
         EtcdCluster, endpoints=endpoints, prefix=cluster.scope_key, wait_seconds=wait_seconds, if_open=planning()
     )
 
 
-def _refuse_unless_healthy(cluster: Cluster) -> None:
-    seen = _look(cluster, wait_seconds=QUORUM_SECONDS)
+def _settled(cluster: Cluster) -> SeenEtcd:
+    """What etcd says when those that have a vote are healthy, or have had the time for it."""
+    seen = _look(cluster, cluster.etcd)
+    if planning() or quorum_obstacle(seen) is None:
+        return seen
+    return _look(cluster, serving(cluster, seen["members"]), wait_seconds=QUORUM_SECONDS)
+
+
+def _refuse_unless_healthy(cluster: Cluster, voters: Sequence[Node]) -> None:
+    seen = _look(cluster, voters, wait_seconds=QUORUM_SECONDS)
     if obstacle := quorum_obstacle(seen):
         for node in unwell(cluster, seen):
             show_last_lines(node, UNIT)
@@ -137,18 +154,16 @@ def _to_join(cluster: Cluster, seen: SeenEtcd) -> tuple[Node, ...]:
     return begun + joining(cluster, seen["members"])
 
 
-def _join(cluster: Cluster, node: Node) -> Commands:
+def _join(cluster: Cluster, node: Node, voters: Sequence[Node]) -> Commands:
     """One host becomes a member: added as a learner, which has no vote, and promoted when it has the data."""
-    voters = tuple(other for other in cluster.etcd if other is not node)
-    seen = _look(cluster, only=voters, wait_seconds=QUORUM_SECONDS)
+    seen = _look(cluster, voters, wait_seconds=QUORUM_SECONDS)
     members = seen["members"] or []
     known = {url: one for one in members for url in one["peer_urls"]}
     mine = known.get(peer_url(cluster, node))
     if mine is None:
         if obstacle := quorum_obstacle(seen):
             raise UnsafeError(f"{node.name} cannot join: {obstacle}\nHINT: etcd takes members only while all are well.")
-        words = f"member add {node.name} --learner --peer-urls={peer_url(cluster, node)}"
-        yield StringCommand(_etcdctl(cluster, voters, words))
+        yield StringCommand(_add(cluster, voters, node))
     if mine is None or not mine["started"]:
         peers = peers_with(cluster, node, members)
         yield Act(node, write_file(bootstrap_file(cluster, peers, state="existing")))
@@ -156,32 +171,39 @@ def _join(cluster: Cluster, node: Node) -> Commands:
     yield StringCommand(_promote(cluster, voters, node))
 
 
-def _promote(cluster: Cluster, voters: tuple[Node, ...], node: Node) -> str:
+def _add(cluster: Cluster, voters: Sequence[Node], node: Node) -> str:
+    # etcd refuses until all members have been connected for 5 s, which the one that joined just before has not.
+    listed = _etcdctl(cluster, voters, f"member list | grep -qF {peer_url(cluster, node)},")
+    add = _etcdctl(cluster, voters, f"member add {node.name} --learner --peer-urls={peer_url(cluster, node)}")
+    return f"timeout {QUORUM_SECONDS} sh -c 'until {listed} || {add}; do sleep 0.5; done'"
+
+
+def _promote(cluster: Cluster, voters: Sequence[Node], node: Node) -> str:
     # A learner is promoted only once it has caught up; etcd refuses before that, and a refused try costs nothing.
     identify = _etcdctl(cluster, voters, f"member list | grep -F {peer_url(cluster, node)}, | cut -d, -f1")
     promote = _etcdctl(cluster, voters, 'member promote "$1"')
     return f"timeout {QUORUM_SECONDS} sh -c 'until {promote}; do sleep 0.3; done' sh $({identify})"
 
 
-def _etcdctl(cluster: Cluster, nodes: tuple[Node, ...], words: str) -> str:
+def _etcdctl(cluster: Cluster, nodes: Sequence[Node], words: str) -> str:
     endpoints = ",".join(node.address.url(cluster.settings.etcd_client_port) for node in nodes)
     return f"{ETCDCTL} ETCDCTL_ENDPOINTS={endpoints} etcdctl {words}"
 
 
 def _pictures(cluster: Cluster) -> Mapping[str, SeenComponent]:
-    """What lies and runs on every etcd host; refuses while one of them cannot be reached."""
+    """What lies and runs on every etcd host of this run; refuses while one of them cannot be reached."""
     loads = {UNIT: list(etcd_component(cluster, cluster.etcd[0]).units[0].loads)}
-    return read_all(cluster.etcd, HostComponent, paths=[BOOTSTRAP], units=loads)
+    return read_all(in_this_run(cluster.etcd), HostComponent, paths=[BOOTSTRAP], units=loads)
 
 
 def _stale(cluster: Cluster, pictures: Mapping[str, SeenComponent]) -> list[Node]:
-    return [node for node in cluster.etcd if not has_loaded_its_files(pictures[node.name]["units"][UNIT])]
+    return [cluster.node(name) for name, seen in pictures.items() if not has_loaded_its_files(seen["units"][UNIT])]
 
 
 def _said_new(cluster: Cluster, pictures: Mapping[str, SeenComponent]) -> list[Node]:
     """Hosts that would, with their data lost, try to form a second cluster instead of asking to join."""
     existing = _existing(cluster)
-    return [node for node in cluster.etcd if not existing.fits(pictures[node.name]["paths"][BOOTSTRAP])]
+    return [cluster.node(name) for name, seen in pictures.items() if not existing.fits(seen["paths"][BOOTSTRAP])]
 
 
 def _existing(cluster: Cluster) -> File:

@@ -51,7 +51,12 @@ def coordinator(nodes: Sequence[Node]) -> Node:
 
     When ``--limit`` leaves all of them out, it is the first at all: it can be asked, and in this run nobody acts.
     """
-    return next((node for node in nodes if target_of(node) in state.active_hosts), nodes[0])
+    return next(iter(in_this_run(nodes)), nodes[0])
+
+
+def in_this_run(nodes: Iterable[Node]) -> tuple[Node, ...]:
+    """Those of the nodes that may be touched: not the ones that ``--limit`` leaves out."""
+    return tuple(node for node in nodes if target_of(node) in state.active_hosts)
 
 
 def is_coordinator(cluster: Cluster) -> bool:

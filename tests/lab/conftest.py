@@ -4,17 +4,29 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from gevent import monkey
 
 from tests.lab.runs import MEMBERS, Built, run, site, wait_until_settled
 
 HERE = Path(__file__).parent
 
+# What moves the leader from host to host comes after what looks at a cluster as it was built.
+LAST = ("test_second_run.py", "test_failover.py")
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whatever is tested in this directory needs the containers."""
+    """Whatever is tested in this directory needs the containers; what breaks the shared cluster comes last."""
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.lab)
+    items.sort(key=lambda item: LAST.index(item.path.name) if item.path.name in LAST else -1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def real_threads() -> None:
+    """Refuse to run where gevent has replaced threads: a load of writes would measure nothing but gevent."""
+    if monkey.is_module_patched("threading"):
+        pytest.exit("tests/lab needs a process of its own: pytest tests/lab (another test here imports pyinfra_cli)", 3)
 
 
 @pytest.fixture(scope="session")

@@ -44,7 +44,7 @@ done
 
 
 def picture(lab: Lab, names: Iterable[str] = MEMBERS) -> dict[str, Any]:
-    """All that a run declares: files, units and packages of each host, certificates, configuration, roles, databases."""
+    """All that a run declares: files, units, packages, certificates of each host, configuration, roles, databases."""
     seen = {
         "hosts": {name: _host(lab.host(name)) for name in names},
         "config": patroni(lab, "pg1", "config"),

@@ -1,7 +1,7 @@
 """
 Runs of pyinfra against a lab, and questions to the cluster that they built.
 
-A ``lab`` is one of ``Site``: its cluster bears the lab's name, so its secrets and its CA lie in ``.secrets/<lab name>``.
+A ``lab`` is that of a ``Site``: its cluster bears its name, so secrets and CA lie in ``.secrets/<lab name>``.
 Hosts are named as in the lab, ``pg1`` or ``lab-pg1``.
 """
 
@@ -296,6 +296,13 @@ def unit_starts(lab: Lab, names: Iterable[str] = MEMBERS) -> dict[str, str]:
 def system_identifier(lab: Lab, host: str = "pg1") -> str:
     """Of the cluster's data, as Patroni on a host read it."""
     return str(patroni(lab, host, "patroni")["database_system_identifier"])
+
+
+def etcdctl(host: Host, words: str) -> str:
+    """What etcdctl on a host prints, asking the etcd there as root there can."""
+    pki = "/etc/etcd/pki"
+    login = f"ETCDCTL_CACERT={pki}/ca.crt ETCDCTL_CERT={pki}/etcd.crt ETCDCTL_KEY={pki}/etcd.key"
+    return run_in(host.container, f"ETCDCTL_API=3 ETCDCTL_ENDPOINTS=https://127.0.0.1:2379 {login} etcdctl {words}")
 
 
 def switchover(lab: Lab, candidate: Host) -> None:

@@ -1,5 +1,6 @@
 """The primary goes away under a load of writes: another one takes over, clients go on, and the old one comes back."""
 
+import json
 import time
 from collections.abc import Iterable
 
@@ -11,6 +12,7 @@ from tests.lab.runs import (
     Built,
     assert_changes_nothing,
     dsn,
+    etcdctl,
     leader,
     members,
     replicas,
@@ -22,7 +24,7 @@ from tests.lab.spec import Host
 from tests.lab.waiting import wait_until
 
 TTL = SMALL["patroni_ttl"]
-TAKEOVER_SECONDS = TTL + 15
+TAKEOVER_SECONDS = TTL + 25  # Patroni's own view of the cluster is up to a loop old
 # The lock runs out, a standby sees it at its next look, is promoted, and HAProxy finds it.
 GAP_SECONDS = 45
 FROZEN_SECONDS = TTL + 12
@@ -61,34 +63,41 @@ def test_the_primary_is_frozen_until_another_leads_and_thaws_as_if_nothing_had_b
     lab, old = built.lab, leader(built.lab)
     via = replicas(lab)[0].short_name
     timeline = _timeline(built, via)
-    with Load(_dsn(built, via)) as load, Load(_dsn(built, old.short_name)) as load_own:
+    _let_another_host_lead_etcd(built, old)
+    with Load(_dsn(built, via)) as load:
         _warm_up(load)
         frozen_at = time.monotonic()
         faults.freeze(old.container)
         try:
             new = _wait_for_another_leader(built, old, via)
-            took_seconds = time.monotonic() - frozen_at
-            led_at = time.monotonic()
+            took_seconds, led_at = _since(frozen_at), time.monotonic()
             _wait_for_writes_after(load, led_at)
             wait_until("it was frozen for long", lambda: _since(frozen_at) > FROZEN_SECONDS, seconds=60)
         finally:
             faults.thaw(old.container)
         thawed_at = time.monotonic()
         wait_until_settled(lab)
-        rejoined_seconds = _since(thawed_at)
+        print(f"\nthawed, it streamed from the new primary after {_since(thawed_at):.1f} s")
         _wait_for_writes_after(load, time.monotonic())
     verdict = load.verdict()
-    own = load_own.verdict()
-    print("OWN", load_own.report(), {k: len(getattr(own, k)) for k in ("lost", "duplicated", "resurrected")})
-    for one in load_own.attempts:
-        if one.outcome is Outcome.ACKNOWLEDGED and (one.value in own.lost or abs(one.ended - thawed_at) < 0.5):
-            print(one.value, one.value in own.lost, f"{one.started-thawed_at:.3f} {one.ended-thawed_at:.3f}")
     _judge("frozen", load, verdict, until=frozen_at, took_seconds=took_seconds)
     assert not {one.value for one in _acknowledged(load.attempts) if one.started > led_at} & verdict.lost
-    print(f"thawed, it streamed from the new primary after {rejoined_seconds:.1f} s")
     assert leader(lab) == new
     assert _timeline(built, via) > timeline
     _assert_nothing_to_do(built)
+
+
+def _let_another_host_lead_etcd(built: Built, old: Host) -> None:
+    """
+    A frozen leader of etcd that thaws may, in about one of twenty cases, still revoke the others' leases, and with
+    them the new primary's lock (https://github.com/etcd-io/etcd/issues/15247). That is etcd's to mend; a test of
+    Patroni that fails for it now and then would be worth nothing.
+    """
+    seen = [one["Status"] for one in json.loads(etcdctl(old, "endpoint status --cluster -w json"))]
+    own = json.loads(etcdctl(old, "endpoint status -w json"))[0]["Status"]["header"]["member_id"]
+    if seen[0]["leader"] == own:
+        other = next(one["header"]["member_id"] for one in seen if one["header"]["member_id"] != own)
+        etcdctl(old, f"move-leader {other:x}")
 
 
 def _dsn(built: Built, via: str) -> str:
@@ -121,7 +130,11 @@ def _acknowledged(attempts: Iterable[Attempt]) -> list[Attempt]:
 
 
 def _judge(what: str, load: Load, verdict: Verdict, *, until: float, took_seconds: float) -> None:
-    """Print what it cost and demand that it cost no more than asynchronous replication may."""
+    """
+    Print what it cost and demand that it cost no more than asynchronous replication may.
+
+    + until: when the fault began; nothing that was acknowledged after it may be lost
+    """
     seen = load.report()
     lost_seconds = [until - ended for ended in _ended(load, verdict.lost)]
     print(
@@ -133,7 +146,7 @@ def _judge(what: str, load: Load, verdict: Verdict, *, until: float, took_second
     assert seen.longest_gap_seconds < GAP_SECONDS
     assert not verdict.duplicated
     assert not verdict.resurrected
-    assert all(seconds <= LAST_MOMENTS_SECONDS for seconds in lost_seconds), sorted(lost_seconds)
+    assert all(0 <= seconds <= LAST_MOMENTS_SECONDS for seconds in lost_seconds), sorted(lost_seconds)
 
 
 def _ended(load: Load, values: Iterable[Value]) -> list[float]:

@@ -1,0 +1,208 @@
+"""Nobody reads what is not for him: connections are encrypted, orders need a certificate, secrets stay where they belong."""
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import requests
+
+from tests.lab.docker import DockerError, run_in
+from tests.lab.runs import (
+    MEMBERS,
+    SMALL,
+    Built,
+    authority,
+    leader,
+    published,
+    secrets,
+    secrets_directory,
+    sql,
+)
+from tests.lab.spec import Host, Lab
+
+PSQL = "cd / && runuser -u postgres -- psql -XAtF ' ' -c"
+
+# Path, mode and owner of everything that holds a secret, or leads to it.
+PRIVATE = {
+    "/etc/patroni/config.yml": "600 postgres",
+    "/etc/patroni/pki/patroni.key": "600 postgres",
+    "/etc/postgresql/pki/postgres.key": "600 postgres",
+    "/etc/etcd/pki/etcd.key": "600 etcd",
+    "/etc/haproxy/pki/haproxy.pem": "600 root",
+    "/etc/haproxy/haproxy.cfg": "600 root",
+    "/etc/patroni/pki": "700 postgres",
+    "/etc/postgresql/pki": "700 postgres",
+    "/etc/etcd/pki": "700 etcd",
+    "/etc/haproxy/pki": "700 root",
+}
+SEARCHED = "/etc /var /run /tmp /home /root /opt /usr/local /srv"
+PGPASS = "/var/lib/postgresql/.pgpass_patroni"  # Patroni writes it where a member follows another
+
+
+def each_member(lab: Lab) -> list[Host]:
+    return [lab.host(name) for name in MEMBERS]
+
+
+def test_every_connection_is_encrypted(built: Built) -> None:
+    over_tcp = (
+        "select usename, backend_type, ssl, version from pg_stat_ssl join pg_stat_activity using (pid)"
+        " where client_addr is not null"
+    )
+    rows = sql(built.lab, over_tcp)
+    assert {user for user, *_ in rows} >= {"admin", "replicator"}
+    assert {(ssl, version) for *_, ssl, version in rows} == {(True, "TLSv1.3")}
+
+
+@pytest.mark.parametrize("port", [5000, 5001, 5432])
+def test_a_connection_without_tls_is_refused(built: Built, port: int) -> None:
+    with pytest.raises(psycopg.OperationalError, match="no encryption"):
+        sql(built.lab, "select 1", port, sslmode="disable")
+
+
+def test_a_wrong_password_is_refused(built: Built) -> None:
+    with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+        sql(built.lab, "select 1", password="wrong")
+
+
+MACHINE_ROLES = [("postgres", "SUPERUSER"), ("replicator", "REPLICATION"), ("rewind", "REWIND")]
+
+
+@pytest.mark.parametrize(("user", "secret"), MACHINE_ROLES)
+def test_the_roles_of_the_cluster_itself_are_refused_to_clients(built: Built, user: str, secret: str) -> None:
+    password = secrets(built.lab)[f"PATRONI_{secret}_PASSWORD"]
+    for port in (5000, 5432):
+        with pytest.raises(psycopg.OperationalError, match=r"pg_hba\.conf rejects connection"):
+            sql(built.lab, "select 1", port, user=user, password=password)
+    with pytest.raises(psycopg.OperationalError, match=r"pg_hba\.conf rejects"):
+        sql(built.lab, "select 1", 5432, user=user, password=password, dbname="postgres", replication="true")
+
+
+def test_passwords_are_kept_as_scram_verifiers_only(built: Built) -> None:
+    ask = "select rolname, left(rolpassword, 14) from pg_authid where rolcanlogin order by 1"
+    listed = run_in(leader(built.lab).container, f'{PSQL} "{ask}"').splitlines()
+    assert listed == [f"{role} SCRAM-SHA-256$" for role in ("admin", "postgres", "replicator", "rewind")]
+    admin = "select rolsuper, rolreplication, rolbypassrls, rolcreatedb, rolcreaterole from pg_roles"
+    assert sql(built.lab, f"{admin} where rolname = 'admin'") == [(False, False, False, True, True)]
+
+
+def test_pg_hba_has_no_line_without_tls_or_scram(built: Built) -> None:
+    rules = "select type, auth_method, coalesce(error, '') from pg_hba_file_rules"
+    for host in each_member(built.lab):
+        listed = [line.split(" ") for line in run_in(host.container, f'{PSQL} "{rules}"').splitlines()]
+        assert {kind for kind, *_ in listed} == {"local", "hostssl"}
+        assert {(kind, method) for kind, method, _ in listed} == {
+            *(("local", "peer"), ("local", "scram-sha-256")),
+            *(("hostssl", "scram-sha-256"), ("hostssl", "reject")),
+        }
+        assert not any(error for *_, error in listed)
+
+
+def test_what_holds_a_secret_belongs_to_its_user_alone(built: Built) -> None:
+    for host in each_member(built.lab):
+        listed = run_in(host.container, f"stat -c '%n %a %U' {' '.join(PRIVATE)}")
+        assert dict(line.split(" ", 1) for line in listed.splitlines()) == PRIVATE
+        assert run_in(host.container, f"stat -c '%a %U' {PGPASS} || true") in ("600 postgres", "")
+        keys = run_in(host.container, f"grep -rlI 'PRIVATE KEY' {SEARCHED} 2> /dev/null || true")
+        ours = [path for path in keys.splitlines() if not path.startswith("/etc/ss")]  # Debian's own: ssh, ssl
+        assert sorted(ours) == sorted(path for path in PRIVATE if path.endswith((".key", ".pem")))
+    directory = secrets_directory(built.lab)
+    modes = {path.name: oct(path.stat().st_mode & 0o777) for path in (directory, *directory.iterdir())}
+    assert modes == {built.lab.name: "0o700", "ca.key": "0o600", "ca.crt": modes["ca.crt"], "secrets.json": "0o600"}
+
+
+def test_no_other_user_can_read_a_secret_on_a_host(built: Built) -> None:
+    values = "\n".join(secrets(built.lab).values())
+    find = f"grep -rlIF -f /dev/stdin {SEARCHED} 2> /dev/null || true"
+    for host in (*each_member(built.lab), built.lab.host("backup1")):
+        assert run_in(host.container, find, stdin=values, user="nobody") == ""
+        # Also the proof that the search finds what is there; no log and no journal is among them.
+        as_root = set(run_in(host.container, find, stdin=values).split()) - {PGPASS}
+        assert as_root == ({"/etc/patroni/config.yml", "/etc/haproxy/haproxy.cfg"} if host.kind == "pg" else set())
+        assert run_in(host.container, "cat /proc/[0-9]*/cmdline | grep -caF -f /dev/stdin || true", stdin=values) == "0"
+        assert run_in(host.container, "journalctl --no-pager | grep -cF -f /dev/stdin || true", stdin=values) == "0"
+
+
+def test_the_key_of_the_authority_never_leaves_the_control_machine(built: Built) -> None:
+    line = (secrets_directory(built.lab) / "ca.key").read_text().splitlines()[2]
+    for host in (*each_member(built.lab), built.lab.host("backup1")):
+        assert run_in(host.container, f"grep -rlIF -f /dev/stdin {SEARCHED} 2> /dev/null || true", stdin=line) == ""
+
+
+def test_the_statistics_page_wants_a_login(built: Built) -> None:
+    lab = built.lab
+    for name in MEMBERS:
+        url = f"https://127.0.0.1:{published(lab, name, 7000)}/"
+        login = ("admin", secrets(lab)["HAPROXY_STATS_PASSWORD"])
+        assert requests.get(url, verify=authority(lab), timeout=5).status_code == 401
+        assert requests.get(url, verify=authority(lab), auth=("admin", "wrong"), timeout=5).status_code == 401
+        page = requests.get(url, verify=authority(lab), auth=login, timeout=5)
+        assert page.status_code == 200
+        assert all(host.container in page.text for host in each_member(lab))
+
+
+@pytest.fixture(scope="module")
+def stranger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+    """A certificate and its key that signed itself: an authority and a client that nobody here knows."""
+    directory = tmp_path_factory.mktemp("stranger")
+    certificate, key = str(directory / "stranger.crt"), str(directory / "stranger.key")
+    make = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+    make += ["-subj", "/CN=postgres", "-days", "1", "-keyout", key, "-out", certificate]
+    subprocess.run(make, check=True, capture_output=True, timeout=30)
+    yield certificate, key
+
+
+def test_clients_that_trust_another_authority_do_not_connect(built: Built, stranger: tuple[str, str]) -> None:
+    for port in (5000, 5001, 5432):
+        with pytest.raises(psycopg.OperationalError, match="certificate verify failed"):
+            sql(built.lab, "select 1", port, sslrootcert=stranger[0])
+    for port in (7000, 8008):
+        with pytest.raises(requests.exceptions.SSLError, match="certificate verify failed"):
+            requests.get(f"https://127.0.0.1:{published(built.lab, 'pg1', port)}/", verify=stranger[0], timeout=5)
+
+
+def test_a_certificate_of_another_authority_is_refused(built: Built, stranger: tuple[str, str]) -> None:
+    with pytest.raises(requests.exceptions.ConnectionError):
+        _patch(built.lab, _login(built.lab), stranger)
+    host = built.lab.host("pg1").container
+    for path in stranger:
+        run_in(host, f"cat > /tmp/{Path(path).name}", stdin=Path(path).read_text())
+    try:
+        for given in ("", "--cert /tmp/stranger.crt --key /tmp/stranger.key"):
+            asked = f"--endpoints https://127.0.0.1:2379 --cacert /etc/etcd/pki/ca.crt {given} --command-timeout 1s"
+            with pytest.raises(DockerError):
+                run_in(host, f"ETCDCTL_API=3 etcdctl {asked} get --prefix /")
+    finally:
+        run_in(host, "rm -f /tmp/stranger.*")
+
+
+def test_patroni_takes_orders_only_with_certificate_and_password(built: Built, tmp_path: Path) -> None:
+    own = _own_certificate(built.lab, tmp_path)
+    assert _patch(built.lab, None, None) in (401, 403)
+    assert _patch(built.lab, _login(built.lab), None) == 403
+    assert _patch(built.lab, None, own) == 401
+    assert _patch(built.lab, ("patroni", "wrong"), own) == 401
+    assert _patch(built.lab, _login(built.lab), own) == 200  # what it is set to already
+
+
+def _login(lab: Lab) -> tuple[str, str]:
+    return "patroni", secrets(lab)["PATRONI_RESTAPI_PASSWORD"]
+
+
+def _patch(lab: Lab, login: tuple[str, str] | None, certificate: tuple[str, str] | None) -> int:
+    """Ask the leader to set the ttl that it has, and return its status."""
+    url = f"https://127.0.0.1:{published(lab, leader(lab).short_name, 8008)}/config"
+    asked: dict[str, Any] = {"json": {"ttl": SMALL["patroni_ttl"]}, "auth": login, "cert": certificate}
+    return requests.patch(url, verify=authority(lab), timeout=10, **asked).status_code
+
+
+def _own_certificate(lab: Lab, directory: Path) -> tuple[str, str]:
+    """A member's certificate and key, taken from it as only root there can."""
+    paths = []
+    for name in ("patroni.crt", "patroni.key"):
+        path = directory / name
+        path.write_text(run_in(lab.host("pg1").container, f"cat /etc/patroni/pki/{name}") + "\n")
+        paths.append(str(path))
+    return paths[0], paths[1]

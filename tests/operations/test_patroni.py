@@ -1,0 +1,115 @@
+"""Who may begin a cluster, and how the cluster's state is named when it does not settle."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import yaml
+from pyinfra.context import ctx_host
+
+from cluster.declaration import DeclaredHost, declared_clusters
+from cluster.errors import UnsafeError
+from cluster.model import Cluster, Node
+from cluster.secrets import NAMES, Secret
+from operations import patroni
+from tests.deploys.fake_hosts import changed, fake_cluster, run_operation
+from tests.deploys.patroni_world import PatroniWorld
+
+SECRETS = {name: Secret(f"Value-of-{name}") for name in NAMES}
+BEGUN = {"/service/main/initialize": "7710602045269856473"}
+BEGINNING = {"/service/main/initialize": ""}
+
+
+class PicturedHost:
+    """A host on which nothing lies, and Patroni is down."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.noop_description: str | None = None
+
+    def get_fact(self, _: Any, paths: list[str], units: dict[str, Any]) -> dict[str, Any]:
+        down = {"active": "inactive", "needs_daemon_reload": False, "started_at": 0, "files_changed_at": 0}
+        digests = {"files_digest": "", "loaded_digest": ""}
+        return {"paths": dict.fromkeys(paths), "units": dict.fromkeys(units, down | digests)}
+
+    def noop(self, description: str) -> None:
+        self.noop_description = description
+
+    def log(self, text: str) -> None:
+        """Not looked at here."""
+
+
+def cluster() -> Cluster:
+    hosts = [DeclaredHost(f"db{n}", ("etcd", "postgres"), {"cluster_address": f"10.0.0.{n}"}, {}) for n in (1, 2, 3)]
+    return declared_clusters([*hosts, DeclaredHost("lb1", ("haproxy",), {"cluster_address": "10.0.0.9"}, {})], {})[0][
+        "main"
+    ]
+
+
+def configuration_written(
+    monkeypatch: pytest.MonkeyPatch, name: str, keys: dict[str, str] | None, *, planning: bool = False
+) -> dict[str, Any]:
+    """Run ``patroni.member`` on one host, and return what it writes into config.yml. + keys: what etcd says"""
+    resources = {"memory_mib": 16384, "cores": 8, "disk_mib": 200_000, "patroni": "4.0.7-3"}
+
+    def read(nodes: tuple[Node, ...], *_: Any, **asked: Any) -> dict[str, Any]:
+        return {node.name: resources if "directory" in asked else {"keys": keys} for node in nodes}
+
+    monkeypatch.setattr(patroni, "read", read)
+    monkeypatch.setattr(patroni, "read_all", read)
+    monkeypatch.setattr(patroni, "coordinator", lambda nodes: nodes[0])
+    monkeypatch.setattr(patroni, "planning", lambda: planning)
+    with ctx_host.use(PicturedHost(name)):
+        commands = list(patroni.member._inner(cluster=cluster(), secrets=SECRETS))
+    texts = ["".join(map(str, command.connector_arguments.get("_stdin") or [])) for command in commands]
+    (config,) = [text for text in texts if "\nscope: main" in text]
+    written: dict[str, Any] = yaml.safe_load(config)
+    return written
+
+
+def test_a_host_without_the_role_is_left_alone() -> None:
+    host = PicturedHost("lb1")
+    with ctx_host.use(host):
+        assert list(patroni.member._inner(cluster=cluster(), secrets=SECRETS)) == []
+    assert host.noop_description == "no PostgreSQL on this host"
+
+
+def test_the_first_member_begins_while_etcd_knows_of_no_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "bootstrap" in configuration_written(monkeypatch, "db1", {})
+
+
+@pytest.mark.parametrize("name", ["db2", "db3"])
+def test_no_other_member_ever_begins(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    assert "bootstrap" not in configuration_written(monkeypatch, name, {})
+
+
+@pytest.mark.parametrize("keys", [BEGUN, BEGINNING])
+def test_nobody_begins_once_etcd_knows_the_cluster(monkeypatch: pytest.MonkeyPatch, keys: dict[str, str]) -> None:
+    assert "bootstrap" not in configuration_written(monkeypatch, "db1", keys)
+
+
+def test_no_answer_of_etcd_is_not_no_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UnsafeError) as refused:
+        configuration_written(monkeypatch, "db1", None)
+    assert str(refused.value).partition("\n")[0] == "etcd does not say whether the cluster main exists"
+
+
+def test_a_plan_on_fresh_hosts_needs_no_etcd(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "bootstrap" in configuration_written(monkeypatch, "db1", None, planning=True)
+
+
+@pytest.mark.parametrize(
+    "text, version",
+    [("4.0.7-3~deb13u1", (4, 0, 7)), ("3.0.2-1", (3, 0, 2)), ("4.1.0~rc1-1.pgdg120+1", (4, 1, 0)), ("", ())],
+)
+def test_versions_of_debian_packages(text: str, version: tuple[int, ...]) -> None:
+    assert patroni._version(text) == version
+
+
+def test_a_settled_cluster_is_not_touched(monkeypatch: pytest.MonkeyPatch) -> None:
+    declared = fake_cluster()
+    world = PatroniWorld.of(declared)
+    monkeypatch.setattr(patroni, "brought_up", lambda _: iter(()))
+    assert changed(run_operation(monkeypatch, world, declared, patroni.formed, secrets=SECRETS)) == []
+    assert world.commands == []
