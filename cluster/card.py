@@ -55,7 +55,8 @@ def _member(cluster: Cluster, node: Node, seen: SeenPatroni) -> str:
     state = "streaming" if found["streaming"] else found["state"]
     endpoint = node.address.endpoint(cluster.settings.postgres_port)
     role = "leader" if node.name == seen["leader"] else "replica"
-    return f"    {node.name:<16} {endpoint:<24} {role:<8} {state:<10} timeline {found['timeline']}{lag}"
+    width = max(len(member.name) for member in cluster.members)
+    return f"    {node.name:<{width}}  {endpoint:<24} {role:<8} {state:<10} timeline {found['timeline']}{lag}"
 
 
 def _waiting(cluster: Cluster, seen: SeenPatroni) -> list[str]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from cluster.certificates import CertificatePlace, certificate_places, leaf_request
 from cluster.errors import ConfigError
@@ -18,6 +19,37 @@ from cluster.secrets import repeated_secrets, weak_password_reason
 ENVIRONMENT = "environment"
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class HeldSecrets:
+    """
+    What the control machine holds of a cluster's secrets before a run makes any.
+
+    + values, origin: by name: the secret, and the file or the environment that it comes from
+    + complete: nothing would have to be made, the CA included
+    + place: the directory where they are kept
+    """
+
+    values: Mapping[str, str]
+    origin: Mapping[str, str]
+    complete: bool
+    place: str
+
+
+def stranger_findings(
+    cluster: Cluster, held: HeldSecrets, pictures: Mapping[str, Mapping[str, Any] | None]
+) -> Iterable[Finding]:
+    """
+    A control machine that would make new secrets and a new CA for a cluster that lives: they would lock everybody out.
+
+    + pictures: ``HostPicture`` by host name
+    """
+    living = [name for name, seen in pictures.items() if seen is not None and seen["scope"] == cluster.name]
+    if living and not held.complete:
+        problem = f"{living[0]} already runs the cluster {cluster.name}, whose secrets or CA are not on this machine"
+        hint = f"Copy {held.place} from the machine that built the cluster, with its modes (0700, files 0600)."
+        yield Finding(held.place, "secrets", problem, hint)
 
 
 def control_findings(

@@ -67,15 +67,30 @@ class PostgresSettings(Strict):
         return name
 
 
+LOCAL_METHODS = ("peer", "scram-sha-256", "reject")
+REMOTE_METHODS = ("scram-sha-256", "cert", "ldap", "gss", "reject")
+
+
 def hba_problem(line: str) -> str | None:
-    """Why a pg_hba line is refused, or None. Only encrypted, scram or certificate authenticated lines are accepted."""
-    words = line.split()
-    if not words or words[0] not in ("hostssl", "local", "host", "hostnossl"):
+    """
+    Why a pg_hba line is refused, or None. Accepted is what is encrypted and authenticated, or rejects.
+    https://www.postgresql.org/docs/current/auth-pg-hba-conf.html
+    """
+    kind, *words = line.split() or [""]
+    if kind not in ("hostssl", "local", "host", "hostnossl"):
         return "is no pg_hba line"
-    if words[0] in ("host", "hostnossl") and words[-1] != "reject":
-        return f"allows connections without TLS ({words[0]}): use hostssl"
-    if len(words) < (4 if words[0] == "local" else 5):
+    method = _hba_method(kind, words)
+    if method is None:
         return "is too short for pg_hba"
-    if not {"scram-sha-256", "cert", "reject", "peer", "ldap", "gss"} & set(words[3:]):
-        return "names no method that is allowed here: scram-sha-256, cert, ldap, gss, peer, reject"
-    return None
+    if kind in ("host", "hostnossl") and method != "reject":
+        return f"allows connections without TLS ({kind}): use hostssl"
+    allowed = LOCAL_METHODS if kind == "local" else REMOTE_METHODS
+    return None if method in allowed else f"has the method {method}; allowed here: {', '.join(allowed)}"
+
+
+def _hba_method(kind: str, words: list[str]) -> str | None:
+    """The method's place depends on the kind of line, and on whether a mask follows the address."""
+    place = 2 if kind == "local" else 3
+    if kind != "local" and len(words) > place and re.fullmatch(r"[\d.]+|[\da-fA-F:]*:[\da-fA-F:.]*", words[2]):
+        place = 4
+    return words[place] if len(words) > place else None

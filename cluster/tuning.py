@@ -32,26 +32,27 @@ def smallest(members: Iterable[Resources]) -> Resources:
     )
 
 
-def derived_parameters(resources: Resources) -> dict[str, str | int]:
+def derived_parameters(resources: Resources, connections: int = MAX_CONNECTIONS) -> dict[str, str | int]:
     """
     PostgreSQL parameters by name.
 
     Sizes are rounded down, so that a kernel update that takes a few MiB away leaves every value as it was.
 
     + resources: of the smallest member, its memory possibly lowered by ``postgres_memory_mib``
+    + connections: ``max_connections``, which share the memory
     """
-    return {**_memory(resources.memory_mib), **_workers(resources.cores), **_wal(resources.disk_mib)}
+    return {**_memory(resources.memory_mib, connections), **_workers(resources.cores), **_wal(resources.disk_mib)}
 
 
-def _memory(memory_mib: int) -> dict[str, str | int]:
+def _memory(memory_mib: int, connections: int) -> dict[str, str | int]:
     shared = _down(memory_mib // SHARED_BUFFERS_PART)
     return {
-        "max_connections": MAX_CONNECTIONS,
+        "max_connections": connections,
         "shared_buffers": f"{shared}MB",
         "effective_cache_size": f"{_down(memory_mib * 3 // 4)}MB",
         "maintenance_work_mem": f"{min(MAINTENANCE_LIMIT_MIB, _down(memory_mib // MAINTENANCE_PART))}MB",
         # What is left after shared_buffers, if every connection sorted and hashed once at the same time.
-        "work_mem": f"{max(4, (memory_mib - shared) // (MAX_CONNECTIONS * 3))}MB",
+        "work_mem": f"{max(4, (memory_mib - shared) // (connections * 3))}MB",
     }
 
 

@@ -6,14 +6,13 @@ import base64
 from collections.abc import Sequence
 from shlex import quote
 
-from pyinfra.api import FactBase
-
 from cluster.observed import SeenCertificate
+from facts.answer import Answer
 
 # The key itself never leaves the host: only the digest of its public half does, to be compared with the certificate's.
 _LOOK = r"""
 look() {
-  c=$(base64 -w0 < "$1" 2>/dev/null); a=$(base64 -w0 < "$3" 2>/dev/null)
+  c=$(base64 -w0 "$1" 2>/dev/null); a=$(base64 -w0 "$3" 2>/dev/null)
   k=$(openssl pkey -in "$2" -pubout -outform DER 2>/dev/null | sha256sum | cut -d' ' -f1)
   o=$(stat -c '%U:%a' "$2" 2>/dev/null)
   echo "$1|$c|$k|$o|$a"
@@ -21,7 +20,7 @@ look() {
 """
 
 
-class HostCertificates(FactBase[dict[str, SeenCertificate]]):
+class HostCertificates(Answer[dict[str, SeenCertificate]]):
     """
     Returns ``{certificate path: {"pem": str or None, "key_digest": str, "key_owner": "user:mode", "authority": str or
     None}}``; the digest is that of the public key which belongs to the private one.
@@ -33,7 +32,7 @@ class HostCertificates(FactBase[dict[str, SeenCertificate]]):
         """One script for all places."""
         return _LOOK + "\n".join(f"look {' '.join(map(quote, place))}" for place in places) + "\ntrue"
 
-    def process(self, output: list[str]) -> dict[str, SeenCertificate]:
+    def parsed(self, output: list[str]) -> dict[str, SeenCertificate]:
         """One line a place."""
         return dict(_place(line) for line in output)
 

@@ -6,15 +6,15 @@ import json
 from pathlib import Path
 from shlex import quote
 
-from pyinfra.api import FactBase
 from pyinfra.api.exceptions import FactProcessError
 
 from cluster.observed import SeenEndpoint
+from facts.answer import Answer
 
 _TRY = (Path(__file__).parent / "on_host" / "endpoints_try.py").read_text()
 
 
-class EndpointsTried(FactBase[list[SeenEndpoint]]):
+class EndpointsTried(Answer[list[SeenEndpoint]]):
     """
     A connection through every endpoint, a read, and a write that is rolled back.
 
@@ -27,7 +27,7 @@ class EndpointsTried(FactBase[list[SeenEndpoint]]):
         """python3 and psycopg2 are on every member, for Patroni needs them."""
         return f"python3 -c {quote(_TRY)}"
 
-    def process(self, output: list[str]) -> list[SeenEndpoint]:
+    def parsed(self, output: list[str]) -> list[SeenEndpoint]:
         """One JSON list."""
         try:
             tried: list[SeenEndpoint] = json.loads("".join(output))

@@ -9,10 +9,10 @@ from shlex import quote
 from typing import Any
 from urllib.parse import urlsplit
 
-from pyinfra.api import FactBase
 from pyinfra.api.exceptions import FactProcessError
 
 from cluster.observed import SeenEtcd, SeenEtcdMember
+from facts.answer import Answer
 
 ETCDCTL = (
     "env ETCDCTL_API=3 ETCDCTL_CACERT=/etc/etcd/pki/ca.crt ETCDCTL_CERT=/etc/etcd/pki/etcd.crt "
@@ -28,7 +28,7 @@ if ! {{ {reachable}; }}; then
   for name in health members alarms keys; do ask $name sh -c 'echo nothing listens; exit 1'; done; exit 0
 fi
 end=$(( $(date +%s) + {wait} ))
-until ectl endpoint health >/dev/null 2>&1 || [ "$(date +%s)" -ge "$end" ]; do sleep 0.2; done
+until [ "$(date +%s)" -ge "$end" ] || ectl endpoint health >/dev/null 2>&1; do sleep 0.2; done
 ask health ectl endpoint health -w json
 ask members ectl member list -w json
 ask alarms ectl alarm list
@@ -36,7 +36,7 @@ ask keys ectl get --prefix {prefix} -w json
 """
 
 
-class EtcdCluster(FactBase[SeenEtcd]):
+class EtcdCluster(Answer[SeenEtcd]):
     """
     The whole of etcd as one member's client sees it.
 
@@ -60,7 +60,7 @@ class EtcdCluster(FactBase[SeenEtcd]):
             reachable=" || ".join(map(_is_open, endpoints)) if if_open else "true",
         )
 
-    def process(self, output: list[str]) -> SeenEtcd:
+    def parsed(self, output: list[str]) -> SeenEtcd:
         """The four answers, parsed; an answer with a bad exit code is None and its text is kept."""
         answers = {name: (int(code), _decoded(text)) for name, code, text in (line.split("|", 2) for line in output)}
         if set(answers) != {"health", "members", "alarms", "keys"}:
@@ -72,6 +72,23 @@ class EtcdCluster(FactBase[SeenEtcd]):
             "keys": _when_read(answers["keys"], _keys),
             "errors": {name: text for name, (code, text) in answers.items() if code},
         }
+
+
+class EtcdBootstrapState(Answer[str]):
+    """What etcd here would do with an empty data directory: ``new``, ``existing``; empty when nothing is written."""
+
+    def command(self) -> str:
+        """One word of one file."""
+        return "! test -e /etc/etcd/bootstrap.env || sed -n 's/^ETCD_INITIAL_CLUSTER_STATE=//p' /etc/etcd/bootstrap.env"
+
+    @staticmethod
+    def default() -> str:
+        """There is no such file."""
+        return ""
+
+    def parsed(self, output: list[str]) -> str:
+        """The word."""
+        return output[0]
 
 
 def _is_open(endpoint: str) -> str:

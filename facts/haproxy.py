@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from shlex import quote
 from typing import Any
 
-from pyinfra.api import FactBase
 from pyinfra.api.exceptions import FactProcessError
+
+from facts.answer import Answer
 
 RUNTIME_SOCKET = "/run/haproxy/admin.sock"
 COLUMNS = {"pxname", "svname", "status", "scur", "check_status", "last_chk", "lastchg", "addr"}
@@ -26,7 +27,7 @@ def runtime_query(words: str) -> str:
     return f"timeout 5 perl -MIO::Socket::UNIX -e {quote(_ASK)} {RUNTIME_SOCKET} {quote(words)}"
 
 
-class HaproxyServers(FactBase[dict[str, dict[str, dict[str, Any]]] | None]):
+class HaproxyServers(Answer[dict[str, dict[str, dict[str, Any]]] | None]):
     """
     Every server of every section, as HAProxy's checks found it.
 
@@ -49,7 +50,7 @@ class HaproxyServers(FactBase[dict[str, dict[str, dict[str, Any]]] | None]):
         # The arguments of "show stat": all sections, rows of servers only, all servers.
         return f"if systemctl is-active --quiet haproxy; then {runtime_query('show stat -1 4 -1')}; fi"
 
-    def process(self, output: list[str]) -> dict[str, dict[str, dict[str, Any]]]:
+    def parsed(self, output: list[str]) -> dict[str, dict[str, dict[str, Any]]]:
         """The rows by section and server."""
         rows = csv.DictReader([line.removeprefix("# ") for line in output if line])
         if missing := COLUMNS - set(rows.fieldnames or ()):

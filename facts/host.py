@@ -6,10 +6,10 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pyinfra.api import FactBase
 from pyinfra.api.exceptions import FactProcessError
 
 from cluster.observed import SeenComponent, SeenUnit
+from facts.answer import Answer
 
 STAMP_DIRECTORY = "/run/pyinfra-patroni"
 
@@ -28,14 +28,14 @@ done
 _UNIT = r"""
 echo 'unit|{unit}'
 systemctl show --timestamp=unix -p LoadState -p ActiveState -p SubState -p UnitFileState -p NeedDaemonReload \
-  -p ActiveEnterTimestamp -p MainPID {unit} || exit 1
+  -p ExecMainStartTimestamp -p MainPID {unit} || exit 1
 echo "files_digest=$(cat {files} 2>/dev/null | sha256sum | cut -d' ' -f1)"
 echo "files_changed_at=$(stat -c %Y {files} 2>/dev/null | sort -n | tail -n 1)"
 echo "loaded_digest=$(cat {stamp} 2>/dev/null)"
 """
 
 
-class HostComponent(FactBase[SeenComponent]):
+class HostComponent(Answer[SeenComponent]):
     """
     Files and units of one component on one host.
 
@@ -50,7 +50,7 @@ class HostComponent(FactBase[SeenComponent]):
         script = _PATHS.format(paths=" ".join(map(shlex.quote, paths))) if paths else ""
         return script + "".join(_unit_script(unit, files) for unit, files in units.items()) + "true"
 
-    def process(self, output: list[str]) -> SeenComponent:
+    def parsed(self, output: list[str]) -> SeenComponent:
         """The script's lines as one picture."""
         paths: dict[str, Any] = {}
         units: dict[str, Any] = {}
@@ -73,7 +73,7 @@ class HostComponent(FactBase[SeenComponent]):
         return {"paths": paths, "units": {name: _unit(values) for name, values in units.items()}}
 
 
-class UnitJournal(FactBase[list[str]]):
+class UnitJournal(Answer[list[str]]):
     """
     The last lines of a unit's journal, and of the newest of some log files: the cause behind a "failed".
 
@@ -88,7 +88,7 @@ class UnitJournal(FactBase[list[str]]):
             f'f={newest}; [ ! -f "$f" ] || {{ echo "$f:"; tail -n {lines} "$f"; }}'
         )
 
-    def process(self, output: list[str]) -> list[str]:
+    def parsed(self, output: list[str]) -> list[str]:
         """As they are."""
         return output
 
@@ -111,7 +111,7 @@ def _unit(values: Mapping[str, str]) -> SeenUnit:
         "enabled": values.get("UnitFileState", ""),
         "pid": int(values.get("MainPID") or 0),
         "needs_daemon_reload": values.get("NeedDaemonReload") == "yes",
-        "started_at": _seconds(values.get("ActiveEnterTimestamp", "")),
+        "started_at": _seconds(values.get("ExecMainStartTimestamp", "")),
         "files_digest": values.get("files_digest", ""),
         "files_changed_at": _seconds(values.get("files_changed_at", "")),
         "loaded_digest": values.get("loaded_digest", ""),

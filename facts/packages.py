@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from shlex import quote
 from typing import Any
 
-from pyinfra.api import FactBase
 from pyinfra.api.exceptions import FactProcessError
 
+from facts.answer import Answer
 from facts.host import HostComponent
 
 POLICY = "/usr/sbin/policy-rc.d"
@@ -38,7 +38,7 @@ printf '%s\n' "$offered" | sed -n 's/ *| */|/g; s/^ *\(.*|.*|\)/offered|\1/p'
 _WORDS = ("release", "package", "unfinished", "masked", "cluster", "rival", "offered")
 
 
-class HostPackages(FactBase[dict[str, Any]]):
+class HostPackages(Answer[dict[str, Any]]):
     """
     Packages, holds and package sources of one host.
 
@@ -72,7 +72,7 @@ class HostPackages(FactBase[dict[str, Any]]):
             script += _OFFERED.format(packages=names)
         return script + HostComponent().command(paths=paths, units={})
 
-    def process(self, output: list[str]) -> dict[str, Any]:
+    def parsed(self, output: list[str]) -> dict[str, Any]:
         """The script's lines as one picture."""
         ours: dict[str, list[str]] = {word: [] for word in _WORDS}
         others: list[str] = []

@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from shlex import quote
 
-from pyinfra.api import FactBase
 from pyinfra.api.exceptions import FactProcessError
 
 from cluster.observed import SeenPatroni, SeenResources
+from facts.answer import Answer
 
 _ASK = (Path(__file__).parent / "on_host" / "patroni_ask.py").read_text()
 
 
-class PatroniCluster(FactBase[SeenPatroni]):
+class PatroniCluster(Answer[SeenPatroni]):
     """
     The cluster as one member's Patroni sees it, with the differences between Patroni's versions taken out.
 
@@ -33,7 +33,7 @@ class PatroniCluster(FactBase[SeenPatroni]):
         ask = f"python3 -c {quote(_ASK)} {arguments}"
         return f"if [ -e /etc/patroni/config.yml ]; then {ask}; else echo '{{}}'; fi"
 
-    def process(self, output: list[str]) -> SeenPatroni:
+    def parsed(self, output: list[str]) -> SeenPatroni:
         """One JSON object."""
         try:
             seen: SeenPatroni = json.loads("\n".join(output))
@@ -53,6 +53,28 @@ _NOTHING: SeenPatroni = {
     "settled": False,
 }
 
+
+class DirectorySize(Answer[int]):
+    """
+    MiB that a directory holds; 0 when it is not there.
+
+    + directory: e.g. the data directory of a member that is being cloned
+    """
+
+    def command(self, directory: str) -> str:
+        """Files come and go while a clone runs; du's complaints about that are no failure."""
+        return f"du -sm {quote(directory)} 2>/dev/null | cut -f1"
+
+    @staticmethod
+    def default() -> int:
+        """Nothing was printed: nothing is there."""
+        return 0
+
+    def parsed(self, output: list[str]) -> int:
+        """One number."""
+        return int(output[0])
+
+
 _RESOURCES = r"""
 d={directory}; while [ ! -e "$d" ]; do d=$(dirname "$d"); done
 echo "memory_kib=$(awk '/^MemTotal:/ {{ print $2 }}' /proc/meminfo)"
@@ -62,7 +84,7 @@ echo "patroni=$(dpkg-query -W -f='${{Version}}' patroni 2>/dev/null)"
 """
 
 
-class MemberResources(FactBase[SeenResources]):
+class MemberResources(Answer[SeenResources]):
     """
     What a member has, for the settings derived from it: ``{memory_mib, cores, disk_mib, patroni}``.
 
@@ -73,7 +95,7 @@ class MemberResources(FactBase[SeenResources]):
         """One script."""
         return _RESOURCES.format(directory=quote(directory))
 
-    def process(self, output: list[str]) -> SeenResources:
+    def parsed(self, output: list[str]) -> SeenResources:
         """Four lines."""
         values = dict(line.split("=", 1) for line in output)
         return {

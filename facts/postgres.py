@@ -6,10 +6,10 @@ import json
 from collections.abc import Sequence
 from shlex import quote
 
-from pyinfra.api import FactBase
 from pyinfra.api.exceptions import FactProcessError
 
 from cluster.observed import SeenObjects
+from facts.answer import Answer
 
 PSQL = "cd / && runuser -u postgres -- psql -XAtq -v ON_ERROR_STOP=1 -h /var/run/postgresql"
 
@@ -27,7 +27,7 @@ select json_build_object(
 """
 
 
-class PostgresObjects(FactBase[SeenObjects]):
+class PostgresObjects(Answer[SeenObjects]):
     """
     ``{"in_recovery": bool, "roles": {name: {login, createdb, createrole, superuser, monitor, salt, verifier_sha256}},
     "databases": {name: owner}}``.
@@ -39,7 +39,7 @@ class PostgresObjects(FactBase[SeenObjects]):
         """One query."""
         return f"{PSQL} -p {port} -d postgres -c {quote(' '.join(_SQL.split()))}"
 
-    def process(self, output: list[str]) -> SeenObjects:
+    def parsed(self, output: list[str]) -> SeenObjects:
         """One JSON object."""
         try:
             seen: SeenObjects = json.loads("".join(output))
@@ -48,7 +48,7 @@ class PostgresObjects(FactBase[SeenObjects]):
         return seen
 
 
-class RestartParameters(FactBase[list[str]]):
+class RestartParameters(Answer[list[str]]):
     """
     Those of some parameters that PostgreSQL takes only at its start.
 
@@ -62,6 +62,6 @@ class RestartParameters(FactBase[list[str]]):
         sql = f"select name from pg_settings where context = 'postmaster' and name in ({listed}) order by name"
         return f"{PSQL} -p {port} -d postgres -c {quote(sql)}"
 
-    def process(self, output: list[str]) -> list[str]:
+    def parsed(self, output: list[str]) -> list[str]:
         """One name a line."""
         return output

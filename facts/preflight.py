@@ -9,10 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from shlex import quote
 from typing import Any
 
-from pyinfra.api import FactBase
 from pyinfra.api.exceptions import FactProcessError
 
-PEER_SECONDS = 2
+from facts.answer import Answer
 
 _HOST = r"""
 export LC_ALL=C
@@ -75,7 +74,7 @@ fi
 """
 
 
-class HostPicture(FactBase[dict[str, Any]]):
+class HostPicture(Answer[dict[str, Any]]):
     """
     What the preflight judges of one host, in one command.
 
@@ -107,7 +106,7 @@ class HostPicture(FactBase[dict[str, Any]]):
             script += f"if [ -e {quote(etcd_directory)}/member ]; then echo 'etcd|'; fi\n"
         return script + 'echo "clock|$(date +%s.%N)"'
 
-    def process(self, output: list[str]) -> dict[str, Any]:
+    def parsed(self, output: list[str]) -> dict[str, Any]:
         """The script's lines as one picture."""
         lines: dict[str, list[list[str]]] = {}
         for line in output:
@@ -198,58 +197,3 @@ def _data(line: Sequence[str]) -> dict[str, Any]:
         "path": path or None,
         "detail": "|".join(detail).strip(),
     }
-
-
-# A service that speaks TLS is greeted in TLS, with a certificate where the host has one: Patroni logs a traceback, and
-# etcd a warning, for every connection that ends before the handshake.
-_TRY = r"""
-for c in /etc/etcd/pki/etcd /etc/patroni/pki/patroni; do [ ! -r $c.crt ] || own="-cert $c.crt -key $c.key"; done
-greet() {{
-  case $1 in *:*) peer="[$1]:$2" ;; *) peer="$1:$2" ;; esac
-  if timeout {seconds} openssl s_client -connect "$peer" $own < /dev/null > /dev/null 2>&1; then echo "$1|$2|open"
-  else try "$1" "$2"; fi
-}}
-try() {{
-  said=$(LC_ALL=C timeout {seconds} bash -c ": < /dev/tcp/$1/$2" 2>&1); code=$?
-  case "$code:$said" in
-    0:*) answer=open ;;
-    *refused*) answer=refused ;;
-    124:*) answer='blocked|no answer in {seconds} seconds' ;;
-    *) said=$(printf '%s\n' "$said" | tail -n 1); answer="blocked|${{said##*: }}" ;;
-  esac
-  echo "$1|$2|$answer"
-}}
-"""
-
-
-class PeerPorts(FactBase[list[dict[str, Any]]]):
-    """
-    Whether TCP connections from one host reach its peers, all tried at once.
-
-    Returns ``[{"address", "port", "answer", "reason"}]``; ``answer`` is ``open``, ``refused`` (reached, but nothing
-    listens there, or a firewall says so) or ``blocked``, which has a reason.
-
-    + peers: addresses and ports
-    + tls: those of the ports on which TLS is spoken from the first byte on
-    """
-
-    def command(self, peers: Sequence[tuple[str, int]], tls: Sequence[int] = ()) -> str:
-        """One script, which takes little longer than one attempt."""
-        tries = "".join(
-            f"{'greet' if port in tls else 'try'} {quote(str(address))} {int(port)} &\n" for address, port in peers
-        )
-        return _TRY.format(seconds=PEER_SECONDS) + tries + "wait"
-
-    def process(self, output: list[str]) -> list[dict[str, Any]]:
-        """One line a peer, in the order in which they answered."""
-        return sorted(map(_peer, output), key=lambda one: (one["address"], one["port"]))
-
-    @staticmethod
-    def default() -> list[dict[str, Any]]:
-        """No peers, no answers."""
-        return []
-
-
-def _peer(line: str) -> dict[str, Any]:
-    address, port, answer, *reason = line.split("|")
-    return {"address": address, "port": int(port), "answer": answer, "reason": "|".join(reason)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from pyinfra import host
 from pyinfra.api import operation
 
 from cluster.certificates import CertificatePlace, certificate_places, owner_directories
+from cluster.errors import UnsafeError
 from cluster.files import Directory, File
 from cluster.leaf_source import LeafSource, certificate_of, leaf_source
 from cluster.model import Cluster, Node
@@ -39,7 +41,8 @@ def issued(cluster: Cluster, secrets_directory: Path) -> Commands:
     seen = host.get_fact(HostCertificates, places=[[p.certificate, p.key, p.authority] for p in places])
     stale = [place for place in places if _is_stale(source, node, place, seen[place.certificate])]
     untrusted = [place for place in places if seen[place.certificate]["authority"] != source.trust_pem]
-    for path, user in owner_directories({*stale, *untrusted}).items():
+    _refuse_another_authority(untrusted, seen)
+    for path, user in owner_directories([*stale, *untrusted]).items():
         yield make_directory(Directory(path, user, user, "700"))
     for place in stale:
         yield from _leaf_files(source, node, place)
@@ -47,6 +50,15 @@ def issued(cluster: Cluster, secrets_directory: Path) -> Commands:
         yield write_file(File(path, source.trust_pem, user, user, "644"))
     if not stale and not untrusted:
         host.noop("all certificates are valid and fit their keys")
+
+
+def _refuse_another_authority(untrusted: list[CertificatePlace], seen: Mapping[str, SeenCertificate]) -> None:
+    """etcd reads the CA at its start: members that trust different ones part, and the quorum goes with them."""
+    if strange := [place.authority for place in untrusted if seen[place.certificate]["authority"] is not None]:
+        raise UnsafeError(
+            f"{host.name} trusts another CA than the declared one ({strange[0]})\n"
+            "HINT: use the .secrets directory of the machine that built the cluster; a living cluster keeps its CA."
+        )
 
 
 def _is_stale(source: LeafSource, node: Node, place: CertificatePlace, seen: SeenCertificate) -> bool:

@@ -34,7 +34,7 @@ from cluster.render_etcd import (
     peer_url,
 )
 from cluster.units import has_loaded_its_files
-from facts.etcd import ETCDCTL, EtcdCluster
+from facts.etcd import ETCDCTL, EtcdBootstrapState, EtcdCluster
 from facts.host import HostComponent
 from operations.util.act import Act
 from operations.util.cause import show_last_lines
@@ -79,6 +79,9 @@ def _first_start(cluster: Cluster, node: Node, component: Component) -> Componen
     endpoints = [other.address.url(cluster.settings.etcd_client_port) for other in others]
     question = {"endpoints": endpoints, "prefix": cluster.scope_key, "if_open": True}
     if others and formed(read(others, EtcdCluster, **question)):
+        return replace(component, units=())
+    if "existing" in read_all(cluster.etcd, EtcdBootstrapState).values():
+        # The cluster was formed once, and does not answer now: to begin it again with an empty log could lose it.
         return replace(component, units=())
     new = bootstrap_file(cluster, declared_peers(cluster), state="new")
     return replace(component, files=(*component.files, new))

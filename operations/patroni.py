@@ -17,11 +17,12 @@ from cluster.health import CLONING, holdup
 from cluster.model import Cluster
 from cluster.observed import SeenPatroni
 from cluster.plan_config import changed_names, config_patch, undeclared_parameters, without_absences
-from cluster.render_patroni import UNIT, dynamic_configuration, patroni_component
+from cluster.render_patroni import UNIT, patroni_component
+from cluster.render_patroni_dynamic import dynamic_configuration
 from cluster.secrets import Secret
 from cluster.tuning import Resources
 from facts.etcd import EtcdCluster
-from facts.patroni import MemberResources, PatroniCluster
+from facts.patroni import DirectorySize, MemberResources, PatroniCluster
 from facts.postgres import RestartParameters
 from operations.patroni_bootstrap import begun_again
 from operations.util.cause import POSTGRES_LOGS, show_last_lines
@@ -33,6 +34,8 @@ from operations.util.stage import planning, undecided
 BEGIN_SECONDS = 20
 FORMING_SECONDS = 90
 PROGRESS_SECONDS = 30
+# A clone that has not got further after so many looks fails again and again.
+CLONE_PATIENCE = 10
 _PATCH = (Path(__file__).parent / "util" / "on_host" / "patroni_patch.py").read_text()
 
 
@@ -105,8 +108,11 @@ def formed(cluster: Cluster, secrets: Mapping[str, Secret]) -> Commands:
     if not seen["settled"]:
         yield from begun_again(cluster, seen, _beginning(cluster, secrets))
         seen = _settled(cluster, wait_seconds=FORMING_SECONDS)
+    copied, patience = 0, CLONE_PATIENCE
     while not seen["settled"]:
-        _refuse_unless_cloning(cluster, seen)
+        now = _copied_mib(cluster, seen)
+        copied, patience = max(copied, now), CLONE_PATIENCE if now > copied else patience - 1
+        _refuse_unless_cloning(cluster, seen, patience)
         seen = _settled(cluster, wait_seconds=PROGRESS_SECONDS)
     first = cluster.members[0]
     if first.name == host.name:
@@ -118,11 +124,20 @@ def _settled(cluster: Cluster, wait_seconds: int) -> SeenPatroni:
     return host.get_fact(PatroniCluster, expected=names, wait_seconds=wait_seconds)
 
 
-def _refuse_unless_cloning(cluster: Cluster, seen: SeenPatroni) -> None:
-    """Name the member that holds the cluster up, and show its last lines; one that is being cloned is only named."""
+def _copied_mib(cluster: Cluster, seen: SeenPatroni) -> int:
+    """How much a member that is being cloned has by now; 0 when none is."""
     node, reason = holdup(cluster, seen, host.name)
-    if reason.startswith(CLONING):
-        host.log(f"{node.name} is {reason}")
+    if not reason.startswith(CLONING):
+        return 0
+    size = read_all([node], DirectorySize, directory=cluster.data_directory)[node.name]
+    host.log(f"{node.name} is {reason}: {size} MiB so far")
+    return size
+
+
+def _refuse_unless_cloning(cluster: Cluster, seen: SeenPatroni, patience: int) -> None:
+    """Name the member that holds the cluster up, and show its last lines; a clone that goes on is waited for."""
+    node, reason = holdup(cluster, seen, host.name)
+    if reason.startswith(CLONING) and patience > 0:
         return
     show_last_lines(node, UNIT, POSTGRES_LOGS)
     raise UnsafeError(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from os import environ
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -21,12 +20,12 @@ from cluster.findings import Finding, findings_table
 from cluster.model import Cluster, Node
 from cluster.packages import packages_question
 from cluster.preflight import Observed, host_findings, host_remarks, picture_question
-from cluster.preflight_control import ENVIRONMENT, control_findings
+from cluster.preflight_control import HeldSecrets, control_findings, stranger_findings
 from cluster.preflight_ports import needed_ports, serves_etcd, tls_ports
-from cluster.secrets import NAMES, Secrets
 from facts.etcd import EtcdCluster
 from facts.packages import HostPackages
-from facts.preflight import HostPicture, PeerPorts
+from facts.preflight import HostPicture
+from facts.preflight_ports import PeerPorts
 from operations.util.remote import read_each
 
 # A host that hangs, e.g. on a dead network file system, ends the run with a word instead of holding it up for ever.
@@ -98,34 +97,28 @@ def _inventory_file() -> str:
     return next(files, INVENTORY) if pyinfra.is_cli else INVENTORY
 
 
-def refuse_unfit_hosts(cluster: Cluster, secrets: Secrets | None = None) -> None:
+def refuse_unfit_hosts(cluster: Cluster, held: HeldSecrets) -> None:
     """
     Look at all hosts of a cluster, and refuse with everything that is in the way. Reads only; called on every host in
     deploy code, done once a cluster. Hosts beyond ``--limit`` are looked at only as far as those within it need them.
 
     + cluster: as declared
-    + secrets: the cluster's; absent: those that the environment gives are judged
+    + held: what the control machine has of the cluster's secrets
     """
-    findings = _once(host.inventory, cluster.name, lambda: _findings(cluster, secrets))
+    findings = _once(host.inventory, cluster.name, lambda: _findings(cluster, held))
     if findings:
         raise refusal(findings)
 
 
-def _findings(cluster: Cluster, secrets: Secrets | None) -> list[Finding]:
+def _findings(cluster: Cluster, held: HeldSecrets) -> list[Finding]:
     observed = _observed(cluster)
     if remarks := host_remarks(cluster, observed):
         logger.warning(f"worth a look, and no reason to stop:\n{findings_table(remarks)}")
-    values, origin = _given_secrets() if secrets is None else (secrets, _origin(secrets))
-    return [*control_findings(cluster, values, origin, datetime.now(UTC)), *host_findings(cluster, observed)]
-
-
-def _given_secrets() -> tuple[Mapping[str, str], Mapping[str, str]]:
-    given = {name: environ[name] for name in NAMES if name in environ}
-    return given, dict.fromkeys(given, ENVIRONMENT)
-
-
-def _origin(secrets: Secrets) -> Mapping[str, str]:
-    return {name: ENVIRONMENT if name in secrets.from_environment else str(secrets.path) for name in secrets}
+    return [
+        *control_findings(cluster, held.values, held.origin, datetime.now(UTC)),
+        *stranger_findings(cluster, held, observed.pictures),
+        *host_findings(cluster, observed),
+    ]
 
 
 def _observed(cluster: Cluster) -> Observed:

@@ -155,7 +155,7 @@ COMPONENTS = (
 )
 # Words of a layer rather than of a component.
 SHARED = {
-    "facts": ("host", "endpoints"),
+    "facts": ("host", "endpoints", "answer"),
     "operations": ("proof",),
     "deploys/components": ("proof", "start"),
 }

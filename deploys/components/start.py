@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyinfra import host
 
 from cluster.model import Cluster
-from deploys.components.secrets import cluster_secrets
+from deploys.components.secrets import held_secrets
 from operations.preflight import cluster_of, refuse_unfit_hosts
 from operations.util.console import quiet_the_idle_lines
 from operations.util.remote import quicken, quiet_refusals
@@ -22,5 +22,5 @@ def declared_cluster() -> Cluster | None:
     quiet_refusals()
     cluster = cluster_of(host)
     if cluster is not None:
-        refuse_unfit_hosts(cluster, cluster_secrets(cluster))
+        refuse_unfit_hosts(cluster, held_secrets(cluster))
     return cluster

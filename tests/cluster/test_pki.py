@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -24,6 +23,7 @@ from cluster.errors import ConfigError
 from cluster.pki import Authority, LeafRequest, check_user_leaf, describe, public_key_digest, renewal_reason
 from cluster.pki_pem import certificate_pem, certificates_in, key_pem, signed_by
 from cluster.private_files import write_whole
+from tests.cluster.racing import in_processes
 
 NOW = datetime.now(UTC)
 REQUEST = LeafRequest("pg1", ("pg1", "localhost"), (IPv4Address("10.0.0.1"), IPv6Address("::1")), True, True, 365)
@@ -115,8 +115,7 @@ def _made(directory: Path) -> int:
 def test_runs_at_the_same_time_get_the_same_ca(tmp_path: Path) -> None:
     with ThreadPoolExecutor(16) as threads:
         assert len(set(threads.map(_made, [tmp_path / "threads"] * 64))) == 1
-    with multiprocessing.get_context("spawn").Pool(4) as processes:
-        assert len(set(processes.map(_made, [tmp_path / "processes"] * 16, chunksize=1))) == 1
+    assert len(in_processes("tests.cluster.test_pki._made", tmp_path / "processes")) == 1
 
 
 def test_a_key_without_certificate_is_taken_up_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

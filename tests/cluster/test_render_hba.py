@@ -115,11 +115,23 @@ def test_addresses_of_both_families_are_whole() -> None:
         ("hostssl all all scram-sha-256", "is too short for pg_hba"),
         (
             "hostssl all all 0.0.0.0/0 trust",
-            "names no method that is allowed here: scram-sha-256, cert, ldap, gss, peer, reject",
+            "has the method trust; allowed here: scram-sha-256, cert, ldap, gss, reject",
+        ),
+        # A host may be called cert, and the word after the method is an option.
+        ("hostssl all all cert trust", "has the method trust; allowed here: scram-sha-256, cert, ldap, gss, reject"),
+        (
+            "hostssl all all 10.0.0.0 255.0.0.0 trust",
+            "has the method trust; allowed here: scram-sha-256, cert, ldap, gss, reject",
         ),
         (
+            "hostssl all all fd00::/8 trust",
+            "has the method trust; allowed here: scram-sha-256, cert, ldap, gss, reject",
+        ),
+        ("hostssl all all all peer", "has the method peer; allowed here: scram-sha-256, cert, ldap, gss, reject"),
+        ("local all all md5", "has the method md5; allowed here: peer, scram-sha-256, reject"),
+        (
             "hostssl all all 0.0.0.0/0 md5",
-            "names no method that is allowed here: scram-sha-256, cert, ldap, gss, peer, reject",
+            "has the method md5; allowed here: scram-sha-256, cert, ldap, gss, reject",
         ),
     ],
 )

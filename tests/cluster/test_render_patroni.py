@@ -9,14 +9,8 @@ import yaml
 
 from cluster.declaration import DeclaredHost, declared_clusters
 from cluster.model import Cluster
-from cluster.render_patroni import (
-    as_yaml,
-    dynamic_configuration,
-    fixed_parameters,
-    member_configuration,
-    parameters,
-    patroni_component,
-)
+from cluster.render_patroni import as_yaml, member_configuration, patroni_component
+from cluster.render_patroni_dynamic import dynamic_configuration, fixed_parameters, parameters
 from cluster.secrets import NAMES, Secret
 from cluster.tuning import Resources
 

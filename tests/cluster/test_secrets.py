@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import multiprocessing
 import string
 import subprocess
 import sys
@@ -31,6 +30,7 @@ from cluster.secrets import (
     scram_verifier_matches,
     weak_password_reason,
 )
+from tests.cluster.racing import in_processes
 
 ADMIN = "PATRONI_ADMIN_PASSWORD"
 GIVEN = {ADMIN: "Vb7kQzRw2LmXc9TnYp4s"}
@@ -158,8 +158,7 @@ def _loaded(directory: Path) -> str:
 def test_runs_at_the_same_time_get_the_same_secrets(tmp_path: Path) -> None:
     with ThreadPoolExecutor(16) as threads:
         assert len(set(threads.map(_loaded, [tmp_path / "threads"] * 64))) == 1
-    with multiprocessing.get_context("spawn").Pool(4) as processes:
-        assert len(set(processes.map(_loaded, [tmp_path / "processes"] * 16, chunksize=1))) == 1
+    assert len(in_processes("tests.cluster.test_secrets._loaded", tmp_path / "processes")) == 1
 
 
 @pytest.mark.parametrize("step", ["fsync", "replace"])

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cluster.model import Cluster
-from cluster.render_patroni import dynamic_configuration
+from cluster.render_patroni_dynamic import dynamic_configuration
 from cluster.tuning import Resources
 
 RESOURCES = {"memory_kib": 16 * 1024 * 1024, "cores": 8, "disk_kib": 200 * 1024 * 1024}

@@ -12,7 +12,8 @@ from pyinfra.api.exceptions import FactProcessError
 from pyinfra_testing.facts import make_fact_tests
 
 import facts.preflight
-from facts.preflight import HostPicture, PeerPorts
+from facts.preflight import HostPicture
+from facts.preflight_ports import PeerPorts
 
 CASES = Path(__file__).parent
 RECORDED_AT = 1795264557.0
@@ -29,7 +30,7 @@ def clock_of_the_recording(request: pytest.FixtureRequest, monkeypatch: pytest.M
 
 
 TestHostPicture = make_fact_tests("facts", "preflight.HostPicture", CASES / "preflight.HostPicture")
-TestPeerPorts = make_fact_tests("facts", "preflight.PeerPorts", CASES / "preflight.PeerPorts")
+TestPeerPorts = make_fact_tests("facts", "preflight_ports.PeerPorts", CASES / "preflight_ports.PeerPorts")
 
 
 def sh(command: str) -> list[str]:

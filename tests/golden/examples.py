@@ -18,7 +18,8 @@ from cluster.packages_files import host_files, signing_key, source_files
 from cluster.packages_releases import Release
 from cluster.plan_config import without_absences
 from cluster.render_etcd import bootstrap_file, declared_peers, etcd_component
-from cluster.render_patroni import as_yaml, dynamic_configuration, patroni_component
+from cluster.render_patroni import as_yaml, patroni_component
+from cluster.render_patroni_dynamic import dynamic_configuration
 from cluster.secrets import NAMES, Secret
 from cluster.tuning import Resources
 from operations.haproxy import haproxy_component

@@ -1,4 +1,4 @@
-"""Nobody reads what is not for him: connections are encrypted, orders need a certificate, secrets stay where they belong."""
+"""Connections are encrypted, orders need a certificate and a password, and secrets stay where they belong."""
 
 import subprocess
 from collections.abc import Iterator

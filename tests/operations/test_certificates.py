@@ -12,6 +12,7 @@ from pyinfra.context import ctx_host
 
 from cluster.certificates import ETCD, HAPROXY, certificate_places, leaf_request
 from cluster.declaration import DeclaredHost, declared_clusters
+from cluster.errors import UnsafeError
 from cluster.model import Cluster
 from cluster.pki import Authority, public_key_digest
 from operations.certificates import issued
@@ -139,9 +140,20 @@ def test_one_in_its_last_third_is_renewed(tmp_path: Path, authority: Authority) 
     assert all("less than a third of its life left" in line for line in host.logged)
 
 
-def test_another_ca_on_the_host_is_replaced(tmp_path: Path, authority: Authority) -> None:
+def test_another_ca_on_the_host_is_refused(tmp_path: Path, authority: Authority) -> None:
     picture = valid(authority)
     picture[ETCD.certificate] |= {"authority": "another"}
+    with pytest.raises(UnsafeError) as refused:
+        run(PicturedHost("pg1", picture), tmp_path)
+    assert str(refused.value) == (
+        "pg1 trusts another CA than the declared one (/etc/etcd/pki/ca.crt)\n"
+        "HINT: use the .secrets directory of the machine that built the cluster; a living cluster keeps its CA."
+    )
+
+
+def test_an_absent_ca_is_written(tmp_path: Path, authority: Authority) -> None:
+    picture = valid(authority)
+    picture[ETCD.certificate] |= {"authority": None}
     assert written(run(PicturedHost("pg1", picture), tmp_path)) == ["/etc/etcd/pki", ETCD.authority]
 
 

@@ -42,8 +42,8 @@ def cluster(count: int = 3) -> Cluster:
     return declared_clusters(hosts, {})[0]["main"]
 
 
-def answers(monkeypatch: pytest.MonkeyPatch, members: list[Any] | None) -> list[list[str]]:
-    """What etcd on the other hosts says. Returns the list of whom is asked."""
+def answers(monkeypatch: pytest.MonkeyPatch, members: list[Any] | None, written: str = "") -> list[list[str]]:
+    """What etcd on the other hosts says, and what their bootstrap files do. Returns the list of whom is asked."""
     asked: list[list[str]] = []
 
     def read(nodes: Any, *_: Any, **__: Any) -> dict[str, Any]:
@@ -51,6 +51,7 @@ def answers(monkeypatch: pytest.MonkeyPatch, members: list[Any] | None) -> list[
         return {node.name: {"members": members} for node in nodes}
 
     monkeypatch.setattr(etcd, "read", read)
+    monkeypatch.setattr(etcd, "read_all", lambda nodes, _: {node.name: written for node in nodes})
     return asked
 
 
@@ -82,6 +83,12 @@ def test_where_others_have_formed_a_cluster_it_is_configured_and_not_started(mon
     commands = run(PicturedHost("db2"), cluster())
     assert [text for text in commands if ENVIRONMENT in text]
     assert not [text for text in commands if "systemctl start" in text or "INITIAL_CLUSTER_STATE" in text]
+
+
+def test_a_cluster_that_was_formed_once_and_is_silent_now_is_not_begun_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers(monkeypatch, None, written="existing")
+    commands = run(PicturedHost("db2"), cluster())
+    assert not [text for text in commands if "systemctl start" in text or "INITIAL_CLUSTER_STATE=new" in text]
 
 
 def test_with_data_of_its_own_it_is_started_and_asks_nobody(monkeypatch: pytest.MonkeyPatch) -> None:

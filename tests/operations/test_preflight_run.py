@@ -12,9 +12,10 @@ from pyinfra.context import ctx_host, ctx_inventory, ctx_state
 
 import operations.preflight
 from cluster.errors import ConfigError
+from cluster.preflight_control import HeldSecrets, stranger_findings
 from operations.preflight import cluster_of, declared_clusters_of, refuse_unfit_hosts
 from tests.cluster.packages_hosts import seen
-from tests.cluster.preflight_hosts import IDENTIFIER, OTHER, data, picture, running
+from tests.cluster.preflight_hosts import IDENTIFIER, OTHER, a_cluster, data, picture, running
 
 MEMBERS = ("@fake/pg1", "@fake/pg2", "@fake/pg3")
 Questions = Mapping[str, tuple[type, Mapping[str, Any]]]
@@ -75,7 +76,10 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         used.__exit__(None, None, None)
 
 
-def on_every_host(inventory: Inventory, only: tuple[str, ...] = ()) -> list[str]:
+HELD = HeldSecrets({}, {}, complete=True, place=".secrets/main")
+
+
+def on_every_host(inventory: Inventory, only: tuple[str, ...] = (), held: HeldSecrets = HELD) -> list[str]:
     """Run the deploy code of the preflight as pyinfra does, and return what it raised."""
 
     def deploy(name: str) -> str:
@@ -83,7 +87,7 @@ def on_every_host(inventory: Inventory, only: tuple[str, ...] = ()) -> list[str]
             try:
                 cluster = cluster_of(inventory.get_host(name))
                 if cluster is not None:
-                    refuse_unfit_hosts(cluster)
+                    refuse_unfit_hosts(cluster, held)
             except ConfigError as error:
                 return str(error)
         return ""
@@ -173,9 +177,21 @@ def test_hosts_without_an_address_are_asked_for_theirs(run: Any) -> None:
     assert hosts.asked == [("HostPicture", ("pg1", "pg2", "pg3"))]
 
 
-def test_passwords_of_the_environment_are_judged(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_passwords_that_are_given_are_judged(run: Any) -> None:
     inventory, _ = run()
-    monkeypatch.setenv("HAPROXY_STATS_PASSWORD", "hunter2")
-    refused = on_every_host(inventory)[0]
+    given = {"HAPROXY_STATS_PASSWORD": "hunter2"}
+    held = HeldSecrets(given, dict.fromkeys(given, "environment"), complete=False, place=".secrets/main")
+    refused = on_every_host(inventory, held=held)[0]
     assert "environment  HAPROXY_STATS_PASSWORD  has 7 characters, 16 are the least" in refused
     assert "hunter2" not in refused
+
+
+def test_a_machine_without_the_secrets_of_a_living_cluster_is_refused() -> None:
+    cluster, held = a_cluster(), HeldSecrets({}, {}, complete=False, place=".secrets/main")
+    assert list(stranger_findings(cluster, held, {"pg1": picture(1), "pg2": None})) == []
+    assert list(stranger_findings(cluster, HELD, {"pg1": running(1)})) == []
+    (found,) = stranger_findings(cluster, held, {"pg1": running(1), "pg2": None})
+    assert found.problem == "pg1 already runs the cluster main, whose secrets or CA are not on this machine"
+    assert (
+        found.hint == "Copy .secrets/main from the machine that built the cluster, with its modes (0700, files 0600)."
+    )

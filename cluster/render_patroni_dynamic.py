@@ -1,0 +1,94 @@
+"""What all members share and etcd keeps: how the leader is found, PostgreSQL's parameters, and pg_hba."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from cluster.certificates import POSTGRES
+from cluster.model import Cluster
+from cluster.render_hba import hba_lines
+from cluster.tuning import MIB, Resources, derived_parameters, smallest
+
+# From 4.0.7 on Patroni handles etcd's errors in failsafe mode soundly (its release notes, and its issue 3403).
+FAILSAFE_SOUND_FROM = (4, 0, 7)
+
+
+def dynamic_configuration(
+    cluster: Cluster, members: Iterable[Resources], patroni_version: tuple[int, ...]
+) -> dict[str, Any]:
+    """
+    What all members share. https://patroni.readthedocs.io/en/latest/dynamic_configuration.html
+
+    + members: what each has, for the derived settings
+    + patroni_version: the oldest one running
+    """
+    settings = cluster.settings
+    failsafe = settings.patroni_failsafe
+    return {
+        "ttl": settings.patroni_ttl,
+        "loop_wait": settings.patroni_loop_wait,
+        "retry_timeout": settings.patroni_retry_timeout,
+        "maximum_lag_on_failover": settings.patroni_maximum_lag_mib * MIB,
+        "check_timeline": True,
+        "primary_start_timeout": settings.patroni_primary_start_seconds,
+        "failsafe_mode": patroni_version >= FAILSAFE_SOUND_FROM if failsafe is None else failsafe,
+        "postgresql": {
+            "use_pg_rewind": True,
+            "use_slots": True,
+            "parameters": parameters(cluster, members),
+            "pg_hba": hba_lines(cluster),
+        },
+    }
+
+
+def parameters(cluster: Cluster, members: Iterable[Resources]) -> dict[str, Any]:
+    """PostgreSQL's parameters: fixed for safety, derived from the hosts, overridden by the user, in this order."""
+    least = smallest(members)
+    declared_memory = cluster.settings.postgres_memory_mib
+    resources = Resources(declared_memory or least.memory_mib, least.cores, least.disk_mib)
+    declared = _as_patroni(cluster.settings.postgres_parameters)
+    connections = declared.get("max_connections")
+    derived = derived_parameters(resources, *([connections] if isinstance(connections, int) else []))
+    return {**derived, **fixed_parameters(), **declared}
+
+
+def fixed_parameters() -> dict[str, Any]:
+    """What safety and this tool's promises rest on."""
+    return {
+        "ssl": "on",
+        "ssl_ca_file": POSTGRES.authority,
+        "ssl_cert_file": POSTGRES.certificate,
+        "ssl_key_file": POSTGRES.key,
+        "ssl_min_protocol_version": "TLSv1.2",
+        "password_encryption": "scram-sha-256",
+        # Loaded from the start: to add it later takes a restart, and everybody wants it one day.
+        "shared_preload_libraries": "pg_stat_statements",
+        "wal_level": "replica",
+        "wal_log_hints": "on",
+        "max_wal_senders": 10,
+        "max_replication_slots": 10,
+        "max_prepared_transactions": 0,
+        "max_locks_per_transaction": 64,
+        "superuser_reserved_connections": 5,
+        "random_page_cost": 1.1,
+        "wal_compression": "lz4",
+        "tcp_keepalives_idle": 60,
+        "tcp_keepalives_interval": 10,
+        "tcp_keepalives_count": 6,
+        "logging_collector": "on",
+        "log_directory": "/var/log/postgresql",
+        "log_filename": "postgresql-%a.log",
+        "log_file_mode": "0640",
+        "log_rotation_age": "1d",
+        "log_truncate_on_rotation": "on",
+        "log_line_prefix": "%m [%p] %q%u@%d %h %a ",
+        "log_checkpoints": "on",
+        "log_lock_waits": "on",
+        "log_replication_commands": "on",
+        "log_statement": "ddl",
+    }
+
+
+def _as_patroni(declared: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: ("on" if value else "off") if isinstance(value, bool) else value for name, value in declared.items()}

@@ -1,0 +1,27 @@
+"""The same work in several processes at once, as several runs of pyinfra on one machine would do it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.lab.paths import ROOT
+
+PROCESSES = 6
+SECONDS = 60
+
+
+def in_processes(function: str, directory: Path) -> set[str]:
+    """
+    What a function of one argument returns in processes of their own, started together.
+
+    Not multiprocessing: its pools hang once gevent has patched the threads, as pyinfra's command line does on import.
+
+    + function: dotted name, e.g. ``tests.cluster.test_pki._made``
+    """
+    module, _, name = function.rpartition(".")
+    script = f"import pathlib, sys, {module} as m; print(m.{name}(pathlib.Path(sys.argv[1])))"
+    command = [sys.executable, "-c", script, str(directory)]
+    runs = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(PROCESSES)]
+    answers = {run.communicate(timeout=SECONDS)[0].strip() for run in runs}
+    assert [run.returncode for run in runs] == [0] * PROCESSES
+    return answers
