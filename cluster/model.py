@@ -12,9 +12,19 @@ from cluster.settings import Settings
 ROLES = ("postgres", "etcd", "haproxy", "backup")
 
 
+def node_name(host_name: str) -> str:
+    """A host's own name: pyinfra puts the connector in front of it when that is not ssh, ``@docker/pg1``."""
+    return host_name.rpartition("/")[2] if host_name.startswith("@") else host_name
+
+
 @dataclass(frozen=True)
 class Node:
-    """One host of the cluster. + name: as the inventory has it; + roles: those of the four groups that it is in"""
+    """
+    One host of the cluster.
+
+    + name: as the inventory has it, without a connector
+    + roles: those of the four groups that it is in
+    """
 
     name: str
     address: Address
@@ -59,8 +69,8 @@ class Cluster:
         return self.having("haproxy")
 
     def node(self, name: str) -> Node:
-        """The node with this name."""
-        return next(node for node in self.nodes if node.name == name)
+        """The node with this name. + name: the node's, or pyinfra's of its host"""
+        return next(node for node in self.nodes if node.name == node_name(name))
 
     def __iter__(self) -> Iterator[Node]:
         return iter(self.nodes)

@@ -19,6 +19,7 @@ from cluster.pki import public_key_digest
 from facts.certificates import HostCertificates
 from operations.util.commands import make_directory, write_file
 from operations.util.component import Commands
+from operations.util.remote import here
 
 
 @operation()
@@ -56,7 +57,7 @@ def _refuse_another_authority(untrusted: list[CertificatePlace], seen: Mapping[s
     """etcd reads the CA at its start: members that trust different ones part, and the quorum goes with them."""
     if strange := [place.authority for place in untrusted if seen[place.certificate]["authority"] is not None]:
         raise UnsafeError(
-            f"{host.name} trusts another CA than the declared one ({strange[0]})\n"
+            f"{here()} trusts another CA than the declared one ({strange[0]})\n"
             "HINT: use the .secrets directory of the machine that built the cluster; a living cluster keeps its CA."
         )
 

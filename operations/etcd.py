@@ -40,7 +40,7 @@ from operations.util.act import Act
 from operations.util.cause import show_last_lines
 from operations.util.commands import or_journal, stamp, start_unit, write_file
 from operations.util.component import Commands, brought_up
-from operations.util.remote import coordinator, in_this_run, read, read_all
+from operations.util.remote import coordinator, here, in_this_run, read, read_all
 from operations.util.stage import planning, undecided
 
 QUORUM_SECONDS = 60
@@ -96,24 +96,26 @@ def quorum(cluster: Cluster) -> Commands:
 
     Refuses while a member is unhealthy, an alarm is raised or an added member never started.
     """
-    if not cluster.etcd or host.name != coordinator(cluster.etcd).name:
+    if not cluster.etcd or here() != coordinator(cluster.etcd).name:
         host.noop("another host looks after the quorum")
         return
     seen = _settled(cluster)
     if planning() and quorum_obstacle(seen):
         yield from undecided("etcd's members and their restarts")
         return
-    joining_now, voters, acted = in_this_run(_to_join(cluster, seen)), serving(cluster, seen["members"]), False
-    for node in joining_now:
+    voters, acted = serving(cluster, seen["members"]), False
+    for node in in_this_run(_to_join(cluster, seen)):
         others = tuple(other for other in voters if other is not node)
-        yield from _join(cluster, node, others)
+        yield from _join(cluster, node, others, seen)
         voters, acted = (*others, node), True
+        seen = _look(cluster, voters, wait_seconds=QUORUM_SECONDS)
     pictures = _pictures(cluster)
     for node in _stale(cluster, pictures):
-        _refuse_unless_healthy(cluster, voters)
+        _refuse_unless_healthy(cluster, seen)
         yield Act(node, _restart(cluster, node))
         acted = True
-    _refuse_unless_healthy(cluster, voters)
+        seen = _look(cluster, voters, wait_seconds=QUORUM_SECONDS)
+    _refuse_unless_healthy(cluster, seen)
     for node in _said_new(cluster, pictures):
         yield Act(node, write_file(_existing(cluster)))
         acted = True
@@ -136,8 +138,7 @@ def _settled(cluster: Cluster) -> SeenEtcd:
     return _look(cluster, serving(cluster, seen["members"]), wait_seconds=QUORUM_SECONDS)
 
 
-def _refuse_unless_healthy(cluster: Cluster, voters: Sequence[Node]) -> None:
-    seen = _look(cluster, voters, wait_seconds=QUORUM_SECONDS)
+def _refuse_unless_healthy(cluster: Cluster, seen: SeenEtcd) -> None:
     if obstacle := quorum_obstacle(seen):
         for node in unwell(cluster, seen):
             show_last_lines(node, UNIT)
@@ -157,9 +158,8 @@ def _to_join(cluster: Cluster, seen: SeenEtcd) -> tuple[Node, ...]:
     return begun + joining(cluster, seen["members"])
 
 
-def _join(cluster: Cluster, node: Node, voters: Sequence[Node]) -> Commands:
+def _join(cluster: Cluster, node: Node, voters: Sequence[Node], seen: SeenEtcd) -> Commands:
     """One host becomes a member: added as a learner, which has no vote, and promoted when it has the data."""
-    seen = _look(cluster, voters, wait_seconds=QUORUM_SECONDS)
     members = seen["members"] or []
     known = {url: one for one in members for url in one["peer_urls"]}
     mine = known.get(peer_url(cluster, node))

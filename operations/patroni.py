@@ -27,7 +27,7 @@ from facts.postgres import RestartParameters
 from operations.patroni_bootstrap import begun_again
 from operations.util.cause import POSTGRES_LOGS, show_last_lines
 from operations.util.component import Commands, brought_up
-from operations.util.remote import coordinator, read, read_all
+from operations.util.remote import coordinator, here, read, read_all
 from operations.util.stage import planning, undecided
 
 # initdb and the clones of an empty cluster take less; what is not settled by then is looked at.
@@ -98,7 +98,7 @@ def formed(cluster: Cluster, secrets: Mapping[str, Secret]) -> Commands:
     A member that is being cloned is waited for as long as that takes. Refuses, with the last lines of the member that
     holds it up, when the cluster does not settle.
     """
-    if host.name != coordinator(cluster.members).name:
+    if here() != coordinator(cluster.members).name:
         host.noop("another host waits for the cluster")
         return
     seen = _settled(cluster, wait_seconds=0 if planning() else BEGIN_SECONDS)
@@ -115,7 +115,7 @@ def formed(cluster: Cluster, secrets: Mapping[str, Secret]) -> Commands:
         _refuse_unless_cloning(cluster, seen, patience)
         seen = _settled(cluster, wait_seconds=PROGRESS_SECONDS)
     first = cluster.members[0]
-    if first.name == host.name:
+    if first.name == here():
         yield from brought_up(patroni_component(cluster, first, secrets))
 
 
@@ -126,7 +126,7 @@ def _settled(cluster: Cluster, wait_seconds: int) -> SeenPatroni:
 
 def _copied_mib(cluster: Cluster, seen: SeenPatroni) -> int:
     """How much a member that is being cloned has by now; 0 when none is."""
-    node, reason = holdup(cluster, seen, host.name)
+    node, reason = holdup(cluster, seen, here())
     if not reason.startswith(CLONING):
         return 0
     size = read_all([node], DirectorySize, directory=cluster.data_directory)[node.name]
@@ -136,7 +136,7 @@ def _copied_mib(cluster: Cluster, seen: SeenPatroni) -> int:
 
 def _refuse_unless_cloning(cluster: Cluster, seen: SeenPatroni, patience: int) -> None:
     """Name the member that holds the cluster up, and show its last lines; a clone that goes on is waited for."""
-    node, reason = holdup(cluster, seen, host.name)
+    node, reason = holdup(cluster, seen, here())
     if reason.startswith(CLONING) and patience > 0:
         return
     show_last_lines(node, UNIT, POSTGRES_LOGS)
@@ -154,7 +154,7 @@ def configuration(cluster: Cluster) -> Commands:
     A setting that needs a restart stays pending and is named; nothing is restarted here. Parameters that nobody
     declares are left alone and named.
     """
-    if host.name != coordinator(cluster.members).name:
+    if here() != coordinator(cluster.members).name:
         host.noop("another host looks after the configuration")
         return
     seen = host.get_fact(PatroniCluster)

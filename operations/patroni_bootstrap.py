@@ -12,7 +12,7 @@ from cluster.observed import SeenPatroni
 from facts.etcd import ETCDCTL, EtcdCluster
 from operations.util.act import Act
 from operations.util.component import Commands, brought_up
-from operations.util.remote import coordinator, read
+from operations.util.remote import coordinator, here, read
 
 
 def begun_again(cluster: Cluster, seen: SeenPatroni, beginning: Component) -> Commands:
@@ -27,7 +27,7 @@ def begun_again(cluster: Cluster, seen: SeenPatroni, beginning: Component) -> Co
     first, witness = cluster.members[0], coordinator(cluster.etcd)
     question = {"endpoints": cluster.etcd_endpoints, "prefix": cluster.scope_key}
     etcd = read([witness], EtcdCluster, **question)[witness.name]
-    if host.name != first.name or etcd is None or etcd["keys"] is None or not was_cut_off(cluster, seen, etcd["keys"]):
+    if here() != first.name or etcd is None or etcd["keys"] is None or not was_cut_off(cluster, seen, etcd["keys"]):
         return
     host.log("the bootstrap was cut off before anything could be stored; it is begun again")
     data = cluster.data_directory

@@ -11,13 +11,13 @@ from weakref import WeakKeyDictionary
 import gevent
 import pyinfra
 from gevent.event import AsyncResult
-from pyinfra import host, inventory, logger, state
+from pyinfra import host, logger, state
 from pyinfra.api import FactBase, Host, Inventory
 
 from cluster.declaration import INVENTORY, DeclaredHost, declared_clusters, hosts_to_look_at
 from cluster.errors import refusal
 from cluster.findings import Finding, findings_table
-from cluster.model import Cluster, Node
+from cluster.model import Cluster, Node, node_name
 from cluster.packages import packages_question
 from cluster.preflight import Observed, host_findings, host_remarks, picture_question
 from cluster.preflight_control import HeldSecrets, control_findings, stranger_findings
@@ -26,7 +26,7 @@ from facts.etcd import EtcdCluster
 from facts.packages import HostPackages
 from facts.preflight import HostPicture
 from facts.preflight_ports import PeerPorts
-from operations.util.remote import read_each
+from operations.util.remote import read_each, target_of
 
 # A host that hangs, e.g. on a dead network file system, ends the run with a word instead of holding it up for ever.
 READ_SECONDS = 30
@@ -66,7 +66,9 @@ def declared_clusters_of(declared: Inventory) -> dict[str, Cluster]:
 def cluster_of(target: Host) -> Cluster | None:
     """The cluster of a host; None for one that is in none of our groups. + target: pyinfra's, e.g. ``host``"""
     clusters = declared_clusters_of(target.inventory)
-    return next((cluster for cluster in clusters.values() for node in cluster if node.name == target.name), None)
+    return next(
+        (cluster for cluster in clusters.values() for node in cluster if node.name == node_name(target.name)), None
+    )
 
 
 def _declared(declared: Inventory) -> tuple[dict[str, Cluster], list[Finding]]:
@@ -88,7 +90,7 @@ def _declared_host(target: Host) -> DeclaredHost:
     ]
     data = {name: value for _, values in layers for name, value in values.items()}
     origin = {name: file for file, values in layers for name in values}
-    return DeclaredHost(target.name, tuple(target.groups), data, origin)
+    return DeclaredHost(node_name(target.name), tuple(target.groups), data, origin)
 
 
 def _inventory_file() -> str:
@@ -122,7 +124,7 @@ def _findings(cluster: Cluster, held: HeldSecrets) -> list[Finding]:
 
 
 def _observed(cluster: Cluster) -> Observed:
-    within = frozenset(node.name for node in cluster if state.is_host_in_limit(inventory.get_host(node.name)))
+    within = frozenset(node.name for node in cluster if state.is_host_in_limit(target_of(node)))
     pictures = _read({node.name: (HostPicture, picture_question(cluster, node)) for node in cluster})
     reached = [node for node in cluster if pictures[node.name] is not None]
     packages = gevent.spawn(_read, {node.name: (HostPackages, packages_question(cluster, node)) for node in reached})

@@ -19,7 +19,7 @@ from facts.endpoints import EndpointsTried
 from facts.etcd import EtcdCluster
 from facts.patroni import PatroniCluster
 from operations.util.component import Commands
-from operations.util.remote import coordinator, read
+from operations.util.remote import coordinator, here, read
 from operations.util.stage import planning
 
 SETTLE_SECONDS = 30
@@ -33,7 +33,7 @@ def proven(cluster: Cluster, secrets: Mapping[str, Secret], places: Mapping[str,
 
     + places: ``ca`` and ``password``: where they lie on the control machine
     """
-    if planning() or host.name != coordinator(cluster.members).name:
+    if planning() or here() != coordinator(cluster.members).name:
         host.noop("another host proves it, when all is done")
         return
     seen = host.get_fact(PatroniCluster, expected=[node.name for node in cluster.members], wait_seconds=SETTLE_SECONDS)
@@ -57,7 +57,7 @@ def _etcd_faults(cluster: Cluster) -> list[str]:
 def _member_faults(cluster: Cluster, seen: SeenPatroni) -> list[str]:
     if seen["settled"]:
         return []
-    node, reason = holdup(cluster, seen, host.name)
+    node, reason = holdup(cluster, seen, here())
     return [f"{node.name} {reason}"]
 
 

@@ -13,7 +13,7 @@ from pyinfra.api.exceptions import ConnectError, PyinfraError
 from pyinfra.context import ctx_host
 
 from cluster.errors import UnsafeError
-from cluster.model import Cluster, Node
+from cluster.model import Cluster, Node, node_name
 
 T = TypeVar("T")
 
@@ -40,9 +40,19 @@ def quicken(target: Host) -> None:
         transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
+def here() -> str:
+    """The name of the node at hand."""
+    return node_name(host.name)
+
+
 def target_of(node: Node) -> Host:
     """pyinfra's host of a node."""
-    return inventory.get_host(node.name)
+    return target_named(node.name)
+
+
+def target_named(name: str) -> Host:
+    """pyinfra's host by the name of its node."""
+    return next(target for target in inventory if node_name(target.name) == name)
 
 
 def coordinator(nodes: Sequence[Node]) -> Node:
@@ -61,7 +71,7 @@ def in_this_run(nodes: Iterable[Node]) -> tuple[Node, ...]:
 
 def is_coordinator(cluster: Cluster) -> bool:
     """Whether the host at hand acts for its cluster."""
-    return bool(coordinator(cluster.members).name == host.name)
+    return bool(coordinator(cluster.members).name == here())
 
 
 def read(nodes: Iterable[Node], fact: type[FactBase[Any]], **arguments: Any) -> dict[str, Any]:
@@ -86,7 +96,7 @@ def read_all(nodes: Iterable[Node], fact: type[FactBase[T]], **arguments: Any) -
 
 def read_each(questions: Mapping[str, tuple[type[FactBase[Any]], Mapping[str, Any]]]) -> dict[str, Any]:
     """Facts of several hosts, each with arguments of its own, live and in parallel. + questions: by host name"""
-    jobs = {name: gevent.spawn(_answer, inventory.get_host(name), *question) for name, question in questions.items()}
+    jobs = {name: gevent.spawn(_answer, target_named(name), *question) for name, question in questions.items()}
     return {name: job.get() for name, job in jobs.items()}
 
 

@@ -32,7 +32,7 @@ class World(Protocol):
 def fake_cluster(count: int = 3, roles: Sequence[str] = ("postgres", "etcd"), **settings: Any) -> Cluster:
     """A cluster of fake hosts ``h1``, ``h2`` ..., every one with the same roles."""
     hosts = [
-        DeclaredHost(f"{PREFIX}h{n}", tuple(roles), {"cluster_address": f"10.0.0.{n}", **settings}, {})
+        DeclaredHost(f"h{n}", tuple(roles), {"cluster_address": f"10.0.0.{n}", **settings}, {})
         for n in range(1, count + 1)
     ]
     clusters, findings = declared_clusters(hosts, {})
@@ -49,7 +49,7 @@ def run_operation(
     + arguments: the operation's own, beside the cluster
     """
     monkeypatch.setattr(FakeConnector, "run_shell_command", _answering(world))
-    inventory = Inventory(([node.name for node in cluster], {}))
+    inventory = Inventory(([f"{PREFIX}{node.name}" for node in cluster], {}))
     state = State(inventory, Config(FAIL_PERCENT=0), check_for_changes=False)
     with ExitStack() as stack:
         for context, value in ((ctx_state, state), (ctx_inventory, inventory)):

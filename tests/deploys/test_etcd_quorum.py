@@ -145,7 +145,7 @@ def test_nobody_joins_while_a_member_is_unwell(monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(UnsafeError) as refused:
         run_operation(monkeypatch, world, cluster, etcd.quorum)
     assert str(refused.value) == (
-        "@fake/h5 cannot join: etcd is not healthy: https://10.0.0.4:2379: context deadline exceeded\n"
+        "h5 cannot join: etcd is not healthy: https://10.0.0.4:2379: context deadline exceeded\n"
         "HINT: etcd takes members only while all are well."
     )
     assert world.done == []

@@ -83,7 +83,7 @@ def test_a_leader_that_was_demoted_meanwhile_is_left_alone(monkeypatch: pytest.M
     world.objects["in_recovery"] = True
     with pytest.raises(UnsafeError) as refused:
         run_operation(monkeypatch, world, cluster, postgres.objects, secrets=SECRETS)
-    assert str(refused.value) == ("@fake/h1 no longer leads\nHINT: run again; the leader moved while this run looked.")
+    assert str(refused.value) == ("h1 no longer leads\nHINT: run again; the leader moved while this run looked.")
     assert world.scripts == []
 
 

@@ -140,7 +140,7 @@ def test_a_refusal_is_the_same_for_every_host_and_leaves_out_the_others(run: Any
     inventory, _ = run({"pg2": None})
     one, two, three, jump = on_every_host(inventory)
     assert one == two == three
-    assert one.startswith("1 finding, nothing was changed\n\n  @fake/pg2  connection  cannot be reached\n")
+    assert one.startswith("1 finding, nothing was changed\n\n  pg2  connection  cannot be reached\n")
     assert jump == ""
 
 
@@ -150,7 +150,7 @@ def test_etcd_is_asked_where_it_serves_and_its_scope_is_compared(run: Any) -> No
     refused = on_every_host(inventory)[0]
     assert ("EtcdCluster", ("pg1",)) in hosts.asked
     assert " ".join(refused.split()).startswith(
-        "1 finding, nothing was changed @fake/pg3 data directory /var/lib/postgresql/17/main holds a PostgreSQL 17 "
+        "1 finding, nothing was changed pg3 data directory /var/lib/postgresql/17/main holds a PostgreSQL 17 "
         f"cluster with system identifier {OTHER}, the cluster main in etcd has {IDENTIFIER}"
     )
 
