@@ -11,6 +11,7 @@ from cluster.certificates import CertificatePlace, leaf_request
 from cluster.errors import ConfigError
 from cluster.model import Cluster, Node
 from cluster.pki import Authority, Leaf, renewal_reason
+from cluster.pki_pem import certificates_in
 
 
 class LeafSource(Protocol):
@@ -63,7 +64,8 @@ class SuppliedLeaves:
         """See LeafSource. The user renews; what lies in the directory is what shall lie on the host."""
         if pem is None:
             return "absent"
-        return None if pem == self.leaf(node, place).certificate_pem else "another one is declared"
+        declared = self.leaf(node, place).certificate_pem
+        return None if _same_certificates(pem, declared) else "another one is declared"
 
     def leaf(self, node: Node, place: CertificatePlace) -> Leaf:
         """See LeafSource."""
@@ -95,9 +97,12 @@ def leaf_source(cluster: Cluster, secrets_directory: Path) -> LeafSource:
     return IssuedLeaves(cluster, Authority.load_or_create(secrets_directory, cluster.name))
 
 
-def certificate_of(pem: str | None) -> str | None:
-    """The certificates of a file that may hold a private key besides, as HAProxy's does."""
-    return None if pem is None else pem.partition("-----BEGIN PRIVATE KEY-----")[0]
+def _same_certificates(pem: str, declared: str) -> bool:
+    """Whether two texts hold the same certificates; what stands between them says nothing."""
+    try:
+        return certificates_in(pem) == certificates_in(declared)
+    except ConfigError:
+        return False
 
 
 def authority_path(cluster: Cluster, secrets_directory: Path) -> Path:

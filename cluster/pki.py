@@ -128,6 +128,7 @@ def check_user_leaf(cert_pem: str, key_pem: str, request: LeafRequest, ca_pem: s
     problems = [
         "the key does not fit the certificate" if key != seen.key_fingerprint else None,
         None if _leads_to(leaf, above, anchors, now) else "not signed by the CA, directly or by the CAs in its file",
+        "lacks authorityKeyIdentifier, which Python 3.13 on the hosts refuses" if not seen.authority_key_id else None,
         _listed("lacks ", (name for name in request.names if not _covered(name, seen))),
         _listed("lacks usage ", (USAGE_WORDS[oid] for oid in request.usages - seen.usages)),
         f"expired on {seen.not_after:%Y-%m-%d}" if seen.not_after <= now else None,

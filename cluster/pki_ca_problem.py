@@ -29,7 +29,7 @@ def authority_problem(
     problem = _key_problem(chain[0], key) or _chain_problem(chain)
     for certificate in chain:
         problem = problem or _ca_problem(certificate, now, days_left)
-    return problem
+    return problem or _lax_problem(chain[0])
 
 
 def _key_problem(certificate: x509.Certificate, key: IssuingKey) -> Problem | None:
@@ -37,6 +37,17 @@ def _key_problem(certificate: x509.Certificate, key: IssuingKey) -> Problem | No
         return "the key does not fit the certificate", "give the key that belongs to the first certificate of the file."
     if isinstance(key, rsa.RSAPrivateKey) and key.key_size < RSA_BITS_FLOOR:
         return f"RSA key of {key.key_size} bits, {RSA_BITS_FLOOR} are the least", "OpenSSL on the hosts refuses it."
+    return None
+
+
+def _lax_problem(certificate: x509.Certificate) -> Problem | None:
+    """What Python from 3.13 on, with which Patroni verifies, no longer forgives the CA that signs."""
+    found = {type(one.value): one.critical for one in certificate.extensions}
+    lacking = [kind.oid._name for kind in (x509.KeyUsage, x509.SubjectKeyIdentifier) if kind not in found]
+    if lacking or not found[x509.BasicConstraints]:
+        what = f"lacks {' and '.join(lacking)}" if lacking else "has basicConstraints that are not critical"
+        hint = "have it made with critical basicConstraints, keyUsage keyCertSign, cRLSign and subjectKeyIdentifier."
+        return f"'{certificate.subject.rfc4514_string()}' {what}, which Python 3.13 on the hosts refuses", hint
     return None
 
 

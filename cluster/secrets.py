@@ -88,9 +88,7 @@ class Secrets(Mapping[str, Secret]):
         + directory: of this cluster alone, private to its owner; holds ``secrets.json``
         + environment: wins over the file; empty when one environment would serve several clusters
         """
-        given = {name: environment[name] for name in NAMES if name in environment}
-        if empty := [name for name, value in given.items() if not value]:
-            raise ConfigError(f"{', '.join(empty)} is set but empty\nHINT: unset it, or set it to the real value.")
+        given = _given(environment)
         with private_directory(directory):
             path = directory / FILE_NAME
             stored = _stored(path) if path.exists() else {}
@@ -111,6 +109,25 @@ class Secrets(Mapping[str, Secret]):
 
     def __repr__(self) -> str:
         return f"Secrets({', '.join(self)})"
+
+
+def known_secrets(directory: Path, environment: Mapping[str, str]) -> dict[str, str]:
+    """
+    The secrets that a cluster has, by name, as ``Secrets.load`` finds and refuses them; none is made or written down.
+
+    + directory, environment: as for ``Secrets.load``
+    """
+    given, path = _given(environment), directory / FILE_NAME
+    stored = _stored(path) if path.exists() else {}
+    complete = _completed(stored, given, path)
+    return {name: given.get(name) or str(complete[name]) for name in NAMES if name in given or name in stored}
+
+
+def _given(environment: Mapping[str, str]) -> dict[str, str]:
+    given = {name: environment[name] for name in NAMES if name in environment}
+    if empty := [name for name, value in given.items() if not value]:
+        raise ConfigError(f"{', '.join(empty)} is set but empty\nHINT: unset it, or set it to the real value.")
+    return given
 
 
 def repeated_secrets(secrets: Mapping[str, str]) -> list[tuple[str, ...]]:

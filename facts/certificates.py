@@ -9,10 +9,12 @@ from shlex import quote
 from cluster.observed import SeenCertificate
 from facts.answer import Answer
 
-# The key itself never leaves the host: only the digest of its public half does, to be compared with the certificate's.
+# A key never leaves the host, not even out of a file that holds both: only the digest of its public half does, to be
+# compared with the certificate's.
 _LOOK = r"""
 look() {
-  c=$(base64 -w0 "$1" 2>/dev/null); a=$(base64 -w0 "$3" 2>/dev/null)
+  c=$(sed -n '/-----BEGIN CERTIFICATE-----/,/-----END CERTIFICATE-----/p' "$1" 2>/dev/null | base64 -w0)
+  a=$(base64 -w0 "$3" 2>/dev/null)
   k=$(openssl pkey -in "$2" -pubout -outform DER 2>/dev/null | sha256sum | cut -d' ' -f1)
   o=$(stat -c '%U:%a' "$2" 2>/dev/null)
   echo "$1|$c|$k|$o|$a"

@@ -15,6 +15,10 @@ from facts.answer import Answer
 _ASK = (Path(__file__).parent / "on_host" / "patroni_ask.py").read_text()
 
 
+# Patroni begins its REST API anew when it loads a new certificate, a moment after the signal for it.
+ANSWER_SECONDS = 20
+
+
 class PatroniCluster(Answer[SeenPatroni]):
     """
     The cluster as one member's Patroni sees it, with the differences between Patroni's versions taken out.

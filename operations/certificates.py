@@ -12,7 +12,7 @@ from pyinfra.api import operation
 from cluster.certificates import CertificatePlace, certificate_places, owner_directories
 from cluster.errors import UnsafeError
 from cluster.files import Directory, File
-from cluster.leaf_source import LeafSource, certificate_of, leaf_source
+from cluster.leaf_source import LeafSource, leaf_source
 from cluster.model import Cluster, Node
 from cluster.observed import SeenCertificate
 from cluster.pki import public_key_digest
@@ -63,14 +63,14 @@ def _refuse_another_authority(untrusted: list[CertificatePlace], seen: Mapping[s
 
 
 def _is_stale(source: LeafSource, node: Node, place: CertificatePlace, seen: SeenCertificate) -> bool:
-    reason = source.renewal_reason(node, place, certificate_of(seen["pem"]), datetime.now(UTC)) or _misfit(place, seen)
+    reason = source.renewal_reason(node, place, seen["pem"], datetime.now(UTC)) or _misfit(place, seen)
     if reason and seen["pem"] is not None:
         host.log(f"new certificate for {place.component}: {reason}")
     return reason is not None
 
 
 def _misfit(place: CertificatePlace, seen: SeenCertificate) -> str | None:
-    certificate = certificate_of(seen["pem"])
+    certificate = seen["pem"]
     if certificate is None or seen["key_digest"] != public_key_digest(certificate):
         return "it does not fit its private key"
     if seen["key_owner"] != f"{place.user}:600":

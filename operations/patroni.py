@@ -22,7 +22,7 @@ from cluster.render_patroni_dynamic import dynamic_configuration
 from cluster.secrets import Secret
 from cluster.tuning import Resources
 from facts.etcd import EtcdCluster
-from facts.patroni import DirectorySize, MemberResources, PatroniCluster
+from facts.patroni import ANSWER_SECONDS, DirectorySize, MemberResources, PatroniCluster
 from facts.postgres import RestartParameters
 from operations.patroni_bootstrap import begun_again
 from operations.util.cause import POSTGRES_LOGS, show_last_lines
@@ -157,7 +157,7 @@ def configuration(cluster: Cluster) -> Commands:
     if here() != coordinator(cluster.members).name:
         host.noop("another host looks after the configuration")
         return
-    seen = host.get_fact(PatroniCluster)
+    seen = host.get_fact(PatroniCluster, wait_seconds=0 if planning() else ANSWER_SECONDS)
     if seen["config"] is None:
         if planning():
             yield from undecided("the dynamic configuration")

@@ -11,7 +11,7 @@ from cluster.errors import UnsafeError
 from cluster.model import Cluster, Node
 from cluster.plan_roles import admin_statements, database_statements, missing_owners, script
 from cluster.secrets import Secret
-from facts.patroni import PatroniCluster
+from facts.patroni import ANSWER_SECONDS, PatroniCluster
 from facts.postgres import PSQL, PostgresObjects
 from operations.util.act import Act
 from operations.util.component import Commands
@@ -52,7 +52,7 @@ def objects(cluster: Cluster, secrets: Mapping[str, Secret]) -> Commands:
 
 def current_leader(cluster: Cluster) -> Node:
     """The member that leads now, as Patroni on this host says."""
-    seen = host.get_fact(PatroniCluster)
+    seen = host.get_fact(PatroniCluster, wait_seconds=ANSWER_SECONDS)
     if seen["leader"] is None:
         raise UnsafeError(f"cluster {cluster.name} has no leader\nHINT: {seen['error'] or 'wait for the election'}.")
     return cluster.node(seen["leader"])

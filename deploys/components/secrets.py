@@ -8,7 +8,7 @@ from pyinfra import host
 
 from cluster.model import Cluster
 from cluster.preflight_control import ENVIRONMENT, HeldSecrets
-from cluster.secrets import NAMES, Secrets
+from cluster.secrets import NAMES, Secrets, known_secrets
 from operations.preflight import declared_clusters_of
 
 DIRECTORY = Path(".secrets")
@@ -47,6 +47,6 @@ def held_secrets(cluster: Cluster) -> HeldSecrets:
     own_ca = cluster.settings.certificates_directory is None and cluster.settings.certificates_ca_certificate is None
     stored = (directory / "secrets.json").exists()
     complete = (stored or set(given) == set(NAMES)) and (not own_ca or (directory / "ca.key").exists())
-    values = cluster_secrets(cluster) if stored else given
+    values = known_secrets(directory, given)
     origin = {name: ENVIRONMENT if name in given else str(directory / "secrets.json") for name in values}
     return HeldSecrets(values, origin, complete, str(directory))

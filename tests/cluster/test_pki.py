@@ -43,7 +43,8 @@ def new_key() -> ec.EllipticCurvePrivateKey:
 
 def ca_certificate(
     name: str, key: Key, issuer: str | None = None, issuer_key: Key | None = None, *, ca: bool = True,
-    starts: timedelta = timedelta(days=-1), days: int = 400, usage: bool | None = None,
+    starts: timedelta = timedelta(days=-1), days: int = 400, usage: bool | None = True, identified: bool = True,
+    critical: bool = True,
 ) -> x509.Certificate:  # fmt: skip
     builder = (
         x509.CertificateBuilder()
@@ -53,8 +54,10 @@ def ca_certificate(
         .serial_number(x509.random_serial_number())
         .not_valid_before(NOW + min(starts, timedelta(days=days - 1)))
         .not_valid_after(NOW + timedelta(days=days))
-        .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
+        .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=critical)
     )
+    if identified:
+        builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
     if usage is not None:
         builder = builder.add_extension(
             x509.KeyUsage(True, False, False, False, False, usage, usage, False, False), critical=True
@@ -166,10 +169,9 @@ def test_a_directory_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("make", [new_key, lambda: rsa.generate_private_key(65537, 2048)], ids=["ec", "rsa"])
-@pytest.mark.parametrize("usage", [None, True])
-def test_a_user_ca_signs(tmp_path: Path, make: Callable[[], Key], usage: bool | None) -> None:
+def test_a_user_ca_signs(tmp_path: Path, make: Callable[[], Key]) -> None:
     key = make()
-    user = Authority.from_user(*user_files(tmp_path, key, ca_certificate("root", key, usage=usage)))
+    user = Authority.from_user(*user_files(tmp_path, key, ca_certificate("root", key)))
     leaf = user.issue(REQUEST)
     assert renewal_reason(leaf.certificate_pem, REQUEST, user, NOW) is None
     assert check_user_leaf(leaf.certificate_pem, leaf.key_pem, REQUEST, user.trust_pem, NOW) == []
@@ -194,6 +196,10 @@ def test_an_intermediate_ca_is_sent_with_the_leaf_and_the_root_is_not(tmp_path: 
     ]
 
 
+TWO = "keyUsage and subjectKeyIdentifier"
+STRICT = ", which Python 3.13 on the hosts refuses"
+
+
 def refused_chains() -> dict[str, tuple[Key, tuple[x509.Certificate, ...], str]]:
     key, other, short = new_key(), new_key(), rsa.generate_private_key(65537, 1024)
     edwards = ed25519.Ed25519PrivateKey.generate()
@@ -203,6 +209,9 @@ def refused_chains() -> dict[str, tuple[Key, tuple[x509.Certificate, ...], str]]
         "key": (key, (root,), "the key does not fit the certificate"),
         "not a CA": (key, (ca_certificate("x", key, ca=False),), "'CN=x' is not a CA"),
         "usage": (key, (ca_certificate("x", key, usage=False),), "'CN=x' is not a CA"),
+        "lax": (key, (ca_certificate("x", key, usage=None, identified=False),), f"lacks {TWO}{STRICT}"),
+        "lax usage": (key, (ca_certificate("x", key, usage=None),), f"'CN=x' lacks keyUsage{STRICT}"),
+        "lax rank": (key, (ca_certificate("x", key, critical=False),), f"that are not critical{STRICT}"),
         "expired": (key, (ca_certificate("x", key, days=-1),), "'CN=x' expired on "),
         "ending": (key, (ca_certificate("x", key, days=29),), "'CN=x' expires on .*, in less than 30 days"),
         "early": (key, (ca_certificate("x", key, starts=timedelta(days=1)),), "'CN=x' is not valid before"),
@@ -405,6 +414,13 @@ def test_every_problem_of_a_user_leaf_is_said_at_once(authority: Authority, tmp_
     early = authority.issue(REQUEST, now=NOW + timedelta(days=2))
     problems = check_user_leaf(early.certificate_pem, early.key_pem, REQUEST, authority.trust_pem, NOW)
     assert [problem[:16] for problem in problems] == ["not valid before"]
+
+
+def test_a_user_leaf_that_does_not_name_its_issuer_s_key_is_refused(authority: Authority) -> None:
+    key = new_key()
+    bare = certificate_pem(ca_certificate("pg1", key, "demo CA", authority.key, ca=False, usage=None))
+    problems = check_user_leaf(bare, key_pem(key), REQUEST, authority.trust_pem, NOW)
+    assert problems[0] == "lacks authorityKeyIdentifier, which Python 3.13 on the hosts refuses"
 
 
 def test_a_leaf_that_signs_is_no_ca(authority: Authority) -> None:

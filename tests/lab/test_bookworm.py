@@ -1,4 +1,4 @@
-"""Debian bookworm from bare hosts: PostgreSQL 15, Patroni 3.0 and etcd 3.4 make the same cluster as their successors."""
+"""Debian bookworm from bare hosts: PostgreSQL 15, Patroni 3.0 and etcd 3.4 make the same cluster."""
 
 from collections.abc import Iterator
 

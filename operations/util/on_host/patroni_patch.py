@@ -2,7 +2,8 @@
 Runs on a member, as the text of ``python3 -c``: sends the PATCH that comes on stdin to Patroni's /config.
 
 Patroni changes the key in etcd only if nobody else did since it read it, and answers 409 otherwise; then the same
-PATCH is sent again, which merges with what the other one wrote. Standard library and PyYAML only.
+PATCH is sent again, which merges with what the other one wrote. It is sent again, too, when there is no answer: Patroni
+begins its REST API anew when it loads a new certificate. Standard library and PyYAML only.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ LOGIN = "{username}:{password}".format(**REST["authentication"]).encode()
 
 
 def send(body: bytes) -> tuple[int, str]:
-    """One attempt. Returns the HTTP status and the answer."""
+    """One attempt. Returns the HTTP status and the answer; status 0 when there is none."""
     headers = {"Authorization": "Basic " + b64encode(LOGIN).decode(), "Content-Type": "application/json"}
     url = "https://" + REST["connect_address"] + "/config"
     try:
@@ -33,13 +34,15 @@ def send(body: bytes) -> tuple[int, str]:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
+    except OSError as error:
+        return 0, str(error)
 
 
 patch = sys.stdin.buffer.read()
 for _ in range(5):
     status, text = send(patch)
-    if status != 409:
+    if status not in (0, 409):
         break
-    time.sleep(0.2)
+    time.sleep(0.5)
 if status != 200:
     sys.exit(f"Patroni refused the configuration with status {status}: {text}")
