@@ -40,7 +40,7 @@ from operations.util.act import Act
 from operations.util.cause import show_last_lines
 from operations.util.commands import or_journal, stamp, start_unit, write_file
 from operations.util.component import Commands, brought_up
-from operations.util.remote import coordinator, here, in_this_run, read, read_all
+from operations.util.remote import acts_for, in_this_run, read, read_all
 from operations.util.stage import planning, undecided
 
 QUORUM_SECONDS = 60
@@ -96,7 +96,7 @@ def quorum(cluster: Cluster) -> Commands:
 
     Refuses while a member is unhealthy, an alarm is raised or an added member never started.
     """
-    if not cluster.etcd or here() != coordinator(cluster.etcd).name:
+    if not cluster.etcd or not acts_for(cluster.etcd):
         host.noop("another host looks after the quorum")
         return
     seen = _settled(cluster)

@@ -27,7 +27,7 @@ from facts.postgres import RestartParameters
 from operations.patroni_bootstrap import begun_again
 from operations.util.cause import POSTGRES_LOGS, show_last_lines
 from operations.util.component import Commands, brought_up
-from operations.util.remote import coordinator, here, read, read_all
+from operations.util.remote import acts_for, coordinator, here, read, read_all
 from operations.util.stage import planning, undecided
 
 # initdb and the clones of an empty cluster take less; what is not settled by then is looked at.
@@ -95,10 +95,10 @@ def formed(cluster: Cluster, secrets: Mapping[str, Secret]) -> Commands:
     Wait until the cluster has a leader and every standby streams on its timeline; then take the bootstrap section
     from the member that had it. Called on every host, so that nothing that needs the database comes before it.
 
-    A member that is being cloned is waited for as long as that takes. Refuses, with the last lines of the member that
-    holds it up, when the cluster does not settle.
+    A member that is being cloned is waited for as long as its copy grows. Refuses, with the last lines of the member
+    that holds it up, when the cluster does not settle.
     """
-    if here() != coordinator(cluster.members).name:
+    if not acts_for(cluster.members):
         host.noop("another host waits for the cluster")
         return
     seen = _settled(cluster, wait_seconds=0 if planning() else BEGIN_SECONDS)
@@ -108,12 +108,7 @@ def formed(cluster: Cluster, secrets: Mapping[str, Secret]) -> Commands:
     if not seen["settled"]:
         yield from begun_again(cluster, seen, _beginning(cluster, secrets))
         seen = _settled(cluster, wait_seconds=FORMING_SECONDS)
-    copied, patience = 0, CLONE_PATIENCE
-    while not seen["settled"]:
-        now = _copied_mib(cluster, seen)
-        copied, patience = max(copied, now), CLONE_PATIENCE if now > copied else patience - 1
-        _refuse_unless_cloning(cluster, seen, patience)
-        seen = _settled(cluster, wait_seconds=PROGRESS_SECONDS)
+    _wait_for_clones(cluster, seen)
     first = cluster.members[0]
     if first.name == here():
         yield from brought_up(patroni_component(cluster, first, secrets))
@@ -122,6 +117,15 @@ def formed(cluster: Cluster, secrets: Mapping[str, Secret]) -> Commands:
 def _settled(cluster: Cluster, wait_seconds: int) -> SeenPatroni:
     names = [node.name for node in cluster.members]
     return host.get_fact(PatroniCluster, expected=names, wait_seconds=wait_seconds)
+
+
+def _wait_for_clones(cluster: Cluster, seen: SeenPatroni) -> None:
+    copied, patience = 0, CLONE_PATIENCE
+    while not seen["settled"]:
+        now = _copied_mib(cluster, seen)
+        copied, patience = max(copied, now), CLONE_PATIENCE if now > copied else patience - 1
+        _refuse_unless_cloning(cluster, seen, patience)
+        seen = _settled(cluster, wait_seconds=PROGRESS_SECONDS)
 
 
 def _copied_mib(cluster: Cluster, seen: SeenPatroni) -> int:
@@ -154,7 +158,7 @@ def configuration(cluster: Cluster) -> Commands:
     A setting that needs a restart stays pending and is named; nothing is restarted here. Parameters that nobody
     declares are left alone and named.
     """
-    if here() != coordinator(cluster.members).name:
+    if not acts_for(cluster.members):
         host.noop("another host looks after the configuration")
         return
     seen = host.get_fact(PatroniCluster, wait_seconds=0 if planning() else ANSWER_SECONDS)

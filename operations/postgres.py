@@ -15,7 +15,7 @@ from facts.patroni import ANSWER_SECONDS, PatroniCluster
 from facts.postgres import PSQL, PostgresObjects
 from operations.util.act import Act
 from operations.util.component import Commands
-from operations.util.remote import coordinator, here, read
+from operations.util.remote import acts_for, read
 from operations.util.stage import planning, undecided
 
 
@@ -26,7 +26,7 @@ def objects(cluster: Cluster, secrets: Mapping[str, Secret]) -> Commands:
 
     Refuses a database whose declared owner does not exist.
     """
-    if here() != coordinator(cluster.members).name:
+    if not acts_for(cluster.members):
         host.noop("another host looks after roles and databases")
         return
     if planning() and host.get_fact(PatroniCluster)["leader"] is None:

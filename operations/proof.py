@@ -19,7 +19,7 @@ from facts.endpoints import EndpointsTried
 from facts.etcd import EtcdCluster
 from facts.patroni import PatroniCluster
 from operations.util.component import Commands
-from operations.util.remote import coordinator, here, read
+from operations.util.remote import acts_for, coordinator, here, read
 from operations.util.stage import planning
 
 SETTLE_SECONDS = 30
@@ -33,7 +33,7 @@ def proven(cluster: Cluster, secrets: Mapping[str, Secret], places: Mapping[str,
 
     + places: ``ca`` and ``password``: where they lie on the control machine
     """
-    if planning() or here() != coordinator(cluster.members).name:
+    if planning() or not acts_for(cluster.members):
         host.noop("another host proves it, when all is done")
         return
     seen = host.get_fact(PatroniCluster, expected=[node.name for node in cluster.members], wait_seconds=SETTLE_SECONDS)

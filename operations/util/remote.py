@@ -13,7 +13,7 @@ from pyinfra.api.exceptions import ConnectError, PyinfraError
 from pyinfra.context import ctx_host
 
 from cluster.errors import UnsafeError
-from cluster.model import Cluster, Node, node_name
+from cluster.model import Node, node_name
 
 T = TypeVar("T")
 
@@ -69,9 +69,9 @@ def in_this_run(nodes: Iterable[Node]) -> tuple[Node, ...]:
     return tuple(node for node in nodes if target_of(node) in state.active_hosts)
 
 
-def is_coordinator(cluster: Cluster) -> bool:
-    """Whether the host at hand acts for its cluster."""
-    return bool(coordinator(cluster.members).name == here())
+def acts_for(nodes: Sequence[Node]) -> bool:
+    """Whether the host at hand is the one that acts for all of these nodes."""
+    return coordinator(nodes).name == here()
 
 
 def read(nodes: Iterable[Node], fact: type[FactBase[Any]], **arguments: Any) -> dict[str, Any]:

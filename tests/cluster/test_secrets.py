@@ -25,6 +25,7 @@ from cluster.secrets import (
     NAMES,
     Secret,
     Secrets,
+    known_secrets,
     repeated_secrets,
     scram_verifier,
     scram_verifier_matches,
@@ -311,3 +312,25 @@ def test_both_keys_must_match() -> None:
 def test_refuses_a_verifier_for_what_needs_saslprep() -> None:
     with pytest.raises(ConfigError, match=r"outside ASCII\nHINT: "):
         scram_verifier("pässword")
+
+
+# --- what is known without making any
+
+
+def test_what_is_known_is_read_and_nothing_is_made_or_written_down(tmp_path: Path) -> None:
+    directory = tmp_path / "main"
+    assert known_secrets(directory, {}) == {}
+    assert known_secrets(directory, GIVEN) == GIVEN
+    assert not directory.exists()
+    made = Secrets.load(directory, {})
+    before = stored(directory)
+    assert known_secrets(directory, GIVEN) == {**made, **GIVEN}
+    assert stored(directory) == before, "a variable that is refused must not be remembered"
+
+
+def test_what_is_known_is_refused_as_it_is_when_loaded(tmp_path: Path) -> None:
+    Secrets.load(tmp_path / "main", GIVEN)
+    with pytest.raises(ConfigError, match=rf"{ADMIN} came from the environment before and is not set now\nHINT: "):
+        known_secrets(tmp_path / "main", {})
+    with pytest.raises(ConfigError, match=rf"{ADMIN} is set but empty\nHINT: "):
+        known_secrets(tmp_path / "main", {ADMIN: ""})

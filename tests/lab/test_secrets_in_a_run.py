@@ -1,8 +1,7 @@
-"""While a cluster is built, no secret and no key is printed, stands in an argument, or is left where others may read."""
+"""While a cluster is built, no secret and no key is printed, in an argument, or left where others may read."""
 
 import subprocess
 import threading
-import time
 from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,8 +20,9 @@ SAMPLE_SECONDS = 0.05
 LOUD = ("-vvv", "--debug")
 KEYS = "find /etc/etcd /etc/patroni /etc/postgresql /etc/haproxy -name '*.key' -o -name '*.pem'"
 
-# Every command line that differs from those seen before, from now on until nobody listens any more.
-WATCH = f"while :; do ps -eww -o args=; sleep {SAMPLE_SECONDS}; done | awk '!seen[$0]++ {{ print; fflush() }}'"
+# Every command line that differs from those seen before, as long as a file is there.
+SIGN = "/run/watch"
+WATCH = f"touch {SIGN}; while [ -e {SIGN} ]; do ps -eww -o args=; sleep {SAMPLE_SECONDS}; done | awk '!seen[$0]++'"
 
 
 @dataclass(frozen=True)
@@ -63,10 +63,9 @@ def watching_on(host: Host, directory: Path) -> Iterator[Path]:
         watcher = subprocess.Popen(["docker", "exec", host.container, "sh", "-c", WATCH], stdout=file)
         try:
             yield path
-            time.sleep(2 * SAMPLE_SECONDS)
         finally:
-            watcher.terminate()
-            watcher.wait()
+            run_in(host.container, f"rm {SIGN}")
+            watcher.wait(timeout=10)
 
 
 @pytest.fixture(scope="module")
