@@ -14,18 +14,27 @@ CLONING = "creating replica"
 BEGINNING = ("initializing new cluster", "running custom bootstrap script", "starting after custom bootstrap")
 
 
+def has_begun(cluster: Cluster, keys: Mapping[str, str]) -> bool:
+    """
+    Whether the cluster exists: Patroni writes ``config`` at the end of its bootstrap, roles and all, and never takes it
+    away. ``initialize`` is there from the bootstrap's first moment on.
+
+    + keys: what etcd holds below the cluster's prefix
+    """
+    return f"{cluster.scope_key}config" in keys
+
+
 def was_cut_off(cluster: Cluster, seen: SeenPatroni, keys: Mapping[str, str]) -> bool:
     """
-    Whether a bootstrap began and will never end, because its host died in the middle. Patroni then waits for ever.
-
-    Patroni writes the system identifier into ``initialize`` when the bootstrap is complete, roles and all; until then
-    the key is there and empty, and nobody can have stored anything.
+    Whether a bootstrap began and will never end, because its host died in the middle: nobody leads, nobody is at it,
+    and it was never complete, so nobody can have stored anything. Patroni then waits for ever.
 
     + seen: ``PatroniCluster``
     + keys: what etcd holds below the cluster's prefix
     """
-    begun = keys.get(f"{cluster.scope_key}initialize") == "" and f"{cluster.scope_key}leader" not in keys
-    return begun and not any(member["state"] in BEGINNING for member in seen["members"].values())
+    begun = f"{cluster.scope_key}initialize" in keys and not has_begun(cluster, keys)
+    led = f"{cluster.scope_key}leader" in keys
+    return begun and not led and not any(member["state"] in BEGINNING for member in seen["members"].values())
 
 
 def holdup(cluster: Cluster, seen: SeenPatroni, asked: str) -> tuple[Node, str]:

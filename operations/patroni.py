@@ -13,7 +13,7 @@ from pyinfra.api import StringCommand, operation
 
 from cluster.component import Component
 from cluster.errors import UnsafeError
-from cluster.health import CLONING, holdup
+from cluster.health import CLONING, has_begun, holdup
 from cluster.model import Cluster
 from cluster.observed import SeenPatroni
 from cluster.plan_config import changed_names, config_patch, undeclared_parameters, without_absences
@@ -74,7 +74,7 @@ def _has_begun(cluster: Cluster) -> bool:
             f"etcd does not say whether the cluster {cluster.name} exists\nHINT: look at 'journalctl -u etcd'; "
             "a new cluster is begun only when etcd answers that there is none."
         )
-    return f"{cluster.scope_key}initialize" in seen["keys"]
+    return has_begun(cluster, seen["keys"])
 
 
 def _declared(cluster: Cluster) -> dict[str, Any]:

@@ -84,9 +84,15 @@ def test_no_other_member_ever_begins(monkeypatch: pytest.MonkeyPatch, name: str)
     assert "bootstrap" not in configuration_written(monkeypatch, name, {})
 
 
+def test_nobody_begins_once_the_cluster_is_complete(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "bootstrap" not in configuration_written(monkeypatch, "db1", {**BEGUN, "/service/main/config": "{}"})
+
+
 @pytest.mark.parametrize("keys", [BEGUN, BEGINNING])
-def test_nobody_begins_once_etcd_knows_the_cluster(monkeypatch: pytest.MonkeyPatch, keys: dict[str, str]) -> None:
-    assert "bootstrap" not in configuration_written(monkeypatch, "db1", keys)
+def test_the_first_member_keeps_what_it_begins_with_until_then(
+    monkeypatch: pytest.MonkeyPatch, keys: dict[str, str]
+) -> None:
+    assert "bootstrap" in configuration_written(monkeypatch, "db1", keys)
 
 
 def test_no_answer_of_etcd_is_not_no_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
