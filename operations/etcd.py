@@ -109,6 +109,8 @@ def quorum(cluster: Cluster) -> Commands:
         yield from _join(cluster, node, others, seen)
         voters, acted = (*others, node), True
         seen = _look(cluster, voters, wait_seconds=QUORUM_SECONDS)
+    if acted:  # it takes no hosts from its file when it is reloaded
+        host.log(f"Patroni learns of new etcd members within {10 * cluster.settings.patroni_ttl} s, 10 * patroni_ttl")
     pictures = _pictures(cluster)
     for node in _stale(cluster, pictures):
         _refuse_unless_healthy(cluster, seen)
