@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from gevent import monkey
 
+from tests.lab.engine import ensure_engine
 from tests.lab.runs import MEMBERS, Built, run, site, wait_until_settled
 
 HERE = Path(__file__).parent
@@ -27,6 +28,12 @@ def real_threads() -> None:
     """Refuse to run where gevent has replaced threads: a load of writes would measure nothing but gevent."""
     if monkey.is_module_patched("threading"):
         pytest.exit("tests/lab needs a process of its own: pytest tests/lab (another test here imports pyinfra_cli)", 3)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def engine(real_threads: None) -> None:
+    """A container engine that answers: installed and started here where none does, before any test asks it."""
+    ensure_engine()
 
 
 @pytest.fixture(scope="session")
