@@ -71,10 +71,23 @@ class SeenEtcd(TypedDict):
     errors: dict[str, str]
 
 
+class SeenEtcdStatus(TypedDict):
+    """What one member of etcd says of itself. + errors: its own words, e.g. an alarm"""
+
+    id: str
+    version: str
+    leads: bool
+    learner: bool
+    database_mib: int
+    raft_index: int
+    errors: list[str]
+
+
 class SeenMember(TypedDict):
     """A member as Patroni lists it. + running: PostgreSQL is up; + pending_reason: setting to old and new value"""
 
     role: str
+    synchronous: bool
     state: str
     running: bool
     streaming: bool
@@ -82,6 +95,8 @@ class SeenMember(TypedDict):
     lag_mib: int | None
     pending_restart: bool
     pending_reason: dict[str, Any]
+    tags: dict[str, Any]
+    scheduled_restart: bool
     host: str
     port: int
     api_url: str
@@ -102,7 +117,18 @@ class SeenPatroni(TypedDict):
     members: dict[str, SeenMember]
     config: dict[str, Any] | None
     paused: bool
+    scheduled_switchover: dict[str, Any] | None
     settled: bool
+
+
+class SeenTurn(TypedDict):
+    """A timeline that ended, and where and why. + lsn: bytes; + at, leader: of what came next, empty if unknown"""
+
+    timeline: int
+    lsn: int
+    reason: str
+    at: str
+    leader: str
 
 
 class SeenResources(TypedDict):
@@ -146,3 +172,64 @@ class SeenEndpoint(TypedDict):
     refused: bool
     version: str
     error: str
+
+
+class SeenSetting(TypedDict):
+    """
+    A setting of PostgreSQL as it runs.
+
+    + setting: in ``unit``; shown: as SHOW prints it; default: with which it is built
+    + pending: the file has another value, which waits for a restart
+    """
+
+    setting: str
+    unit: str | None
+    type: str
+    shown: str
+    default: str | None
+    source: str
+    pending: bool
+
+
+class SeenPostgres(TypedDict):
+    """
+    One member's PostgreSQL. None where it does not answer or the thing is not there. Sizes and positions in bytes.
+
+    + answers: false when psql got no answer; error says why
+    + written: position up to which a primary has written, a standby received
+    + replay: ``not paused``, ``pause requested`` or ``paused``; None on a primary
+    + transactions: those older than a minute
+    + control: what the control file has of the five settings that a standby must have as high, identifier and state
+    """
+
+    answers: bool
+    error: str
+    version: int
+    in_recovery: bool | None
+    started_at: float
+    timeline: int | None
+    written: int | None
+    replayed: int | None
+    receiving: bool
+    replay: str | None
+    apply_delay_ms: int
+    settings: dict[str, SeenSetting]
+    replication: list[dict[str, Any]]
+    slots: list[dict[str, Any]]
+    archiver: dict[str, Any] | None
+    prepared: dict[str, Any] | None
+    connections: int | None
+    transactions: list[dict[str, Any]]
+    control: dict[str, Any] | None
+
+
+class SeenParameter(TypedDict):
+    """What PostgreSQL knows of one of its parameters. + least, most: in ``unit``, None where there is no limit"""
+
+    context: str
+    type: str
+    unit: str | None
+    setting: str
+    least: float | None
+    most: float | None
+    words: list[str]

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import base64
+from collections.abc import Iterable
 from typing import TypeVar
 
 from pyinfra.api import FactBase
 from pyinfra.api.exceptions import FactProcessError
 
 T = TypeVar("T")
+
+# Several questions in one remote command: each answer is one line with its name, exit code and base64 of what was
+# printed. So "cannot read" never looks like "empty".
+ASK = """ask() { name=$1; shift; out=$("$@" 2>&1); code=$?; echo "$name|$code|$(printf %s "$out" | base64 -w0)"; }"""
 
 
 class Answer(FactBase[T]):
@@ -23,3 +29,21 @@ class Answer(FactBase[T]):
     def parsed(self, output: list[str]) -> T:
         """The fact in the lines that the host printed. + output: without the line ends"""
         raise FactProcessError(f"{type(self).__name__} does not say how its answer is read")
+
+
+def answers(output: Iterable[str], expected: Iterable[str]) -> dict[str, tuple[int, str]]:
+    """
+    What the questions of ``ASK`` were answered with: exit code and text by name.
+
+    + output: the script's lines
+    + expected: the names of all questions; refuses an output that lacks one
+    """
+    found = {name: (int(code), decoded(text)) for name, code, text in (line.split("|", 2) for line in output)}
+    if missing := set(expected) - set(found):
+        raise FactProcessError(f"the answers are incomplete: {', '.join(sorted(missing))} missing")
+    return found
+
+
+def decoded(text: str) -> str:
+    """A text that came as base64."""
+    return base64.b64decode(text).decode(errors="replace")

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Sequence
 from shlex import quote
 from typing import Any
 from urllib.parse import urlsplit
 
-from pyinfra.api.exceptions import FactProcessError
-
-from cluster.observed import SeenEtcd, SeenEtcdMember
-from facts.answer import Answer
+from cluster.observed import SeenEtcd, SeenEtcdMember, SeenEtcdStatus
+from facts.answer import ASK, Answer, answers, decoded
 
 ETCDCTL = (
     "env ETCDCTL_API=3 ETCDCTL_CACERT=/etc/etcd/pki/ca.crt ETCDCTL_CERT=/etc/etcd/pki/etcd.crt "
     "ETCDCTL_KEY=/etc/etcd/pki/etcd.key"
 )
 
-# Each answer is one line: name, exit code, base64 of what was printed. So "cannot read" never looks like "empty".
 _ASK = r"""
-ask() {{ name=$1; shift; out=$("$@" 2>&1); code=$?; echo "$name|$code|$(printf %s "$out" | base64 -w0)"; }}
+{ask}
 ectl() {{ {etcdctl} ETCDCTL_ENDPOINTS={endpoints} etcdctl --dial-timeout=2s --command-timeout=4s "$@"; }}
 open() {{ timeout 1 bash -c "exec 3<>/dev/tcp/$1/$2" 2>/dev/null; }}
 if ! {{ {reachable}; }}; then
@@ -53,6 +49,7 @@ class EtcdCluster(Answer[SeenEtcd]):
     def command(self, endpoints: Sequence[str], prefix: str, wait_seconds: int = 0, if_open: bool = False) -> str:
         """One script: wait, then four questions."""
         return _ASK.format(
+            ask=ASK,
             etcdctl=ETCDCTL,
             endpoints=quote(",".join(endpoints)),
             wait=wait_seconds,
@@ -62,15 +59,13 @@ class EtcdCluster(Answer[SeenEtcd]):
 
     def parsed(self, output: list[str]) -> SeenEtcd:
         """The four answers, parsed; an answer with a bad exit code is None and its text is kept."""
-        answers = {name: (int(code), _decoded(text)) for name, code, text in (line.split("|", 2) for line in output)}
-        if set(answers) != {"health", "members", "alarms", "keys"}:
-            raise FactProcessError(f"etcdctl's answers are incomplete: {sorted(answers)}")
+        found = answers(output, ("health", "members", "alarms", "keys"))
         return {
-            "unhealthy": _unhealthy(*answers["health"]),
-            "members": _when_read(answers["members"], _members),
-            "alarms": _when_read(answers["alarms"], lambda text: text.split("\n") if text else []),
-            "keys": _when_read(answers["keys"], _keys),
-            "errors": {name: text for name, (code, text) in answers.items() if code},
+            "unhealthy": _unhealthy(*found["health"]),
+            "members": _when_read(found["members"], _members),
+            "alarms": _when_read(found["alarms"], lambda text: text.split("\n") if text else []),
+            "keys": _when_read(found["keys"], _keys),
+            "errors": {name: text for name, (code, text) in found.items() if code},
         }
 
 
@@ -91,13 +86,48 @@ class EtcdBootstrapState(Answer[str]):
         return output[0]
 
 
+class EtcdStatus(Answer[dict[str, SeenEtcdStatus]]):
+    """
+    Who leads etcd, and how large and how far each member is; an endpoint that does not answer is not in it.
+
+    Returns ``{endpoint: {id, version, leads, learner, database_mib, raft_index, errors}}``.
+
+    + endpoints: client URLs to ask
+    """
+
+    def command(self, endpoints: Sequence[str]) -> str:
+        """One question; of dead endpoints etcdctl complains on the error output, and exits with 1 for them."""
+        listed = quote(",".join(endpoints))
+        status = "etcdctl --dial-timeout=2s --command-timeout=4s endpoint status -w json"
+        return f"{ETCDCTL} ETCDCTL_ENDPOINTS={listed} {status} 2>/dev/null || true"
+
+    @staticmethod
+    def default() -> dict[str, SeenEtcdStatus]:
+        """Nobody answered."""
+        return {}
+
+    def parsed(self, output: list[str]) -> dict[str, SeenEtcdStatus]:
+        """One JSON list."""
+        said = json.loads("".join(line for line in output if line.startswith("[")) or "[]")
+        return {entry["Endpoint"]: _status(entry["Status"]) for entry in said}
+
+
+def _status(said: dict[str, Any]) -> SeenEtcdStatus:
+    identifier = said["header"]["member_id"]
+    return {
+        "id": format(identifier, "x"),
+        "version": said["version"],
+        "leads": said.get("leader") == identifier,
+        "learner": said.get("isLearner", False),
+        "database_mib": said.get("dbSize", 0) // 1048576,
+        "raft_index": said.get("raftIndex", 0),
+        "errors": said.get("errors") or [],
+    }
+
+
 def _is_open(endpoint: str) -> str:
     url = urlsplit(endpoint)
     return f"open {url.hostname} {url.port}"
-
-
-def _decoded(text: str) -> str:
-    return base64.b64decode(text).decode(errors="replace")
 
 
 def _when_read(answer: tuple[int, str], parse: Any) -> Any:
@@ -128,4 +158,4 @@ def _members(text: str) -> list[SeenEtcdMember]:
 
 def _keys(text: str) -> dict[str, str]:
     pairs = json.loads(text).get("kvs", [])
-    return {_decoded(pair["key"]): _decoded(pair.get("value", "")) for pair in pairs}
+    return {decoded(pair["key"]): decoded(pair.get("value", "")) for pair in pairs}

@@ -6,13 +6,16 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 from shlex import quote
+from typing import cast
 
 from pyinfra.api.exceptions import FactProcessError
 
-from cluster.observed import SeenPatroni, SeenResources
+from cluster.observed import SeenPatroni, SeenResources, SeenTurn
 from facts.answer import Answer
 
-_ASK = (Path(__file__).parent / "on_host" / "patroni_ask.py").read_text()
+_ON_HOST = Path(__file__).parent / "on_host"
+_ASK = (_ON_HOST / "patroni_ask.py").read_text()
+_HISTORY = (_ON_HOST / "patroni_history.py").read_text()
 
 
 # Patroni begins its REST API anew when it loads a new certificate, a moment after the signal for it.
@@ -24,8 +27,10 @@ class PatroniCluster(Answer[SeenPatroni]):
     The cluster as one member's Patroni sees it, with the differences between Patroni's versions taken out.
 
     Returns ``{"answers": bool, "error": str, "version": "4.0.7", "leader": name or None, "members": {name: {role,
-    state, timeline, lag_mib, streaming, pending_restart, api_url, running}}, "config": {...} or None, "paused": bool,
+    synchronous, state, running, streaming, timeline, lag_mib, pending_restart, pending_reason, tags, scheduled_restart,
+    host, port, api_url}}, "config": {...} or None, "paused": bool, "scheduled_switchover": {at, from, to} or None,
     "settled": bool}``. ``answers`` is False when Patroni does not answer here, which says nothing about the cluster.
+    A member whose Patroni is dead is not listed: its key in etcd has run out.
 
     + expected: the members that shall all run before ``settled`` is true
     + wait_seconds: how long to wait for that; returns what it saw last all the same
@@ -54,8 +59,33 @@ _NOTHING: SeenPatroni = {
     "members": {},
     "config": None,
     "paused": False,
+    "scheduled_switchover": None,
     "settled": False,
 }
+
+
+class PatroniHistory(Answer[list[SeenTurn] | None]):
+    """
+    The timelines that the cluster has been through, as Patroni's /history has them; None when Patroni does not answer.
+
+    Returns ``[{"timeline": 1, "lsn": bytes, "reason": str, "at": ISO time or "", "leader": name or ""}]``.
+    """
+
+    def command(self) -> str:
+        """Read-only calls need no login."""
+        return f"[ ! -e /etc/patroni/config.yml ] || python3 -c {quote(_HISTORY)}"
+
+    @staticmethod
+    def default() -> None:
+        """Patroni is not configured here."""
+
+    def parsed(self, output: list[str]) -> list[SeenTurn] | None:
+        """One JSON list of lists; the last two columns are younger than the others."""
+        said = json.loads("".join(output))
+        if said is None:
+            return None
+        names = ("timeline", "lsn", "reason", "at", "leader")
+        return [cast(SeenTurn, dict(zip(names, [*turn, "", ""], strict=False))) for turn in said]
 
 
 class DirectorySize(Answer[int]):

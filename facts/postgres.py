@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from shlex import quote
 
 from pyinfra.api.exceptions import FactProcessError
 
-from cluster.observed import SeenObjects
+from cluster.observed import SeenObjects, SeenParameter
 from facts.answer import Answer
 
 PSQL = "cd / && runuser -u postgres -- psql -XAtq -v ON_ERROR_STOP=1 -h /var/run/postgresql"
@@ -48,20 +47,25 @@ class PostgresObjects(Answer[SeenObjects]):
         return seen
 
 
-class RestartParameters(Answer[list[str]]):
+_CATALOG = """
+select json_object_agg(name, json_build_object('context', context, 'type', vartype, 'unit', unit, 'setting', setting,
+  'least', min_val::float, 'most', max_val::float, 'words', coalesce(enumvals, '{}'))) from pg_settings
+"""
+
+
+class PostgresCatalog(Answer[dict[str, SeenParameter]]):
     """
-    Those of some parameters that PostgreSQL takes only at its start.
+    Every parameter that the running PostgreSQL knows, by name: what it takes, and when a change of it becomes active.
+    https://www.postgresql.org/docs/current/view-pg-settings.html
 
     + port: where PostgreSQL listens on this host
-    + names: the parameters to ask about
     """
 
-    def command(self, port: int, names: Sequence[str]) -> str:
+    def command(self, port: int) -> str:
         """One query."""
-        listed = ", ".join("'" + name.replace("'", "''") + "'" for name in names)
-        sql = f"select name from pg_settings where context = 'postmaster' and name in ({listed}) order by name"
-        return f"{PSQL} -p {port} -d postgres -c {quote(sql)}"
+        return f"{PSQL} -p {port} -d postgres -c {quote(' '.join(_CATALOG.split()))}"
 
-    def parsed(self, output: list[str]) -> list[str]:
-        """One name a line."""
-        return output
+    def parsed(self, output: list[str]) -> dict[str, SeenParameter]:
+        """One JSON object."""
+        seen: dict[str, SeenParameter] = json.loads("".join(output))
+        return seen

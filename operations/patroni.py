@@ -23,7 +23,7 @@ from cluster.secrets import Secret
 from cluster.tuning import Resources
 from facts.etcd import EtcdCluster
 from facts.patroni import ANSWER_SECONDS, DirectorySize, MemberResources, PatroniCluster
-from facts.postgres import RestartParameters
+from facts.postgres import PostgresCatalog
 from operations.patroni_bootstrap import begun_again
 from operations.util.cause import POSTGRES_LOGS, show_last_lines
 from operations.util.component import Commands, brought_up
@@ -181,6 +181,6 @@ def configuration(cluster: Cluster) -> Commands:
 
 def _name_what_waits(cluster: Cluster, patch: Mapping[str, Any]) -> None:
     names = list(patch.get("postgresql", {}).get("parameters", {}))
-    waiting = host.get_fact(RestartParameters, port=cluster.settings.postgres_port, names=names) if names else []
-    if waiting:
+    catalog = host.get_fact(PostgresCatalog, port=cluster.settings.postgres_port) if names else {}
+    if waiting := [name for name in names if name in catalog and catalog[name]["context"] == "postmaster"]:
         host.log(f"active only after a restart of PostgreSQL: {', '.join(waiting)}")

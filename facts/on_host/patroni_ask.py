@@ -34,11 +34,11 @@ def get(url: str) -> Any:
         return json.loads(error.read() or b"null")
 
 
-def streaming_by_leader(leader: dict[str, Any]) -> set[str]:
-    """Names of the standbys that stream, from the leader's own view: Patroni before 3.0.4 does not say it elsewhere."""
+def streaming_from(sender: dict[str, Any]) -> set[str]:
+    """Names of the standbys that stream, as their sender sees it: before 3.0.4 Patroni does not say it elsewhere."""
     try:
-        replication = get(leader["api_url"]).get("replication", [])
-    except OSError:
+        replication = get(sender["api_url"]).get("replication", [])
+    except (OSError, KeyError):
         return set()
     return {entry["application_name"] for entry in replication if entry["state"] == "streaming"}
 
@@ -48,6 +48,7 @@ def member(raw: dict[str, Any], streaming: set[str]) -> dict[str, Any]:
     lag = raw.get("lag")
     return {
         "role": raw["role"],
+        "synchronous": raw["role"] in ("sync_standby", "quorum_standby"),
         "state": raw["state"],
         "running": raw["state"] in ("running", "streaming", "in archive recovery"),
         "streaming": raw["state"] == "streaming" or (raw["state"] == "running" and raw["name"] in streaming),
@@ -55,6 +56,8 @@ def member(raw: dict[str, Any], streaming: set[str]) -> dict[str, Any]:
         "lag_mib": lag // 1048576 if isinstance(lag, int) else None,
         "pending_restart": bool(raw.get("pending_restart")),
         "pending_reason": raw.get("pending_restart_reason") or {},
+        "tags": raw.get("tags") or {},
+        "scheduled_restart": bool(raw.get("scheduled_restart")),
         "host": raw.get("host"),
         "port": raw.get("port"),
         "api_url": raw.get("api_url"),
@@ -66,7 +69,8 @@ def look() -> dict[str, Any]:
     cluster, own = get(OWN + "/cluster"), get(OWN + "/patroni")
     leaders = [raw for raw in cluster["members"] if raw["role"] in ("leader", "standby_leader")]
     old = any(raw["role"] != "leader" and raw["state"] == "running" for raw in cluster["members"])
-    streaming = streaming_by_leader(leaders[0]) if leaders and old else set()
+    # A cascading standby is known to the member that it streams from alone.
+    streaming = set().union(*map(streaming_from, cluster["members"])) if leaders and old else set()
     return {
         "answers": True,
         "error": "",
@@ -74,6 +78,7 @@ def look() -> dict[str, Any]:
         "leader": leaders[0]["name"] if leaders else None,
         "members": {raw["name"]: member(raw, streaming) for raw in cluster["members"]},
         "paused": bool(cluster.get("pause")),
+        "scheduled_switchover": cluster.get("scheduled_switchover"),
         "config": get(OWN + "/config"),
     }
 

@@ -6,12 +6,11 @@ import pytest
 from pyinfra.api.exceptions import FactProcessError
 from pyinfra_testing.facts import make_fact_tests
 
-from facts.postgres import PostgresObjects, RestartParameters
+from facts.postgres import PostgresObjects
 
 HERE = Path(__file__).parent
 
 TestPostgresObjects = make_fact_tests("facts", "postgres.PostgresObjects", HERE / "postgres.PostgresObjects")
-TestRestartParameters = make_fact_tests("facts", "postgres.RestartParameters", HERE / "postgres.RestartParameters")
 
 
 @pytest.mark.parametrize("output", [["psql: error: connection refused"], ["{"]])
@@ -24,7 +23,3 @@ def test_no_verifier_leaves_the_host() -> None:
     command = PostgresObjects().command(port=5432)
     assert "sha256(rolpassword::bytea)" in command
     assert "split_part(rolpassword" in command
-
-
-def test_a_parameter_of_any_name_is_quoted() -> None:
-    assert "o''clock" in RestartParameters().command(port=5432, names=["o'clock"]).replace("""'"'"'""", "'")

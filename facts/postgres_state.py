@@ -1,0 +1,128 @@
+"""The PostgreSQL of one member as it is now: one remote command, and readable as far as it goes while it is down."""
+
+from __future__ import annotations
+
+import json
+import re
+from shlex import quote
+from typing import Any, cast
+
+from cluster.observed import SeenPostgres
+from facts.answer import ASK, Answer, answers
+
+# Where PostgreSQL is, Patroni's own file says: so the fact needs no argument, and asks about what really runs.
+WHERE = r"""
+c=/etc/patroni/config.yml
+if [ ! -e $c ]; then echo "sql|1|$(printf 'Patroni is not configured here' | base64 -w0)"; echo 'control|1|'; exit 0; fi
+of() { awk -v k="  $1:" '/^[a-z]/ { s = ($1 == "postgresql:") } s && index($0, k) == 1 { print $2 }' $c | tr -d "'\""; }
+port=$(of listen); port=${port##*:}
+"""
+
+_ASK = r"""
+ask sql runuser -u postgres -- psql -XAtq -v ON_ERROR_STOP=1 -h /var/run/postgresql -p "$port" -d postgres -c %s
+ask control env LC_ALL=C runuser -u postgres -- "$(of bin_dir)/pg_controldata" -D "$(of data_dir)"
+"""
+
+# https://www.postgresql.org/docs/current/monitoring-stats.html and view-pg-settings.html
+_SQL = """
+with here as (select pg_is_in_recovery() as standby)
+select json_build_object(
+  'version', current_setting('server_version_num')::int,
+  'in_recovery', standby,
+  'started_at', extract(epoch from pg_postmaster_start_time()),
+  'timeline', case when standby then (select received_tli from pg_stat_wal_receiver)
+    else ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int end,
+  'written', (case when standby then coalesce(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())
+    else pg_current_wal_lsn() end) - '0/0'::pg_lsn,
+  'replayed', case when standby then pg_last_wal_replay_lsn() - '0/0'::pg_lsn end,
+  'receiving', exists(select from pg_stat_wal_receiver where status = 'streaming'),
+  'replay', case when standby then pg_get_wal_replay_pause_state() end,
+  'apply_delay_ms', (select setting::bigint from pg_settings where name = 'recovery_min_apply_delay'),
+  'settings', (select json_object_agg(name, json_build_object('setting', setting, 'unit', unit, 'type', vartype,
+      'shown', current_setting(name), 'default', boot_val, 'source', source, 'pending', pending_restart))
+    from pg_settings where context = 'postmaster' or pending_restart),
+  'replication', (select coalesce(json_agg(json_build_object('name', application_name, 'state', state,
+      'sync', sync_state, 'behind', case when standby then null else pg_current_wal_lsn() - replay_lsn end)
+      order by application_name), '[]') from pg_stat_replication),
+  'slots', (select coalesce(json_agg(json_build_object('name', slot_name, 'type', slot_type, 'active', active,
+      'status', wal_status, 'retained', (case when standby then pg_last_wal_replay_lsn() else pg_current_wal_lsn() end)
+      - restart_lsn) order by slot_name), '[]') from pg_replication_slots),
+  'archiver', (select json_build_object('mode', current_setting('archive_mode'), 'archived', archived_count,
+      'failed', failed_count, 'last_archived_at', extract(epoch from last_archived_time),
+      'last_failed', last_failed_wal, 'last_failed_at', extract(epoch from last_failed_time)) from pg_stat_archiver),
+  'prepared', (select json_build_object('count', count(*), 'oldest_seconds',
+      coalesce(extract(epoch from max(now() - prepared)), 0)) from pg_prepared_xacts),
+  'connections', (select count(*) from pg_stat_activity where backend_type in ('client backend', 'walsender')),
+  'transactions', (select coalesce(json_agg(json_build_object('pid', pid, 'user', usename, 'database', datname,
+      'application', application_name, 'state', state, 'seconds', extract(epoch from now() - xact_start))
+      order by xact_start), '[]') from pg_stat_activity
+    where backend_type = 'client backend' and pid <> pg_backend_pid() and xact_start < now() - interval '60 seconds')
+) from here
+"""
+
+_NOTHING: dict[str, Any] = {
+    "version": 0,
+    "in_recovery": None,
+    "started_at": 0.0,
+    "timeline": None,
+    "written": None,
+    "replayed": None,
+    "receiving": False,
+    "replay": None,
+    "apply_delay_ms": 0,
+    "settings": {},
+    "replication": [],
+    "slots": [],
+    "archiver": None,
+    "prepared": None,
+    "connections": None,
+    "transactions": [],
+}
+
+_CONTROLLED = {
+    "max_connections setting": "max_connections",
+    "max_worker_processes setting": "max_worker_processes",
+    "max_wal_senders setting": "max_wal_senders",
+    "max_prepared_xacts setting": "max_prepared_transactions",
+    "max_locks_per_xact setting": "max_locks_per_transaction",
+}
+
+
+class PostgresState(Answer[SeenPostgres]):
+    """
+    One member's PostgreSQL: role, positions in the WAL, the settings that wait for a restart or take one, replication,
+    slots, archiver, prepared and long transactions; and what pg_controldata says, also while it is down.
+
+    Returns ``{"answers": bool, "error": str, "version": 170012, "in_recovery", "started_at": seconds since the epoch,
+    "timeline", "written": bytes of WAL written (primary) or received (standby), "replayed": bytes, "receiving": bool,
+    "replay": "not paused", "pause requested" or "paused", "apply_delay_ms", "settings": {name: {setting, unit, type,
+    shown, default, source, pending}}, "replication": [{name, state, sync, behind}], "slots": [{name, type, active,
+    status, retained}], "archiver", "prepared": {count, oldest_seconds}, "connections": count, "transactions": [those
+    older than a minute], "control": {five settings, "identifier", "state", "timeline"} or None}``. ``answers`` is False
+    when psql got no answer, and then ``error`` says why. Sizes in bytes.
+    """
+
+    def command(self) -> str:
+        """One script with two questions: the server's, and its control file's."""
+        return WHERE + ASK + _ASK % quote(" ".join(_SQL.split()))
+
+    def parsed(self, output: list[str]) -> SeenPostgres:
+        """Both answers as one picture."""
+        found = answers(output, ("sql", "control"))
+        code, text = found["sql"]
+        error = "" if code == 0 else " ".join(text.split())
+        seen = {"answers": code == 0, "error": error, "control": _control(*found["control"])}
+        return cast(SeenPostgres, {**_NOTHING, **(json.loads(text) if code == 0 else {}), **seen})
+
+
+def _control(code: int, text: str) -> dict[str, Any] | None:
+    """pg_controldata's lines that matter; https://www.postgresql.org/docs/current/app-pgcontroldata.html"""
+    if code != 0:
+        return None
+    lines = dict(re.findall(r"^([^:\n]+):\s+(.*)$", text, re.MULTILINE))
+    return {
+        **{name: int(lines[words]) for words, name in _CONTROLLED.items()},
+        "identifier": lines["Database system identifier"],
+        "state": lines["Database cluster state"],
+        "timeline": int(lines["Latest checkpoint's TimeLineID"]),
+    }
