@@ -33,6 +33,22 @@ def quorum_obstacle(seen: SeenEtcd) -> str | None:
     return None
 
 
+def majority_obstacle(seen: SeenEtcd) -> str | None:
+    """
+    Why Patroni's leader could lose its lock in the next moments; a single member that is away is no reason.
+
+    + seen: ``EtcdCluster``, live
+    """
+    if seen["members"] is None:
+        return f"etcd does not answer: {_first_line(seen['errors'].get('members', ''))}"
+    if seen["alarms"]:
+        return f"etcd has an alarm: {', '.join(seen['alarms'])}"
+    voters = sum(not member["learner"] for member in seen["members"])
+    if voters - len(seen["unhealthy"]) <= voters // 2:
+        return f"etcd has no majority: {', '.join(seen['unhealthy'])} of {voters} do not answer"
+    return None
+
+
 def unwell(cluster: Cluster, seen: SeenEtcd) -> tuple[Node, ...]:
     """The etcd nodes whose last lines may say why etcd is not well. + seen: ``EtcdCluster``"""
     port = cluster.settings.etcd_client_port

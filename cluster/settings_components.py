@@ -148,6 +148,9 @@ class PatroniSettings(Strict):
     patroni_primary_start_seconds: int = setting(
         60, "seconds that a crashed primary has to come back before a standby takes over", ge=0
     )
+    patroni_restart_seconds: int = setting(
+        300, "seconds that a member may take in an ordered restart to be back and stream again", ge=10
+    )
     patroni_failsafe: bool | None = setting(
         None, "keep the primary while etcd is down and all members answer it; absent: on where Patroni does it soundly"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from shlex import quote
 from typing import Any, cast
 
@@ -32,7 +33,7 @@ select json_build_object(
   'started_at', extract(epoch from pg_postmaster_start_time()),
   'timeline', case when standby then (select received_tli from pg_stat_wal_receiver)
     else ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int end,
-  'written', (case when standby then coalesce(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())
+  'written', (case when standby then greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())
     else pg_current_wal_lsn() end) - '0/0'::pg_lsn,
   'replayed', case when standby then pg_last_wal_replay_lsn() - '0/0'::pg_lsn end,
   'receiving', exists(select from pg_stat_wal_receiver where status = 'streaming'),
@@ -113,6 +114,36 @@ class PostgresState(Answer[SeenPostgres]):
         error = "" if code == 0 else " ".join(text.split())
         seen = {"answers": code == 0, "error": error, "control": _control(*found["control"])}
         return cast(SeenPostgres, {**_NOTHING, **(json.loads(text) if code == 0 else {}), **seen})
+
+
+_AWAIT = r"""
+end=$(( $(date +%%s) + %d ))
+while :; do
+  now=$(LC_ALL=C runuser -u postgres -- "$(of bin_dir)/pg_controldata" -D "$(of data_dir)") || exit 1
+  if printf '%%s\n' "$now" | awk -F': *' '%s { bad = 1 } END { exit bad }'; then echo yes; exit 0; fi
+  [ "$(date +%%s)" -lt "$end" ] || { echo no; exit 0; }
+  sleep 0.2
+done
+"""
+
+
+class ReplayAwaited(Answer[bool]):
+    """
+    Whether a standby has replayed lower values of the five settings that it must have as high as its primary.
+
+    + most: setting to the value that its control file shall have at most
+    + wait_seconds: how long to wait for that
+    """
+
+    def command(self, most: Mapping[str, int], wait_seconds: int = 0) -> str:
+        """Look at the control file until it has them."""
+        lines = {name: words for words, name in _CONTROLLED.items()}
+        still_higher = " || ".join(f'($1 == "{lines[name]}" && $2 > {value})' for name, value in most.items())
+        return WHERE + _AWAIT % (wait_seconds, still_higher)
+
+    def parsed(self, output: list[str]) -> bool:
+        """One word."""
+        return output[-1] == "yes"
 
 
 def _control(code: int, text: str) -> dict[str, Any] | None:

@@ -82,6 +82,8 @@ A host's own data in inventory.py wins over this file. docs/settings.md has all 
 # patroni_maximum_lag_mib = 1  # MiB of WAL that a standby may lag and still be promoted; 0 or more
 #   seconds that a crashed primary has to come back before a standby takes over; 0 or more
 # patroni_primary_start_seconds = 60
+#   seconds that a member may take in an ordered restart to be back and stream again; 10 or more
+# patroni_restart_seconds = 300
 #   keep the primary while etcd is down and all members answer it; absent: on where Patroni does it soundly
 # patroni_failsafe = None
 #   let the kernel's watchdog reset a host whose Patroni hangs while it leads; "off" or "automatic" or "required"

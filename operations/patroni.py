@@ -36,7 +36,8 @@ FORMING_SECONDS = 90
 PROGRESS_SECONDS = 30
 # A clone that has not got further after so many looks fails again and again.
 CLONE_PATIENCE = 10
-_PATCH = (Path(__file__).parent / "util" / "on_host" / "patroni_patch.py").read_text()
+# The text of a script that sends the PATCH on its standard input to Patroni on the host where it runs.
+PATCH = (Path(__file__).parent / "util" / "on_host" / "patroni_patch.py").read_text()
 
 
 @operation()
@@ -171,7 +172,7 @@ def configuration(cluster: Cluster) -> Commands:
     patch = config_patch(declared, seen["config"])
     if patch:
         host.log(f"changes {', '.join(changed_names(patch))}")
-        yield StringCommand(f"python3 -c {quote(_PATCH)}", _stdin=[json.dumps(patch)])
+        yield StringCommand(f"python3 -c {quote(PATCH)}", _stdin=[json.dumps(patch)])
         _name_what_waits(cluster, patch)
     else:
         host.noop("the dynamic configuration is as declared")

@@ -94,6 +94,15 @@ def read_all(nodes: Iterable[Node], fact: type[FactBase[T]], **arguments: Any) -
     return seen
 
 
+def read_first(nodes: Iterable[Node], fact: type[FactBase[T]], **arguments: Any) -> T | None:
+    """A fact of the first of several hosts that can be reached; None when none can. + arguments: the fact's own"""
+    for node in nodes:
+        if (seen := read([node], fact, **arguments)[node.name]) is not None:
+            found: T = seen
+            return found
+    return None
+
+
 def read_each(questions: Mapping[str, tuple[type[FactBase[Any]], Mapping[str, Any]]]) -> dict[str, Any]:
     """Facts of several hosts, each with arguments of its own, live and in parallel. + questions: by host name"""
     jobs = {name: gevent.spawn(_answer, target_named(name), *question) for name, question in questions.items()}

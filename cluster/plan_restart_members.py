@@ -1,0 +1,102 @@
+"""What the restart plan needs to know of each member, out of what Patroni and every PostgreSQL say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from cluster.model import Cluster
+from cluster.observed import SeenMember, SeenPatroni, SeenPostgres
+from cluster.parameters import CONTROLLED, ORDERED, same_value
+from cluster.plan_restart import Member
+
+# A standby further behind than this cannot take over soon; what is being sent right now is far less.
+CAUGHT_UP_MIB = 16
+MIB = 1024 * 1024
+
+
+def restart_members(
+    cluster: Cluster, patroni: SeenPatroni, postgres: Mapping[str, SeenPostgres | None]
+) -> list[Member]:
+    """
+    The declared members as the plan sees them.
+
+    + patroni: ``PatroniCluster``; it answers and names a leader
+    + postgres: ``PostgresState`` by member; None for a host that cannot be reached
+    """
+    parameters = (patroni["config"] or {}).get("postgresql", {}).get("parameters", {})
+    lead = postgres[str(patroni["leader"])]
+    return [_member(node.name, patroni, postgres[node.name], lead, parameters) for node in cluster.members]
+
+
+def wanted_five(parameters: Mapping[str, Any]) -> dict[str, int]:
+    """The five ordered settings as Patroni would give them to PostgreSQL. + parameters: of the dynamic configuration"""
+    return {name: int(str(parameters.get(name, CONTROLLED[name][0]))) for name in ORDERED}
+
+
+def _member(
+    name: str,
+    patroni: SeenPatroni,
+    seen: SeenPostgres | None,
+    lead: SeenPostgres | None,
+    parameters: Mapping[str, Any],
+) -> Member:
+    leads, listed = name == patroni["leader"], patroni["members"].get(name)
+    wanted = wanted_five(parameters)
+    control = seen["control"] if seen is not None else None
+    if seen is None or not seen["answers"] or listed is None or control is None:
+        reason = "cannot be reached" if seen is None else "is down" if listed else "has no Patroni that etcd knows of"
+        return Member(name, leads, wanted, wanted, wanted, unfit=reason, runs=False, eligible=False)
+    replayed = {one: int(control[one]) for one in ORDERED}
+    running = {one: int(seen["settings"][one]["setting"]) for one in ORDERED}
+    unfit = "" if leads or lead is None else _unfit(listed, seen, lead)
+    return Member(
+        name,
+        leads,
+        wanted,
+        running,
+        replayed,
+        others={one: text for one, text in waiting_settings(seen, parameters).items() if one not in ORDERED},
+        unfit=unfit,
+        eligible=not leads and not unfit and _may_take_over(listed, seen, lead),
+        synchronous=listed["synchronous"],
+        cascades=1 if "replicatefrom" in listed["tags"] else 0,
+    )
+
+
+def waiting_settings(seen: SeenPostgres, parameters: Mapping[str, Any]) -> dict[str, str]:
+    """
+    The settings that a restart of this PostgreSQL would change, with what they change from and to: those that differ
+    from the dynamic configuration, and those that PostgreSQL itself names, because somebody changed them past Patroni.
+
+    Patroni before 3.3 has one flag for all of them, and leaves it raised when a value is set back.
+    """
+    changes = {name: f"{known['shown']} -> ?" for name, known in seen["settings"].items() if known["pending"]}
+    for name, value in parameters.items():
+        known = seen["settings"].get(name.lower())
+        if value is not None and known and not same_value(value, known["setting"], known["type"], known["unit"]):
+            changes[name.lower()] = f"{known['shown']} -> {value}"
+    return changes
+
+
+def _unfit(listed: SeenMember, seen: SeenPostgres, lead: SeenPostgres) -> str:
+    """Why a running standby is not restarted now; empty when it is well."""
+    if _is_short(seen, lead):
+        return ""  # it has stopped replaying because of its low value: its restart is the cure
+    if seen["replay"] != "not paused":
+        return "has its replay paused by hand; a restart would resume it"
+    if not listed["tags"].get("nostream") and not seen["receiving"]:
+        return "does not stream"
+    if seen["timeline"] != lead["timeline"]:
+        return f"is on timeline {seen['timeline']}, the leader on {lead['timeline']}"
+    return ""
+
+
+def _is_short(seen: SeenPostgres, lead: SeenPostgres) -> bool:
+    return any(int(seen["settings"][name]["setting"]) < int(lead["settings"][name]["setting"]) for name in ORDERED)
+
+
+def _may_take_over(listed: SeenMember, seen: SeenPostgres, lead: SeenPostgres | None) -> bool:
+    barred = listed["tags"].get("nofailover") or listed["tags"].get("failover_priority") == 0
+    behind = (lead["written"] or 0) - (seen["replayed"] or 0) if lead is not None else 0
+    return not barred and seen["replay"] == "not paused" and behind <= CAUGHT_UP_MIB * MIB

@@ -1,0 +1,25 @@
+"""Restart the members on which a setting waits for it, in the order that PostgreSQL demands.
+
+    pyinfra inventory.py deploys/restart_pending.py
+
+Prints the plan first, then acts on one member at a time and looks at all of them again after each. Repeatable at any
+moment: what is done is not done again, and a run that was interrupted is finished by the next. ``--dry`` prints the
+same plan and touches nothing.
+
+    --data without=pg3      go on although this member is away; it is served by a later run
+    --data alone=true       accept that for the seconds of a restart nobody could take over
+"""
+
+from deploys.components.options import members_named, option
+from deploys.components.start import declared_cluster
+from operations.patroni_restart import restarted
+
+cluster = declared_cluster()
+
+if cluster is not None:
+    restarted(
+        name="ordered restart",
+        cluster=cluster,
+        without=members_named(cluster, "without"),
+        alone=option("alone", bool, False),
+    )

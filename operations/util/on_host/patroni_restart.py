@@ -1,0 +1,124 @@
+"""
+Runs on a member, as the text of ``python3 -c``: restarts its PostgreSQL through Patroni, in place, and waits until it
+is well again. Prints one JSON object: ``{"status": HTTP status or 0, "text": Patroni's words, "ready", "seconds"}``.
+
+Patroni is asked to restart only what waits for a restart and only in the expected role, so a leader that has moved
+meanwhile, and a restart that somebody else has done, change nothing. The key "restart_pending" counts as set whatever
+its value is. A checkpoint first makes the shutdown short. Standard library and PyYAML only.
+"""
+
+from __future__ import annotations
+
+import json
+import ssl
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from base64 import b64encode
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ASKED = json.loads(sys.argv[1])
+CONFIG = yaml.safe_load(Path("/etc/patroni/config.yml").read_text())
+REST = CONFIG["restapi"]
+PORT = str(CONFIG["postgresql"]["listen"]).rpartition(":")[2]
+TLS = ssl.create_default_context(cafile=REST["cafile"])
+TLS.load_cert_chain(REST["certfile"], REST["keyfile"])
+LOGIN = b64encode("{username}:{password}".format(**REST["authentication"]).encode()).decode()
+LEADS = ("primary", "master")
+
+STANDBY_IS_WELL = (
+    "select pg_is_in_recovery() and exists(select from pg_stat_wal_receiver where status = 'streaming')"
+    " and greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()) - '0/0'::pg_lsn >= {target}"
+)
+PRIMARY_IS_WELL = (
+    "select txid_current() > 0 and (select count(distinct application_name) from pg_stat_replication"
+    " where state = 'streaming' and application_name = any('{{{standbys}}}')) >= {count}"
+)
+
+
+def ask(path: str, body: Any = None, seconds: float = 5) -> tuple[int, str]:
+    """One request to Patroni here. Returns the status and the text; status 0 when there is no answer."""
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(f"https://{REST['connect_address']}/{path}", data)
+    request.add_header("Authorization", f"Basic {LOGIN}")
+    request.add_header("Content-Type", "application/json")
+    try:
+        with urllib.request.urlopen(request, timeout=seconds, context=TLS) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+    except OSError as error:
+        return 0, str(error)
+
+
+def psql(statement: str, seconds: float) -> str:
+    """What the local PostgreSQL answers; empty when it does not."""
+    words = [
+        "runuser",
+        "-u",
+        "postgres",
+        "--",
+        "psql",
+        "-XAtq",
+        "-h",
+        "/var/run/postgresql",
+        "-p",
+        PORT,
+        "-d",
+        "postgres",
+    ]
+    try:
+        done = subprocess.run([*words, "-c", statement], capture_output=True, text=True, timeout=seconds, cwd="/")
+    except subprocess.TimeoutExpired:
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def noticed() -> str:
+    """Wait until Patroni here says that a restart is pending. Returns its role, or nothing."""
+    deadline = time.monotonic() + ASKED["notice_seconds"]
+    while True:
+        text = ask("patroni")[1]
+        seen = json.loads(text) if text.startswith("{") else {}
+        if seen.get("pending_restart") and seen.get("state") == "running":
+            return str(seen["role"])
+        if time.monotonic() >= deadline:
+            return ""
+        time.sleep(0.2)
+
+
+def is_well() -> bool:
+    """Whether PostgreSQL does here what its role asks for."""
+    wanted = PRIMARY_IS_WELL if ASKED["leads"] else STANDBY_IS_WELL
+    names = ASKED["standbys"]
+    listed = ",".join(f'"{name}"' for name in names)
+    return psql(wanted.format(target=ASKED["target"], standbys=listed, count=len(names)), 10) == "t"
+
+
+def end(status: int, text: str, ready: bool) -> None:
+    """Say what became of it; the one who asked judges by looking, not by an exit code."""
+    print(json.dumps({"status": status, "text": text, "ready": ready, "seconds": round(time.monotonic() - BEGUN, 1)}))
+    sys.exit(0)
+
+
+BEGUN = time.monotonic()
+role = noticed()
+if not role:
+    end(0, "Patroni here does not say that a restart is pending", False)
+if (role in LEADS) != ASKED["leads"]:
+    end(0, f"it is a {role} now", False)
+for _ in range(2 if ASKED["leads"] else 1):
+    psql("checkpoint", ASKED["seconds"])
+BEGUN = time.monotonic()
+status, text = ask("restart", {"restart_pending": True, "role": role}, ASKED["seconds"])
+deadline = BEGUN + ASKED["seconds"]
+# 503 is also the answer while PostgreSQL is still starting; only a server that does not come is a failure.
+patience = deadline if status in (0, 200) else time.monotonic() + ASKED["notice_seconds"]
+while not (ready := is_well()) and time.monotonic() < patience:
+    time.sleep(0.1)
+end(status, text, ready)
