@@ -82,6 +82,8 @@ def _truth(text: str) -> str:
 
 
 def _number(text: str, unit: str | None) -> float:
+    if re.fullmatch(r"0[0-7]+|0[xX][0-9a-fA-F]+", text):  # as C reads them: log_file_mode is octal
+        return float(int(text, 16 if text[1] in "xX" else 8))
     found = re.fullmatch(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*([A-Za-z]*)", text)
     if found is None:
         raise ValueError("is no number")

@@ -59,7 +59,7 @@ def _value_problems(value: object, known: SeenParameter) -> Iterable[str]:
 
 def _words(words: Sequence[str]) -> set[str]:
     # pg_settings hides further spellings of on and off.
-    return {*words, *(("yes", "no", "1", "0") if "on" in words else ())}
+    return {*map(str.lower, words), *(("yes", "no", "1", "0") if "on" in words else ())}
 
 
 def _outside(meant: float, known: SeenParameter) -> Iterable[str]:

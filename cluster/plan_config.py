@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
+
+from cluster.observed import SeenParameter
+from cluster.parameters import normal
 
 
 def config_patch(declared: Mapping[str, Any], observed: Mapping[str, Any]) -> dict[str, Any]:
@@ -61,3 +65,58 @@ def changed_names(patch: Mapping[str, Any], prefix: str = "") -> list[str]:
     for key, value in patch.items():
         names += changed_names(value) if isinstance(value, Mapping) else [key]
     return names
+
+
+@dataclass(frozen=True)
+class Change:
+    """
+    One PostgreSQL parameter in a patch.
+
+    + old, new: as the configuration has them; None where it does not
+    + waits: active only after a restart
+    """
+
+    name: str
+    old: Any
+    new: Any
+    waits: bool
+
+    def __str__(self) -> str:
+        old, new = ("(unset)" if value is None else value for value in (self.old, self.new))
+        return f"{self.name} {old} -> {new}"
+
+    def setting(self, catalog: Mapping[str, SeenParameter]) -> str | float:
+        """The new value as PostgreSQL will show it. + catalog: ``PostgresCatalog``"""
+        known = catalog.get(self.name.lower())
+        return str(self.new) if known is None else normal(self.new, known["type"], known["unit"])
+
+
+def changes_of(
+    patch: Mapping[str, Any], observed: Mapping[str, Any], catalog: Mapping[str, SeenParameter]
+) -> list[Change]:
+    """
+    The PostgreSQL parameters in a patch, each with when it becomes active.
+
+    + observed: the configuration before it
+    + catalog: ``PostgresCatalog``; a parameter it does not know belongs to an extension and is read when that loads
+    """
+    before = observed.get("postgresql", {}).get("parameters", {})
+    waiting = {name for name, known in catalog.items() if known["context"] == "postmaster"}
+    return [
+        Change(name, before.get(name), value, name.lower() in waiting)
+        for name, value in patch.get("postgresql", {}).get("parameters", {}).items()
+    ]
+
+
+def merged(configuration: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
+    """What Patroni makes of a configuration and a PATCH."""
+    result = dict(configuration)
+    for key, value in patch.items():
+        if value is None:
+            result.pop(key, None)
+        elif isinstance(value, Mapping):
+            inner = result.get(key)
+            result[key] = merged(inner if isinstance(inner, Mapping) else {}, value)
+        else:
+            result[key] = value
+    return result

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import field_validator
 
+from cluster.parameters import owned_or_too_low
 from cluster.settings_base import Strict, port, setting
 
 
@@ -47,6 +48,13 @@ class PostgresSettings(Strict):
             if reason := hba_problem(line):
                 raise ValueError(f"line '{line}' {reason}")
         return lines
+
+    @field_validator("postgres_parameters")
+    @classmethod
+    def _parameters_are_the_users_to_set(cls, parameters: dict[str, Any]) -> dict[str, Any]:
+        if problem := next(iter(owned_or_too_low(parameters)), None):
+            raise ValueError(problem)
+        return parameters
 
     @field_validator("postgres_databases")
     @classmethod

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from shlex import quote
 
 from pyinfra.api.exceptions import FactProcessError
@@ -69,3 +70,44 @@ class PostgresCatalog(Answer[dict[str, SeenParameter]]):
         """One JSON object."""
         seen: dict[str, SeenParameter] = json.loads("".join(output))
         return seen
+
+
+_AWAIT = r"""
+end=$(( $(date +%s) + {wait} ))
+while :; do
+  left=$({psql} -p {port} -d postgres -c {sql}) || exit 1
+  if [ -z "$left" ] || [ "$(date +%s)" -ge "$end" ]; then printf '%s\n' "$left"; exit 0; fi
+  sleep 0.2
+done
+"""
+
+
+class SettingsAwaited(Answer[list[str]]):
+    """
+    Those of some settings that PostgreSQL does not have yet; empty when it has them all.
+
+    + port: where PostgreSQL listens on this host
+    + wanted: setting to its value as pg_settings shows it, numbers in the setting's own unit
+    + wait_seconds: how long to wait for them
+    """
+
+    def command(self, port: int, wanted: Mapping[str, str | float], wait_seconds: int = 0) -> str:
+        """Ask until nothing is left."""
+        left = " or ".join(_differs(name, value) for name, value in wanted.items())
+        sql = f"select name from pg_settings where {left} order by name"
+        return _AWAIT.format(wait=wait_seconds, psql=PSQL, port=port, sql=quote(sql))
+
+    def parsed(self, output: list[str]) -> list[str]:
+        """One name a line."""
+        return [line for line in output if line]
+
+
+def _differs(name: str, value: str | float) -> str:
+    def literal(text: str) -> str:
+        return "'" + text.replace("'", "''") + "'"
+
+    # A case keeps PostgreSQL from reading another setting's text as a number.
+    compared = (
+        f"lower(setting) <> lower({literal(value)})" if isinstance(value, str) else f"setting::float8 <> {value!r}"
+    )
+    return f"case when name = {literal(name.lower())} then {compared} else false end"

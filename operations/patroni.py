@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from pathlib import Path
-from shlex import quote
-from typing import Any
 
 from pyinfra import host
-from pyinfra.api import StringCommand, operation
+from pyinfra.api import operation
 
 from cluster.component import Component
 from cluster.errors import UnsafeError
 from cluster.health import CLONING, has_begun, holdup
 from cluster.model import Cluster
 from cluster.observed import SeenPatroni
-from cluster.plan_config import changed_names, config_patch, undeclared_parameters, without_absences
+from cluster.plan_config import without_absences
 from cluster.render_patroni import UNIT, patroni_component
-from cluster.render_patroni_dynamic import dynamic_configuration
 from cluster.secrets import Secret
-from cluster.tuning import Resources
 from facts.etcd import EtcdCluster
-from facts.patroni import ANSWER_SECONDS, DirectorySize, MemberResources, PatroniCluster
-from facts.postgres import PostgresCatalog
+from facts.patroni import DirectorySize, PatroniCluster
 from operations.patroni_bootstrap import begun_again
+from operations.patroni_configuration import declared_configuration
 from operations.util.cause import POSTGRES_LOGS, show_last_lines
 from operations.util.component import Commands, brought_up
 from operations.util.remote import acts_for, coordinator, here, read, read_all
@@ -36,8 +30,6 @@ FORMING_SECONDS = 90
 PROGRESS_SECONDS = 30
 # A clone that has not got further after so many looks fails again and again.
 CLONE_PATIENCE = 10
-# The text of a script that sends the PATCH on its standard input to Patroni on the host where it runs.
-PATCH = (Path(__file__).parent / "util" / "on_host" / "patroni_patch.py").read_text()
 
 
 @operation()
@@ -60,7 +52,7 @@ def member(cluster: Cluster, secrets: Mapping[str, Secret]) -> Commands:
 
 def _beginning(cluster: Cluster, secrets: Mapping[str, Secret]) -> Component:
     """The first member's component with what it begins the cluster with."""
-    return patroni_component(cluster, cluster.members[0], secrets, without_absences(_declared(cluster)))
+    return patroni_component(cluster, cluster.members[0], secrets, without_absences(declared_configuration(cluster)))
 
 
 def _has_begun(cluster: Cluster) -> bool:
@@ -76,18 +68,6 @@ def _has_begun(cluster: Cluster) -> bool:
             "a new cluster is begun only when etcd answers that there is none."
         )
     return has_begun(cluster, seen["keys"])
-
-
-def _declared(cluster: Cluster) -> dict[str, Any]:
-    """The declared dynamic configuration, its derived part from what the members have now."""
-    seen = read_all(cluster.members, MemberResources, directory=cluster.data_directory).values()
-    resources = [Resources(one["memory_mib"], one["cores"], one["disk_mib"]) for one in seen]
-    return dynamic_configuration(cluster, resources, min(_version(one["patroni"]) for one in seen))
-
-
-def _version(text: str) -> tuple[int, ...]:
-    digits = text.split("-")[0].split("+")[0].split("~")[0]
-    return tuple(int(part) for part in digits.split(".") if part.isdigit())
 
 
 @operation()
@@ -149,39 +129,3 @@ def _refuse_unless_cloning(cluster: Cluster, seen: SeenPatroni, patience: int) -
         f"the cluster did not settle: {node.name} {reason}\n"
         f"HINT: the last lines of {node.name} stand above; mend what they name and run again."
     )
-
-
-@operation()
-def configuration(cluster: Cluster) -> Commands:
-    """
-    Bring the dynamic configuration in etcd to what is declared, by Patroni's compare-and-set PATCH.
-
-    A setting that needs a restart stays pending and is named; nothing is restarted here. Parameters that nobody
-    declares are left alone and named.
-    """
-    if not acts_for(cluster.members):
-        host.noop("another host looks after the configuration")
-        return
-    seen = host.get_fact(PatroniCluster, wait_seconds=0 if planning() else ANSWER_SECONDS)
-    if seen["config"] is None:
-        if planning():
-            yield from undecided("the dynamic configuration")
-            return
-        raise UnsafeError(f"Patroni's configuration cannot be read: {seen['error']}\nHINT: run 'patronictl list'.")
-    declared = _declared(cluster)
-    patch = config_patch(declared, seen["config"])
-    if patch:
-        host.log(f"changes {', '.join(changed_names(patch))}")
-        yield StringCommand(f"python3 -c {quote(PATCH)}", _stdin=[json.dumps(patch)])
-        _name_what_waits(cluster, patch)
-    else:
-        host.noop("the dynamic configuration is as declared")
-    if left := undeclared_parameters(declared, seen["config"]):
-        host.log(f"left alone, though nobody declares them: {', '.join(left)}")
-
-
-def _name_what_waits(cluster: Cluster, patch: Mapping[str, Any]) -> None:
-    names = list(patch.get("postgresql", {}).get("parameters", {}))
-    catalog = host.get_fact(PostgresCatalog, port=cluster.settings.postgres_port) if names else {}
-    if waiting := [name for name in names if name in catalog and catalog[name]["context"] == "postmaster"]:
-        host.log(f"active only after a restart of PostgreSQL: {', '.join(waiting)}")

@@ -16,6 +16,7 @@ from pyinfra.api.command import PyinfraCommand
 from cluster.errors import UnsafeError
 from cluster.model import Cluster
 from cluster.observed import SeenPatroni, SeenPostgres
+from cluster.plan_config import config_patch, merged
 from cluster.plan_restart import Await, Member, Restart, Stop, next_step, whole_plan
 from cluster.plan_restart_members import restart_members
 from cluster.plan_restart_obstacles import lowering_obstacles, restart_obstacles
@@ -24,7 +25,7 @@ from cluster.render_patroni import UNIT
 from facts.etcd import EtcdCluster
 from facts.patroni import ANSWER_SECONDS, PatroniCluster
 from facts.postgres_state import PostgresState, ReplayAwaited
-from operations.patroni import PATCH
+from operations.patroni_configuration import declared_configuration, patch_command
 from operations.util.act import Act
 from operations.util.cause import POSTGRES_LOGS, show_last_lines
 from operations.util.component import Commands
@@ -65,7 +66,7 @@ class Look:
 
 
 @operation()
-def restarted(cluster: Cluster, without: Sequence[str] = (), alone: bool = False) -> Commands:
+def restarted(cluster: Cluster, without: Sequence[str] = (), alone: bool = False, configured: bool = False) -> Commands:
     """
     Restart the members on which a setting waits for it, in the order that PostgreSQL demands, until none waits.
 
@@ -75,6 +76,7 @@ def restarted(cluster: Cluster, without: Sequence[str] = (), alone: bool = False
 
     + without: members that are known to be away
     + alone: accept that for the seconds of a restart nobody could take over
+    + configured: the same run brings the configuration to what is declared first, so its plan is made for that
     """
     if not acts_for(cluster.members):
         host.noop("another host restarts the members, one at a time")
@@ -82,7 +84,7 @@ def restarted(cluster: Cluster, without: Sequence[str] = (), alone: bool = False
     if planning() and host.get_fact(PatroniCluster)["config"] is None:
         yield from undecided("the cluster has to be built first")
         return
-    look = _look(cluster, without)
+    look = _look(cluster, without, configured=configured and planning())
     given_up = {name for name, seen in look.postgres.items() if seen and seen["apply_delay_ms"] > REPLAY_SECONDS * 1000}
     plan = whole_plan(look.members, alone=alone, given_up=given_up)
     if plan.steps or plan.deferred:
@@ -114,14 +116,20 @@ def _steps(cluster: Cluster, without: Sequence[str], alone: bool, given_up: set[
     _name_the_deferred(look)
 
 
-def _look(cluster: Cluster, without: Sequence[str]) -> Look:
-    """Everything that a step is decided on, live. Refuses with every obstacle at once."""
+def _look(cluster: Cluster, without: Sequence[str], *, configured: bool = False) -> Look:
+    """
+    Everything that a step is decided on, live. Refuses with every obstacle at once.
+
+    + configured: as if the configuration were the declared one already
+    """
     within = {node.name for node in in_this_run(cluster.members)}
     if left_out := [node.name for node in cluster.members if node.name not in within]:
         raise UnsafeError(
             f"--limit leaves out {', '.join(left_out)}\nHINT: an ordered restart may have to touch every member."
         )
     patroni = host.get_fact(PatroniCluster, wait_seconds=ANSWER_SECONDS)
+    if configured and (config := patroni["config"]) is not None:
+        patroni["config"] = merged(config, config_patch(declared_configuration(cluster), config))
     postgres = read(cluster.members, PostgresState)
     etcd = read_first(cluster.etcd, EtcdCluster, endpoints=cluster.etcd_endpoints, prefix=cluster.scope_key)
     stops = restart_obstacles(cluster, patroni, postgres, etcd, without)
@@ -200,7 +208,7 @@ def _taken_back(cluster: Cluster, look: Look, step: Restart) -> Commands:
     node = cluster.node(step.member)
     show_last_lines(node, UNIT, POSTGRES_LOGS)
     old = {name: look.lead["settings"][name]["shown"] for name in look.leader.takes}
-    yield StringCommand(f"python3 -c {quote(PATCH)}", _stdin=[json.dumps({"postgresql": {"parameters": old}})])
+    yield patch_command({"postgresql": {"parameters": old}})
     names = [one.name for one in cluster.members]
     back = host.get_fact(PatroniCluster, expected=names, wait_seconds=cluster.settings.patroni_restart_seconds)
     listed = ", ".join(f"{name} {value}" for name, value in old.items())

@@ -22,6 +22,7 @@ from cluster.packages import packages_question
 from cluster.preflight import Observed, host_findings, host_remarks, picture_question
 from cluster.preflight_control import HeldSecrets, control_findings, stranger_findings
 from cluster.preflight_ports import needed_ports, serves_etcd, tls_ports
+from cluster.settings import DEFAULTS
 from facts.etcd import EtcdCluster
 from facts.packages import HostPackages
 from facts.preflight import HostPicture
@@ -91,6 +92,11 @@ def _declared_host(target: Host) -> DeclaredHost:
     data = {name: value for _, values in layers for name, value in values.items()}
     origin = {name: file for file, values in layers for name in values}
     return DeclaredHost(node_name(target.name), tuple(target.groups), data, origin)
+
+
+def origin_of(setting: str) -> str:
+    """The file, or the word of the command line, that declares a setting of the host at hand."""
+    return _declared_host(host).origin.get(setting, DEFAULTS)
 
 
 def _inventory_file() -> str:

@@ -125,6 +125,7 @@ EXCEPTIONS = {
     "facts/on_host/endpoints_try.py": {"time.sleep"},
     "facts/on_host/patroni_ask.py": {"time.sleep"},
     "operations/util/on_host/patroni_patch.py": {"time.sleep"},
+    "operations/util/on_host/patroni_restart.py": {"time.sleep"},
 }
 
 
@@ -157,7 +158,7 @@ COMPONENTS = (
 SHARED = {
     "facts": ("host", "endpoints", "answer"),
     "operations": ("proof",),
-    "deploys/components": ("proof", "start"),
+    "deploys/components": ("proof", "start", "options"),
 }
 
 

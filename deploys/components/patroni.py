@@ -4,7 +4,7 @@ from pyinfra.api import deploy
 
 from cluster.model import Cluster
 from deploys.components.secrets import cluster_secrets
-from operations import patroni, postgres
+from operations import patroni, patroni_configuration, postgres
 
 
 @deploy("PostgreSQL")
@@ -13,5 +13,5 @@ def deploy_patroni(cluster: Cluster) -> None:
     secrets = cluster_secrets(cluster)
     patroni.member(name="Patroni configured and started", cluster=cluster, secrets=secrets)
     patroni.formed(name="one leader, every standby streaming", cluster=cluster, secrets=secrets)
-    patroni.configuration(name="dynamic configuration", cluster=cluster)
+    patroni_configuration.configuration(name="dynamic configuration", cluster=cluster)
     postgres.objects(name="admin role and databases", cluster=cluster, secrets=secrets)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from cluster.model import Cluster
@@ -11,11 +12,8 @@ from cluster.render_patroni_dynamic import dynamic_configuration
 from cluster.tuning import Resources
 
 RESOURCES = {"memory_kib": 16 * 1024 * 1024, "cores": 8, "disk_kib": 200 * 1024 * 1024}
-_PARAMETER = {"context": "user", "type": "string", "unit": None, "setting": "", "least": None, "most": None}
-CATALOG = {
-    "max_connections": {**_PARAMETER, "context": "postmaster", "type": "integer", "least": 1, "most": 262143},
-    "work_mem": {**_PARAMETER, "type": "integer", "unit": "kB", "least": 64, "most": 2147483647},
-}
+# What a PostgreSQL 17 answered, of the parameters that this tool sets and some others.
+CATALOG = json.loads((Path(__file__).parent / "postgres_catalog.json").read_text())
 
 
 @dataclass
@@ -47,8 +45,10 @@ class PatroniWorld:
             return True, [*(f"{name}={value}" for name, value in RESOURCES.items()), "patroni=4.0.7-3~deb13u1"]
         if "/etc/patroni/config.yml ]" in command:
             return True, [json.dumps(self._patroni())]
-        if "pg_settings" in command:
+        if "min_val" in command:
             return True, [json.dumps(CATALOG)]
+        if "pg_settings" in command:
+            return True, []
         if "json_build_object" in command:
             return True, [json.dumps(self.objects)]
         self.commands.append(command)

@@ -6,7 +6,7 @@ import pytest
 
 from cluster.errors import UnsafeError
 from cluster.secrets import NAMES, Secret
-from operations import patroni, postgres
+from operations import patroni_configuration, postgres
 from tests.deploys.fake_hosts import changed, fake_cluster, run_operation
 from tests.deploys.patroni_world import PatroniWorld
 
@@ -16,14 +16,14 @@ SECRETS = {name: Secret(f"Value-of-{name}") for name in NAMES}
 def test_nothing_is_sent_where_it_is_as_declared(monkeypatch: pytest.MonkeyPatch) -> None:
     cluster = fake_cluster()
     world = PatroniWorld.of(cluster)
-    assert changed(run_operation(monkeypatch, world, cluster, patroni.configuration)) == []
+    assert changed(run_operation(monkeypatch, world, cluster, patroni_configuration.configuration)) == []
     assert world.patches == []
 
 
 def test_one_host_sends_only_what_differs(monkeypatch: pytest.MonkeyPatch) -> None:
     world = PatroniWorld.of(fake_cluster())
     declared = fake_cluster(patroni_ttl=45, postgres_parameters={"work_mem": "64MB"})
-    assert changed(run_operation(monkeypatch, world, declared, patroni.configuration)) == ["h1"]
+    assert changed(run_operation(monkeypatch, world, declared, patroni_configuration.configuration)) == ["h1"]
     assert world.patches == [("h1", {"ttl": 45, "postgresql": {"parameters": {"work_mem": "64MB"}}})]
 
 
@@ -33,10 +33,10 @@ def test_what_somebody_set_by_hand_stays_and_a_declared_none_takes_it_away(monke
     assert world.config is not None
     world.config["pause"] = True
     world.config["postgresql"]["parameters"]["log_min_duration_statement"] = "1s"
-    run_operation(monkeypatch, world, cluster, patroni.configuration)
+    run_operation(monkeypatch, world, cluster, patroni_configuration.configuration)
     assert world.patches == []
     declared = fake_cluster(postgres_parameters={"log_min_duration_statement": None})
-    run_operation(monkeypatch, world, declared, patroni.configuration)
+    run_operation(monkeypatch, world, declared, patroni_configuration.configuration)
     assert world.patches == [("h1", {"postgresql": {"parameters": {"log_min_duration_statement": None}}})]
 
 
@@ -45,7 +45,7 @@ def test_a_configuration_that_cannot_be_read_is_not_an_empty_one(monkeypatch: py
     world = PatroniWorld.of(cluster)
     world.config = None
     with pytest.raises(UnsafeError, match=r"^Patroni's configuration cannot be read: "):
-        run_operation(monkeypatch, world, cluster, patroni.configuration)
+        run_operation(monkeypatch, world, cluster, patroni_configuration.configuration)
     assert world.patches == []
 
 

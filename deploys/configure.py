@@ -1,0 +1,29 @@
+"""Bring the configuration that all members share to what is declared: Patroni's settings, PostgreSQL's, pg_hba.
+
+    pyinfra inventory.py deploys/configure.py
+
+The same step that ``deploys/cluster.py`` takes, alone. Says which settings become active at once and which wait for a
+restart. Names, units and ranges are judged by what the running PostgreSQL says of itself, before anything is written.
+
+    --data restart=true     go on with the ordered restart, as deploys/restart_pending.py does
+    --data without=pg3      for that restart: go on although this member is away
+    --data alone=true       for that restart: accept that for its seconds nobody could take over
+"""
+
+from deploys.components.options import members_named, option
+from deploys.components.start import declared_cluster
+from operations.patroni_configuration import configuration
+from operations.patroni_restart import restarted
+
+cluster = declared_cluster()
+
+if cluster is not None:
+    configuration(name="dynamic configuration", cluster=cluster)
+    if option("restart", bool, False):
+        restarted(
+            name="ordered restart",
+            cluster=cluster,
+            without=members_named(cluster, "without"),
+            alone=option("alone", bool, False),
+            configured=True,
+        )

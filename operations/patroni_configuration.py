@@ -1,0 +1,103 @@
+"""The dynamic configuration that all members share: brought to what is declared, and judged before it is written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from shlex import quote
+from typing import Any
+
+from pyinfra import host
+from pyinfra.api import StringCommand, operation
+
+from cluster.errors import UnsafeError, refusal
+from cluster.model import Cluster
+from cluster.observed import SeenParameter
+from cluster.parameters_findings import PARAMETERS, parameter_findings
+from cluster.plan_config import Change, changed_names, changes_of, config_patch, undeclared_parameters
+from cluster.render_patroni_dynamic import dynamic_configuration
+from cluster.tuning import Resources
+from facts.patroni import ANSWER_SECONDS, MemberResources, PatroniCluster
+from facts.postgres import PostgresCatalog, SettingsAwaited
+from operations.preflight import origin_of
+from operations.util.component import Commands
+from operations.util.remote import acts_for, read, read_all
+from operations.util.stage import planning, undecided
+
+# Beyond two of Patroni's looks at the configuration: on a busy host each takes a moment.
+ACTIVE_SECONDS = 10
+_SCRIPT = (Path(__file__).parent / "util" / "on_host" / "patroni_patch.py").read_text()
+
+
+def patch_command(patch: Mapping[str, Any]) -> StringCommand:
+    """Send a PATCH to Patroni's /config, on whichever member it is run. + patch: merged there; None removes a key"""
+    return StringCommand(f"python3 -c {quote(_SCRIPT)}", _stdin=[json.dumps(patch)])
+
+
+def declared_configuration(cluster: Cluster) -> dict[str, Any]:
+    """The declared dynamic configuration, its derived part from what the members have now."""
+    seen = read_all(cluster.members, MemberResources, directory=cluster.data_directory).values()
+    resources = [Resources(one["memory_mib"], one["cores"], one["disk_mib"]) for one in seen]
+    return dynamic_configuration(cluster, resources, min(_version(one["patroni"]) for one in seen))
+
+
+def _version(text: str) -> tuple[int, ...]:
+    digits = text.split("-")[0].split("+")[0].split("~")[0]
+    return tuple(int(part) for part in digits.split(".") if part.isdigit())
+
+
+@operation()
+def configuration(cluster: Cluster) -> Commands:
+    """
+    Bring the dynamic configuration in etcd to what is declared, by Patroni's compare-and-set PATCH.
+
+    Says which settings become active at once, waits until they are on every member, and names those that wait for a
+    restart; nothing is restarted here. Parameters that nobody declares are left alone and named. Refuses, before
+    anything is written, what the running PostgreSQL would not take.
+    """
+    if not acts_for(cluster.members):
+        host.noop("another host looks after the configuration")
+        return
+    seen = host.get_fact(PatroniCluster, wait_seconds=0 if planning() else ANSWER_SECONDS)
+    if seen["config"] is None:
+        if planning():
+            yield from undecided("the dynamic configuration")
+            return
+        raise UnsafeError(f"Patroni's configuration cannot be read: {seen['error']}\nHINT: run 'patronictl list'.")
+    declared = declared_configuration(cluster)
+    patch = config_patch(declared, seen["config"])
+    if patch:
+        yield from _patched(cluster, declared, seen["config"], patch)
+    else:
+        host.noop("the dynamic configuration is as declared")
+    if left := undeclared_parameters(declared, seen["config"]):
+        host.log(f"left alone, though nobody declares them: {', '.join(left)}")
+
+
+def _patched(
+    cluster: Cluster, declared: Mapping[str, Any], observed: Mapping[str, Any], patch: Mapping[str, Any]
+) -> Commands:
+    catalog = host.get_fact(PostgresCatalog, port=cluster.settings.postgres_port)
+    parameters = declared["postgresql"]["parameters"]
+    if findings := parameter_findings(parameters, catalog, len(cluster.members), origin_of(PARAMETERS)):
+        raise refusal(findings)
+    host.log(f"changes {', '.join(changed_names(patch))}")
+    changes = changes_of(patch, observed, catalog)
+    for change in changes:
+        host.log(f"{change} {'after a restart of PostgreSQL' if change.waits else 'at once'}")
+    yield patch_command(patch)
+    _await_active(cluster, [change for change in changes if not change.waits], catalog)
+    if any(change.waits for change in changes):
+        host.log("restart in the right order with: pyinfra inventory.py deploys/restart_pending.py")
+
+
+def _await_active(cluster: Cluster, changes: list[Change], catalog: Mapping[str, SeenParameter]) -> None:
+    """Wait until every member runs with the settings that need no restart; name where one does not."""
+    wanted = {change.name: change.setting(catalog) for change in changes if change.new is not None}
+    seconds = 2 * cluster.settings.patroni_loop_wait + ACTIVE_SECONDS
+    question = {"port": cluster.settings.postgres_port, "wanted": wanted, "wait_seconds": seconds}
+    for name, missing in (read(cluster.members, SettingsAwaited, **question) if wanted else {}).items():
+        if missing is None or missing:
+            what = "cannot be reached" if missing is None else f"does not have {', '.join(missing)} yet"
+            host.log(f"{name} {what}; something there may override the configuration")

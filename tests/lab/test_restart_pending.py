@@ -1,0 +1,270 @@
+"""Settings that need a restart: applied in the only safe order, under load, and whatever comes in between."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.lab import faults
+from tests.lab.docker import run_in
+from tests.lab.hosts import wait_until_ready
+from tests.lab.restarts import (
+    CONFIGURE,
+    RESTART,
+    assert_recovery_was_never_paused,
+    configure,
+    declare,
+    felt,
+    shown,
+    timeline,
+)
+from tests.lab.runs import (
+    MEMBERS,
+    Built,
+    assert_changes_nothing,
+    changed,
+    leader,
+    patroni,
+    replicas,
+    run,
+    site,
+    sql,
+    start,
+    start_times,
+    switchover,
+    wait_until_settled,
+)
+from tests.lab.waiting import wait_until
+
+GAP_SECONDS = 5.0
+RELOAD_GAP_SECONDS = 0.5
+# Quick to give up, so that a standby that does not come back is soon seen.
+QUICK = {"patroni_restart_seconds": 60}
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
+    """Three members of their own: what is declared here would trouble other tests."""
+    with site("r-restart", tmp_path_factory.mktemp("restart"), **QUICK) as ready:
+        first = run(ready.inventory)
+        wait_until_settled(ready.lab)
+        yield Built(ready.lab, ready.inventory, first)
+
+
+def standbys_then_primary(built: Built) -> list[str]:
+    return [*(host.short_name for host in replicas(built.lab)), leader(built.lab).short_name]
+
+
+def test_raised_the_standbys_restart_first(built: Built, tmp_path: Path) -> None:
+    inventory = declare(built, tmp_path, max_connections=220, max_worker_processes=12)
+    expected = standbys_then_primary(built)
+    done = felt(built, inventory)
+    done.assert_cost("raised", GAP_SECONDS)
+    assert sorted(done.restarted[:2]) == sorted(expected[:2])
+    assert done.restarted[2] == expected[2]
+    assert set(shown(built.lab, "max_connections").values()) == {"220"}
+    before = start_times(built.lab)
+    for deploy in (CONFIGURE, RESTART):
+        assert changed(run(inventory, deploy, "--data", "restart=true")) == {}
+    assert_changes_nothing(inventory)
+    assert start_times(built.lab) == before
+
+
+def test_lowered_the_primary_restarts_first_in_place_and_the_timeline_stays(built: Built, tmp_path: Path) -> None:
+    before, expected = timeline(built.lab), standbys_then_primary(built)
+    done = felt(built, declare(built, tmp_path, max_connections=150, max_worker_processes=12))
+    done.assert_cost("lowered", GAP_SECONDS)
+    assert done.restarted[0] == expected[2]
+    assert sorted(done.restarted[1:]) == sorted(expected[:2])
+    assert timeline(built.lab) == before
+    assert set(shown(built.lab, "max_connections").values()) == {"150"}
+
+
+def test_one_raised_and_one_lowered_converge_in_one_run(built: Built, tmp_path: Path) -> None:
+    done = felt(built, declare(built, tmp_path, max_connections=180, max_worker_processes=9))
+    done.assert_cost("mixed", GAP_SECONDS)
+    assert sorted(done.restarted) == list(MEMBERS)
+    assert set(shown(built.lab, "max_connections").values()) == {"180"}
+    assert set(shown(built.lab, "max_worker_processes").values()) == {"9"}
+
+
+def test_a_neutral_setting_is_tried_on_a_standby_first(built: Built, tmp_path: Path) -> None:
+    expected = standbys_then_primary(built)
+    inventory = declare(built, tmp_path, max_connections=180, max_worker_processes=9, shared_buffers="96MB")
+    done = felt(built, inventory)
+    done.assert_cost("neutral", GAP_SECONDS)
+    assert done.restarted[2] == expected[2]
+    assert set(shown(built.lab, "shared_buffers").values()) == {"96MB"}
+
+
+def test_what_needs_no_restart_is_active_at_once(built: Built, tmp_path: Path) -> None:
+    same = {"max_connections": 180, "max_worker_processes": 9, "shared_buffers": "96MB"}
+    done = felt(built, declare(built, tmp_path, **same, work_mem="9MB", log_min_duration_statement="3s"))
+    done.assert_cost("reload only", RELOAD_GAP_SECONDS)
+    assert done.restarted == []
+    assert set(shown(built.lab, "work_mem").values()) == {"9MB"}
+    assert_recovery_was_never_paused(built.lab)
+
+
+def test_a_value_that_fails_at_the_start_is_taken_back_and_the_primary_is_not_touched(
+    built: Built, tmp_path: Path
+) -> None:
+    same = {"max_connections": 180, "max_worker_processes": 9}
+    done = felt(built, declare(built, tmp_path, **same, shared_buffers="4TB"), check=False)
+    done.assert_cost("fails at the start", RELOAD_GAP_SECONDS)
+    assert done.run.code == 1
+    assert "does not start with the new shared_buffers; the primary was not touched" in done.run.log
+    assert "the configuration is back to shared_buffers 96MB" in done.run.log
+    assert "could not map anonymous shared memory" in done.run.log, done.run.log
+    assert leader(built.lab).short_name not in done.restarted
+    assert patroni(built.lab, "pg1", "config")["postgresql"]["parameters"]["shared_buffers"] == "96MB"
+    wait_until_settled(built.lab)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "words"),
+    [
+        ({"max_connections": 10}, "max_connections 10 is below 25"),
+        ({"max_conections": 300}, "Did you mean max_connections?"),
+        ({"work_mem": "7XB"}, "has the unit XB; it takes B, kB, MB, GB, TB"),
+        ({"shared_buffers": "1kB"}, "is below 16 (8kB)"),
+    ],
+)
+def test_an_invalid_value_is_refused_before_it_is_written(
+    built: Built, tmp_path: Path, parameters: dict[str, object], words: str
+) -> None:
+    before = patroni(built.lab, "pg1", "config")
+    done = run(declare(built, tmp_path, **parameters), CONFIGURE, check=False)
+    assert done.code == 1
+    assert words in " ".join(done.log.split())
+    assert patroni(built.lab, "pg1", "config") == before
+
+
+def test_somebody_else_s_change_in_between_is_kept(built: Built, tmp_path: Path) -> None:
+    """Another client changes the configuration all the time while the run does, so that some answers are 409."""
+    stop, count = threading.Event(), 0
+    edit = f"patronictl -c /etc/patroni/config.yml edit-config {built.lab.name} --force --quiet -p deadlock_timeout="
+
+    def meddle() -> None:
+        nonlocal count
+        while not stop.is_set():
+            count += 1
+            run_in(built.lab.host("pg2").container, f"{edit}{1000 + count}ms")
+
+    meddler = threading.Thread(target=meddle)
+    meddler.start()
+    try:
+        run(declare(built, tmp_path, max_connections=180, work_mem="10MB"), CONFIGURE)
+    finally:
+        stop.set()
+        meddler.join()
+    parameters = patroni(built.lab, "pg1", "config")["postgresql"]["parameters"]
+    assert (parameters["work_mem"], parameters["deadlock_timeout"]) == ("10MB", f"{1000 + count}ms")
+
+
+def begin(built: Built, inventory: Path, restarted: int) -> tuple[object, dict[str, object]]:
+    """Start a run and return when so many members have been restarted by it."""
+    before = start_times(built.lab)
+    process = start(inventory, CONFIGURE, "--data", "restart=true")
+
+    def count() -> int:
+        try:
+            return sum(after != before[name] for name, after in start_times(built.lab).items())
+        except Exception:
+            return 0
+
+    wait_until(f"{restarted} members have restarted", lambda: count() >= restarted, seconds=90)
+    return process, dict(before)
+
+
+def test_a_run_that_was_killed_between_two_restarts_is_finished_by_the_next(built: Built, tmp_path: Path) -> None:
+    inventory = declare(built, tmp_path, max_connections=200)
+    process, before = begin(built, inventory, 1)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    time.sleep(2)  # what it had begun on a host goes on there to its end
+    done = configure(inventory)
+    print(f"\nfinished in {done.seconds:.1f} s")
+    assert set(shown(built.lab, "max_connections").values()) == {"200"}
+    assert all(after != before[name] for name, after in start_times(built.lab).items())
+    assert_recovery_was_never_paused(built.lab)
+
+
+def test_the_leader_moves_in_the_middle_and_the_next_run_finishes(built: Built, tmp_path: Path) -> None:
+    inventory = declare(built, tmp_path, max_connections=230)
+    process, _ = begin(built, inventory, 1)
+    switchover(built.lab, max(replicas(built.lab), key=lambda host: start_times(built.lab)[host.short_name]))
+    _, log = process.communicate(timeout=200)
+    print(f"\nthe run itself ended with {process.returncode}: {log.strip().splitlines()[-1][:200]}")
+    wait_until_settled(built.lab)
+    configure(inventory)
+    assert set(shown(built.lab, "max_connections").values()) == {"230"}
+
+
+def test_a_standby_that_dies_in_the_middle_stops_the_run_and_the_next_finishes(built: Built, tmp_path: Path) -> None:
+    inventory = declare(built, tmp_path, max_connections=240)
+    victim = replicas(built.lab)[1]
+    process, _ = begin(built, inventory, 1)
+    faults.kill(victim.container)
+    _, log = process.communicate(timeout=200)
+    assert process.returncode == 1
+    assert victim.container in log
+    faults.start(victim.container)
+    wait_until_ready(victim)
+    wait_until_settled(built.lab)
+    configure(inventory)
+    assert set(shown(built.lab, "max_connections").values()) == {"240"}
+
+
+def test_a_lower_value_does_not_wait_for_a_standby_whose_replay_is_paused(built: Built, tmp_path: Path) -> None:
+    held = replicas(built.lab)[1]
+    replay = "runuser -u postgres -- psql -XAtqc 'select pg_wal_replay_{}()'"
+    run_in(held.container, replay.format("pause"))
+    inventory = declare(built, tmp_path, max_connections=190)
+    refused = configure(inventory, check=False)
+    assert refused.code == 1
+    assert f"{held.container} could not" in refused.log
+    done = configure(inventory, "--data", "alone=true")
+    print(f"\nwith a paused standby: {done.seconds:.1f} s")
+    assert f"deferred to a later run: {held.container} has its replay paused by hand" in done.log
+    assert shown(built.lab, "max_connections")[held.short_name] == "240"
+    run_in(held.container, replay.format("resume"))
+    configure(inventory)
+    assert set(shown(built.lab, "max_connections").values()) == {"190"}
+
+
+def test_nothing_is_restarted_while_the_cluster_is_paused_or_a_member_is_away(built: Built, tmp_path: Path) -> None:
+    inventory = declare(built, tmp_path, max_connections=210)
+    run(inventory, CONFIGURE)
+    before = start_times(built.lab)
+    control = f"patronictl -c /etc/patroni/config.yml {{}} {built.lab.name} --wait"
+    run_in(built.lab.host("pg1").container, control.format("pause"))
+    done = run(inventory, RESTART, check=False)
+    run_in(built.lab.host("pg1").container, control.format("resume"))
+    assert done.code == 1
+    assert f"cluster {built.lab.name} is paused: nobody would take over" in done.log
+    away = replicas(built.lab)[0]
+    run_in(away.container, "systemctl stop patroni")
+    done = run(inventory, RESTART, check=False)
+    run_in(away.container, "systemctl start patroni")
+    assert done.code == 1
+    assert f"go on without it: --data without={away.container}" in done.log
+    wait_until_settled(built.lab)
+    assert {name: one for name, one in start_times(built.lab).items() if name != away.short_name} == {
+        name: one for name, one in before.items() if name != away.short_name
+    }
+
+
+def test_dry_prints_the_plan_and_restarts_nobody(built: Built, tmp_path: Path) -> None:
+    before = start_times(built.lab)
+    process = start(declare(built, tmp_path, max_connections=210), RESTART, "--dry")
+    _, log = process.communicate(timeout=60)
+    assert f"{built.lab.name}: ordered restart" in log
+    assert "primary, in place  max_connections 190 -> 210" in log
+    assert start_times(built.lab) == before
+    run(declare(built, tmp_path, max_connections=210), RESTART)
+    assert sql(built.lab, "show max_connections") == [("210",)]
