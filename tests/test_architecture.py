@@ -157,7 +157,7 @@ COMPONENTS = (
 SHARED = {
     "facts": ("host", "endpoints", "answer"),
     "operations": ("proof",),
-    "deploys/components": ("proof", "start"),
+    "deploys/components": ("proof", "start", "options"),
 }
 
 
