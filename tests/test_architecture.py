@@ -27,6 +27,10 @@ LAYERS = ("cluster", "facts", "operations", "deploys")
 ON_HOST = "on_host"
 ON_HOST_IMPORTS = {"yaml", "psycopg2"}
 
+# These run on the control machine as processes of their own, without pyinfra and its gevent.
+ON_CONTROL = "on_control"
+ON_CONTROL_IMPORTS = ("psycopg", "cluster.probe", f"operations.util.{ON_CONTROL}")
+
 FILE_LINES = 250
 BODY_LINES = 40
 MEDIAN_BODY_LINES = 10
@@ -46,7 +50,8 @@ def tree_of(path: Path) -> ast.Module:
 
 PRODUCT = [*sources(*LAYERS, "group_data", "inventories"), ROOT / "inventory.py", ROOT / "config.py"]
 HOST_SCRIPTS = [path for path in PRODUCT if path.parent.name == ON_HOST]
-LAYERED = [path for path in sources(*LAYERS) if path not in HOST_SCRIPTS]
+CONTROL_PROGRAMS = [path for path in PRODUCT if path.parent.name == ON_CONTROL]
+LAYERED = [path for path in sources(*LAYERS) if path not in (*HOST_SCRIPTS, *CONTROL_PROGRAMS)]
 
 
 def imports_of(path: Path) -> set[str]:
@@ -98,6 +103,11 @@ def test_what_a_user_edits_imports_nothing(path: Path) -> None:
 @pytest.mark.parametrize("path", HOST_SCRIPTS, ids=name_of)
 def test_a_script_for_the_hosts_needs_only_what_patroni_needs(path: Path) -> None:
     assert imports_of(path) <= ON_HOST_IMPORTS
+
+
+@pytest.mark.parametrize("path", CONTROL_PROGRAMS, ids=name_of)
+def test_a_program_beside_the_run_knows_nothing_of_pyinfra(path: Path) -> None:
+    assert [name for name in sorted(imports_of(path)) if not is_within(name, ON_CONTROL_IMPORTS)] == []
 
 
 def test_only_the_errors_name_pyinfra_in_the_pure_layer() -> None:
