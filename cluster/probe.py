@@ -53,9 +53,9 @@ class Report:
 class Verdict:
     """What the table says about it."""
 
-    lost: frozenset[Value] = frozenset()  # acknowledged, yet absent
-    duplicated: frozenset[Value] = frozenset()
-    resurrected: frozenset[Value] = frozenset()  # refused, yet there
+    lost: frozenset[Value]  # acknowledged, yet absent
+    duplicated: frozenset[Value]
+    resurrected: frozenset[Value]  # refused, yet there
 
     @property
     def is_clean(self) -> bool:

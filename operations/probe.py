@@ -77,7 +77,9 @@ def _begun(probe: Secret) -> Popen:
         env={name: value for name, value in os.environ.items() if not name.startswith("PG")},
         # Ctrl-C is for the run; when that is gone, the program notices, and leaves nothing behind.
         start_new_session=True,
-        **dict.fromkeys(("stdin", "stdout", "stderr"), PIPE),
+        stdin=PIPE,
+        stdout=PIPE,
+        stderr=PIPE,
         text=True,
     )
     with suppress(BrokenPipeError):
@@ -105,4 +107,4 @@ def _verdict(process: Popen) -> str | None:
 
 
 def _last_words(process: Popen) -> str:
-    return next(reversed(process.stderr.read().splitlines()), "a server hung")
+    return next(reversed(process.stderr.read().splitlines()), "it was cut off, as when a server hangs")

@@ -30,6 +30,7 @@ READY_WRITES = 20
 READY_SECONDS = 15
 AFTER_SECONDS = 1  # what is felt a moment after the last step is that step's doing
 PRIMARY_SECONDS = 30
+AGAIN_SECONDS = 0.5
 STATEMENT_SECONDS = 30  # dropping a database awaits a checkpoint
 # A server that hangs does not keep a probe alive whose run has gone.
 BEGIN_SECONDS = 60
@@ -100,7 +101,7 @@ class Probe:
             except psycopg.Error as error:
                 if time.monotonic() >= deadline:
                     return {"unjudged": words_of(error)}
-            time.sleep(INTERVAL_SECONDS)
+            time.sleep(AGAIN_SECONDS)
 
     def _dropped(self) -> str:
         try:
