@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from cluster.doors import published_doors, write_doors
 from cluster.health import leaders_timeline, waiting_for_restart
 from cluster.model import Cluster, Node
 from cluster.observed import SeenPatroni
@@ -64,16 +65,9 @@ def _waiting(cluster: Cluster, seen: SeenPatroni) -> list[str]:
     return [f"    a restart of PostgreSQL is pending on {', '.join(waiting)}"] if waiting else []
 
 
-def _doors(cluster: Cluster) -> tuple[list[Node], int]:
-    """Where a client knocks: HAProxy's hosts, or the members when there is none."""
-    if cluster.balancers:
-        return list(cluster.balancers), cluster.settings.haproxy_primary_port
-    return list(cluster.members), cluster.settings.postgres_port
-
-
 def libpq(cluster: Cluster, ca: str) -> str:
     """A libpq connection string over all doors. https://www.postgresql.org/docs/current/libpq-connect.html"""
-    nodes, port = _doors(cluster)
+    nodes, port = write_doors(cluster)
     hosts = ",".join(str(node.address) for node in nodes)
     return _conninfo(cluster, hosts, str(port), ca)
 
@@ -88,18 +82,18 @@ def _conninfo(cluster: Cluster, hosts: str, ports: str, ca: str) -> str:
 
 def jdbc(cluster: Cluster, ca: str) -> str:
     """The same for JDBC. https://jdbc.postgresql.org/documentation/use/"""
-    nodes, port = _doors(cluster)
+    nodes, port = write_doors(cluster)
     hosts = ",".join(node.address.endpoint(port) for node in nodes)
     return f"'jdbc:postgresql://{hosts}/postgres?targetServerType=primary&sslmode=verify-full&sslrootcert={ca}'"
 
 
 def _from_here(cluster: Cluster, ca: str) -> list[str]:
     """For hosts behind published ports, as containers are: how the control machine itself gets there."""
-    nodes, port = _doors(cluster)
-    published = [node.settings.cluster_published_ports.get(port) for node in nodes]
-    ports = [str(number) for number in published if number is not None]
-    if not ports:
+    nodes, port = write_doors(cluster)
+    doors = published_doors(nodes, port)
+    if not doors:
         return []
+    hosts, ports = (",".join(map(str, part)) for part in zip(*doors, strict=True))
     stats = nodes[0].settings.cluster_published_ports.get(cluster.settings.haproxy_stats_port)
-    lines = [f"    here  psql {_conninfo(cluster, ','.join(['127.0.0.1'] * len(ports)), ','.join(ports), ca)}"]
+    lines = [f"    here  psql {_conninfo(cluster, hosts, ports, ca)}"]
     return lines + ([f"    here  https://127.0.0.1:{stats} (statistics)"] if stats else [])

@@ -8,9 +8,11 @@ restart. Names, units and ranges are judged by what the running PostgreSQL says 
     --data restart=true     go on with the ordered restart, as deploys/restart_pending.py does
     --data without=pg3      for that restart: go on although this member is away
     --data alone=true       for that restart: accept that for its seconds nobody could take over
+    --data probe=true       measure what clients feel, and say it at the end
 """
 
 from deploys.components.options import members_named, option
+from deploys.components.probe import probe_of
 from deploys.components.start import declared_cluster
 from operations.patroni_configuration import configuration
 from operations.patroni_restart import restarted
@@ -25,5 +27,6 @@ if cluster is not None:
             cluster=cluster,
             without=members_named(cluster, "without"),
             alone=option("alone", bool, False),
+            probe=probe_of(cluster),
             configured=True,
         )

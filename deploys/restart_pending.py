@@ -8,9 +8,11 @@ same plan and touches nothing.
 
     --data without=pg3      go on although this member is away; it is served by a later run
     --data alone=true       accept that for the seconds of a restart nobody could take over
+    --data probe=true       measure what clients feel, and say it at the end
 """
 
 from deploys.components.options import members_named, option
+from deploys.components.probe import probe_of
 from deploys.components.start import declared_cluster
 from operations.patroni_restart import restarted
 
@@ -22,4 +24,5 @@ if cluster is not None:
         cluster=cluster,
         without=members_named(cluster, "without"),
         alone=option("alone", bool, False),
+        probe=probe_of(cluster),
     )

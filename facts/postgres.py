@@ -103,8 +103,8 @@ class SettingsAwaited(Answer[list[str]]):
 
 
 def _differs(name: str, value: str | float) -> str:
-    def literal(text: str) -> str:
-        return "'" + text.replace("'", "''") + "'"
+    def literal(text: object) -> str:
+        return "'" + str(text).replace("'", "''") + "'"
 
     # A case keeps PostgreSQL from reading another setting's text as a number.
     compared = (

@@ -22,10 +22,12 @@ from cluster.plan_restart_members import restart_members
 from cluster.plan_restart_obstacles import lowering_obstacles, restart_obstacles
 from cluster.plan_restart_text import plan_lines, refusal_text
 from cluster.render_patroni import UNIT
+from cluster.secrets import Secret
 from facts.etcd import EtcdCluster
 from facts.patroni import ANSWER_SECONDS, PatroniCluster
 from facts.postgres_state import PostgresState, ReplayAwaited
 from operations.patroni_configuration import declared_configuration, patch_command
+from operations.probe import probing
 from operations.util.act import Act
 from operations.util.cause import POSTGRES_LOGS, show_last_lines
 from operations.util.component import Commands
@@ -66,7 +68,13 @@ class Look:
 
 
 @operation()
-def restarted(cluster: Cluster, without: Sequence[str] = (), alone: bool = False, configured: bool = False) -> Commands:
+def restarted(
+    cluster: Cluster,
+    without: Sequence[str] = (),
+    alone: bool = False,
+    configured: bool = False,
+    probe: Secret | None = None,
+) -> Commands:
     """
     Restart the members on which a setting waits for it, in the order that PostgreSQL demands, until none waits.
 
@@ -77,6 +85,7 @@ def restarted(cluster: Cluster, without: Sequence[str] = (), alone: bool = False
     + without: members that are known to be away
     + alone: accept that for the seconds of a restart nobody could take over
     + configured: the same run brings the configuration to what is declared first, so its plan is made for that
+    + probe: how clients connect, to measure what they feel; absent: nothing is measured
     """
     if not acts_for(cluster.members):
         host.noop("another host restarts the members, one at a time")
@@ -95,7 +104,8 @@ def restarted(cluster: Cluster, without: Sequence[str] = (), alone: bool = False
     elif planning():
         yield from undecided("each restart, by what is seen then")
     else:
-        yield from _steps(cluster, without, alone, given_up)
+        with probing(probe):
+            yield from _steps(cluster, without, alone, given_up)
 
 
 def _steps(cluster: Cluster, without: Sequence[str], alone: bool, given_up: set[str]) -> Commands:

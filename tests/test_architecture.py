@@ -27,6 +27,10 @@ LAYERS = ("cluster", "facts", "operations", "deploys")
 ON_HOST = "on_host"
 ON_HOST_IMPORTS = {"yaml", "psycopg2"}
 
+# These run on the control machine as processes of their own, without pyinfra and its gevent.
+ON_CONTROL = "on_control"
+ON_CONTROL_IMPORTS = ("psycopg", "cluster.probe", f"operations.util.{ON_CONTROL}")
+
 FILE_LINES = 250
 BODY_LINES = 40
 MEDIAN_BODY_LINES = 10
@@ -46,7 +50,8 @@ def tree_of(path: Path) -> ast.Module:
 
 PRODUCT = [*sources(*LAYERS, "group_data", "inventories"), ROOT / "inventory.py", ROOT / "config.py"]
 HOST_SCRIPTS = [path for path in PRODUCT if path.parent.name == ON_HOST]
-LAYERED = [path for path in sources(*LAYERS) if path not in HOST_SCRIPTS]
+CONTROL_PROGRAMS = [path for path in PRODUCT if path.parent.name == ON_CONTROL]
+LAYERED = [path for path in sources(*LAYERS) if path not in (*HOST_SCRIPTS, *CONTROL_PROGRAMS)]
 
 
 def imports_of(path: Path) -> set[str]:
@@ -100,6 +105,11 @@ def test_a_script_for_the_hosts_needs_only_what_patroni_needs(path: Path) -> Non
     assert imports_of(path) <= ON_HOST_IMPORTS
 
 
+@pytest.mark.parametrize("path", CONTROL_PROGRAMS, ids=name_of)
+def test_a_program_beside_the_run_knows_nothing_of_pyinfra(path: Path) -> None:
+    assert [name for name in sorted(imports_of(path)) if not is_within(name, ON_CONTROL_IMPORTS)] == []
+
+
 def test_only_the_errors_name_pyinfra_in_the_pure_layer() -> None:
     naming = [name_of(path) for path in sources("cluster") if any(is_within(x, ("pyinfra",)) for x in imports_of(path))]
     assert naming == ["cluster/errors.py"]
@@ -126,6 +136,8 @@ EXCEPTIONS = {
     "facts/on_host/patroni_ask.py": {"time.sleep"},
     "operations/util/on_host/patroni_patch.py": {"time.sleep"},
     "operations/util/on_host/patroni_restart.py": {"time.sleep"},
+    # The same in a process of its own, and the moment for which it goes on when the run has told it to end.
+    "operations/util/on_control/probe.py": {"time.sleep"},
 }
 
 
@@ -157,8 +169,8 @@ COMPONENTS = (
 # Words of a layer rather than of a component.
 SHARED = {
     "facts": ("host", "endpoints", "answer"),
-    "operations": ("proof",),
-    "deploys/components": ("proof", "start", "options"),
+    "operations": ("proof", "probe"),
+    "deploys/components": ("proof", "probe", "start", "options"),
 }
 
 

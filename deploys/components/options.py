@@ -1,30 +1,35 @@
-"""What one run is told on the command line, ``--data name=value``: read in deploy code, before any host is touched."""
+"""What a single run is told with ``--data``: its options, which are no settings of the cluster."""
 
 from __future__ import annotations
 
 import difflib
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pyinfra import host
 
 from cluster.errors import ConfigError
 from cluster.model import Cluster
 
-T = TypeVar("T", str, bool, int)
+Kind = TypeVar("Kind", bool, int, float, str)
+Default = TypeVar("Default")
+
+MEANINGS: dict[type, str] = {bool: "true or false", int: "a whole number", float: "a number", str: "a word"}
 
 
-def option(name: str, kind: type[T], default: T) -> T:
+def option(name: str, kind: type[Kind], default: Default) -> Kind | Default:
     """
-    One option of a run.
+    The value of ``--data name=value``. Refuses one of another kind.
 
-    + kind: its type, which pyinfra reads from the text: ``true`` is a bool, ``5`` an int
-    + default: when it is not given
+    + kind: bool, int, float or str; pyinfra has read the value as the one that it looks like
+    + default: when the option is not given
     """
-    value = host.data.get(name)
+    value: Any = host.data.get(name)
     if value is None:
         return default
+    if kind is float and type(value) is int:
+        return kind(value)
     if type(value) is not kind:
-        raise ConfigError(f"--data {name}: {value!r} is no {kind.__name__}\nHINT: the default is {default!r}.")
+        raise ConfigError(f"{name}: {value!r} is not {MEANINGS[kind]}\nHINT: correct --data {name}, or leave it away.")
     return value
 
 

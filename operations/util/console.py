@@ -27,6 +27,6 @@ def quiet_the_idle_lines() -> None:
 
 
 def print_lines(lines: Iterable[str]) -> None:
-    """Print without a host's name in front: these lines are about all of them."""
+    """Print without a host's name in front: what is said is about all of them."""
     for line in ["", *lines, ""]:
         logger.info(f"    {line}" if line else "")

@@ -12,7 +12,7 @@ from cluster.declaration import DeclaredHost, declared_clusters
 from cluster.errors import UnsafeError
 from cluster.model import Cluster, Node
 from cluster.secrets import NAMES, Secret
-from operations import patroni
+from operations import patroni, patroni_configuration
 from tests.deploys.fake_hosts import changed, fake_cluster, run_operation
 from tests.deploys.patroni_world import PatroniWorld
 
@@ -57,7 +57,7 @@ def configuration_written(
         return {node.name: resources if "directory" in asked else {"keys": keys} for node in nodes}
 
     monkeypatch.setattr(patroni, "read", read)
-    monkeypatch.setattr(patroni, "read_all", read)
+    monkeypatch.setattr(patroni_configuration, "read_all", read)
     monkeypatch.setattr(patroni, "coordinator", lambda nodes: nodes[0])
     monkeypatch.setattr(patroni, "planning", lambda: planning)
     with ctx_host.use(PicturedHost(name)):
@@ -110,7 +110,7 @@ def test_a_plan_on_fresh_hosts_needs_no_etcd(monkeypatch: pytest.MonkeyPatch) ->
     [("4.0.7-3~deb13u1", (4, 0, 7)), ("3.0.2-1", (3, 0, 2)), ("4.1.0~rc1-1.pgdg120+1", (4, 1, 0)), ("", ())],
 )
 def test_versions_of_debian_packages(text: str, version: tuple[int, ...]) -> None:
-    assert patroni._version(text) == version
+    assert patroni_configuration._version(text) == version
 
 
 def test_a_settled_cluster_is_not_touched(monkeypatch: pytest.MonkeyPatch) -> None:
