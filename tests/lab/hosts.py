@@ -16,6 +16,7 @@ from tests.lab.waiting import wait_until
 
 USER = "deploy"
 BOOT_SECONDS = 60
+FREE_PORT_SECONDS = 20
 LOG_LINES = 15
 LOGIN_SECONDS = 30
 BOOTED = ("running", "degraded")
@@ -134,11 +135,14 @@ def _published(host: Host) -> list[str]:
 
 def _refuse_taken_ports(host: Host) -> None:
     for port in (host.ssh_port, *host.published_ports.values()):
-        if _is_taken(port):
+        try:
+            # Some of these are ports that the kernel gives to outgoing connections too; those end by themselves.
+            wait_until(f"port {port} is free", lambda port=port: not _is_taken(port), seconds=FREE_PORT_SECONDS)
+        except LabError:
             raise LabError(
                 f"{host.container}: port {port} of 127.0.0.1 is taken",
                 "Stop what listens there, or use a lab with another --index.",
-            )
+            ) from None
 
 
 def _is_taken(port: int) -> bool:
