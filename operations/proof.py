@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pyinfra import host, logger
+from pyinfra import host
 from pyinfra.api import operation
 
 from cluster.card import connection_card
@@ -19,6 +19,7 @@ from facts.endpoints import EndpointsTried
 from facts.etcd import EtcdCluster
 from facts.patroni import PatroniCluster
 from operations.util.component import Commands
+from operations.util.console import show
 from operations.util.remote import acts_for, coordinator, here, read
 from operations.util.stage import planning
 
@@ -42,7 +43,7 @@ def proven(cluster: Cluster, secrets: Mapping[str, Secret], places: Mapping[str,
         listed = "".join(f"\n  {fault}" for fault in faults)
         raise UnsafeError(f"the cluster is built but does not prove itself:{listed}\nHINT: mend the first, run again.")
     version = next((one["version"] for one in tried), str(cluster.settings.postgres_version))
-    print_card(connection_card(cluster, seen, version, places))
+    show(connection_card(cluster, seen, version, places))
     host.noop("every endpoint leads where it should")
     yield from ()
 
@@ -59,9 +60,3 @@ def _member_faults(cluster: Cluster, seen: SeenPatroni) -> list[str]:
         return []
     node, reason = holdup(cluster, seen, here())
     return [f"{node.name} {reason}"]
-
-
-def print_card(lines: list[str]) -> None:
-    """Print without a host's name in front: the card is about all of them."""
-    for line in ["", *lines, ""]:
-        logger.info(f"    {line}" if line else "")

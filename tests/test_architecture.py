@@ -124,6 +124,7 @@ EXCEPTIONS = {
     # On the host itself, between two tries of a wait that ends.
     "facts/on_host/endpoints_try.py": {"time.sleep"},
     "facts/on_host/patroni_ask.py": {"time.sleep"},
+    "facts/on_host/patroni_pause_seen.py": {"time.sleep"},
     "operations/util/on_host/patroni_patch.py": {"time.sleep"},
 }
 
@@ -157,7 +158,7 @@ COMPONENTS = (
 SHARED = {
     "facts": ("host", "endpoints", "answer"),
     "operations": ("proof",),
-    "deploys/components": ("proof", "start"),
+    "deploys/components": ("proof", "start", "options"),
 }
 
 

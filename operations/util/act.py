@@ -18,10 +18,13 @@ class Act(FunctionCommand):
 
     + node: where to run it
     + command: one remote command; a failure prints its last lines and ends the run
+
+    ``said`` has what it printed, when it is done.
     """
 
     def __init__(self, node: Node, command: StringCommand) -> None:
         self.node, self.command = node, command
+        self.said: list[str] = []
         super().__init__(self.run, (), {})
 
     def run(self, state: State, host: Host) -> bool:
@@ -30,6 +33,7 @@ class Act(FunctionCommand):
         done, output = target.run_shell_command(
             self.command, print_output=state.print_output, print_input=state.print_input, **self._arguments(state)
         )
+        self.said = output.stdout_lines
         if not done:
             for line in output.output_lines:
                 target.log_styled(line, fg="red", log_func=logger.error)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Iterable
 
 from pyinfra import logger, state
 
@@ -23,3 +24,9 @@ def quiet_the_idle_lines() -> None:
     logging.getLogger("paramiko").setLevel(logging.CRITICAL)
     if not any(isinstance(item, _OnlyWhatHappened) for item in logger.filters):
         logger.addFilter(_OnlyWhatHappened())
+
+
+def show(lines: Iterable[str]) -> None:
+    """Print without a host's name in front: what is about all of them. + lines: shown with an empty one around"""
+    for line in ["", *lines, ""]:
+        logger.info(f"    {line}" if line else "")

@@ -26,7 +26,7 @@ def test_garbage_is_refused(output: list[str]) -> None:
 def test_what_is_expected_is_an_argument_and_nothing_secret_is() -> None:
     command = PatroniCluster().command(expected=["pg1", "it's"], wait_seconds=30)
     assert command.startswith("if [ -e /etc/patroni/config.yml ]; then python3 -c ")
-    assert """{"expected": ["pg1", "it'"'"'s"], "wait": 30}""" in command
+    assert """{"expected": ["pg1", "it'"'"'s"], "wait": 30, "beyond_timeline": 0}""" in command
     assert command.endswith("else echo '{}'; fi")
 
 
