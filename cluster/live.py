@@ -34,14 +34,3 @@ class Live:
     def member(self, name: str) -> SeenMember | None:
         """A member as Patroni lists it; None when it does not. + name: the node's"""
         return self.patroni["members"].get(name)
-
-
-def etcd_obstacle(seen: SeenEtcd | None) -> str | None:
-    """
-    Why etcd cannot carry a change of the leader. One dead member of several is none: the quorum holds.
-
-    + seen: ``EtcdCluster``, live
-    """
-    if seen is None or seen["members"] is None or seen["keys"] is None:
-        return "etcd has no quorum: it does not answer"
-    return f"etcd has an alarm: {', '.join(seen['alarms'])}" if seen["alarms"] else None

@@ -33,6 +33,17 @@ def quorum_obstacle(seen: SeenEtcd) -> str | None:
     return None
 
 
+def outage(seen: SeenEtcd | None) -> str | None:
+    """
+    Why etcd cannot carry a change of the leader. One dead member of several is none: the quorum holds.
+
+    + seen: ``EtcdCluster``, live
+    """
+    if seen is None or seen["members"] is None or seen["keys"] is None:
+        return "etcd has no quorum: it does not answer"
+    return f"etcd has an alarm: {', '.join(seen['alarms'])}" if seen["alarms"] else None
+
+
 def unwell(cluster: Cluster, seen: SeenEtcd) -> tuple[Node, ...]:
     """The etcd nodes whose last lines may say why etcd is not well. + seen: ``EtcdCluster``"""
     port = cluster.settings.etcd_client_port

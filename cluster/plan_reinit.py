@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from cluster.health import CLONING, leaders_timeline
-from cluster.live import Live, etcd_obstacle
+from cluster.live import Live
 from cluster.model import Cluster
+from cluster.plan_etcd import outage
 from cluster.plan_switchover import candidate_obstacles
 
 # pg_basebackup takes two: one for the files, one for the WAL that is written meanwhile.
@@ -41,7 +42,7 @@ def _cluster_obstacle(cluster: Cluster, live: Live, name: str) -> str | None:
         return f"{cluster.name} has no leader to copy from\nHINT: this data may be the best there is; mend that first."
     if seen["paused"]:
         return f"{cluster.name} is paused\nHINT: run deploys/resume.py first, so that somebody watches the leader."
-    if obstacle := etcd_obstacle(live.etcd):
+    if obstacle := outage(live.etcd):
         return f"{obstacle}\nHINT: mend etcd first; without it the leader steps down in the middle of the copy."
     copied = [other for other in seen["members"] if other != name and is_being_copied(live, other)]
     if copied:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from cluster.errors import UnsafeError
 from cluster.health import leaders_timeline
-from cluster.live import Live, etcd_obstacle
+from cluster.live import Live
 from cluster.model import Cluster
 from cluster.observed import SeenMember, SeenPostgres
+from cluster.plan_etcd import outage
 from cluster.tuning import MIB
 
 # A standby that runs with less than its primary had pauses its replay or cannot be promoted:
@@ -68,9 +69,17 @@ def rank(live: Live, name: str) -> tuple[bool, int]:
 
 
 def behind(live: Live, name: str) -> int | None:
-    """Bytes of WAL that the leader has written and a member has not replayed; None when one of them does not say."""
+    """
+    Bytes of WAL that the leader has written and a member has not replayed; None when neither of them says.
+
+    The leader's own view is of one moment. Two looks at two hosts are not, and differ by what is written in between.
+    """
     leading, standby = live.postgres.get(str(live.leader)), live.postgres.get(name)
-    if leading is None or standby is None or leading["written"] is None or standby["replayed"] is None:
+    if leading is None or standby is None:
+        return None
+    if told := [one["behind"] for one in leading["replication"] if one.get("name") == name]:
+        return None if told[0] is None else int(told[0])
+    if leading["written"] is None or standby["replayed"] is None:  # it streams from another standby
         return None
     return max(0, leading["written"] - standby["replayed"])
 
@@ -81,7 +90,7 @@ def cluster_obstacles(cluster: Cluster, live: Live, without: Collection[str]) ->
     if not seen["answers"]:
         return [f"no Patroni answers: {seen['error']}"]
     found = [_leader_obstacle(live, leader) if leader is not None else "the cluster has no leader"]
-    found.append("the cluster is paused, and nobody would mend it if it failed" if seen["paused"] else None)
+    found.append("the cluster is paused, which deploys/resume.py ends" if seen["paused"] else None)
     if scheduled := seen["scheduled_switchover"]:
         found.append(f"a switchover is scheduled for {scheduled.get('at', 'later')}")
     found += [
@@ -91,7 +100,7 @@ def cluster_obstacles(cluster: Cluster, live: Live, without: Collection[str]) ->
     found += [
         f"{name} is missing: no Patroni of it is known to etcd" for name in expected if name not in seen["members"]
     ]
-    found.append(etcd_obstacle(live.etcd))
+    found.append(outage(live.etcd))
     return [obstacle for obstacle in found if obstacle is not None]
 
 

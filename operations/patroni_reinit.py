@@ -21,6 +21,7 @@ from operations.util.component import Commands
 from operations.util.console import show
 from operations.util.remote import acts_for, read, read_all
 from operations.util.rest import Post
+from operations.util.stage import planning
 
 PROGRESS_SECONDS = 10
 
@@ -41,15 +42,15 @@ def reinit(cluster: Cluster, member: str, force: bool = False) -> Commands:
     if is_being_copied(live, member):
         show([f"{member} is being copied already: nothing is begun, its end is waited for"])
         host.noop("a copy is under way")
-        _wait(cluster, node, live, before=None)
+        if not planning():
+            _wait(cluster, node, live, before=None)
         return
     if obstacle := reinit_obstacle(cluster, live, member, force=force):
         raise UnsafeError(obstacle)
-    size = read_all([node], DirectorySize, directory=cluster.data_directory)[member]
     show(
         [
             f"Rebuild of {member} from {live.leader}, the leader of {cluster.name}",
-            *(f"  note   {remark}" for remark in reinit_remarks(cluster, live, member, size)),
+            *(f"  note   {remark}" for remark in reinit_remarks(cluster, live, member, _size_mib(cluster, node))),
         ]
     )
     asked = Post(node, "/reinitialize", {"force": True})
@@ -74,13 +75,16 @@ def _wait(cluster: Cluster, node: Node, live: Live, before: SeenPostgres | None)
         if not copying.goes_on(node, state := _state(seen, node)):
             refuse_with_last_lines(node, f"{node.name} does not stream: {state}")
     _refuse_if_foreign(node, live, now)
-    size = read_all([node], DirectorySize, directory=cluster.data_directory)[node.name]
     show(
         [
             f"{node.name} streams from {seen['leader']} on timeline {now['timeline']}",
-            f"  {size} MiB after {time.monotonic() - began:.1f} s",
+            f"  {_size_mib(cluster, node)} MiB after {time.monotonic() - began:.1f} s",
         ]
     )
+
+
+def _size_mib(cluster: Cluster, node: Node) -> int:
+    return read_all([node], DirectorySize, directory=cluster.data_directory)[node.name]
 
 
 def _asked(node: Node) -> SeenPatroni:

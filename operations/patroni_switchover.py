@@ -61,8 +61,8 @@ def switchover(cluster: Cluster, candidate: str | None = None, without: Sequence
     for name in (plan.leader, plan.candidate):
         yield Act(cluster.node(name), _checkpoint(cluster))
     _refuse_if_moved(plan, live := look(cluster))
-    switchover_plan(cluster, live, plan.candidate, without)
-    yield from _carried_out(cluster, plan, [plan.leader, *_streaming(live.patroni, expected)])
+    switchover_plan(cluster, live, plan.candidate, without)  # refuses what has come up since
+    yield from _switched(cluster, plan, [plan.leader, *_streaming(live.patroni, expected)])
 
 
 def _streaming(seen: SeenPatroni, names: Iterable[str]) -> list[str]:
@@ -99,7 +99,7 @@ def _refuse_if_moved(plan: Switchover, live: Live) -> None:
         )
 
 
-def _carried_out(cluster: Cluster, plan: Switchover, streamed: Sequence[str]) -> Commands:
+def _switched(cluster: Cluster, plan: Switchover, streamed: Sequence[str]) -> Commands:
     began = time.monotonic()
     asked = Post(cluster.node(plan.leader), "/switchover", {"leader": plan.leader, "candidate": plan.candidate})
     yield asked
@@ -111,7 +111,7 @@ def _carried_out(cluster: Cluster, plan: Switchover, streamed: Sequence[str]) ->
         [
             f"{new.name} leads {cluster.name}, {plan.leader} follows: timeline {plan.timeline} -> "
             f"{leaders_timeline(seen)}",
-            f"  takes writes after {writes_seconds:.1f} s, all stream after {time.monotonic() - began:.1f} s",
+            f"  takes writes within {writes_seconds:.1f} s, all stream within {time.monotonic() - began:.1f} s",
             *([] if new.name == plan.candidate else [f"  note   Patroni: {asked.text}"]),
         ]
     )
@@ -119,10 +119,10 @@ def _carried_out(cluster: Cluster, plan: Switchover, streamed: Sequence[str]) ->
 
 def _new_leader(cluster: Cluster, plan: Switchover, asked: Post) -> Node:
     """Whoever leads now. Refuses, in Patroni's words, when it is the old one."""
-    if asked.status != 200 and asked.status not in OPEN_ENDED:
+    if asked.status not in (200, *OPEN_ENDED):
         raise UnsafeError(_refused(plan, asked))
     wait_seconds = LEADER_SECONDS if asked.status != 503 else ANSWER_SECONDS
-    seen = _asked(cluster, plan, expected=[], wait_seconds=wait_seconds, beyond_timeline=plan.timeline)
+    seen = _heard(cluster, plan, expected=[], wait_seconds=wait_seconds, beyond_timeline=plan.timeline)
     if seen["leader"] == plan.leader:
         raise UnsafeError(_refused(plan, asked))
     if seen["leader"] is None:
@@ -146,7 +146,7 @@ def _show_both(cluster: Cluster, plan: Switchover) -> None:
         show_last_lines(cluster.node(name), UNIT, POSTGRES_LOGS)
 
 
-def _asked(cluster: Cluster, plan: Switchover, **question: object) -> SeenPatroni:
+def _heard(cluster: Cluster, plan: Switchover, **question: object) -> SeenPatroni:
     """The first answer of those who are concerned, the candidate first: it may be the one that died."""
     others = [node for node in cluster.members if node.name not in (plan.candidate, plan.leader)]
     for node in (cluster.node(plan.candidate), cluster.node(plan.leader), *others):
@@ -167,7 +167,7 @@ def _followed(cluster: Cluster, plan: Switchover, new: Node, names: Iterable[str
     """Wait until these members stream on the new timeline; refuse with the last lines of the one that does not."""
     concerned = _among(cluster, names)
     question = {"expected": [node.name for node in concerned], "beyond_timeline": plan.timeline}
-    seen = _asked(cluster, replace(plan, candidate=new.name), wait_seconds=FOLLOW_SECONDS, **question)
+    seen = _heard(cluster, replace(plan, candidate=new.name), wait_seconds=FOLLOW_SECONDS, **question)
     if not seen["settled"]:
         node, reason = holdup(concerned, seen, new.name)
         show_last_lines(node, UNIT, POSTGRES_LOGS)

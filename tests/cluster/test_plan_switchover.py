@@ -41,6 +41,16 @@ def test_the_least_lag_counts_and_bytes_do_not() -> None:
     assert plan(late).candidate == "pg3"
 
 
+def test_the_leader_s_own_view_of_the_lag_counts_more_than_two_looks() -> None:
+    seen = [
+        {"name": "pg2", "state": "streaming", "behind": 20 * MIB},
+        {"name": "pg3", "state": "streaming", "behind": 0},
+    ]
+    live = with_postgres(with_postgres(healthy(), "pg1", replication=seen), "pg3", replayed=0)
+    assert plan(live).candidate == "pg3"
+    assert candidate_obstacles(live, "pg2") == ["is 20 MiB behind, the limit is 16 MiB"]
+
+
 def test_a_synchronous_standby_comes_before_one_with_less_lag() -> None:
     live = with_postgres(with_member(healthy(), "pg3", synchronous=True), "pg3", replayed=(1 << 30) - 5 * MIB)
     assert plan(live).candidate == "pg3"
@@ -103,7 +113,7 @@ def test_in_synchronous_mode_only_a_synchronous_standby_is_fit() -> None:
 @pytest.mark.parametrize(
     ("other", "words"),
     [
-        ({"paused": True}, "the cluster is paused, and nobody would mend it if it failed"),
+        ({"paused": True}, "the cluster is paused, which deploys/resume.py ends"),
         ({"leader": None}, "the cluster has no leader"),
         ({"scheduled_switchover": {"at": "2030-01-01"}}, "a switchover is scheduled for 2030-01-01"),
         ({"answers": False, "error": "refused"}, "no Patroni answers: refused"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -39,7 +40,8 @@ class SwitchoverWorld:
     def run(self, host: str, command: str, stdin: str) -> tuple[bool, list[str]]:
         """See World."""
         if "def streaming_from" in command:
-            return True, [json.dumps(self._patroni(host))]
+            found = re.search(r'\{"expected": (\[.*?\])', command)
+            return True, [json.dumps(self._patroni(host, set(json.loads(found[1] if found else "[]"))))]
         if "patroni_pause_seen" in command or "def paused()" in command:
             return True, [json.dumps(self.sees_pause.get(host, self.paused))]
         if "pg_controldata" in command:
@@ -77,11 +79,11 @@ class SwitchoverWorld:
         """Another member leads."""
         self.leader, self.timeline = name, self.timeline + 1
 
-    def _patroni(self, host: str) -> dict[str, Any]:
+    def _patroni(self, host: str, expected: set[str]) -> dict[str, Any]:
         if host in self.dead:
             return {"answers": False, "error": "connection refused", "settled": False}
         alive = [name for name in self.names if name not in self.dead]
-        well = self.leader is not None and not self.lame and not self.dead
+        well = self.leader is not None and not expected & {*self.lame, *self.dead}
         return {
             "answers": True,
             "error": "",

@@ -135,6 +135,14 @@ def test_a_leader_that_limit_leaves_out_is_not_touched(monkeypatch: pytest.Monke
     assert world.done == []
 
 
+def test_a_dead_member_is_left_out_only_on_purpose(monkeypatch: pytest.MonkeyPatch, world: SwitchoverWorld) -> None:
+    world.dead.add("h3")
+    said = refusal(monkeypatch, world, patroni_switchover.switchover)
+    assert said.startswith("no switchover now: h3 is missing: no Patroni of it is known to etcd\n")
+    assert act(monkeypatch, world, patroni_switchover.switchover, without=("h3",)) == ["h1"]
+    assert world.leader == "h2"
+
+
 def test_a_pause_is_set_once_and_ended_once(monkeypatch: pytest.MonkeyPatch, world: SwitchoverWorld) -> None:
     assert act(monkeypatch, world, patroni_pause.pause) == ["h1"]
     assert act(monkeypatch, world, patroni_pause.pause) == []
