@@ -162,12 +162,13 @@ def _postgres_obstacles(live: Live, name: str, state: SeenPostgres) -> list[str]
 
 def _lower_settings(live: Live, state: SeenPostgres) -> list[str]:
     leading = live.postgres[str(live.leader)]
-    control = (leading and leading["control"]) or {}
-    own = {name: int(state["settings"][name]["setting"]) for name in ORDER_SENSITIVE if name in state["settings"]}
+    if leading is None or leading["control"] is None:
+        return ["cannot be compared with the leader, whose pg_controldata says nothing"]
+    control, own = leading["control"], {name: int(state["settings"][name]["setting"]) for name in ORDER_SENSITIVE}
     return [
         f"runs with {name} {value}, the leader has {control[name]}"
         for name, value in own.items()
-        if name in control and value < control[name]
+        if value < control[name]
     ]
 
 

@@ -94,6 +94,10 @@ def test_a_candidate_with_less_than_the_leader_has_is_refused(name: str) -> None
     assert f"runs with {name} 5, the leader has {SETTINGS[name]}" in refusal(live, "pg2")
 
 
+def test_what_the_leader_has_must_be_known() -> None:
+    assert "whose pg_controldata says nothing" in refusal(with_postgres(healthy(), "pg1", control=None), "pg2")
+
+
 def test_every_member_s_reasons_are_listed_when_none_is_fit() -> None:
     live = with_member(healthy(), "pg2", streaming=False, state="starting", tags={"nofailover": True})
     assert refusal(with_member(live, "pg3", timeline=2)) == (
