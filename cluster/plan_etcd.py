@@ -33,20 +33,15 @@ def quorum_obstacle(seen: SeenEtcd) -> str | None:
     return None
 
 
-def majority_obstacle(seen: SeenEtcd) -> str | None:
+def outage(seen: SeenEtcd | None) -> str | None:
     """
-    Why Patroni's leader could lose its lock in the next moments; a single member that is away is no reason.
+    Why etcd cannot carry a change of the leader. One dead member of several is none: the quorum holds.
 
     + seen: ``EtcdCluster``, live
     """
-    if seen["members"] is None:
-        return f"etcd does not answer: {_first_line(seen['errors'].get('members', ''))}"
-    if seen["alarms"]:
-        return f"etcd has an alarm: {', '.join(seen['alarms'])}"
-    voters = sum(not member["learner"] for member in seen["members"])
-    if voters - len(seen["unhealthy"]) <= voters // 2:
-        return f"etcd has no majority: {', '.join(seen['unhealthy'])} of {voters} do not answer"
-    return None
+    if seen is None or seen["members"] is None or seen["keys"] is None:
+        return "etcd has no quorum: it does not answer"
+    return f"etcd has an alarm: {', '.join(seen['alarms'])}" if seen["alarms"] else None
 
 
 def unwell(cluster: Cluster, seen: SeenEtcd) -> tuple[Node, ...]:

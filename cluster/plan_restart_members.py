@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from cluster.live import Live
 from cluster.model import Cluster
 from cluster.observed import SeenMember, SeenPatroni, SeenPostgres
 from cluster.parameters import CONTROLLED, ORDERED, same_value
@@ -15,18 +16,11 @@ CAUGHT_UP_MIB = 16
 MIB = 1024 * 1024
 
 
-def restart_members(
-    cluster: Cluster, patroni: SeenPatroni, postgres: Mapping[str, SeenPostgres | None]
-) -> list[Member]:
-    """
-    The declared members as the plan sees them.
-
-    + patroni: ``PatroniCluster``; it answers and names a leader
-    + postgres: ``PostgresState`` by member; None for a host that cannot be reached
-    """
-    parameters = (patroni["config"] or {}).get("postgresql", {}).get("parameters", {})
-    lead = postgres[str(patroni["leader"])]
-    return [_member(node.name, patroni, postgres[node.name], lead, parameters) for node in cluster.members]
+def restart_members(cluster: Cluster, live: Live) -> list[Member]:
+    """The declared members as the plan sees them. + live: the whole picture; Patroni answers and names a leader"""
+    parameters = (live.patroni["config"] or {}).get("postgresql", {}).get("parameters", {})
+    lead = live.postgres[str(live.leader)]
+    return [_member(node.name, live.patroni, live.postgres[node.name], lead, parameters) for node in cluster.members]
 
 
 def wanted_five(parameters: Mapping[str, Any]) -> dict[str, int]:

@@ -4,32 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from cluster.live import Live
 from cluster.model import Cluster
 from cluster.observed import SeenEtcd, SeenPatroni, SeenPostgres
-from cluster.plan_etcd import majority_obstacle
+from cluster.plan_etcd import outage
 from cluster.plan_restart import Stop
 from cluster.plan_restart_members import wanted_five
 
 Postgres = Mapping[str, SeenPostgres | None]
 
 
-def restart_obstacles(
-    cluster: Cluster, patroni: SeenPatroni, postgres: Postgres, etcd: SeenEtcd | None, without: Iterable[str] = ()
-) -> list[Stop]:
+def restart_obstacles(cluster: Cluster, live: Live, without: Iterable[str] = ()) -> list[Stop]:
     """
     Everything that makes a restart of members unsafe.
 
-    + patroni: ``PatroniCluster``; + postgres: ``PostgresState`` by member; + etcd: ``EtcdCluster``; all live
+    + live: the whole picture
     + without: members that the operator knows to be away
     """
+    patroni, postgres = live.patroni, live.postgres
     if not patroni["answers"] or patroni["leader"] is None:
         return [Stop(f"cluster {cluster.name} has no leader", patroni["error"] or "wait for the election, or see why")]
     return [
+        *_limits(cluster, live, set(without)),
         *_orders(cluster, patroni),
         *_absences(cluster, patroni, postgres, set(without)),
         *_leaders(cluster, patroni, postgres),
-        *_etcd(etcd),
+        *_etcd(live.etcd),
     ]
+
+
+def _limits(cluster: Cluster, live: Live, without: set[str]) -> Iterator[Stop]:
+    if left_out := [node.name for node in cluster.members if node.name not in live.within | without]:
+        yield Stop(f"--limit leaves out {', '.join(left_out)}", "an ordered restart may have to touch every member")
 
 
 def _orders(cluster: Cluster, patroni: SeenPatroni) -> Iterator[Stop]:
@@ -72,20 +78,19 @@ def _leaders(cluster: Cluster, patroni: SeenPatroni, postgres: Postgres) -> Iter
 
 
 def _etcd(etcd: SeenEtcd | None) -> Iterator[Stop]:
-    reason = "etcd cannot be asked" if etcd is None else majority_obstacle(etcd)
-    if reason:
+    if reason := outage(etcd):
         yield Stop(reason, "mend etcd first; Patroni demotes a primary whose etcd is away: 'journalctl -u etcd'")
 
 
-def lowering_obstacles(patroni: SeenPatroni, postgres: Postgres) -> list[Stop]:
+def lowering_obstacles(live: Live) -> list[Stop]:
     """
     Why PostgreSQL would refuse to start, or clients would be turned away, with the declared lower values.
 
     The primary is the first to restart with them, so no standby can try them out.
     """
-    parameters = (patroni["config"] or {}).get("postgresql", {}).get("parameters", {})
-    lead = postgres[str(patroni["leader"])]
-    return [] if lead is None else [*_too_few(parameters, lead), *_slots(parameters, postgres)]
+    parameters = (live.patroni["config"] or {}).get("postgresql", {}).get("parameters", {})
+    lead = live.postgres[str(live.leader)]
+    return [] if lead is None else [*_too_few(parameters, lead), *_slots(parameters, live.postgres)]
 
 
 def _too_few(parameters: Mapping[str, object], lead: SeenPostgres) -> Iterator[Stop]:

@@ -13,10 +13,10 @@ same plan and touches nothing.
 
 from deploys.components.options import members_named, option
 from deploys.components.probe import probe_of
-from deploys.components.start import declared_cluster
+from deploys.components.start import running_cluster
 from operations.patroni_restart import restarted
 
-cluster = declared_cluster()
+cluster = running_cluster()
 
 if cluster is not None:
     restarted(

@@ -16,6 +16,7 @@ from facts.answer import Answer
 _ON_HOST = Path(__file__).parent / "on_host"
 _ASK = (_ON_HOST / "patroni_ask.py").read_text()
 _HISTORY = (_ON_HOST / "patroni_history.py").read_text()
+_PAUSE_SEEN = (_ON_HOST / "patroni_pause_seen.py").read_text()
 
 
 # Patroni begins its REST API anew when it loads a new certificate, a moment after the signal for it.
@@ -34,11 +35,13 @@ class PatroniCluster(Answer[SeenPatroni]):
 
     + expected: the members that shall all run before ``settled`` is true
     + wait_seconds: how long to wait for that; returns what it saw last all the same
+    + beyond_timeline: the leader has to be past it, too, before ``settled`` is true: etcd has an old picture at first
     """
 
-    def command(self, expected: Sequence[str] = (), wait_seconds: int = 0) -> str:
+    def command(self, expected: Sequence[str] = (), wait_seconds: int = 0, beyond_timeline: int = 0) -> str:
         """Ask with python3, which Patroni itself needs; a host without Patroni's configuration answers with a word."""
-        arguments = quote(json.dumps({"expected": list(expected), "wait": wait_seconds}))
+        asked = {"expected": list(expected), "wait": wait_seconds, "beyond_timeline": beyond_timeline}
+        arguments = quote(json.dumps(asked))
         ask = f"python3 -c {quote(_ASK)} {arguments}"
         return f"if [ -e /etc/patroni/config.yml ]; then {ask}; else echo '{{}}'; fi"
 
@@ -86,6 +89,26 @@ class PatroniHistory(Answer[list[SeenTurn] | None]):
             return None
         names = ("timeline", "lsn", "reason", "at", "leader")
         return [cast(SeenTurn, dict(zip(names, [*turn, "", ""], strict=False))) for turn in said]
+
+
+class PatroniPauseSeen(Answer[bool | None]):
+    """
+    Whether this member's own Patroni knows that it is paused, which each learns at its next look; None when it does
+    not answer.
+
+    + wanted: what to wait for
+    + wait_seconds: how long; returns what it knows by then
+    """
+
+    def command(self, wanted: bool, wait_seconds: int) -> str:
+        """Read-only calls need no login."""
+        asked = quote(json.dumps({"wanted": wanted, "wait": wait_seconds}))
+        return f"if [ -e /etc/patroni/config.yml ]; then python3 -c {quote(_PAUSE_SEEN)} {asked}; else echo null; fi"
+
+    def parsed(self, output: list[str]) -> bool | None:
+        """One word of JSON."""
+        said: bool | None = json.loads(output[0])
+        return said
 
 
 class DirectorySize(Answer[int]):

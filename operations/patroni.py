@@ -13,23 +13,21 @@ from cluster.health import CLONING, has_begun, holdup
 from cluster.model import Cluster
 from cluster.observed import SeenPatroni
 from cluster.plan_config import without_absences
-from cluster.render_patroni import UNIT, patroni_component
+from cluster.render_patroni import patroni_component
 from cluster.secrets import Secret
 from facts.etcd import EtcdCluster
-from facts.patroni import DirectorySize, PatroniCluster
+from facts.patroni import PatroniCluster
 from operations.patroni_bootstrap import begun_again
+from operations.patroni_clones import Copying, refuse_with_last_lines
 from operations.patroni_configuration import declared_configuration
-from operations.util.cause import POSTGRES_LOGS, show_last_lines
 from operations.util.component import Commands, brought_up
-from operations.util.remote import acts_for, coordinator, here, read, read_all
+from operations.util.remote import acts_for, coordinator, here, read
 from operations.util.stage import planning, undecided
 
 # initdb and the clones of an empty cluster take less; what is not settled by then is looked at.
 BEGIN_SECONDS = 20
 FORMING_SECONDS = 90
 PROGRESS_SECONDS = 30
-# A clone that has not got further after so many looks fails again and again.
-CLONE_PATIENCE = 10
 
 
 @operation()
@@ -101,31 +99,10 @@ def _settled(cluster: Cluster, wait_seconds: int) -> SeenPatroni:
 
 
 def _wait_for_clones(cluster: Cluster, seen: SeenPatroni) -> None:
-    copied, patience = 0, CLONE_PATIENCE
-    while not seen["settled"]:
-        now = _copied_mib(cluster, seen)
-        copied, patience = max(copied, now), CLONE_PATIENCE if now > copied else patience - 1
-        _refuse_unless_cloning(cluster, seen, patience)
-        seen = _settled(cluster, wait_seconds=PROGRESS_SECONDS)
-
-
-def _copied_mib(cluster: Cluster, seen: SeenPatroni) -> int:
-    """How much a member that is being cloned has by now; 0 when none is."""
-    node, reason = holdup(cluster, seen, here())
-    if not reason.startswith(CLONING):
-        return 0
-    size = read_all([node], DirectorySize, directory=cluster.data_directory)[node.name]
-    host.log(f"{node.name} is {reason}: {size} MiB so far")
-    return size
-
-
-def _refuse_unless_cloning(cluster: Cluster, seen: SeenPatroni, patience: int) -> None:
     """Name the member that holds the cluster up, and show its last lines; a clone that goes on is waited for."""
-    node, reason = holdup(cluster, seen, here())
-    if reason.startswith(CLONING) and patience > 0:
-        return
-    show_last_lines(node, UNIT, POSTGRES_LOGS)
-    raise UnsafeError(
-        f"the cluster did not settle: {node.name} {reason}\n"
-        f"HINT: the last lines of {node.name} stand above; mend what they name and run again."
-    )
+    copying = Copying(cluster.data_directory)
+    while not seen["settled"]:
+        node, reason = holdup(cluster, seen, here())
+        if not reason.startswith(CLONING) or not copying.goes_on(node, reason):
+            refuse_with_last_lines(node, f"the cluster did not settle: {node.name} {reason}")
+        seen = _settled(cluster, wait_seconds=PROGRESS_SECONDS)

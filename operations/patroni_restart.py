@@ -7,15 +7,16 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
-from typing import Any, cast
+from typing import cast
 
 from pyinfra import host
 from pyinfra.api import StringCommand, operation
 from pyinfra.api.command import PyinfraCommand
 
 from cluster.errors import UnsafeError
+from cluster.live import Live
 from cluster.model import Cluster
-from cluster.observed import SeenPatroni, SeenPostgres
+from cluster.observed import SeenPostgres
 from cluster.plan_config import config_patch, merged
 from cluster.plan_restart import Await, Member, Restart, Stop, next_step, whole_plan
 from cluster.plan_restart_members import restart_members
@@ -23,20 +24,21 @@ from cluster.plan_restart_obstacles import lowering_obstacles, restart_obstacles
 from cluster.plan_restart_text import plan_lines, refusal_text
 from cluster.render_patroni import UNIT
 from cluster.secrets import Secret
-from facts.etcd import EtcdCluster
-from facts.patroni import ANSWER_SECONDS, PatroniCluster
+from facts.patroni import PatroniCluster
 from facts.postgres_state import PostgresState, ReplayAwaited
+from operations.patroni_clones import refuse_with_last_lines
 from operations.patroni_configuration import declared_configuration, patch_command
+from operations.patroni_look import look
 from operations.probe import probing
 from operations.util.act import Act
 from operations.util.cause import POSTGRES_LOGS, show_last_lines
 from operations.util.component import Commands
 from operations.util.console import print_lines
-from operations.util.remote import acts_for, in_this_run, read, read_first
+from operations.util.remote import acts_for, read
 from operations.util.stage import planning, undecided
 
 # A lower value reaches a standby with the next WAL; one that replays with a delay is left for a later run.
-REPLAY_SECONDS = 30
+REPLAY_MS = 30_000
 # Patroni looks at the configuration once in loop_wait; this much more for a busy host.
 NOTICE_SECONDS = 10
 # The same member may answer "no longer as you think" so often before the run gives up.
@@ -45,11 +47,10 @@ _RESTART = (Path(__file__).parent / "util" / "on_host" / "patroni_restart.py").r
 
 
 @dataclass(frozen=True)
-class Look:
-    """All that was seen at one moment."""
+class Picture:
+    """All that was seen at one moment, and the members as the plan sees them."""
 
-    patroni: SeenPatroni
-    postgres: dict[str, SeenPostgres | None]
+    live: Live
     members: Sequence[Member]
 
     @property
@@ -59,10 +60,10 @@ class Look:
 
     @property
     def lead(self) -> SeenPostgres:
-        """The leader's PostgreSQL. Without one there is no look, but a refusal."""
-        return cast(SeenPostgres, self.postgres[self.leader.name])
+        """The leader's PostgreSQL. Without one there is no picture, but a refusal."""
+        return cast(SeenPostgres, self.live.postgres[self.leader.name])
 
-    def standing(self, name: str) -> Member:
+    def member(self, name: str) -> Member:
         """One member. + name: the node's"""
         return next(member for member in self.members if member.name == name)
 
@@ -93,11 +94,11 @@ def restarted(
     if planning() and host.get_fact(PatroniCluster)["config"] is None:
         yield from undecided("the cluster has to be built first")
         return
-    look = _look(cluster, without, configured=configured and planning())
-    given_up = {name for name, seen in look.postgres.items() if seen and seen["apply_delay_ms"] > REPLAY_SECONDS * 1000}
-    plan = whole_plan(look.members, alone=alone, given_up=given_up)
+    picture = _picture(cluster, without, configured=configured and planning())
+    late = {name for name, seen in picture.live.postgres.items() if seen and seen["apply_delay_ms"] > REPLAY_MS}
+    plan = whole_plan(picture.members, alone=alone, given_up=late)
     if plan.steps or plan.deferred:
-        print_lines(plan_lines(cluster.name, look.members, plan))
+        print_lines(plan_lines(cluster.name, picture.members, plan))
     _refuse_stop(plan.steps[-1] if plan.steps else None)
     if not plan.restarts:
         host.noop("no setting waits for a restart")
@@ -105,49 +106,44 @@ def restarted(
         yield from undecided("each restart, by what is seen then")
     else:
         with probing(probe):
-            yield from _steps(cluster, without, alone, given_up)
+            yield from _steps(cluster, without, alone, late)
 
 
 def _steps(cluster: Cluster, without: Sequence[str], alone: bool, given_up: set[str]) -> Commands:
+    """Look, take the step that is right now, and look again, until none is left."""
+    done: Restart | None = None
     patience = CHANGES_OF_MIND
     while True:
-        look = _look(cluster, without)
-        step = next_step(look.members, alone=alone, given_up=given_up)
+        picture = _picture(cluster, without)
+        _refuse_leftover(picture, done)
+        step = next_step(picture.members, alone=alone, given_up=given_up)
         _refuse_stop(step)
         if isinstance(step, Await):
-            given_up |= _not_replayed(cluster, look, step)
+            given_up |= _not_replayed(cluster, picture, step)
         elif isinstance(step, Restart):
-            acted = yield from _restart(cluster, look, step, without)
-            patience -= not acted
+            done = step if (yield from _restart(cluster, picture, step)) else None
+            patience -= done is None
             if patience < 0:
                 raise UnsafeError(f"{step.member} changes faster than it can be restarted\nHINT: see deploys/check.py.")
         else:
             break
-    _name_the_deferred(look)
+    plan = whole_plan(picture.members, given_up=[member.name for member in picture.members])
+    for name, reason in plan.deferred.items():
+        host.log(f"deferred to a later run: {name} {reason}")
 
 
-def _look(cluster: Cluster, without: Sequence[str], *, configured: bool = False) -> Look:
+def _picture(cluster: Cluster, without: Sequence[str], *, configured: bool = False) -> Picture:
     """
     Everything that a step is decided on, live. Refuses with every obstacle at once.
 
     + configured: as if the configuration were the declared one already
     """
-    within = {node.name for node in in_this_run(cluster.members)}
-    if left_out := [node.name for node in cluster.members if node.name not in within]:
-        raise UnsafeError(
-            f"--limit leaves out {', '.join(left_out)}\nHINT: an ordered restart may have to touch every member."
-        )
-    patroni = host.get_fact(PatroniCluster, wait_seconds=ANSWER_SECONDS)
-    if configured and (config := patroni["config"]) is not None:
-        patroni["config"] = merged(config, config_patch(declared_configuration(cluster), config))
-    postgres = read(cluster.members, PostgresState)
-    etcd = read_first(cluster.etcd, EtcdCluster, endpoints=cluster.etcd_endpoints, prefix=cluster.scope_key)
-    stops = restart_obstacles(cluster, patroni, postgres, etcd, without)
-    if not stops:
-        stops = lowering_obstacles(patroni, postgres)
-    if stops:
-        raise UnsafeError(refusal_text("nothing was restarted by this step", stops))
-    return Look(patroni, postgres, restart_members(cluster, patroni, postgres))
+    live = look(cluster)
+    if configured and (config := live.patroni["config"]) is not None:
+        live.patroni["config"] = merged(config, config_patch(declared_configuration(cluster), config))
+    if stops := restart_obstacles(cluster, live, without) or lowering_obstacles(live):
+        raise UnsafeError(refusal_text("no member is restarted now", stops))
+    return Picture(live, restart_members(cluster, live))
 
 
 def _refuse_stop(step: object) -> None:
@@ -155,20 +151,27 @@ def _refuse_stop(step: object) -> None:
         raise UnsafeError(refusal_text("no member is restarted now", [step]))
 
 
-def _not_replayed(cluster: Cluster, look: Look, step: Await) -> set[str]:
+def _refuse_leftover(picture: Picture, done: Restart | None) -> None:
+    """A restart that did not give a setting its value would be planned again and again."""
+    if done is not None and (left := set(picture.member(done.member).takes) & set(done.names)):
+        raise UnsafeError(
+            f"{done.member} was restarted and still waits for {', '.join(sorted(left))}\nHINT: something on the host "
+            "overrides the configuration: see its postgresql.auto.conf and /etc/patroni/config.yml."
+        )
+
+
+def _not_replayed(cluster: Cluster, picture: Picture, step: Await) -> set[str]:
     """Wait for a standby's replay, bounded. Returns its name when it did not get there."""
-    most = {name: look.standing(step.member).wanted[name] for name in step.names}
+    most = {name: picture.member(step.member).wanted[name] for name in step.names}
     node = cluster.node(step.member)
-    seen = read([node], ReplayAwaited, most=most, wait_seconds=REPLAY_SECONDS)[node.name]
+    seen = read([node], ReplayAwaited, most=most, wait_seconds=REPLAY_MS // 1000)[node.name]
     return set() if seen else {step.member}
 
 
-def _restart(
-    cluster: Cluster, look: Look, step: Restart, without: Sequence[str]
-) -> Generator[PyinfraCommand, None, bool]:
+def _restart(cluster: Cluster, picture: Picture, step: Restart) -> Generator[PyinfraCommand, None, bool]:
     """One member. Returns whether it was restarted; False when it was no longer what the step is for."""
     node = cluster.node(step.member)
-    act = Act(node, _command(cluster, look, step))
+    act = Act(node, _command(cluster, picture, step))
     yield act
     said = json.loads(act.printed[-1])
     if said["status"] == 0 and not said["ready"]:
@@ -178,46 +181,31 @@ def _restart(
     if seen is None:
         raise UnsafeError(f"{node.name} cannot be reached any more\nHINT: bring it back and run again.")
     if not seen["answers"] and step.tries:
-        yield from _taken_back(cluster, look, step)
+        yield from _taken_back(cluster, picture, step)
     if not said["ready"]:
-        _refuse_unwell(cluster, step, said)
-    now = next(one for one in _look(cluster, without).members if one.name == node.name)
-    if left := set(now.takes) & set(step.names):
-        raise UnsafeError(
-            f"{node.name} was restarted and still waits for {', '.join(sorted(left))}\nHINT: something on the host "
-            "overrides the configuration: see its postgresql.auto.conf and /etc/patroni/config.yml."
-        )
+        refuse_with_last_lines(node, f"{node.name} is not well {said['seconds']} s after its restart: {said['text']}")
     host.log(f"{node.name} restarted in {said['seconds']} s: {', '.join(step.names)}")
     return True
 
 
-def _command(cluster: Cluster, look: Look, step: Restart) -> StringCommand:
+def _command(cluster: Cluster, picture: Picture, step: Restart) -> StringCommand:
     settings = cluster.settings
-    streaming = {entry["name"] for entry in look.lead["replication"] if entry["state"] == "streaming"}
+    streaming = {entry["name"] for entry in picture.lead["replication"] if entry["state"] == "streaming"}
     asked = {
         "leads": step.leads,
         "seconds": settings.patroni_restart_seconds,
         "notice_seconds": 2 * settings.patroni_loop_wait + NOTICE_SECONDS,
-        "target": look.lead["written"],
-        "standbys": sorted(streaming & {member.name for member in look.members}),
+        "target": picture.lead["written"],
+        "standbys": sorted(streaming & {member.name for member in picture.members}),
     }
     return StringCommand(f"python3 -c {quote(_RESTART)} {quote(json.dumps(asked))}")
 
 
-def _refuse_unwell(cluster: Cluster, step: Restart, said: dict[str, Any]) -> None:
+def _taken_back(cluster: Cluster, picture: Picture, step: Restart) -> Commands:
+    """Put what the primary runs with back into the configuration, so that the standby starts again; then stop."""
     node = cluster.node(step.member)
     show_last_lines(node, UNIT, POSTGRES_LOGS)
-    raise UnsafeError(
-        f"{node.name} is not well {said['seconds']} s after its restart; Patroni says: {said['text'].strip()}\n"
-        "HINT: its last lines stand above; no other member was touched after it."
-    )
-
-
-def _taken_back(cluster: Cluster, look: Look, step: Restart) -> Commands:
-    """Put what the primary runs with back into the configuration, so that the canary starts again; then stop."""
-    node = cluster.node(step.member)
-    show_last_lines(node, UNIT, POSTGRES_LOGS)
-    old = {name: look.lead["settings"][name]["shown"] for name in look.leader.takes}
+    old = {name: picture.lead["settings"][name]["shown"] for name in picture.leader.takes}
     yield patch_command({"postgresql": {"parameters": old}})
     names = [one.name for one in cluster.members]
     back = host.get_fact(PatroniCluster, expected=names, wait_seconds=cluster.settings.patroni_restart_seconds)
@@ -227,9 +215,3 @@ def _taken_back(cluster: Cluster, look: Look, step: Restart) -> Commands:
         f"configuration is back to {listed}, and {node.name} is {'well again' if back['settled'] else 'not yet well'}\n"
         "HINT: its last lines stand above; declare other values in postgres_parameters."
     )
-
-
-def _name_the_deferred(look: Look) -> None:
-    plan = whole_plan(look.members, given_up=[member.name for member in look.members])
-    for name, reason in plan.deferred.items():
-        host.log(f"deferred to a later run: {name} {reason}")

@@ -134,6 +134,7 @@ EXCEPTIONS = {
     # On the host itself, between two tries of a wait that ends.
     "facts/on_host/endpoints_try.py": {"time.sleep"},
     "facts/on_host/patroni_ask.py": {"time.sleep"},
+    "facts/on_host/patroni_pause_seen.py": {"time.sleep"},
     "operations/util/on_host/patroni_patch.py": {"time.sleep"},
     "operations/util/on_host/patroni_restart.py": {"time.sleep"},
     # The same in a process of its own, and the moment for which it goes on when the run has told it to end.

@@ -17,10 +17,18 @@ def declared_cluster() -> Cluster | None:
 
     Refuses, in one table and before anything is touched, whatever is wrong in the inventory or on the hosts.
     """
-    quicken(host)
-    quiet_the_idle_lines()
-    quiet_refusals()
-    cluster = cluster_of(host)
+    cluster = running_cluster()
     if cluster is not None:
         refuse_unfit_hosts(cluster, held_secrets(cluster))
     return cluster
+
+
+def running_cluster() -> Cluster | None:
+    """
+    The same, for procedures on a cluster that runs: refuses only what is wrong in the inventory. What the hosts may
+    lack for a deployment, room on a disk or a host that is dead, can be the very reason for the procedure.
+    """
+    quicken(host)
+    quiet_the_idle_lines()
+    quiet_refusals()
+    return cluster_of(host)

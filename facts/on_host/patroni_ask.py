@@ -83,23 +83,25 @@ def look() -> dict[str, Any]:
     }
 
 
-def settled(seen: dict[str, Any], expected: list[str]) -> bool:
+def settled(seen: dict[str, Any], expected: list[str], beyond_timeline: int) -> bool:
     """Whether every expected member runs, and every standby streams on the leader's timeline."""
     members, leader = seen["members"], seen["leader"]
     if leader is None or not set(expected) <= set(members) or not members[leader]["running"]:
         return False
     timeline = members[leader]["timeline"]
+    if not timeline or timeline <= beyond_timeline:
+        return False
     standbys = [members[name] for name in expected if name != leader]
     return all(one["streaming"] and one["timeline"] == timeline for one in standbys)
 
 
-def main(expected: list[str], wait: float) -> None:
+def main(expected: list[str], wait: float, beyond_timeline: int) -> None:
     """Look until settled or until the time is over, and print what was seen last."""
     deadline = time.monotonic() + wait
     while True:
         try:
             seen = look()
-            seen["settled"] = settled(seen, expected)
+            seen["settled"] = settled(seen, expected, beyond_timeline)
         except (OSError, ValueError, KeyError, TypeError) as error:
             seen = {"answers": False, "error": str(error), "settled": False}
         if seen["settled"] or time.monotonic() >= deadline:

@@ -108,7 +108,7 @@ def test_a_section_that_closes_sessions_never_retries() -> None:
 
 def test_clients_wait_while_more_than_one_member_looks_like_the_primary() -> None:
     assert [line for line in sections(colocated())["listen primary"] if line.startswith("tcp-request")] == [
-        "tcp-request inspect-delay 1s",
+        "tcp-request inspect-delay 500ms",
         "tcp-request content accept if { nbsrv(primary) le 1 }",
         "tcp-request content accept if WAIT_END { nbsrv(primary) le 1 }",
         "tcp-request content reject if WAIT_END",

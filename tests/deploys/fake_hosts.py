@@ -41,11 +41,17 @@ def fake_cluster(count: int = 3, roles: Sequence[str] = ("postgres", "etcd"), **
 
 
 def run_operation(
-    monkeypatch: pytest.MonkeyPatch, world: World, cluster: Cluster, operation: Any, **arguments: Any
+    monkeypatch: pytest.MonkeyPatch,
+    world: World,
+    cluster: Cluster,
+    operation: Any,
+    limit: Sequence[str] = (),
+    **arguments: Any,
 ) -> dict[str, bool]:
     """
     Run one operation on all hosts of a cluster, as ``pyinfra -y`` does. Returns which hosts it changed.
 
+    + limit: the hosts that ``--limit`` leaves in the run; absent: all
     + arguments: the operation's own, beside the cluster
     """
     monkeypatch.setattr(FakeConnector, "run_shell_command", _answering(world))
@@ -56,6 +62,8 @@ def run_operation(
             stack.enter_context(context.use(value))
         state.set_stage(StateStage.Connect)
         connect_all(state)
+        if limit:
+            state.active_hosts = {inventory.get_host(f"{PREFIX}{name}") for name in limit}
         state.set_stage(StateStage.Prepare)
         done = add_op(state, operation, cluster=cluster, **arguments)
         state.set_stage(StateStage.Execute)

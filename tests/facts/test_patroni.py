@@ -6,7 +6,7 @@ import pytest
 from pyinfra.api.exceptions import FactProcessError
 from pyinfra_testing.facts import make_fact_tests
 
-from facts.patroni import MemberResources, PatroniCluster
+from facts.patroni import MemberResources, PatroniCluster, PatroniPauseSeen
 
 # The command holds a whole script; what of it matters is asserted below.
 pytestmark = pytest.mark.filterwarnings("ignore:No command set for test")
@@ -26,9 +26,15 @@ def test_garbage_is_refused(output: list[str]) -> None:
 def test_what_is_expected_is_an_argument_and_nothing_secret_is() -> None:
     command = PatroniCluster().command(expected=["pg1", "it's"], wait_seconds=30)
     assert command.startswith("if [ -e /etc/patroni/config.yml ]; then python3 -c ")
-    assert """{"expected": ["pg1", "it'"'"'s"], "wait": 30}""" in command
+    assert """{"expected": ["pg1", "it'"'"'s"], "wait": 30, "beyond_timeline": 0}""" in command
     assert command.endswith("else echo '{}'; fi")
 
 
 def test_the_size_of_the_disk_is_asked_where_the_data_will_be() -> None:
     assert "d='/srv/pg data'; while [ ! -e" in MemberResources().command(directory="/srv/pg data")
+
+
+@pytest.mark.parametrize(("said", "known"), [("true", True), ("false", False), ("null", None)])
+def test_a_member_that_does_not_answer_knows_neither_pause_nor_its_end(said: str, known: bool | None) -> None:
+    assert PatroniPauseSeen().process([said]) is known
+    assert """ '{"wanted": true, "wait": 30}'""" in PatroniPauseSeen().command(wanted=True, wait_seconds=30)

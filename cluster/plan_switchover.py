@@ -1,0 +1,203 @@
+"""Who takes over in a switchover, and every reason why a member cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from cluster.errors import UnsafeError
+from cluster.health import leaders_timeline
+from cluster.live import Live
+from cluster.model import Cluster
+from cluster.observed import SeenMember, SeenPostgres
+from cluster.plan_etcd import outage
+from cluster.tuning import MIB
+
+# A standby that runs with less than its primary had pauses its replay or cannot be promoted:
+# https://www.postgresql.org/docs/current/hot-standby.html#HOT-STANDBY-ADMIN
+ORDER_SENSITIVE = (
+    "max_connections",
+    "max_worker_processes",
+    "max_wal_senders",
+    "max_prepared_transactions",
+    "max_locks_per_transaction",
+)
+# While nobody can write, the candidate replays what it is behind; so much takes less than a second.
+REPLAY_MIB = 16
+
+
+@dataclass(frozen=True)
+class Switchover:
+    """A plan. + reason: why this candidate; + remarks: what to know, and no reason to refuse"""
+
+    leader: str
+    candidate: str
+    timeline: int
+    reason: str
+    remarks: tuple[str, ...]
+
+
+def switchover_plan(
+    cluster: Cluster, live: Live, candidate: str | None = None, without: Collection[str] = ()
+) -> Switchover:
+    """
+    The switchover that is safe now. Refuses with all reasons when there is none.
+
+    + live: all members' picture
+    + candidate: the member that shall lead; absent: chosen by ``rank``
+    + without: members that may be missing
+    """
+    if obstacles := cluster_obstacles(cluster, live, without):
+        raise UnsafeError(f"no switchover now: {'; '.join(obstacles)}\nHINT: mend that first; nothing was changed.")
+    leader, timeline = str(live.leader), int(leaders_timeline(live.patroni) or 0)
+    standbys = [node.name for node in cluster.members if node.name != leader and node.name not in without]
+    reasons = {name: candidate_obstacles(live, name) for name in standbys}
+    fit = sorted((name for name in standbys if not reasons[name]), key=lambda name: rank(live, name))
+    if candidate is None and not fit:
+        raise UnsafeError(_nobody(leader, reasons))
+    if candidate is not None and candidate not in fit:
+        raise UnsafeError(_unfit(leader, candidate, reasons.get(candidate, ["is left out by without"]), fit))
+    chosen = candidate or fit[0]
+    why = f"{'asked for' if candidate else 'the best of ' + str(len(fit))}: {_merits(live, chosen)}"
+    return Switchover(leader, chosen, timeline, why, tuple(remarks(live, standbys, chosen, without)))
+
+
+def rank(live: Live, name: str) -> tuple[bool, int]:
+    """What candidates are sorted by: synchronous ones first, then whole MiB of lag; equals stay in their order."""
+    member = live.patroni["members"][name]
+    return not member["synchronous"], (behind(live, name) or 0) // MIB
+
+
+def behind(live: Live, name: str) -> int | None:
+    """
+    Bytes of WAL that the leader has written and a member has not replayed; None when neither of them says.
+
+    The leader's own view is of one moment. Two looks at two hosts are not, and differ by what is written in between.
+    """
+    leading, standby = live.postgres.get(str(live.leader)), live.postgres.get(name)
+    if leading is None or standby is None:
+        return None
+    if told := [one["behind"] for one in leading["replication"] if one.get("name") == name]:
+        return None if told[0] is None else int(told[0])
+    if leading["written"] is None or standby["replayed"] is None:  # it streams from another standby
+        return None
+    return max(0, leading["written"] - standby["replayed"])
+
+
+def cluster_obstacles(cluster: Cluster, live: Live, without: Collection[str]) -> list[str]:
+    """Why the cluster is in no state for a switchover to anybody."""
+    seen, leader = live.patroni, live.leader
+    if not seen["answers"]:
+        return [f"no Patroni answers: {seen['error']}"]
+    found = [_leader_obstacle(live, leader) if leader is not None else "the cluster has no leader"]
+    found.append("the cluster is paused, which deploys/resume.py ends" if seen["paused"] else None)
+    if scheduled := seen["scheduled_switchover"]:
+        found.append(f"a switchover is scheduled for {scheduled.get('at', 'later')}")
+    found += [
+        f"a restart of {name} is scheduled" for name, member in seen["members"].items() if member["scheduled_restart"]
+    ]
+    expected = [node.name for node in cluster.members if node.name not in without]
+    found += [
+        f"{name} is missing: no Patroni of it is known to etcd" for name in expected if name not in seen["members"]
+    ]
+    found.append(outage(live.etcd))
+    return [obstacle for obstacle in found if obstacle is not None]
+
+
+def _leader_obstacle(live: Live, leader: str) -> str | None:
+    state, member = live.postgres.get(leader), live.patroni["members"][leader]
+    if leader not in live.within:
+        return f"the leader {leader} is left out by --limit"
+    if leader in live.silent:
+        return f"Patroni of the leader {leader} does not answer: {live.silent[leader]}"
+    if state is None or not state["answers"] or state["in_recovery"] is not False:
+        return f"the leader {leader} takes no writes: {member['state']}"
+    return None
+
+
+def candidate_obstacles(live: Live, name: str) -> list[str]:
+    """Every reason why a member cannot take over. + name: of a member that does not lead"""
+    member, state = live.member(name), live.postgres.get(name)
+    if name not in live.within:
+        return ["is left out by --limit"]
+    if member is None:
+        return ["no Patroni of it is known to etcd"]
+    if state is None or name in live.silent:
+        return [f"its Patroni does not answer: {live.silent[name]}" if name in live.silent else "cannot be reached"]
+    if not state["answers"]:
+        return [f"its PostgreSQL does not answer: {state['error']}"]
+    return [*_patroni_obstacles(live, member), *_postgres_obstacles(live, name, state)]
+
+
+def _patroni_obstacles(live: Live, member: SeenMember) -> list[str]:
+    found, timeline = [], leaders_timeline(live.patroni)
+    if not member["streaming"]:
+        found.append(f"does not stream: {member['state']}")
+    if member["timeline"] != timeline:
+        found.append(f"is on timeline {member['timeline']}, the leader on {timeline}")
+    # failover_priority 0 is another way to say it, https://patroni.readthedocs.io/en/latest/yaml_configuration.html#tags
+    if member["tags"].get("nofailover") or member["tags"].get("failover_priority") == 0:
+        found.append("has the tag nofailover")
+    if _is_synchronous(live) and not member["synchronous"]:
+        found.append("is not synchronous, and the cluster is")
+    return found
+
+
+def _is_synchronous(live: Live) -> bool:
+    return (live.patroni["config"] or {}).get("synchronous_mode") not in (None, False, "off", "false")
+
+
+def _postgres_obstacles(live: Live, name: str, state: SeenPostgres) -> list[str]:
+    found, lag = [], behind(live, name)
+    if state["replay"] not in (None, "not paused"):
+        found.append(f"its replay is paused ({state['replay']})")
+    if state["apply_delay_ms"]:
+        found.append(f"replays {state['apply_delay_ms'] // 1000} s late on purpose (recovery_min_apply_delay)")
+    if lag is None:
+        found.append("does not say how far it is")
+    elif lag > REPLAY_MIB * MIB:
+        found.append(f"is {lag // MIB} MiB behind, the limit is {REPLAY_MIB} MiB")
+    return [*found, *_lower_settings(live, state)]
+
+
+def _lower_settings(live: Live, state: SeenPostgres) -> list[str]:
+    leading = live.postgres[str(live.leader)]
+    if leading is None or leading["control"] is None:
+        return ["cannot be compared with the leader, whose pg_controldata says nothing"]
+    control, own = leading["control"], {name: int(state["settings"][name]["setting"]) for name in ORDER_SENSITIVE}
+    return [
+        f"runs with {name} {value}, the leader has {control[name]}"
+        for name, value in own.items()
+        if value < control[name]
+    ]
+
+
+def _merits(live: Live, name: str) -> str:
+    member, lag = live.patroni["members"][name], behind(live, name) or 0
+    kind = "synchronous" if member["synchronous"] else "streaming"
+    return f"{kind}, {lag // MIB} MiB behind, timeline {member['timeline']}"
+
+
+def _nobody(leader: str, reasons: dict[str, list[str]]) -> str:
+    listed = "".join(f"\n  {name}: {'; '.join(why)}" for name, why in reasons.items())
+    return f"no member can take over from {leader}{listed or ': there is no other'}\nHINT: mend one of them, run again."
+
+
+def _unfit(leader: str, candidate: str, why: list[str], fit: list[str]) -> str:
+    way_out = f"{fit[0]} could; leave the candidate out to let it" if fit else "no other member can either"
+    return f"{candidate} cannot take over from {leader}: {'; '.join(why)}\nHINT: {way_out}."
+
+
+def remarks(live: Live, standbys: list[str], chosen: str, without: Collection[str]) -> list[str]:
+    """What the operator should know before it happens, and what is no reason to refuse."""
+    leading, found = live.postgres[str(live.leader)], []
+    if leading is not None and leading["transactions"]:
+        found.append(f"{len(leading['transactions'])} transactions that are older than a minute are rolled back")
+    if leading is not None and any(sender["state"] == "backup" for sender in leading["replication"]):
+        found.append("a backup of the leader is running, and breaks off")
+    lame = [name for name in standbys if name != chosen and not live.patroni["members"][name]["streaming"]]
+    found += [f"{name} does not stream, and is not waited for" for name in lame]
+    found += [f"{name} is left out, and has to follow later by itself" for name in without]
+    if live.etcd is not None:
+        found += [f"etcd is not healthy at {url}: {reason}" for url, reason in live.etcd["unhealthy"].items()]
+    return found

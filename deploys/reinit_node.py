@@ -1,0 +1,21 @@
+"""Rebuild one member's data from the leader: when it cannot follow any more, or its data is spoiled.
+
+    pyinfra inventory.py deploys/reinit_node.py --data node=NAME [--data force=true]
+
+REMOVES that member's data. Refuses the leader, a paused cluster, a second member at the same time, and, without
+``force``, a member that needs no rebuild or has WAL that the leader does not have. A copy that is under way, also from
+a run that was cut off, is waited for.
+"""
+
+from cluster.errors import ConfigError
+from deploys.components.options import member_named, option
+from deploys.components.start import running_cluster
+from operations.patroni_reinit import reinit
+
+cluster = running_cluster()
+
+if cluster is not None:
+    node = member_named(cluster, "node")
+    if node is None:
+        raise ConfigError("no member is named\nHINT: --data node=NAME names the one whose data is made anew.")
+    reinit(name=f"Rebuild {node}", cluster=cluster, member=node, force=option("force", bool, False))

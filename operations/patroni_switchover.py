@@ -1,0 +1,191 @@
+"""Let another member lead, planned and on purpose: looked at before, at the moment of acting, and after."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from pyinfra import host
+from pyinfra.api import StringCommand, operation
+
+from cluster.errors import UnsafeError
+from cluster.health import holdup, leaders_timeline
+from cluster.live import Live
+from cluster.model import Cluster, Node
+from cluster.observed import SeenPatroni
+from cluster.plan_switchover import Switchover, switchover_plan
+from cluster.render_patroni import UNIT
+from cluster.secrets import Secret
+from facts.patroni import ANSWER_SECONDS, PatroniCluster
+from facts.postgres import PSQL
+from operations.patroni_look import look
+from operations.probe import probing
+from operations.util.act import Act
+from operations.util.cause import POSTGRES_LOGS, show_last_lines
+from operations.util.component import Commands
+from operations.util.console import print_lines
+from operations.util.remote import acts_for, read
+from operations.util.rest import Post
+from operations.util.stage import planning
+
+# How long each wait is at the most; what is late then is named, with its last lines.
+LEADER_SECONDS = 60
+WRITE_SECONDS = 60
+FOLLOW_SECONDS = 120
+
+# Patroni's answers after which the switchover may be under way all the same: it gave up waiting, or did not answer.
+OPEN_ENDED = (0, 503)
+
+
+@operation()
+def switchover(
+    cluster: Cluster, candidate: str | None = None, without: Sequence[str] = (), probe: Secret | None = None
+) -> Commands:
+    """
+    Let a candidate lead, and return when it takes writes and all others that streamed stream from it. Called on every
+    host; one acts. Refuses what ``switchover_plan`` refuses, before anything is done and again at the moment of acting.
+
+    + candidate: a member's name; absent: the best one. Changes nothing while it leads
+    + without: members that may be missing
+    + probe: how clients connect, to measure what they feel; absent: nothing is measured
+    """
+    if not acts_for(cluster.members):
+        host.noop("another host does it")
+        return
+    expected = [node.name for node in cluster.members if node.name not in without]
+    # A run that was cut off may have left a switchover under way.
+    live = look(cluster, expected, 0 if planning() else ANSWER_SECONDS)
+    if candidate is not None and live.leader == candidate:
+        told = f"{candidate} leads {cluster.name} already: nothing is done"
+        print_lines([told, *_still_to_come(cluster, live, expected)])
+        host.noop(f"{candidate} leads already")
+        return
+    plan = switchover_plan(cluster, live, candidate, without)
+    print_lines(_announced(cluster, live, plan))
+    # What is on disk by then need not be written while nobody can write.
+    for name in (plan.leader, plan.candidate):
+        yield Act(cluster.node(name), _checkpoint(cluster))
+    _refuse_if_moved(plan, live := look(cluster))
+    switchover_plan(cluster, live, plan.candidate, without)  # refuses what has come up since
+    with probing(probe):
+        yield from _switched(cluster, plan, [plan.leader, *_streaming(live.patroni, expected)])
+
+
+def _streaming(seen: SeenPatroni, names: Iterable[str]) -> list[str]:
+    return [name for name in names if name in seen["members"] and seen["members"][name]["streaming"]]
+
+
+def _still_to_come(cluster: Cluster, live: Live, expected: Sequence[str]) -> list[str]:
+    if live.patroni["settled"] or planning():
+        return []
+    node, reason = holdup(_among(cluster, expected), live.patroni, expected[0])
+    return [f"not all is well: {node.name} {reason}"]
+
+
+def _checkpoint(cluster: Cluster) -> StringCommand:
+    return StringCommand(f"{PSQL} -p {cluster.settings.postgres_port} -d postgres -c CHECKPOINT")
+
+
+def _announced(cluster: Cluster, live: Live, plan: Switchover) -> list[str]:
+    state = live.postgres[plan.leader]
+    connections = state["connections"] if state is not None else None
+    return [
+        f"Switchover of {cluster.name}: {plan.leader} -> {plan.candidate}",
+        f"  why    {plan.reason}",
+        f"  costs  no writes for some seconds; the {connections or 0} connections to {plan.leader} end",
+        *(f"  note   {remark}" for remark in plan.remarks),
+    ]
+
+
+def _refuse_if_moved(plan: Switchover, live: Live) -> None:
+    if live.leader != plan.leader:
+        raise UnsafeError(
+            f"the leader was {plan.leader} and is {live.leader or 'nobody'} now\n"
+            "HINT: nothing was switched; run again to plan anew."
+        )
+
+
+def _switched(cluster: Cluster, plan: Switchover, streamed: Sequence[str]) -> Commands:
+    began = time.monotonic()
+    asked = Post(cluster.node(plan.leader), "/switchover", {"leader": plan.leader, "candidate": plan.candidate})
+    yield asked
+    new = _new_leader(cluster, plan, asked)
+    yield Act(new, _until_it_writes(cluster))
+    writes_seconds = time.monotonic() - began
+    seen = _followed(cluster, plan, new, {*streamed, new.name})
+    print_lines(
+        [
+            f"{new.name} leads {cluster.name}, {plan.leader} follows: timeline {plan.timeline} -> "
+            f"{leaders_timeline(seen)}",
+            f"  takes writes within {writes_seconds:.1f} s, all stream within {time.monotonic() - began:.1f} s",
+            *([] if new.name == plan.candidate else [f"  note   Patroni: {asked.text}"]),
+        ]
+    )
+
+
+def _new_leader(cluster: Cluster, plan: Switchover, asked: Post) -> Node:
+    """Whoever leads now. Refuses, in Patroni's words, when it is the old one."""
+    if asked.status not in (200, *OPEN_ENDED):
+        raise UnsafeError(_refused(plan, asked))
+    wait_seconds = LEADER_SECONDS if asked.status != 503 else ANSWER_SECONDS
+    seen = _heard(cluster, plan, expected=[], wait_seconds=wait_seconds, beyond_timeline=plan.timeline)
+    if seen["leader"] == plan.leader:
+        raise UnsafeError(_refused(plan, asked))
+    if seen["leader"] is None:
+        _show_both(cluster, plan)
+        raise UnsafeError(
+            f"nobody leads {cluster.name} after {wait_seconds} s; Patroni answered {asked.status}: {asked.text}\n"
+            f"HINT: the last lines of {plan.candidate} and {plan.leader} stand above; Patroni goes on electing."
+        )
+    return cluster.node(seen["leader"])
+
+
+def _refused(plan: Switchover, asked: Post) -> str:
+    return (
+        f"Patroni did not switch over to {plan.candidate}: {asked.text} (status {asked.status})\n"
+        f"HINT: {plan.leader} leads as before; 'journalctl -u patroni' on both members says more."
+    )
+
+
+def _show_both(cluster: Cluster, plan: Switchover) -> None:
+    for name in (plan.candidate, plan.leader):
+        show_last_lines(cluster.node(name), UNIT, POSTGRES_LOGS)
+
+
+def _heard(cluster: Cluster, plan: Switchover, **question: object) -> SeenPatroni:
+    """The first answer of those who are concerned, the candidate first: it may be the one that died."""
+    others = [node for node in cluster.members if node.name not in (plan.candidate, plan.leader)]
+    for node in (cluster.node(plan.candidate), cluster.node(plan.leader), *others):
+        seen: SeenPatroni | None = read([node], PatroniCluster, **question)[node.name]
+        if seen is not None and seen["answers"]:
+            return seen
+    raise UnsafeError("no Patroni answers\nHINT: look at 'journalctl -u patroni'; the switchover may be under way.")
+
+
+def _until_it_writes(cluster: Cluster) -> StringCommand:
+    """Patroni says "leader" as soon as the lock is held; a write goes through only when the promotion is over."""
+    write = "create temporary table pyinfra_patroni_switchover (written int)"
+    attempt = f'{PSQL} -p {cluster.settings.postgres_port} -d postgres -c "{write}"'
+    return StringCommand(f"timeout {WRITE_SECONDS} sh -c 'until {attempt} 2>/dev/null; do sleep 0.1; done'")
+
+
+def _followed(cluster: Cluster, plan: Switchover, new: Node, names: Iterable[str]) -> SeenPatroni:
+    """Wait until these members stream on the new timeline; refuse with the last lines of the one that does not."""
+    concerned = _among(cluster, names)
+    question = {"expected": [node.name for node in concerned], "beyond_timeline": plan.timeline}
+    seen = _heard(cluster, replace(plan, candidate=new.name), wait_seconds=FOLLOW_SECONDS, **question)
+    if not seen["settled"]:
+        node, reason = holdup(concerned, seen, new.name)
+        show_last_lines(node, UNIT, POSTGRES_LOGS)
+        raise UnsafeError(
+            f"{new.name} leads, and {node.name} does not follow after {FOLLOW_SECONDS} s: {reason}\n"
+            f"HINT: the last lines of {node.name} stand above; deploys/reinit_node.py makes a new copy."
+        )
+    return seen
+
+
+def _among(cluster: Cluster, names: Iterable[str]) -> Cluster:
+    """The cluster as if it had these members only. + names: of nodes"""
+    wanted = set(names)
+    return replace(cluster, nodes=tuple(node for node in cluster.members if node.name in wanted))
