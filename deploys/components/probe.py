@@ -10,7 +10,7 @@ from cluster.model import Cluster
 from cluster.probe_question import probe_question
 from cluster.secrets import Secret
 from deploys.components.options import option
-from deploys.components.secrets import cluster_secrets, secrets_directory
+from deploys.components.secrets import cluster_secrets, held_secrets, secrets_directory
 from operations import probe
 
 SECONDS = 10
@@ -32,5 +32,11 @@ def deploy_probe(cluster: Cluster) -> None:
 
 
 def _question(cluster: Cluster) -> Secret:
+    held = held_secrets(cluster)
+    if not held.complete:
+        raise ConfigError(
+            f"the secrets or the CA of {cluster.name} are not on this machine\n"
+            f"HINT: copy {held.place} from the machine that built the cluster, or leave the probe away."
+        )
     authority = authority_path(cluster, secrets_directory(cluster)).resolve()
     return probe_question(cluster, cluster_secrets(cluster)["PATRONI_ADMIN_PASSWORD"], str(authority))
