@@ -198,6 +198,7 @@ class SeenPostgres(TypedDict):
     + answers: false when psql got no answer; error says why
     + written: position up to which a primary has written, a standby received
     + replay: ``not paused``, ``pause requested`` or ``paused``; None on a primary
+    + altered: what ALTER SYSTEM has set; it wins over Patroni's configuration
     + transactions: those older than a minute
     + control: what the control file has of the five settings that a standby must have as high, identifier and state
     """
@@ -214,6 +215,7 @@ class SeenPostgres(TypedDict):
     replay: str | None
     apply_delay_ms: int
     settings: dict[str, SeenSetting]
+    altered: dict[str, str]
     replication: list[dict[str, Any]]
     slots: list[dict[str, Any]]
     archiver: dict[str, Any] | None

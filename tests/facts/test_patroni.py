@@ -6,7 +6,7 @@ import pytest
 from pyinfra.api.exceptions import FactProcessError
 from pyinfra_testing.facts import make_fact_tests
 
-from facts.patroni import MemberResources, PatroniCluster
+from facts.patroni import MemberResources, PatroniCluster, PatroniHistory
 
 # The command holds a whole script; what of it matters is asserted below.
 pytestmark = pytest.mark.filterwarnings("ignore:No command set for test")
@@ -14,6 +14,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:No command set for test")
 HERE = Path(__file__).parent
 
 TestPatroniCluster = make_fact_tests("facts", "patroni.PatroniCluster", HERE / "patroni.PatroniCluster")
+TestPatroniHistory = make_fact_tests("facts", "patroni.PatroniHistory", HERE / "patroni.PatroniHistory")
 TestMemberResources = make_fact_tests("facts", "patroni.MemberResources", HERE / "patroni.MemberResources")
 
 
@@ -32,3 +33,9 @@ def test_what_is_expected_is_an_argument_and_nothing_secret_is() -> None:
 
 def test_the_size_of_the_disk_is_asked_where_the_data_will_be() -> None:
     assert "d='/srv/pg data'; while [ ! -e" in MemberResources().command(directory="/srv/pg data")
+
+
+def test_a_history_that_cannot_be_read_is_no_empty_one() -> None:
+    with pytest.raises(FactProcessError, match="PatroniHistory cannot be read"):
+        PatroniHistory().process(["Traceback (most recent call last):"])
+    assert PatroniHistory.default() is None
