@@ -42,6 +42,14 @@ class SeenComponent(TypedDict):
     units: dict[str, SeenUnit]
 
 
+class SeenAnswer(TypedDict):
+    """What one of several commands printed. + error: the last line of its error output"""
+
+    code: int
+    lines: list[str]
+    error: str
+
+
 class SeenCertificate(TypedDict):
     """A certificate on a host. + key_digest: of the private key's public half; + key_owner: ``user:mode``"""
 

@@ -54,7 +54,7 @@ select json_build_object(
       'last_failed', last_failed_wal, 'last_failed_at', extract(epoch from last_failed_time)) from pg_stat_archiver),
   'prepared', (select json_build_object('count', count(*), 'oldest_seconds',
       coalesce(extract(epoch from max(now() - prepared)), 0)) from pg_prepared_xacts),
-  'connections', (select count(*) from pg_stat_activity where backend_type in ('client backend', 'walsender')),
+  'connections', (select count(*) from pg_stat_activity where backend_type = 'client backend'),
   'transactions', (select coalesce(json_agg(json_build_object('pid', pid, 'user', usename, 'database', datname,
       'application', application_name, 'state', state, 'seconds', extract(epoch from now() - xact_start))
       order by xact_start), '[]') from pg_stat_activity

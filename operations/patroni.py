@@ -18,9 +18,8 @@ from cluster.model import Cluster
 from cluster.observed import SeenPatroni
 from cluster.plan_config import changed_names, config_patch, undeclared_parameters, without_absences
 from cluster.render_patroni import UNIT, patroni_component
-from cluster.render_patroni_dynamic import dynamic_configuration
+from cluster.render_patroni_dynamic import configuration_for
 from cluster.secrets import Secret
-from cluster.tuning import Resources
 from facts.etcd import EtcdCluster
 from facts.patroni import ANSWER_SECONDS, DirectorySize, MemberResources, PatroniCluster
 from facts.postgres import PostgresCatalog
@@ -79,14 +78,8 @@ def _has_begun(cluster: Cluster) -> bool:
 
 def _declared(cluster: Cluster) -> dict[str, Any]:
     """The declared dynamic configuration, its derived part from what the members have now."""
-    seen = read_all(cluster.members, MemberResources, directory=cluster.data_directory).values()
-    resources = [Resources(one["memory_mib"], one["cores"], one["disk_mib"]) for one in seen]
-    return dynamic_configuration(cluster, resources, min(_version(one["patroni"]) for one in seen))
-
-
-def _version(text: str) -> tuple[int, ...]:
-    digits = text.split("-")[0].split("+")[0].split("~")[0]
-    return tuple(int(part) for part in digits.split(".") if part.isdigit())
+    seen = read_all(cluster.members, MemberResources, directory=cluster.data_directory)
+    return configuration_for(cluster, seen.values())
 
 
 @operation()

@@ -156,7 +156,7 @@ COMPONENTS = (
 # Words of a layer rather than of a component.
 SHARED = {
     "facts": ("host", "endpoints", "answer"),
-    "operations": ("proof",),
+    "operations": ("proof", "overview"),
     "deploys/components": ("proof", "start"),
 }
 
