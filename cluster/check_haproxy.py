@@ -15,7 +15,7 @@ PRIMARY = "primary"
 def haproxy_complaints(overview: Overview) -> Iterable[Complaint]:
     """Everything about the balancers that were reached."""
     for node in overview.reached(overview.cluster.balancers):
-        if "haproxy" in overview.answers.get(node.name, {}):
+        if overview.has_answer(node, "haproxy"):
             yield from _balancer(overview, node)
 
 

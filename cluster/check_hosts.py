@@ -26,7 +26,8 @@ def host_complaints(overview: Overview) -> Iterable[Complaint]:
         else:
             roles = ", ".join(role for role in ("postgres", "etcd", "haproxy", "backup") if role in node.roles)
             yield complaint("host-silent", node.name, f"cannot be reached or does not answer; it has the roles {roles}")
-    for finding in clock_findings(overview.cluster, overview.pictures):
+    pictures = {node.name: overview.answer(node, "picture") for node in overview.cluster}
+    for finding in clock_findings(overview.cluster, pictures):
         yield complaint("clock", finding.where, finding.problem)
     packages = {node.name: seen for node in overview.cluster if (seen := overview.answer(node, "packages"))}
     for finding in mixed_version_findings(overview.cluster, packages):
@@ -66,8 +67,7 @@ def used_percent(room: Mapping[str, Any]) -> float:
 
 
 def _disks(overview: Overview, node: Node) -> Iterable[Complaint]:
-    picture = overview.pictures[node.name] or {}
-    by_mount = {room["mount"]: (path, room) for path, room in reversed(picture["rooms"].items())}
+    by_mount = {room["mount"]: (path, room) for path, room in reversed(list(overview.rooms(node).items()))}
     for mount, (path, room) in by_mount.items():
         used = used_percent(room)
         if used >= NEARLY_FULL_PERCENT:

@@ -94,7 +94,7 @@ def kept_mib(slot: dict[str, Any]) -> int:
 
 
 def _disk_mib(overview: Overview, node: Node) -> float:
-    room = (overview.pictures[node.name] or {"rooms": {}})["rooms"].get(overview.cluster.data_directory)
+    room = overview.rooms(node).get(overview.cluster.data_directory)
     return float(room["total_mib"]) if room else float("inf")
 
 

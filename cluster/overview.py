@@ -21,8 +21,8 @@ class Overview:
     One cluster as it was seen at one moment.
 
     + at: by the control machine's clock
-    + pictures: ``HostPicture`` by host name; None for a host that cannot be reached or does not answer
-    + answers: by host name, what each question was answered with; a question that got no answer is not in it
+    + answers: by host name, what each question was answered with, without those that got no answer; None for a host
+      that cannot be reached or says nothing at all
     + silences: by host name, why a question of a host that was reached got no answer
     + components: by host name, files and units as declared, as far as this machine knows the secrets in them
     + trust: the CA's text that hosts shall have; None when this machine does not have it
@@ -30,15 +30,14 @@ class Overview:
 
     cluster: Cluster
     at: datetime
-    pictures: Mapping[str, Mapping[str, Any] | None]
-    answers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    answers: Mapping[str, Mapping[str, Any] | None]
     silences: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     components: Mapping[str, tuple[Component, ...]] = field(default_factory=dict)
     trust: str | None = None
 
     def is_reached(self, node: Node) -> bool:
         """Whether a host said anything."""
-        return self.pictures.get(node.name) is not None
+        return self.answers.get(node.name) is not None
 
     def reached(self, nodes: Iterable[Node]) -> list[Node]:
         """Those of the hosts that said anything."""
@@ -46,7 +45,16 @@ class Overview:
 
     def answer(self, node: Node, question: str) -> Any:
         """What a host answered; None when it did not. + question: ``postgres``, ``patroni``, ``etcd`` ..."""
-        return self.answers.get(node.name, {}).get(question)
+        return (self.answers.get(node.name) or {}).get(question)
+
+    def has_answer(self, node: Node, question: str) -> bool:
+        """Whether a question was answered, though the answer be None."""
+        return question in (self.answers.get(node.name) or {})
+
+    def rooms(self, node: Node) -> Mapping[str, Mapping[str, Any]]:
+        """The file systems of a host by directory of ours; none while it does not tell."""
+        picture = self.answer(node, "picture")
+        return picture["rooms"] if picture is not None else {}
 
     def postgres(self, node: Node) -> SeenPostgres | None:
         """PostgreSQL on a member; None when it does not answer there."""

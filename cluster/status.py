@@ -162,7 +162,7 @@ def _connections(overview: Overview, node: Node) -> str:
 
 
 def _disk(overview: Overview, node: Node) -> str:
-    room = (overview.pictures.get(node.name) or {"rooms": {}})["rooms"].get(overview.cluster.data_directory)
+    room = overview.rooms(node).get(overview.cluster.data_directory)
     return f"{used_percent(room):.0f} % of {room['total_mib'] / 1024:.0f} GiB" if room else SILENT
 
 

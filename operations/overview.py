@@ -24,7 +24,7 @@ from cluster.packages import packages_question
 from cluster.preflight import picture_question
 from cluster.render_etcd import etcd_component
 from cluster.render_patroni import patroni_component
-from cluster.secrets import Secret
+from cluster.secrets import NAMES, Secret
 from cluster.status import status_lines
 from facts.answer import Answer
 from facts.certificates import HostCertificates
@@ -42,6 +42,8 @@ from operations.util.remote import heard, target_of
 # A frozen host costs its connection's timeout already; a host that answers does so in two seconds.
 LOOK_SECONDS = QUESTION_SECONDS + 5
 TIMED_OUT = 124  # of timeout(1)
+UNANSWERED: SeenAnswer = {"code": 1, "lines": [], "error": "it was not answered"}
+MEMBER_SECRETS = tuple(f"PATRONI_{word}_PASSWORD" for word in ("SUPERUSER", "REPLICATION", "REWIND", "RESTAPI"))
 
 Question = tuple[Answer[Any], Mapping[str, Any]]
 
@@ -76,39 +78,49 @@ def _observed(cluster: Cluster, secrets: Mapping[str, str], authority: Path) -> 
     return Overview(
         cluster=cluster,
         at=datetime.now(UTC),
-        pictures={name: picture for name, (picture, _, _) in seen.items()},
-        answers={name: answers for name, (_, answers, _) in seen.items()},
-        silences={name: silences for name, (_, _, silences) in seen.items()},
+        answers={name: answers for name, (answers, _) in seen.items()},
+        silences={name: silences for name, (_, silences) in seen.items()},
         components=components,
         trust=authority.read_text() if authority.exists() else None,
     )
 
 
 def _components(cluster: Cluster, node: Node, secrets: Mapping[str, str]) -> tuple[Component, ...]:
-    parts = []
-    if "etcd" in node.roles:
-        parts.append(etcd_component(cluster, node))
-    if "postgres" in node.roles and {f"PATRONI_{word}_PASSWORD" for word in _LOGINS} <= set(secrets):
-        parts.append(patroni_component(cluster, node, secrets))
-    if "haproxy" in node.roles and "HAPROXY_STATS_PASSWORD" in secrets:
-        parts.append(haproxy_component(cluster, node, Secret(secrets["HAPROXY_STATS_PASSWORD"])))
-    return tuple(parts)
+    """Files and units of a host; of a component whose secrets this machine lacks the units alone."""
+    held = {name: Secret(secrets.get(name, "")) for name in NAMES}
+    components = {
+        "etcd": (etcd_component(cluster, node), ()),
+        "postgres": (patroni_component(cluster, node, held), MEMBER_SECRETS),
+        "haproxy": (haproxy_component(cluster, node, held["HAPROXY_STATS_PASSWORD"]), ("HAPROXY_STATS_PASSWORD",)),
+    }
+    return tuple(
+        component if set(needed) <= set(secrets) else Component(units=component.units)
+        for role, (component, needed) in components.items()
+        if role in node.roles
+    )
 
 
-_LOGINS = ("SUPERUSER", "REPLICATION", "REWIND", "RESTAPI")
-
-
-def _look(cluster: Cluster, node: Node, components: Sequence[Component]) -> tuple[Any, dict[str, Any], dict[str, str]]:
-    """The picture of a host, what it answered by question, and why other questions got no answer."""
-    asked, together = _questions(cluster, node, components), HostAnswers()
+def _look(
+    cluster: Cluster, node: Node, components: Sequence[Component]
+) -> tuple[dict[str, Any] | None, dict[str, str]]:
+    """What a host answered by question, None when it said nothing at all; and why questions got no answer."""
+    asked, picture, together = _questions(cluster, node, components), HostPicture(), HostAnswers()
     commands = {name: str(question.command(**given)) for name, (question, given) in asked.items()}
     # A command of its own: what else the host is asked would blur the measurement of its clock.
-    picture = HostPicture()
-    drawn = str(picture.command(**picture_question(cluster, node)))
-    lines, said = heard(target_of(node), [drawn, str(together.command(commands))], LOOK_SECONDS)
-    if lines is None or said is None:
-        return None, {}, {}
-    return picture.process(lines), *_sorted({name: one for name, (one, _) in asked.items()}, together.process(said))
+    alone = str(picture.command(**picture_question(cluster, node)))
+    drawn, said = heard(target_of(node), [alone, str(together.command(commands))], LOOK_SECONDS)
+    if drawn is None and said is None:
+        return None, {}
+    got: dict[str, SeenAnswer] = _processed(together, said) or {}
+    got["picture"] = UNANSWERED if drawn is None else {"code": 0, "lines": drawn, "error": ""}
+    return _sorted({"picture": picture, **{name: question for name, (question, _) in asked.items()}}, got)
+
+
+def _processed(fact: Answer[Any], lines: list[str] | None) -> Any:
+    try:
+        return None if lines is None else fact.process(lines)
+    except PyinfraError:
+        return None
 
 
 def _sorted(asked: Mapping[str, Answer[Any]], said: Mapping[str, SeenAnswer]) -> tuple[dict[str, Any], dict[str, str]]:
@@ -116,7 +128,7 @@ def _sorted(asked: Mapping[str, Answer[Any]], said: Mapping[str, SeenAnswer]) ->
     silences: dict[str, str] = {}
     for name, question in asked.items():
         try:
-            answers[name] = _answer(question, said[name])
+            answers[name] = _answer(question, said.get(name, UNANSWERED))
         except PyinfraError as error:
             silences[name] = str(error)
     return answers, silences

@@ -37,7 +37,6 @@ class World:
     """
 
     cluster: Cluster
-    pictures: dict[str, Any]
     answers: dict[str, dict[str, Any]]
     silences: dict[str, dict[str, str]] = field(default_factory=dict)
     trust: str | None = None
@@ -64,10 +63,9 @@ class World:
 
     def overview(self) -> Overview:
         """The look at it."""
-        alive = {name: answers for name, answers in self.answers.items() if name not in self.dead}
-        pictures = {name: None if name in self.dead else picture for name, picture in self.pictures.items()}
+        answers = {name: None if name in self.dead else said for name, said in self.answers.items()}
         components = dict.fromkeys(self.answers, (COMPONENT,))
-        return Overview(self.cluster, AT, pictures, alive, self.silences, components, self.trust)
+        return Overview(self.cluster, AT, answers, self.silences, components, self.trust)
 
 
 def healthy(**settings: Any) -> World:
@@ -86,7 +84,7 @@ def _healthy() -> World:
     cluster = fake_cluster(roles=ROLES)
     authority = _authority()
     answers = {node.name: _answers(cluster, node, authority) for node in cluster}
-    return World(cluster, {node.name: _picture(cluster) for node in cluster}, answers, trust=authority.trust_pem)
+    return World(cluster, answers, trust=authority.trust_pem)
 
 
 @cache
@@ -115,6 +113,7 @@ def _answers(cluster: Cluster, node: Node, authority: Authority) -> dict[str, An
     down = {"status": "DOWN", "check": "L7STS"}
     first = cluster.members[0].name
     return {
+        "picture": _picture(cluster),
         "component": {"paths": {CONFIG.path: _file()}, "units": {"etcd": _unit()}},
         "packages": {
             "release": {"id": "debian", "codename": "trixie", "version": "13"},

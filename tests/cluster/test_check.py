@@ -60,7 +60,7 @@ def etcd_member(**said: Any) -> Callable[[World], Any]:
 
 
 def room(free_mib: int) -> Callable[[World], Any]:
-    return lambda world: [one.update(free_mib=free_mib) for one in world.pictures["h1"]["rooms"].values()]
+    return lambda world: [one.update(free_mib=free_mib) for one in world.answers["h1"]["picture"]["rooms"].values()]
 
 
 def slot(name: str, **said: Any) -> Callable[[World], Any]:
@@ -124,7 +124,7 @@ CASES = [
     ),
     Case(
         *("clock", "h3", "5.0 s ahead of h1, 2 s are permitted"),
-        lambda world: world.pictures["h3"]["clock"].update(offset_seconds=5.1),
+        lambda world: world.answers["h3"]["picture"]["clock"].update(offset_seconds=5.1),
     ),
     Case(
         *("versions-differ", "main", "patroni differs between hosts: 4.1.1 on h1; 4.0.7 on h2, h3"),
