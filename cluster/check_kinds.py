@@ -128,6 +128,10 @@ KINDS: Mapping[str, Kind] = {
         *(ALARM, "PostgreSQL", "a member's PostgreSQL is not running"),
         "See the newest file in /var/log/postgresql and `journalctl -u patroni -n 50` on {where}.",
     ),
+    "postgres-silent": Kind(
+        *(ALARM, "PostgreSQL", "a PostgreSQL that runs takes no connection, not even a superuser's on its own host"),
+        "See the newest file in /var/log/postgresql on {where}; Patroni cannot look after it either.",
+    ),
     "not-streaming": Kind(
         *(ALARM, "PostgreSQL", "a standby does not stream"),
         f"See `journalctl -u patroni -n 50` on {{where}}; when it does not catch up, "

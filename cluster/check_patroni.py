@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from cluster.complaints import Complaint, complaint
@@ -64,12 +64,16 @@ def _member(overview: Overview, seen: SeenPatroni, node: Node, found: SeenMember
         problem = "a restart of PostgreSQL is scheduled"
         yield complaint("restart-scheduled", node.name, problem, cluster=overview.cluster.name)
     if found["pending_restart"]:
-        yield complaint("restart-pending", node.name, f"waits for a restart: {pending_text(found)}")
+        yield complaint("restart-pending", node.name, f"waits for a restart: {pending_text(overview.waiting(node))}")
     if not overview.is_reached(node):
         return  # what its last words were says nothing about it
     if not found["running"]:
         yield complaint("member-down", node.name, f"PostgreSQL is {found['state']}")
-    elif node.name != seen["leader"] and seen["leader"] is not None:
+        return
+    state = overview.answer(node, "postgres")
+    if state is not None and not state["answers"]:
+        yield complaint("postgres-silent", node.name, f"runs and takes no connection: {state['error']}")
+    if node.name != seen["leader"] and seen["leader"] is not None:
         yield from _standby(overview, seen, node, found)
 
 
@@ -94,10 +98,9 @@ def _lag(overview: Overview, node: Node, found: SeenMember) -> Iterable[Complain
         yield complaint("lag", node.name, f"lags by {lag} MiB{part}; {limit} MiB are permitted")
 
 
-def pending_text(found: SeenMember) -> str:
-    """The settings that wait for a restart, with running and new value where Patroni tells them."""
-    reasons = found["pending_reason"]
-    return ", ".join(f"{name} {_change(values)}".strip() for name, values in reasons.items()) or "unknown settings"
+def pending_text(waiting: Mapping[str, Any]) -> str:
+    """The settings that wait for a restart, with running and new value where they are known. + waiting: by name"""
+    return ", ".join(f"{name} {_change(values)}".strip() for name, values in waiting.items()) or "unknown settings"
 
 
 def _change(values: Any) -> str:

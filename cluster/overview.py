@@ -83,6 +83,23 @@ class Overview:
         """What Patroni's list says of a member; None when it is not in it, or there is no list."""
         return self.patroni["members"].get(node.name) if self.patroni else None
 
+    def waiting(self, node: Node) -> dict[str, Any]:
+        """
+        The settings of a member that wait for a restart, with ``old_value`` and ``new_value`` as far as they are known.
+
+        Patroni names them from 3.3 on; before, PostgreSQL does, and what they become stands in the configuration.
+        """
+        found, state = self.member(node), self.postgres(node)
+        if found is None or not found["pending_restart"] or found["pending_reason"] or state is None:
+            return found["pending_reason"] if found is not None else {}
+        config = (self.patroni["config"] if self.patroni else None) or {}
+        new = config.get("postgresql", {}).get("parameters", {})
+        return {
+            name: {"old_value": setting["shown"], **({"new_value": new[name]} if name in new else {})}
+            for name, setting in state["settings"].items()
+            if setting["pending"]
+        }
+
     @cached_property
     def primaries(self) -> list[Node]:
         """The members whose PostgreSQL is not in recovery. More than one is the disaster that all of this prevents."""

@@ -128,7 +128,7 @@ def _member(overview: Overview, node: Node) -> Sequence[str]:
     if found is None:
         return (node.name, SILENT, "not in the list", SILENT, SILENT, _connections(overview, node), disk, "")
     timeline = str(found["timeline"] or SILENT)
-    waits = ", ".join(found["pending_reason"]) or "unknown settings" if found["pending_restart"] else ""
+    waits = ", ".join(overview.waiting(node)) or "unknown settings" if found["pending_restart"] else ""
     return (
         *(node.name, _role(overview, node, found), _state(overview, node, found), timeline),
         *(_lag(overview, node), _connections(overview, node), disk, waits),

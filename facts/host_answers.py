@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from cluster.observed import SeenAnswer
 from facts.answer import Answer, decoded
 
-# Beyond this a question counts as not answered: etcdctl takes 4 s to find an endpoint dead, Patroni's client too.
-QUESTION_SECONDS = 12
+# Beyond this a question counts as not answered. The longest way to an answer leads to an etcd without its quorum: four
+# questions, over each of which etcdctl takes 4 s.
+QUESTION_SECONDS = 20
 
 # The answers lie in memory below /run until all are there: lines of several writers would run into each other.
 _SCRIPT = r"""
@@ -28,7 +29,7 @@ cat "$d"/*.line
 class HostAnswers(Answer[dict[str, SeenAnswer]]):
     """
     What several commands on a host print: ``{name: {"code": exit code, "lines": standard output, "error": last line of
-    the error output}}``. The code is 124 for a command that was still at it after twelve seconds.
+    the error output}}``. The code is 124 for a command that was still at it after twenty seconds.
 
     + commands: by name, which is a word
     """

@@ -194,7 +194,7 @@ def _postgres(cluster: Cluster, node: Node) -> dict[str, Any]:
         "altered": {},
         "replication": senders,
         "slots": slots,
-        "settings": {"max_connections": {"setting": "200", "shown": "200"}},
+        "settings": {"max_connections": {"setting": "200", "shown": "200", "pending": False}},
         "archiver": {**archiver, "last_failed_at": None},
         "prepared": {"count": 0, "oldest_seconds": 0},
         "connections": 12,

@@ -101,10 +101,10 @@ CASES = [
         *(lambda world: world.kill("h3"), ("etcd-one-left",)),
     ),
     Case(
-        *("answer-missing", "h2", "the question about haproxy got no answer: nothing within 12 s"),
+        *("answer-missing", "h2", "the question about haproxy got no answer: nothing within 20 s"),
         both(
             lambda world: world.answers["h2"].pop("haproxy"),
-            lambda world: world.silences.update({"h2": {"haproxy": "nothing within 12 s"}}),
+            lambda world: world.silences.update({"h2": {"haproxy": "nothing within 20 s"}}),
         ),
     ),
     Case("unit-down", "h2", "etcd is failed (failed)", unit(active="failed", sub="failed")),
@@ -186,6 +186,10 @@ CASES = [
     Case(
         *("member-down", "h3", "PostgreSQL is start failed"),
         lambda world: world.member("h3", running=False, streaming=False, state="start failed"),
+    ),
+    Case(
+        *("postgres-silent", "h2", "runs and takes no connection: FATAL: sorry, too many clients already"),
+        postgres("h2", answers=False, error="FATAL: sorry, too many clients already"),
     ),
     Case(
         *("not-streaming", "h3", "does not stream from h1: in archive recovery"),
@@ -327,6 +331,14 @@ def test_a_certificate_of_another_authority_is_found(tmp_path: Path) -> None:
     assert found(world) == [("certificate-other-ca", "h1", "/etc/etcd/pki/etcd.crt is signed by another CA")]
 
 
+def test_before_3_3_postgresql_names_what_waits_for_a_restart() -> None:
+    world = healthy()
+    world.member("h2", pending_restart=True)
+    settings = {name: {"setting": "1", "shown": "1", "pending": True} for name in ("max_wal_senders", "huge_pages")}
+    world.answers["h2"]["postgres"]["settings"].update(settings)
+    assert found(world) == [("restart-pending", "h2", "waits for a restart: max_wal_senders 1 -> 10, huge_pages")]
+
+
 # --- What is no finding ---
 
 
@@ -423,7 +435,15 @@ def test_every_kind_is_of_a_known_severity_and_says_how() -> None:
 
 
 WITHOUT_COMMAND = {
-    *("etcd-one-left", "two-primaries", "slot-keeps-much", "authority-old", "clock", "versions-differ"),
+    *(
+        "etcd-one-left",
+        "postgres-silent",
+        "two-primaries",
+        "slot-keeps-much",
+        "authority-old",
+        "clock",
+        "versions-differ",
+    ),
     *("parameter-undeclared", "archiver-failing", "connections", "prepared-old", "haproxy-two-primaries"),
     *("haproxy-other-primary", "certificate-other-ca"),
 }

@@ -72,7 +72,7 @@ def test_a_host_that_hangs_fails_or_breaks_off_is_a_gap(seen: Overview) -> None:
 
 
 def test_a_question_without_an_answer_is_no_empty_answer(seen: Overview) -> None:
-    assert seen.silences["h1"]["patroni"] == "nothing within 12 s"
+    assert seen.silences["h1"]["patroni"] == "nothing within 20 s"
     assert seen.silences["h1"]["etcd"] == "no etcdctl"
     assert seen.silences["h1"]["postgres"] == "it was not answered"
     assert set(seen.answers["h1"] or {}) == {"picture", "haproxy"}
