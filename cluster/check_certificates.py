@@ -40,6 +40,9 @@ def _certificate(overview: Overview, node: Node, place: CertificatePlace, seen: 
         return
     if seen["key_digest"] != found.key_fingerprint:
         yield complaint("certificate-misfit", node.name, f"{place.certificate} does not fit {place.key}")
+    if seen["key_owner"] not in ("", f"{place.user}:600"):
+        problem = f"{place.key} is {seen['key_owner']}, not {place.user}:600"
+        yield complaint("certificate-misfit", node.name, problem)
     if overview.trust is not None:
         yield from _authority(node, place, seen, overview.trust)
     reason = age_reason(found, overview.at)

@@ -30,7 +30,9 @@ def etcd_complaints(overview: Overview) -> Iterable[Complaint]:
 def _health(overview: Overview, seen: SeenEtcd) -> Iterable[Complaint]:
     for node in overview.reached(overview.cluster.etcd):
         reason = seen["unhealthy"].get(overview.endpoint(node))
-        if reason is not None:
+        # Without a quorum a member that runs is not healthy either, and nothing is wrong with it.
+        lacks_others = seen["members"] is None and overview.endpoint(node) in overview.etcd_status
+        if reason is not None and not lacks_others and not overview.is_stopped(node, "etcd"):
             yield complaint("etcd-unhealthy", node.name, f"{overview.endpoint(node)} is not healthy: {reason}")
 
 
@@ -42,8 +44,9 @@ def _quorum(overview: Overview, seen: SeenEtcd) -> Iterable[Complaint]:
     down = [node.name for node in overview.cluster.etcd if node not in overview.healthy_etcd]
     count = f"{healthy} of {voters} voting members are healthy, {quorum} are needed"
     if listed is None or healthy < quorum:
-        where = next(iter(down), overview.cluster.name)
-        yield complaint("etcd-no-quorum", where, f"{count}; not healthy: {', '.join(down) or 'nobody knows'}")
+        mute = [node.name for node in overview.cluster.etcd if overview.endpoint(node) not in overview.etcd_status]
+        named = ", ".join(mute or down) or "nobody knows which"
+        yield complaint("etcd-no-quorum", overview.cluster.name, f"{count}; without an answer: {named}")
     elif healthy == quorum and voters > 1:
         yield complaint("etcd-one-left", overview.cluster.name, f"{count}; not healthy: {', '.join(down)}")
 

@@ -21,7 +21,8 @@ def haproxy_complaints(overview: Overview) -> Iterable[Complaint]:
 
 def _balancer(overview: Overview, node: Node) -> Iterable[Complaint]:
     if overview.answer(node, "haproxy") is None:
-        yield complaint("haproxy-down", node.name, "HAProxy does not run, so its clients connect to nothing")
+        if not overview.is_stopped(node, "haproxy"):
+            yield complaint("haproxy-down", node.name, "HAProxy does not run, so its clients connect to nothing")
         return
     up, port = servers_up(overview, node, PRIMARY), overview.cluster.settings.patroni_rest_port
     if not up:

@@ -46,19 +46,20 @@ def _components(overview: Overview, node: Node) -> Iterable[Complaint]:
     for component in overview.components.get(node.name, ()):
         if differing := [item.path for item in component.missing(seen["paths"])]:
             yield complaint("file-differs", node.name, f"not as declared: {', '.join(differing)}")
-        yield from _units(node, component, seen["units"])
+        yield from _units(overview, node, component, seen["units"])
 
 
-def _units(node: Node, component: Component, seen: Mapping[str, Any]) -> Iterable[Complaint]:
+def _units(overview: Overview, node: Node, component: Component, seen: Mapping[str, Any]) -> Iterable[Complaint]:
     for unit in component.units:
         found = seen[unit.name]
-        if found["active"] not in ("active", "reloading"):
+        if overview.is_stopped(node, unit.name):
             problem = f"{unit.name} is {found['active']} ({found['sub']})"
             yield complaint("unit-down", node.name, problem, unit=unit.name)
         elif not has_loaded_its_files(found):
             yield complaint("unit-stale", node.name, f"{unit.name} has not loaded its files as they are now")
         if found["enabled"] != "enabled":
-            yield complaint("unit-disabled", node.name, f"{unit.name} is {found['enabled'] or 'not installed'}")
+            problem = f"{unit.name} is {found['enabled'] or 'not installed'}"
+            yield complaint("unit-disabled", node.name, problem, unit=unit.name)
 
 
 def used_percent(room: Mapping[str, Any]) -> float:

@@ -43,11 +43,11 @@ KINDS: Mapping[str, Kind] = {
         "See `journalctl -u {unit} -n 50` on {where}, mend that, then `systemctl start {unit}` there.",
     ),
     "unit-disabled": Kind(
-        *(WARNING, "unit", "a unit would not come back after a reboot"), f"Run `{_RUN}/cluster.py`, which enables it."
+        *(WARNING, "unit", "a unit would not come back after a reboot"), "`systemctl enable {unit}` on {where}."
     ),
     "unit-stale": Kind(
         *(WARNING, "unit", "a unit runs with older files than those that lie there"),
-        f"Run `{_RUN}/cluster.py`, which reloads it.",
+        f"Run `{_RUN}/cluster.py`, which lets it load them.",
     ),
     "file-differs": Kind(
         *(WARNING, "file", "a configuration file is not the declared one"),
@@ -71,7 +71,7 @@ KINDS: Mapping[str, Kind] = {
     ),
     "etcd-no-quorum": Kind(
         *(ALARM, "etcd", "etcd has lost its quorum: nobody can become the leader"),
-        "Start etcd where it is down: `systemctl start etcd` on {where}; docs/failure-guide.md when its data is lost.",
+        "Run `systemctl start etcd` on the hosts that are named here; docs/failure-guide.md when its data is lost.",
     ),
     "etcd-unhealthy": Kind(
         *(ALARM, "etcd", "an endpoint of etcd is not healthy"),
@@ -234,7 +234,7 @@ KINDS: Mapping[str, Kind] = {
     "certificate-expired": Kind(*(ALARM, "certificate", "a certificate is expired, or not valid yet"), _RENEW),
     "certificate-old": Kind(*(WARNING, "certificate", "a certificate is in the last third of its life"), _RENEW),
     "certificate-misfit": Kind(
-        *(ALARM, "certificate", "a certificate does not fit the private key beside it"),
+        *(ALARM, "certificate", "a certificate does not fit its private key, or others may read that key"),
         f"Run `{_RUN}/cluster.py`, which issues both anew.",
     ),
     "certificate-other-ca": Kind(

@@ -34,7 +34,7 @@ def patroni_complaints(overview: Overview) -> Iterable[Complaint]:
 def _silent_members(overview: Overview) -> Iterable[Complaint]:
     for node in overview.reached(overview.cluster.members):
         seen = overview.answer(node, "patroni")
-        if seen is not None and not seen["answers"]:
+        if seen is not None and not seen["answers"] and not overview.is_stopped(node, "patroni"):
             yield complaint("patroni-silent", node.name, f"Patroni does not answer: {seen['error']}")
 
 

@@ -81,7 +81,7 @@ def _slots(overview: Overview, node: Node, seen: SeenPostgres) -> Iterable[Compl
         elif owner is None and slot["type"] == "physical" and not slot["active"]:
             problem = f"{slot['name']} belongs to no member, nobody reads from it, and it keeps {kept_mib(slot)} MiB"
             yield complaint("slot-stranger", node.name, problem, slot=slot["name"])
-        elif not slot["active"] and (owner is None or overview.is_reached(owner)):
+        elif not slot["active"] and (owner is None or overview.postgres(owner)):  # a dead owner is a finding itself
             problem = f"nobody reads from {slot['name']}, which keeps {kept_mib(slot)} MiB of WAL"
             yield complaint("slot-inactive", node.name, problem, slot=slot["name"])
         if kept_mib(slot) * SLOT_PART > _disk_mib(overview, node):

@@ -51,6 +51,12 @@ class Overview:
         """Whether a question was answered, though the answer be None."""
         return question in (self.answers.get(node.name) or {})
 
+    def is_stopped(self, node: Node, unit: str) -> bool:
+        """Whether a unit is known not to run: a finding of its own, so that what follows from it need not be one."""
+        component = self.answer(node, "component")
+        units = component["units"] if component is not None else {}
+        return unit in units and units[unit]["active"] not in ("active", "reloading")
+
     def rooms(self, node: Node) -> Mapping[str, Mapping[str, Any]]:
         """The file systems of a host by directory of ours; none while it does not tell."""
         picture = self.answer(node, "picture")

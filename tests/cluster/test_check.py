@@ -85,7 +85,9 @@ def put(place: Any, **given: Any) -> Callable[[World], Any]:
 
 
 def lose_quorum(world: World) -> None:
-    dead = {f"https://10.0.0.{n}:2379": "context deadline exceeded" for n in (2, 3)}
+    dead = {f"https://10.0.0.{n}:2379": "context deadline exceeded" for n in (1, 2, 3)}
+    for endpoint in list(dead)[1:]:
+        world.everywhere("etcd_status", lambda seen, endpoint=endpoint: seen.pop(endpoint))
     world.everywhere("etcd", lambda seen: seen.update(unhealthy=dead, members=None, alarms=None, keys=None))
 
 
@@ -131,7 +133,7 @@ CASES = [
         lambda world: world.answers["h1"]["packages"]["packages"]["patroni"].update(version="4.1.1-1"),
     ),
     Case(
-        *("etcd-no-quorum", "h2", "1 of 3 voting members are healthy, 2 are needed; not healthy: h2, h3"),
+        *("etcd-no-quorum", "main", "0 of 3 voting members are healthy, 2 are needed; without an answer: h2, h3"),
         *(lose_quorum, ("etcd-unhealthy", "etcd-unhealthy")),
     ),
     Case(
@@ -339,7 +341,20 @@ def test_before_3_3_postgresql_names_what_waits_for_a_restart() -> None:
     assert found(world) == [("restart-pending", "h2", "waits for a restart: max_wal_senders 1 -> 10, huge_pages")]
 
 
+def test_a_key_that_others_may_read_is_found() -> None:
+    world = healthy()
+    world.answers["h1"]["certificates"][ETCD.certificate].update(key_owner="etcd:640")
+    assert found(world) == [("certificate-misfit", "h1", "/etc/etcd/pki/etcd.key is etcd:640, not etcd:600")]
+
+
 # --- What is no finding ---
+
+
+def test_what_follows_from_a_stopped_unit_is_no_finding_of_its_own() -> None:
+    world = healthy()
+    unit(active="inactive", sub="dead")(world)
+    world.everywhere("etcd", lambda seen: seen["unhealthy"].update({"https://10.0.0.2:2379": "deadline"}))
+    assert {kind for kind, _, _ in found(world)} == {"unit-down", "etcd-one-left"}
 
 
 def test_a_slot_of_a_dead_member_is_no_finding_of_its_own() -> None:

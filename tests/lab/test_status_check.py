@@ -110,7 +110,7 @@ def test_a_killed_host_is_a_finding_and_a_row_and_so_is_a_stopped_haproxy(built:
         run_in(stopped, "systemctl start haproxy")
     assert seen.code == 1
     killed = {("host-silent", dead), ("etcd-one-left", built.lab.name)}
-    assert seen.kinds == {*killed, ("unit-down", stopped), ("haproxy-down", stopped)}
+    assert seen.kinds == {*killed, ("unit-down", stopped)}
     assert seen.problems["unit-down"] == "haproxy is inactive (dead)"
     assert not seen.document["observed"]["members"][dead]["reached"]
     wait_until_settled(built.lab)
