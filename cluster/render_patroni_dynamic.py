@@ -18,10 +18,11 @@ FAILSAFE_SOUND_FROM = (4, 0, 7)
 def configuration_for(cluster: Cluster, members: Collection[SeenResources]) -> dict[str, Any]:
     """The declared dynamic configuration, derived from what the members have now. + members: ``MemberResources``"""
     resources = [Resources(one["memory_mib"], one["cores"], one["disk_mib"]) for one in members]
-    return dynamic_configuration(cluster, resources, min(_version(one["patroni"]) for one in members))
+    return dynamic_configuration(cluster, resources, min(version_of(one["patroni"]) for one in members))
 
 
-def _version(text: str) -> tuple[int, ...]:
+def version_of(text: str) -> tuple[int, ...]:
+    """A version that can be compared. + text: of a Debian package, empty while it is not installed"""
     digits = text.split("-")[0].split("+")[0].split("~")[0]
     return tuple(int(part) for part in digits.split(".") if part.isdigit())
 
