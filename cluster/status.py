@@ -126,7 +126,8 @@ def _member(overview: Overview, node: Node) -> Sequence[str]:
     if not overview.is_reached(node):
         return (node.name, SILENT, DEAD, SILENT, SILENT, SILENT, disk, "")
     if found is None:
-        return (node.name, SILENT, "not in the list", SILENT, SILENT, _connections(overview, node), disk, "")
+        state = "not in the list" if overview.patroni_of(node) else "Patroni silent"
+        return (node.name, SILENT, state, SILENT, SILENT, _connections(overview, node), disk, "")
     timeline = str(found["timeline"] or SILENT)
     waits = ", ".join(overview.waiting(node)) or "unknown settings" if found["pending_restart"] else ""
     return (
