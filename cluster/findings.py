@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import textwrap
 from collections.abc import Iterable, Sequence
@@ -50,4 +51,7 @@ def _lines(row: Finding, widths: tuple[int, int], room: int) -> Sequence[str]:
 
 
 def _wrapped(text: str, room: int) -> Sequence[str]:
-    return textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False)
+    # A command is to be copied: it stays on one line.
+    whole = re.sub(r"`[^`]*`", lambda command: command[0].replace(" ", "\0"), text)
+    lines = textwrap.wrap(whole, room, break_long_words=False, break_on_hyphens=False)
+    return [line.replace("\0", " ") for line in lines]

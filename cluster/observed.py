@@ -42,6 +42,14 @@ class SeenComponent(TypedDict):
     units: dict[str, SeenUnit]
 
 
+class SeenAnswer(TypedDict):
+    """What one of several commands printed. + error: the last line of its error output"""
+
+    code: int
+    lines: list[str]
+    error: str
+
+
 class SeenCertificate(TypedDict):
     """A certificate on a host. + key_digest: of the private key's public half; + key_owner: ``user:mode``"""
 
@@ -198,6 +206,7 @@ class SeenPostgres(TypedDict):
     + answers: false when psql got no answer; error says why
     + written: position up to which a primary has written, a standby received
     + replay: ``not paused``, ``pause requested`` or ``paused``; None on a primary
+    + altered: what ALTER SYSTEM has set; it wins over Patroni's configuration
     + transactions: those older than a minute
     + control: what the control file has of the five settings that a standby must have as high, identifier and state
     """
@@ -214,6 +223,7 @@ class SeenPostgres(TypedDict):
     replay: str | None
     apply_delay_ms: int
     settings: dict[str, SeenSetting]
+    altered: dict[str, str]
     replication: list[dict[str, Any]]
     slots: list[dict[str, Any]]
     archiver: dict[str, Any] | None

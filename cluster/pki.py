@@ -29,6 +29,7 @@ __all__ = [
     "Certificate",
     "Leaf",
     "LeafRequest",
+    "age_reason",
     "check_user_leaf",
     "describe",
     "public_key_digest",
@@ -106,7 +107,7 @@ def renewal_reason(observed_pem: str | None, request: LeafRequest, authority: Au
         return "signed by another CA"
     if tuple(above) != authority.intermediates:
         return "the CA certificates after it differ"
-    return _content_reason(seen, request) or _age_reason(seen, now)
+    return _content_reason(seen, request) or age_reason(seen, now)
 
 
 def check_user_leaf(cert_pem: str, key_pem: str, request: LeafRequest, ca_pem: str, now: datetime) -> list[str]:
@@ -186,7 +187,8 @@ def _difference(what: str, seen: frozenset[str], wanted: frozenset[str]) -> str 
     return f"{what}: {'; '.join(part for part in parts if part)}" if seen != wanted else None
 
 
-def _age_reason(seen: Certificate, now: datetime) -> str | None:
+def age_reason(seen: Certificate, now: datetime) -> str | None:
+    """Why a certificate is to be renewed by its age alone: not valid now, or in the last third of its life."""
     life, left = seen.not_after - seen.not_before, seen.not_after - now
     if seen.not_before > now:
         return f"not valid before {seen.not_before:%Y-%m-%d %H:%M} UTC"

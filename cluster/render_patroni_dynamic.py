@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from cluster.certificates import POSTGRES
 from cluster.model import Cluster
+from cluster.observed import SeenResources
 from cluster.render_hba import hba_lines
 from cluster.tuning import MIB, Resources, derived_parameters, smallest
 
 # From 4.0.7 on Patroni handles etcd's errors in failsafe mode soundly (its release notes, and its issue 3403).
 FAILSAFE_SOUND_FROM = (4, 0, 7)
+
+
+def configuration_for(cluster: Cluster, members: Collection[SeenResources]) -> dict[str, Any]:
+    """The declared dynamic configuration, derived from what the members have now. + members: ``MemberResources``"""
+    resources = [Resources(one["memory_mib"], one["cores"], one["disk_mib"]) for one in members]
+    return dynamic_configuration(cluster, resources, min(version_of(one["patroni"]) for one in members))
+
+
+def version_of(text: str) -> tuple[int, ...]:
+    """A version that can be compared. + text: of a Debian package, empty while it is not installed"""
+    digits = text.split("-")[0].split("+")[0].split("~")[0]
+    return tuple(int(part) for part in digits.split(".") if part.isdigit())
 
 
 def dynamic_configuration(

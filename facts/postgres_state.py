@@ -42,6 +42,8 @@ select json_build_object(
   'settings', (select json_object_agg(name, json_build_object('setting', setting, 'unit', unit, 'type', vartype,
       'shown', current_setting(name), 'default', boot_val, 'source', source, 'pending', pending_restart))
     from pg_settings where context = 'postmaster' or pending_restart),
+  'altered', (select coalesce(json_object_agg(name, setting order by seqno), '{}') from pg_file_settings
+    where sourcefile like '%/postgresql.auto.conf' and name is not null),
   'replication', (select coalesce(json_agg(json_build_object('name', application_name, 'state', state,
       'sync', sync_state, 'behind', case when standby then null else pg_current_wal_lsn() - replay_lsn end)
       order by application_name), '[]') from pg_stat_replication),
@@ -53,7 +55,7 @@ select json_build_object(
       'last_failed', last_failed_wal, 'last_failed_at', extract(epoch from last_failed_time)) from pg_stat_archiver),
   'prepared', (select json_build_object('count', count(*), 'oldest_seconds',
       coalesce(extract(epoch from max(now() - prepared)), 0)) from pg_prepared_xacts),
-  'connections', (select count(*) from pg_stat_activity where backend_type in ('client backend', 'walsender')),
+  'connections', (select count(*) from pg_stat_activity where backend_type = 'client backend'),
   'transactions', (select coalesce(json_agg(json_build_object('pid', pid, 'user', usename, 'database', datname,
       'application', application_name, 'state', state, 'seconds', extract(epoch from now() - xact_start))
       order by xact_start), '[]') from pg_stat_activity
@@ -72,6 +74,7 @@ _NOTHING: dict[str, Any] = {
     "replay": None,
     "apply_delay_ms": 0,
     "settings": {},
+    "altered": {},
     "replication": [],
     "slots": [],
     "archiver": None,
@@ -97,10 +100,10 @@ class PostgresState(Answer[SeenPostgres]):
     Returns ``{"answers": bool, "error": str, "version": 170012, "in_recovery", "started_at": seconds since the epoch,
     "timeline", "written": bytes of WAL written (primary) or received (standby), "replayed": bytes, "receiving": bool,
     "replay": "not paused", "pause requested" or "paused", "apply_delay_ms", "settings": {name: {setting, unit, type,
-    shown, default, source, pending}}, "replication": [{name, state, sync, behind}], "slots": [{name, type, active,
-    status, retained}], "archiver", "prepared": {count, oldest_seconds}, "connections": count, "transactions": [those
-    older than a minute], "control": {five settings, "identifier", "state", "timeline"} or None}``. ``answers`` is False
-    when psql got no answer, and then ``error`` says why. Sizes in bytes.
+    shown, default, source, pending}}, "altered": {name: value that ALTER SYSTEM set}, "replication": [{name, state,
+    sync, behind}], "slots": [{name, type, active, status, retained}], "archiver", "prepared": {count, oldest_seconds},
+    "connections": count, "transactions": [those older than a minute], "control": {five settings, "identifier", "state",
+    "timeline"} or None}``. ``answers`` is False when psql got no answer, and then ``error`` says why. Sizes in bytes.
     """
 
     def command(self) -> str:
@@ -113,7 +116,13 @@ class PostgresState(Answer[SeenPostgres]):
         code, text = found["sql"]
         error = "" if code == 0 else " ".join(text.split())
         seen = {"answers": code == 0, "error": error, "control": _control(*found["control"])}
-        return cast(SeenPostgres, {**_NOTHING, **(json.loads(text) if code == 0 else {}), **seen})
+        return cast(SeenPostgres, {**_NOTHING, **(_object(text) if code == 0 else {}), **seen})
+
+
+def _object(text: str) -> dict[str, Any]:
+    """psql's one line of JSON. On the same stream the server may warn, e.g. of another collation version."""
+    found: dict[str, Any] = json.loads(next((line for line in text.splitlines() if line.startswith("{")), text))
+    return found
 
 
 _AWAIT = r"""

@@ -16,8 +16,7 @@ from cluster.model import Cluster
 from cluster.observed import SeenParameter
 from cluster.parameters_findings import PARAMETERS, parameter_findings
 from cluster.plan_config import Change, changed_names, changes_of, config_patch, undeclared_parameters
-from cluster.render_patroni_dynamic import dynamic_configuration
-from cluster.tuning import Resources
+from cluster.render_patroni_dynamic import configuration_for
 from facts.patroni import ANSWER_SECONDS, MemberResources, PatroniCluster
 from facts.postgres import PostgresCatalog, SettingsAwaited
 from operations.preflight import origin_of
@@ -37,14 +36,8 @@ def patch_command(patch: Mapping[str, Any]) -> StringCommand:
 
 def declared_configuration(cluster: Cluster) -> dict[str, Any]:
     """The declared dynamic configuration, its derived part from what the members have now."""
-    seen = read_all(cluster.members, MemberResources, directory=cluster.data_directory).values()
-    resources = [Resources(one["memory_mib"], one["cores"], one["disk_mib"]) for one in seen]
-    return dynamic_configuration(cluster, resources, min(_version(one["patroni"]) for one in seen))
-
-
-def _version(text: str) -> tuple[int, ...]:
-    digits = text.split("-")[0].split("+")[0].split("~")[0]
-    return tuple(int(part) for part in digits.split(".") if part.isdigit())
+    seen = read_all(cluster.members, MemberResources, directory=cluster.data_directory)
+    return configuration_for(cluster, seen.values())
 
 
 @operation()

@@ -37,8 +37,13 @@ T = TypeVar("T")
 _done: WeakKeyDictionary[Inventory, dict[str, AsyncResult]] = WeakKeyDictionary()
 
 
-def _once(declared: Inventory, name: str, work: Callable[[], T]) -> T:
-    """Deploy code runs once a host, all at the same time: the first does the work, the others wait for its result."""
+def once(declared: Inventory, name: str, work: Callable[[], T]) -> T:
+    """
+    Deploy code runs once a host, all at the same time: the first does the work, the others wait for its result.
+
+    + declared: the inventory of the run
+    + name: of the work
+    """
     results = _done.setdefault(declared, {})
     if name not in results:
         results[name] = AsyncResult()
@@ -58,7 +63,7 @@ def declared_clusters_of(declared: Inventory) -> dict[str, Cluster]:
 
     + declared: pyinfra's own, e.g. ``host.inventory``
     """
-    clusters, findings = _once(declared, "", lambda: _declared(declared))
+    clusters, findings = once(declared, "", lambda: _declared(declared))
     if findings:
         raise refusal(findings)
     return clusters
@@ -113,7 +118,7 @@ def refuse_unfit_hosts(cluster: Cluster, held: HeldSecrets) -> None:
     + cluster: as declared
     + held: what the control machine has of the cluster's secrets
     """
-    findings = _once(host.inventory, cluster.name, lambda: _findings(cluster, held))
+    findings = once(host.inventory, cluster.name, lambda: _findings(cluster, held))
     if findings:
         raise refusal(findings)
 

@@ -170,7 +170,7 @@ COMPONENTS = (
 # Words of a layer rather than of a component.
 SHARED = {
     "facts": ("host", "endpoints", "answer"),
-    "operations": ("proof", "probe"),
+    "operations": ("proof", "probe", "overview"),
     "deploys/components": ("proof", "probe", "start", "options"),
 }
 

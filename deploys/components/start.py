@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from pyinfra import host
 
+from cluster.leaf_source import authority_path
 from cluster.model import Cluster
-from deploys.components.secrets import held_secrets
-from operations.preflight import cluster_of, refuse_unfit_hosts
+from cluster.overview import Overview
+from deploys.components.secrets import held_secrets, secrets_directory
+from operations.overview import Look, observed
+from operations.preflight import cluster_of, declared_clusters_of, once, refuse_unfit_hosts
 from operations.util.console import quiet_the_idle_lines
-from operations.util.remote import quicken, quiet_refusals
+from operations.util.remote import acts_for_all, end_run, is_within_limit, quicken, quiet_refusals, refuse_company
 
 
 def declared_cluster() -> Cluster | None:
@@ -28,7 +33,34 @@ def running_cluster() -> Cluster | None:
     The same, for procedures on a cluster that runs: refuses only what is wrong in the inventory. What the hosts may
     lack for a deployment, room on a disk or a host that is dead, can be the very reason for the procedure.
     """
+    _begin()
+    return cluster_of(host)
+
+
+def look(deploy: str, print_all: Callable[[Sequence[Overview]], int]) -> None:
+    """
+    A whole run that only looks: at all hosts of every cluster of which ``--limit`` leaves one. Then the run ends.
+
+    Refuses what is wrong in the inventory. A host that is dead or unfit is no reason to: it is what the run is for.
+
+    + deploy: name of the deploy file, which has to be alone
+    + print_all: prints what was seen of the clusters, and returns the exit code
+    """
+    _begin()
+    refuse_company(deploy)
+    clusters = [
+        cluster for cluster in declared_clusters_of(host.inventory).values() if any(map(is_within_limit, cluster))
+    ]
+    code = once(host.inventory, deploy, lambda: print_all(observed(map(_look_at, clusters))))
+    if acts_for_all():
+        end_run(code)
+
+
+def _begin() -> None:
     quicken(host)
     quiet_the_idle_lines()
     quiet_refusals()
-    return cluster_of(host)
+
+
+def _look_at(cluster: Cluster) -> Look:
+    return Look(cluster, held_secrets(cluster).values, authority_path(cluster, secrets_directory(cluster)))

@@ -95,7 +95,7 @@ def settled(seen: dict[str, Any], expected: list[str], beyond_timeline: int) -> 
     return all(one["streaming"] and one["timeline"] == timeline for one in standbys)
 
 
-def main(expected: list[str], wait: float, beyond_timeline: int) -> None:
+def main(expected: list[str], wait: float, beyond_timeline: int = 0) -> None:
     """Look until settled or until the time is over, and print what was seen last."""
     deadline = time.monotonic() + wait
     while True:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import socket
+import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import gevent
 from pyinfra import host, inventory, state
-from pyinfra.api import FactBase, Host
+from pyinfra.api import FactBase, Host, StringCommand
+from pyinfra.api.arguments import CONNECTOR_ARGUMENT_KEYS, pop_global_arguments
 from pyinfra.api.exceptions import ConnectError, PyinfraError
+from pyinfra.connectors.ssh import SSHException
 from pyinfra.context import ctx_host
 
-from cluster.errors import UnsafeError
+from cluster.errors import ConfigError, UnsafeError
 from cluster.model import Node, node_name
 
 T = TypeVar("T")
@@ -113,10 +116,74 @@ def _answer(target: Host, fact: type[FactBase[Any]], arguments: Mapping[str, Any
     if target in state.failed_hosts:
         return None
     try:
-        if not target.connected:
-            target.connect(raise_exceptions=True, show_errors=False)
-            quicken(target)
+        _connect(target)
         with ctx_host.use(target):
             return target.get_fact(fact, **arguments)
     except ConnectError:
         return None
+
+
+def _connect(target: Host) -> None:
+    if not target.connected:
+        target.connect(raise_exceptions=True, show_errors=False)
+        quicken(target)
+
+
+def heard(target: Host, commands: Sequence[str], seconds: int) -> list[list[str] | None]:
+    """
+    What commands print on a host, all given at the same time. None for one that fails or hangs, and for all of them
+    when the host cannot be reached. A fact would fail the host for that, and with it the run.
+    """
+    silence: list[list[str] | None] = [None] * len(commands)
+    if target in state.failed_hosts:
+        return silence
+    try:
+        _connect(target)
+    except ConnectError:
+        return silence
+    jobs = [gevent.spawn(_lines, target, command, seconds) for command in commands]
+    return [job.get() for job in jobs]
+
+
+def _lines(target: Host, command: str, seconds: int) -> list[str] | None:
+    # pyinfra's own timeout begins when the command has begun, which a frozen host never lets it.
+    with gevent.Timeout(seconds, False), ctx_host.use(target):
+        merged, _ = pop_global_arguments(state, target, {})
+        arguments = {key: value for key, value in merged.items() if key in CONNECTOR_ARGUMENT_KEYS}
+        try:
+            done, output = target.run_shell_command(
+                StringCommand(command),
+                print_output=state.print_fact_output,
+                print_input=state.print_fact_input,
+                **arguments,
+            )
+        except (OSError, EOFError, SSHException):
+            return None
+        return list(output.stdout_lines) if done else None
+    return None
+
+
+def is_within_limit(node: Node) -> bool:
+    """Whether ``--limit`` leaves a node, dead or alive."""
+    return bool(state.is_host_in_limit(target_of(node)))
+
+
+def acts_for_all() -> bool:
+    """Whether the host at hand is the first of all that run deploy code."""
+    return host.name == next(target.name for target in inventory if target in state.active_hosts)
+
+
+def end_run(code: int) -> NoReturn:
+    """
+    End a run that only looks, before pyinfra asks whether it shall now execute nothing. Its connections are closed.
+
+    + code: the exit code
+    """
+    raise SystemExit(code)
+
+
+def refuse_company(name: str) -> None:
+    """Refuse a run of several deploy files: pyinfra reads them all before it executes the first. + name: of this one"""
+    files = [word for word in sys.argv[1:] if word.endswith(".py") and not word.endswith(f"/{name}")]
+    if len(files) > 1:
+        raise ConfigError(f"{name} looks at the hosts before {files[-1]} is done\nHINT: give each a run of its own.")

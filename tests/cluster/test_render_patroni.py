@@ -10,7 +10,7 @@ import yaml
 from cluster.declaration import DeclaredHost, declared_clusters
 from cluster.model import Cluster
 from cluster.render_patroni import as_yaml, member_configuration, patroni_component
-from cluster.render_patroni_dynamic import dynamic_configuration, fixed_parameters, parameters
+from cluster.render_patroni_dynamic import dynamic_configuration, fixed_parameters, parameters, version_of
 from cluster.secrets import NAMES, Secret
 from cluster.tuning import Resources
 
@@ -142,3 +142,11 @@ def test_a_new_certificate_is_a_reason_to_reload() -> None:
     assert {"/etc/patroni/pki/patroni.crt", "/etc/patroni/pki/ca.crt", "/etc/postgresql/pki/postgres.crt"} <= set(
         unit.loads
     )
+
+
+@pytest.mark.parametrize(
+    "text, version",
+    [("4.0.7-3~deb13u1", (4, 0, 7)), ("3.0.2-1", (3, 0, 2)), ("4.1.0~rc1-1.pgdg120+1", (4, 1, 0)), ("", ())],
+)
+def test_versions_of_debian_packages(text: str, version: tuple[int, ...]) -> None:
+    assert version_of(text) == version

@@ -7,12 +7,14 @@ import pytest
 from pyinfra.api.exceptions import FactProcessError
 from pyinfra_testing.facts import make_fact_tests
 
-from facts.etcd import EtcdCluster
+from facts.etcd import EtcdCluster, EtcdStatus
 
 # The script is long and stands in the code; what of it matters is asserted below.
 pytestmark = pytest.mark.filterwarnings("ignore:No command set for test")
 
 TestEtcdCluster = make_fact_tests("facts", "etcd.EtcdCluster", Path(__file__).parent / "etcd.EtcdCluster")
+
+TestEtcdStatus = make_fact_tests("facts", "etcd.EtcdStatus", Path(__file__).parent / "etcd.EtcdStatus")
 
 
 def line(name: str, code: int, text: str) -> str:
@@ -48,3 +50,9 @@ def test_nobody_is_asked_where_no_port_is_open() -> None:
         endpoints=["https://10.0.0.1:2379", "https://10.0.0.2:2379"], prefix="/", if_open=True
     )
     assert "open 10.0.0.1 2379 || open 10.0.0.2 2379" in closed
+
+
+def test_a_status_that_cannot_be_read_is_refused() -> None:
+    with pytest.raises(FactProcessError, match="EtcdStatus cannot be read"):
+        EtcdStatus().process(["[{]"])
+    assert EtcdStatus().process(["Error: context deadline exceeded"]) == {}

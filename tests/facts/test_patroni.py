@@ -6,7 +6,7 @@ import pytest
 from pyinfra.api.exceptions import FactProcessError
 from pyinfra_testing.facts import make_fact_tests
 
-from facts.patroni import MemberResources, PatroniCluster, PatroniPauseSeen
+from facts.patroni import MemberResources, PatroniCluster, PatroniHistory, PatroniPauseSeen
 
 # The command holds a whole script; what of it matters is asserted below.
 pytestmark = pytest.mark.filterwarnings("ignore:No command set for test")
@@ -14,6 +14,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:No command set for test")
 HERE = Path(__file__).parent
 
 TestPatroniCluster = make_fact_tests("facts", "patroni.PatroniCluster", HERE / "patroni.PatroniCluster")
+TestPatroniHistory = make_fact_tests("facts", "patroni.PatroniHistory", HERE / "patroni.PatroniHistory")
 TestMemberResources = make_fact_tests("facts", "patroni.MemberResources", HERE / "patroni.MemberResources")
 
 
@@ -38,3 +39,9 @@ def test_the_size_of_the_disk_is_asked_where_the_data_will_be() -> None:
 def test_a_member_that_does_not_answer_knows_neither_pause_nor_its_end(said: str, known: bool | None) -> None:
     assert PatroniPauseSeen().process([said]) is known
     assert """ '{"wanted": true, "wait": 30}'""" in PatroniPauseSeen().command(wanted=True, wait_seconds=30)
+
+
+def test_a_history_that_cannot_be_read_is_no_empty_one() -> None:
+    with pytest.raises(FactProcessError, match="PatroniHistory cannot be read"):
+        PatroniHistory().process(["Traceback (most recent call last):"])
+    assert PatroniHistory.default() is None

@@ -6,11 +6,15 @@ import pytest
 from pyinfra.api.exceptions import FactProcessError
 from pyinfra_testing.facts import make_fact_tests
 
-from facts.postgres import PostgresObjects
+from facts.postgres import PostgresCatalog, PostgresObjects
 
 HERE = Path(__file__).parent
 
+# The query is long and stands in the code.
+pytestmark = pytest.mark.filterwarnings("ignore:No command set for test")
+
 TestPostgresObjects = make_fact_tests("facts", "postgres.PostgresObjects", HERE / "postgres.PostgresObjects")
+TestPostgresCatalog = make_fact_tests("facts", "postgres.PostgresCatalog", HERE / "postgres.PostgresCatalog")
 
 
 @pytest.mark.parametrize("output", [["psql: error: connection refused"], ["{"]])
@@ -23,3 +27,8 @@ def test_no_verifier_leaves_the_host() -> None:
     command = PostgresObjects().command(port=5432)
     assert "sha256(rolpassword::bytea)" in command
     assert "split_part(rolpassword" in command
+
+
+def test_a_catalog_that_cannot_be_read_is_refused() -> None:
+    with pytest.raises(FactProcessError, match="PostgresCatalog cannot be read"):
+        PostgresCatalog().process(["psql: error: connection refused"])

@@ -105,14 +105,6 @@ def test_a_plan_on_fresh_hosts_needs_no_etcd(monkeypatch: pytest.MonkeyPatch) ->
     assert "bootstrap" in configuration_written(monkeypatch, "db1", None, planning=True)
 
 
-@pytest.mark.parametrize(
-    "text, version",
-    [("4.0.7-3~deb13u1", (4, 0, 7)), ("3.0.2-1", (3, 0, 2)), ("4.1.0~rc1-1.pgdg120+1", (4, 1, 0)), ("", ())],
-)
-def test_versions_of_debian_packages(text: str, version: tuple[int, ...]) -> None:
-    assert patroni_configuration._version(text) == version
-
-
 def test_a_settled_cluster_is_not_touched(monkeypatch: pytest.MonkeyPatch) -> None:
     declared = fake_cluster()
     world = PatroniWorld.of(declared)

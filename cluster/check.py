@@ -1,0 +1,102 @@
+"""Everything that is wrong with a living cluster, gravest first, each with its cause and the way out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from cluster.check_certificates import certificate_complaints
+from cluster.check_configuration import configuration_complaints
+from cluster.check_etcd import etcd_complaints
+from cluster.check_haproxy import PRIMARY, haproxy_complaints, servers_up
+from cluster.check_hosts import host_complaints
+from cluster.check_kinds import REMARK, SEVERITIES
+from cluster.check_patroni import patroni_complaints
+from cluster.check_postgres import postgres_complaints
+from cluster.complaints import Complaint
+from cluster.findings import findings_table
+from cluster.model import Node
+from cluster.overview import Overview
+
+CHECKS = (
+    *(host_complaints, etcd_complaints, patroni_complaints, postgres_complaints),
+    *(configuration_complaints, haproxy_complaints, certificate_complaints),
+)
+
+
+def complaints(overview: Overview) -> list[Complaint]:
+    """All findings about one cluster, alarms first, then warnings, then remarks."""
+    found = dict.fromkeys(one for check in CHECKS for one in check(overview))
+    return sorted(found, key=lambda one: (SEVERITIES.index(one.severity), one.finding))
+
+
+def failing(found: Iterable[Complaint]) -> list[Complaint]:
+    """Those that make a check fail; a remark does not."""
+    return [one for one in found if one.severity != REMARK]
+
+
+def check_lines(overview: Overview, found: Sequence[Complaint], columns: int | None = None) -> list[str]:
+    """
+    What a person reads at the end of a check.
+
+    + found: ``complaints`` of the same cluster
+    + columns: width of the terminal; absent: as it is
+    """
+    lines = [f"{overview.cluster.name}: {_total(failing(found))}"]
+    if not failing(found):
+        lines += _looked_at(overview)
+    for severity in SEVERITIES:
+        listed = [one.finding for one in found if one.severity == severity]
+        if listed:
+            lines += ["", f"  {severity}{'s' if len(listed) > 1 else ''}", *findings_table(listed, columns).split("\n")]
+    return lines
+
+
+def summary(found: Iterable[Complaint]) -> str:
+    """How many of each severity, e.g. ``1 alarm, 2 warnings``; empty when there is none."""
+    severities = [one.severity for one in found]
+    counts = ((severity, severities.count(severity)) for severity in SEVERITIES)
+    return ", ".join(f"{count} {severity}{'s' if count > 1 else ''}" for severity, count in counts if count)
+
+
+def _total(found: Sequence[Complaint]) -> str:
+    if not found:
+        return "nothing to complain about"
+    return f"{len(found)} finding{'s' if len(found) > 1 else ''} ({summary(found)})"
+
+
+def _looked_at(overview: Overview) -> list[str]:
+    cluster = overview.cluster
+    return [
+        f"  looked at {len(cluster.nodes)} hosts: their units, files, disks, clocks and package versions;",
+        f"  etcd's {len(cluster.etcd)} members; Patroni's view, roles, timelines and lag of {len(cluster.members)};",
+        "  PostgreSQL's settings, slots, transactions and archiver; the dynamic configuration;",
+        f"  where {len(cluster.balancers)} HAProxy lead; every certificate, its key and its CA",
+    ]
+
+
+def as_data(overview: Overview, found: Iterable[Complaint]) -> dict[str, Any]:
+    """The same for machines. + found: ``complaints`` of the same cluster"""
+    seen = overview.patroni
+    return {
+        "at": overview.at.isoformat(),
+        "observed": {
+            "leader": seen["leader"] if seen else None,
+            "paused": seen["paused"] if seen else None,
+            "members": {node.name: _member_data(overview, node) for node in overview.cluster.members},
+            "etcd": {node.name: node in overview.healthy_etcd for node in overview.cluster.etcd},
+            "haproxy": {node.name: servers_up(overview, node, PRIMARY) for node in overview.cluster.balancers},
+        },
+        "findings": [{"kind": one.kind, "severity": one.severity, **asdict(one.finding)} for one in found],
+    }
+
+
+def _member_data(overview: Overview, node: Node) -> dict[str, Any]:
+    found: Mapping[str, Any] = overview.member(node) or {}
+    return {
+        "reached": overview.is_reached(node),
+        **{name: found.get(name) for name in ("role", "state", "timeline")},
+        "lag_mib": None if node == overview.leader else overview.lag_mib(node),
+        "pending_restart": found.get("pending_restart"),
+    }

@@ -1,0 +1,68 @@
+"""What is wrong with the certificates on the hosts. Judged without the CA's key, which other machines need not have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from cluster.certificates import CertificatePlace, certificate_places
+from cluster.complaints import Complaint, complaint
+from cluster.errors import ConfigError
+from cluster.model import Node
+from cluster.observed import SeenCertificate
+from cluster.overview import Overview
+from cluster.pki import age_reason, describe
+from cluster.pki_pem import certificates_in, signed_by
+
+AUTHORITY_NOTICE = timedelta(days=90)
+
+
+def certificate_complaints(overview: Overview) -> Iterable[Complaint]:
+    """Everything about the certificates of the hosts that were reached, and about their CA."""
+    for node in overview.reached(overview.cluster):
+        seen = overview.answer(node, "certificates")
+        for place in certificate_places(node) if seen is not None else ():
+            yield from _certificate(overview, node, place, seen[place.certificate])
+    if overview.trust is not None:
+        end = describe(overview.trust).not_after
+        if end - overview.at < AUTHORITY_NOTICE:
+            yield complaint("authority-old", overview.cluster.name, f"the CA's certificate ends on {end:%Y-%m-%d}")
+
+
+def _certificate(overview: Overview, node: Node, place: CertificatePlace, seen: SeenCertificate) -> Iterable[Complaint]:
+    if seen["pem"] is None:
+        yield complaint("certificate-absent", node.name, f"{place.certificate} is not there")
+        return
+    try:
+        found = describe(seen["pem"])
+    except ConfigError:
+        yield complaint("certificate-misfit", node.name, f"{place.certificate} is no certificate that can be read")
+        return
+    if seen["key_digest"] != found.key_fingerprint:
+        yield complaint("certificate-misfit", node.name, f"{place.certificate} does not fit {place.key}")
+    if seen["key_owner"] not in ("", f"{place.user}:600"):
+        problem = f"{place.key} is {seen['key_owner']}, not {place.user}:600"
+        yield complaint("certificate-misfit", node.name, problem)
+    if overview.trust is not None:
+        yield from _authority(node, place, seen, overview.trust)
+    reason = age_reason(found, overview.at)
+    if reason is not None:
+        ended = found.not_after <= overview.at or found.not_before > overview.at
+        kind = "certificate-expired" if ended else "certificate-old"
+        yield complaint(kind, node.name, f"{place.component}: {reason}")
+
+
+def _authority(node: Node, place: CertificatePlace, seen: SeenCertificate, trust: str) -> Iterable[Complaint]:
+    if seen["authority"] != trust:
+        yield complaint("certificate-other-ca", node.name, f"{place.authority} is not the cluster's CA")
+    leaf, *above = certificates_in(seen["pem"] or "")
+    if not any(signed_by(leaf, issuer) for issuer in (*certificates_in(trust), *above)):
+        yield complaint("certificate-other-ca", node.name, f"{place.certificate} is signed by another CA")
+
+
+def days_left(seen: SeenCertificate, now: datetime) -> int | None:
+    """Whole days until a certificate ends; None when there is none that can be read."""
+    try:
+        return (describe(seen["pem"]).not_after - now).days if seen["pem"] is not None else None
+    except ConfigError:
+        return None

@@ -1,0 +1,75 @@
+"""What is wrong with etcd."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from cluster.complaints import Complaint, complaint
+from cluster.observed import SeenEtcd, SeenEtcdMember
+from cluster.overview import Overview
+from cluster.plan_etcd import joining, unfinished
+from cluster.render_etcd import peer_url
+
+DATABASE_PERCENT = 80
+
+
+def etcd_complaints(overview: Overview) -> Iterable[Complaint]:
+    """Everything about etcd; nothing is known of it while all of its hosts are silent."""
+    seen = overview.etcd
+    if seen is None:
+        return
+    yield from _health(overview, seen)
+    yield from _quorum(overview, seen)
+    for alarm in seen["alarms"] or ():
+        yield complaint("etcd-alarm", overview.cluster.name, alarm)
+    if seen["members"] is not None:
+        yield from _members(overview, seen["members"])
+    yield from _databases(overview)
+
+
+def _health(overview: Overview, seen: SeenEtcd) -> Iterable[Complaint]:
+    for node in overview.reached(overview.cluster.etcd):
+        reason = seen["unhealthy"].get(overview.endpoint(node))
+        # Without a quorum a member that runs is not healthy either, and nothing is wrong with it.
+        lacks_others = seen["members"] is None and overview.endpoint(node) in overview.etcd_status
+        if reason is not None and not lacks_others and not overview.is_stopped(node, "etcd"):
+            yield complaint("etcd-unhealthy", node.name, f"{overview.endpoint(node)} is not healthy: {reason}")
+
+
+def _quorum(overview: Overview, seen: SeenEtcd) -> Iterable[Complaint]:
+    """As etcd counts it: every member has a vote, also one that never started, but for the learners."""
+    listed = seen["members"]
+    voters = len(overview.cluster.etcd) if listed is None else sum(not member["learner"] for member in listed)
+    healthy, quorum = len(overview.healthy_etcd), voters // 2 + 1
+    down = [node.name for node in overview.cluster.etcd if node not in overview.healthy_etcd]
+    count = f"{healthy} of {voters} voting members are healthy, {quorum} are needed"
+    if listed is None or healthy < quorum:
+        mute = [node.name for node in overview.cluster.etcd if overview.endpoint(node) not in overview.etcd_status]
+        named = ", ".join(mute or down) or "nobody knows which"
+        yield complaint("etcd-no-quorum", overview.cluster.name, f"{count}; without an answer: {named}")
+    elif healthy == quorum and voters > 1:
+        yield complaint("etcd-one-left", overview.cluster.name, f"{count}; not healthy: {', '.join(down)}")
+
+
+def _members(overview: Overview, members: list[SeenEtcdMember]) -> Iterable[Complaint]:
+    cluster = overview.cluster
+    for node, member in unfinished(cluster, members):
+        kind = "etcd-learner" if member["started"] else "etcd-never-started"
+        problem = "is a learner" if member["started"] else f"was added as member {member['id']} and has never started"
+        yield complaint(kind, node.name, problem, id=member["id"])
+    for node in joining(cluster, members):
+        yield complaint("etcd-not-joined", node.name, f"etcd has no member at {peer_url(cluster, node)}")
+    declared = {peer_url(cluster, node) for node in cluster.etcd}
+    for member in members:
+        if declared.isdisjoint(member["peer_urls"]):
+            name, urls = member["name"] or "without a name", ", ".join(member["peer_urls"])
+            problem = f"etcd has a member {name} at {urls}, which the inventory does not have"
+            yield complaint("etcd-stranger", cluster.name, problem, id=member["id"])
+
+
+def _databases(overview: Overview) -> Iterable[Complaint]:
+    quota = overview.cluster.settings.etcd_quota_mib
+    for node in overview.cluster.etcd:
+        status = overview.etcd_status.get(overview.endpoint(node))
+        if status is not None and 100 * status["database_mib"] > DATABASE_PERCENT * quota:
+            yield complaint("etcd-database", node.name, f"the database has {status['database_mib']} of {quota} MiB")

@@ -1,0 +1,77 @@
+"""What is wrong with the hosts of a cluster: silence, units, files, disks, clocks, versions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from cluster.complaints import Complaint, complaint
+from cluster.component import Component
+from cluster.model import Node
+from cluster.overview import Overview
+from cluster.packages_findings import mixed_version_findings
+from cluster.preflight import clock_findings
+from cluster.units import has_loaded_its_files
+
+NEARLY_FULL_PERCENT, FULL_PERCENT = 85, 95
+
+
+def host_complaints(overview: Overview) -> Iterable[Complaint]:
+    """Everything about the hosts themselves."""
+    for node in overview.cluster:
+        if overview.is_reached(node):
+            yield from _silences(overview, node)
+            yield from _components(overview, node)
+            yield from _disks(overview, node)
+        else:
+            roles = ", ".join(role for role in ("postgres", "etcd", "haproxy", "backup") if role in node.roles)
+            yield complaint("host-silent", node.name, f"cannot be reached or does not answer; it has the roles {roles}")
+    pictures = {node.name: overview.answer(node, "picture") for node in overview.cluster}
+    for finding in clock_findings(overview.cluster, pictures):
+        yield complaint("clock", finding.where, finding.problem)
+    packages = {node.name: seen for node in overview.cluster if (seen := overview.answer(node, "packages"))}
+    for finding in mixed_version_findings(overview.cluster, packages):
+        yield complaint("versions-differ", finding.where, f"{finding.what} {finding.problem}")
+
+
+def _silences(overview: Overview, node: Node) -> Iterable[Complaint]:
+    for question, reason in overview.silences.get(node.name, {}).items():
+        yield complaint("answer-missing", node.name, f"the question about {question} got no answer: {reason}")
+
+
+def _components(overview: Overview, node: Node) -> Iterable[Complaint]:
+    seen = overview.answer(node, "component")
+    if seen is None:
+        return
+    for component in overview.components.get(node.name, ()):
+        if differing := [item.path for item in component.missing(seen["paths"])]:
+            yield complaint("file-differs", node.name, f"not as declared: {', '.join(differing)}")
+        yield from _units(overview, node, component, seen["units"])
+
+
+def _units(overview: Overview, node: Node, component: Component, seen: Mapping[str, Any]) -> Iterable[Complaint]:
+    for unit in component.units:
+        found = seen[unit.name]
+        if overview.is_stopped(node, unit.name):
+            problem = f"{unit.name} is {found['active']} ({found['sub']})"
+            yield complaint("unit-down", node.name, problem, unit=unit.name)
+        elif not has_loaded_its_files(found):
+            yield complaint("unit-stale", node.name, f"{unit.name} has not loaded its files as they are now")
+        if found["enabled"] != "enabled":
+            problem = f"{unit.name} is {found['enabled'] or 'not installed'}"
+            yield complaint("unit-disabled", node.name, problem, unit=unit.name)
+
+
+def used_percent(room: Mapping[str, Any]) -> float:
+    """How much of a file system cannot be used any more. + room: of ``HostPicture``"""
+    return 100 * (1 - float(room["free_mib"]) / max(1.0, float(room["total_mib"])))
+
+
+def _disks(overview: Overview, node: Node) -> Iterable[Complaint]:
+    by_mount = {room["mount"]: (path, room) for path, room in reversed(list(overview.rooms(node).items()))}
+    for mount, (path, room) in by_mount.items():
+        used = used_percent(room)
+        if used >= NEARLY_FULL_PERCENT:
+            kind = "disk-full" if used >= FULL_PERCENT else "disk-nearly-full"
+            problem = f"{mount} is filled to {used:.0f} %, {room['free_mib']} MiB are left for {path}"
+            yield complaint(kind, node.name, problem, path=mount)

@@ -1,0 +1,112 @@
+"""What is wrong inside each member's PostgreSQL: slots, long transactions, the archiver, what was set by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from cluster.complaints import Complaint, complaint
+from cluster.declaration import slot_name
+from cluster.model import Node
+from cluster.observed import SeenPostgres
+from cluster.overview import Overview
+from cluster.tuning import MIB
+
+OLD_SECONDS = 3600
+CONNECTIONS_PERCENT = 90
+# Of the disk with the data: a slot that keeps this much is no matter of a slow minute any more.
+SLOT_PART = 10
+
+
+def postgres_complaints(overview: Overview) -> Iterable[Complaint]:
+    """Everything about PostgreSQL on the members that answer."""
+    for node in overview.cluster.members:
+        seen = overview.postgres(node)
+        if seen is not None:
+            yield from _altered(node, seen)
+            yield from _connections(node, seen)
+            yield from _transactions(node, seen)
+            yield from _archiver(node, seen)
+            # A standby keeps copies of its primary's slots, which nobody reads from there.
+            yield from _slots(overview, node, seen) if not seen["in_recovery"] else ()
+    yield from _other_data(overview)
+
+
+def _altered(node: Node, seen: SeenPostgres) -> Iterable[Complaint]:
+    for name, value in seen["altered"].items():
+        yield complaint("altered", node.name, f"{name} = {value} is set in postgresql.auto.conf", name=name)
+
+
+def _connections(node: Node, seen: SeenPostgres) -> Iterable[Complaint]:
+    limit = seen["settings"].get("max_connections")
+    taken = seen["connections"]
+    if limit is not None and taken is not None and 100 * taken > CONNECTIONS_PERCENT * int(limit["setting"]):
+        yield complaint("connections", node.name, f"{taken} of {limit['setting']} connections are taken")
+
+
+def _transactions(node: Node, seen: SeenPostgres) -> Iterable[Complaint]:
+    for one in seen["transactions"]:
+        if one["seconds"] > OLD_SECONDS:
+            who = f"{one['user']} in {one['database']} ({one['application'] or 'no name'}, {one['state']})"
+            problem = f"a transaction of {who} is open for {hours(one['seconds'])}"
+            yield complaint("transaction-old", node.name, problem, pid=one["pid"])
+    prepared = seen["prepared"]
+    # A standby shows its primary's.
+    if prepared is not None and prepared["oldest_seconds"] > OLD_SECONDS and not seen["in_recovery"]:
+        problem = f"{prepared['count']} transactions are prepared, the oldest for {hours(prepared['oldest_seconds'])}"
+        yield complaint("prepared-old", node.name, problem)
+
+
+def hours(seconds: float) -> str:
+    """A time as hours and minutes."""
+    minutes = int(seconds) // 60
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def _archiver(node: Node, seen: SeenPostgres) -> Iterable[Complaint]:
+    archiver = seen["archiver"]
+    if archiver is None or archiver["mode"] == "off" or archiver["last_failed_at"] is None:
+        return
+    if archiver["last_failed_at"] > (archiver["last_archived_at"] or 0):
+        problem = f"{archiver['last_failed']} could not be archived; {archiver['failed']} attempts have failed"
+        yield complaint("archiver-failing", node.name, problem)
+
+
+def _slots(overview: Overview, node: Node, seen: SeenPostgres) -> Iterable[Complaint]:
+    owners = {slot_name(member.name): member for member in overview.cluster.members}
+    for slot in seen["slots"]:
+        owner = owners.get(slot["name"])
+        if slot["status"] == "lost":
+            yield complaint("slot-lost", node.name, f"{slot['name']} is lost", slot=slot["name"])
+        elif owner is None and slot["type"] == "physical" and not slot["active"]:
+            problem = f"{slot['name']} belongs to no member, nobody reads from it, and it keeps {kept_mib(slot)} MiB"
+            yield complaint("slot-stranger", node.name, problem, slot=slot["name"])
+        elif not slot["active"] and (owner is None or overview.postgres(owner)):  # a dead owner is a finding itself
+            problem = f"nobody reads from {slot['name']}, which keeps {kept_mib(slot)} MiB of WAL"
+            yield complaint("slot-inactive", node.name, problem, slot=slot["name"])
+        if kept_mib(slot) * SLOT_PART > _disk_mib(overview, node):
+            yield complaint("slot-keeps-much", node.name, f"{slot['name']} keeps {kept_mib(slot)} MiB of WAL")
+
+
+def kept_mib(slot: dict[str, Any]) -> int:
+    """How much WAL a slot keeps."""
+    return int(slot["retained"] or 0) // MIB
+
+
+def _disk_mib(overview: Overview, node: Node) -> float:
+    room = overview.rooms(node).get(overview.cluster.data_directory)
+    return float(room["total_mib"]) if room else float("inf")
+
+
+def _other_data(overview: Overview) -> Iterable[Complaint]:
+    known = {node.name: identifier for node in overview.cluster.members if (identifier := _identifier(overview, node))}
+    right = known.get(overview.leader.name) if overview.leader else None
+    for name, identifier in known.items():
+        if right is not None and identifier != right:
+            problem = f"its data has the system identifier {identifier}, the leader's has {right}"
+            yield complaint("other-data", name, problem)
+
+
+def _identifier(overview: Overview, node: Node) -> str | None:
+    seen = overview.answer(node, "postgres")
+    return seen["control"]["identifier"] if seen is not None and seen["control"] else None

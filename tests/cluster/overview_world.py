@@ -1,0 +1,208 @@
+"""A healthy cluster of three as one look sees it, to be broken by tests."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from cluster.certificates import CertificatePlace, certificate_places, leaf_request
+from cluster.component import Component, Unit
+from cluster.files import File
+from cluster.model import Cluster, Node
+from cluster.overview import Overview
+from cluster.pki import Authority, public_key_digest
+from cluster.render_patroni_dynamic import configuration_for
+from tests.deploys.fake_hosts import fake_cluster
+
+AT = datetime.now(UTC).replace(microsecond=0)  # the CA is made now, and so old is all the rest
+MIB = 1024 * 1024
+WRITTEN = 5000 * MIB
+RESOURCES = {"memory_mib": 16000, "cores": 8, "disk_mib": 200_000, "patroni": "4.0.7-3"}
+CONFIG = File("/etc/default/etcd", "ETCD_NAME=h\n")
+COMPONENT = Component(files=(CONFIG,), units=(Unit("etcd", (CONFIG.path,)),))
+
+
+@dataclass
+class World:
+    """
+    What the hosts say; tests change it and look what is found then.
+
+    + dead: hosts that say nothing
+    """
+
+    cluster: Cluster
+    answers: dict[str, dict[str, Any]]
+    silences: dict[str, dict[str, str]] = field(default_factory=dict)
+    trust: str | None = None
+    dead: set[str] = field(default_factory=set)
+
+    def everywhere(self, question: str, act: Any) -> None:
+        """Change what every host answers to a question."""
+        for answers in self.answers.values():
+            act(answers[question])
+
+    def member(self, name: str, **said: Any) -> None:
+        """Change what Patroni's list says of a member, wherever it is asked."""
+        self.everywhere("patroni", lambda seen: seen["members"][name].update(said))
+
+    def kill(self, name: str) -> None:
+        """Let a host fall silent, and etcd, Patroni, the primary and HAProxy notice."""
+        number = name[-1]
+        self.dead.add(name)
+        self.everywhere("etcd", lambda seen: seen["unhealthy"].update({f"https://10.0.0.{number}:2379": "deadline"}))
+        self.everywhere("etcd_status", lambda seen: seen.pop(f"https://10.0.0.{number}:2379", None))
+        self.everywhere("patroni", lambda seen: seen["members"].pop(name, None))
+        for section in ("primary", "replicas"):
+            self.everywhere("haproxy", lambda seen, section=section: seen[section][name].update(status="DOWN"))
+
+    def overview(self) -> Overview:
+        """The look at it."""
+        answers = {name: None if name in self.dead else said for name, said in self.answers.items()}
+        components = dict.fromkeys(self.answers, (COMPONENT,))
+        return Overview(self.cluster, AT, answers, self.silences, components, self.trust)
+
+
+def healthy(**settings: Any) -> World:
+    """Three members, of which the first leads; each has etcd and HAProxy too."""
+    world = copy.deepcopy(_healthy())
+    if settings:
+        world.cluster = fake_cluster(roles=ROLES, **settings)
+    return world
+
+
+ROLES = ("postgres", "etcd", "haproxy")
+
+
+@cache
+def _healthy() -> World:
+    cluster = fake_cluster(roles=ROLES)
+    authority = _authority()
+    answers = {node.name: _answers(cluster, node, authority) for node in cluster}
+    return World(cluster, answers, trust=authority.trust_pem)
+
+
+@cache
+def _authority() -> Authority:
+    with TemporaryDirectory() as directory:
+        return Authority.load_or_create(Path(directory) / "ca", "main")
+
+
+def certificate(node: Node, place: CertificatePlace, *, age_days: int = 1, authority: Authority | None = None) -> Any:
+    """A certificate as it lies on a host. + age_days: since it was issued, of 365"""
+    signer, cluster = authority or _authority(), fake_cluster(roles=ROLES)
+    leaf = signer.issue(leaf_request(cluster, node, place), now=AT - timedelta(days=age_days))
+    digest = public_key_digest(leaf.certificate_pem)
+    owner = f"{place.user}:600"
+    return {"pem": leaf.certificate_pem, "key_digest": digest, "key_owner": owner, "authority": _authority().trust_pem}
+
+
+def _picture(cluster: Cluster) -> dict[str, Any]:
+    room = {"free_mib": 150_000, "total_mib": 200_000, "mount": "/"}
+    rooms = {path: dict(room) for path in (cluster.data_directory, "/var/lib/etcd/main")}
+    return {"clock": {"offset_seconds": 0.1, "uncertainty_seconds": 0.05}, "rooms": rooms}
+
+
+def _answers(cluster: Cluster, node: Node, authority: Authority) -> dict[str, Any]:
+    servers = {one.name: {"status": "UP", "check": "L7OK"} for one in cluster.members}
+    down = {"status": "DOWN", "check": "L7STS"}
+    first = cluster.members[0].name
+    return {
+        "picture": _picture(cluster),
+        "component": {"paths": {CONFIG.path: _file()}, "units": {"etcd": _unit()}},
+        "packages": {
+            "release": {"id": "debian", "codename": "trixie", "version": "13"},
+            "packages": {"patroni": {"status": "installed", "version": "4.0.7-3", "held": True}},
+        },
+        "certificates": {place.certificate: certificate(node, place) for place in certificate_places(node)},
+        "patroni": _patroni(cluster),
+        "postgres": _postgres(cluster, node),
+        "resources": dict(RESOURCES),
+        "etcd": _etcd(cluster),
+        "etcd_status": {url: _status(n) for n, url in enumerate(cluster.etcd_endpoints)},
+        "haproxy": {
+            "primary": {name: {**server, **({} if name == first else down)} for name, server in servers.items()},
+            "replicas": {name: {**server, **(down if name == first else {})} for name, server in servers.items()},
+        },
+    }
+
+
+def _file() -> dict[str, str]:
+    digest = hashlib.sha256(CONFIG.content.encode()).hexdigest()
+    return {"kind": "file", "mode": CONFIG.mode, "user": "root", "group": "root", "sha256": digest}
+
+
+def _unit() -> dict[str, Any]:
+    times = {"started_at": 200, "files_changed_at": 100, "files_digest": "a", "loaded_digest": "a"}
+    state = {"present": True, "active": "active", "sub": "running", "enabled": "enabled", "pid": 1}
+    return {**state, "needs_daemon_reload": False, **times}
+
+
+def _etcd(cluster: Cluster) -> dict[str, Any]:
+    members = [
+        {"id": f"{n}a", "name": node.name, "peer_urls": [f"https://{node.address}:2380"], "learner": False}
+        | {"started": True}
+        for n, node in enumerate(cluster.etcd, 1)
+    ]
+    return {"unhealthy": {}, "members": members, "alarms": [], "keys": {}, "errors": {}}
+
+
+def _status(number: int) -> dict[str, Any]:
+    told = {"id": f"{number}a", "version": "3.5.16", "leads": number == 1, "learner": False}
+    return {**told, "database_mib": 2, "raft_index": 4711, "errors": []}
+
+
+def _patroni(cluster: Cluster) -> dict[str, Any]:
+    members = {node.name: _member(leads=n == 0) for n, node in enumerate(cluster.members)}
+    config = configuration_for(cluster, [RESOURCES] * len(members))  # type: ignore[list-item]
+    told = {"answers": True, "error": "", "version": "4.0.7", "leader": cluster.members[0].name, "settled": True}
+    return {**told, "members": members, "config": config, "paused": False, "scheduled_switchover": None}
+
+
+def _member(*, leads: bool) -> dict[str, Any]:
+    state = {"role": "leader" if leads else "replica", "state": "running" if leads else "streaming", "running": True}
+    waits = {"pending_restart": False, "pending_reason": {}, "scheduled_restart": False, "tags": {}}
+    return {
+        **state,
+        "synchronous": False,
+        "streaming": not leads,
+        "timeline": 7,
+        "lag_mib": None if leads else 0,
+        **waits,
+    }
+
+
+def _postgres(cluster: Cluster, node: Node) -> dict[str, Any]:
+    leads, others = node is cluster.members[0], [one.name for one in cluster.members if one is not node]
+    slots = [
+        {"name": name, "type": "physical", "active": leads, "status": "reserved", "retained": MIB} for name in others
+    ]
+    senders = [{"name": name, "state": "streaming", "sync": "async", "behind": 0} for name in others] if leads else []
+    archiver = {"mode": "off", "archived": 0, "failed": 0, "last_archived_at": None, "last_failed": None}
+    state = {"answers": True, "error": "", "version": 170012, "in_recovery": not leads, "timeline": 7}
+    wal = {"written": WRITTEN, "replayed": None if leads else WRITTEN, "replay": None if leads else "not paused"}
+    return {
+        **state,
+        **wal,
+        "receiving": not leads,
+        "apply_delay_ms": 0,
+        "altered": {},
+        "replication": senders,
+        "slots": slots,
+        "settings": {"max_connections": {"setting": "200", "shown": "200", "pending": False}},
+        "archiver": {**archiver, "last_failed_at": None},
+        "prepared": {"count": 0, "oldest_seconds": 0},
+        "connections": 12,
+        "transactions": [],
+        "control": {"identifier": "7710641775443985334"},
+    }
+
+
+def at_other_time(overview: Overview, **later: int) -> Overview:
+    """The same look at another time. + later: as ``timedelta`` takes it"""
+    return replace(overview, at=overview.at + timedelta(**later))

@@ -1,0 +1,481 @@
+"""Every kind of finding: what brings it about, where it is seen, and its words. Nothing else may be found then."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cluster.certificates import ETCD, POSTGRES
+from cluster.check import as_data, check_lines, complaints, failing
+from cluster.check_kinds import KINDS, SEVERITIES
+from cluster.complaints import kinds_table
+from cluster.pki import Authority
+from tests.cluster.overview_world import AT, MIB, WRITTEN, World, at_other_time, certificate, healthy
+
+PAGE = Path(__file__).parents[2] / "docs" / "check.md"
+
+
+def found(world: World) -> list[tuple[str, str, str]]:
+    return [(one.kind, one.finding.where, one.finding.problem) for one in complaints(world.overview())]
+
+
+def test_a_healthy_cluster_has_nothing_to_complain_about() -> None:
+    assert found(healthy()) == []
+
+
+@dataclass(frozen=True)
+class Case:
+    """A kind of finding. + breaks: what is done to a healthy cluster; + also: kinds that come with it"""
+
+    kind: str
+    where: str
+    problem: str
+    breaks: Callable[[World], Any]
+    also: tuple[str, ...] = ()
+
+
+def postgres(name: str, **said: Any) -> Callable[[World], Any]:
+    return lambda world: world.answers[name]["postgres"].update(said)
+
+
+def unit(**said: Any) -> Callable[[World], Any]:
+    return lambda world: world.answers["h2"]["component"]["units"]["etcd"].update(said)
+
+
+def patroni(**said: Any) -> Callable[[World], Any]:
+    return lambda world: world.everywhere("patroni", lambda seen: seen.update(said))
+
+
+def config(change: Callable[[dict[str, Any]], Any]) -> Callable[[World], Any]:
+    return lambda world: world.everywhere("patroni", lambda seen: change(seen["config"]))
+
+
+def etcd_member(**said: Any) -> Callable[[World], Any]:
+    return lambda world: world.everywhere("etcd", lambda seen: seen["members"][2].update(said))
+
+
+def room(free_mib: int) -> Callable[[World], Any]:
+    return lambda world: [one.update(free_mib=free_mib) for one in world.answers["h1"]["picture"]["rooms"].values()]
+
+
+def slot(name: str, **said: Any) -> Callable[[World], Any]:
+    told = {"name": name, "type": "physical", "active": True, "status": "reserved", "retained": 0, **said}
+    return lambda world: world.answers["h1"]["postgres"]["slots"].append(told)
+
+
+def haproxy(name: str, status: str) -> Callable[[World], Any]:
+    return lambda world: world.answers["h2"]["haproxy"]["primary"][name].update(status=status)
+
+
+def both(*breaks: Callable[[World], Any]) -> Callable[[World], Any]:
+    return lambda world: [one(world) for one in breaks]
+
+
+def put(place: Any, **given: Any) -> Callable[[World], Any]:
+    def act(world: World) -> None:
+        seen = certificate(world.cluster.node("h1"), place, **given)
+        world.answers["h1"]["certificates"][place.certificate] = seen
+
+    return act
+
+
+def lose_quorum(world: World) -> None:
+    dead = {f"https://10.0.0.{n}:2379": "context deadline exceeded" for n in (1, 2, 3)}
+    for endpoint in list(dead)[1:]:
+        world.everywhere("etcd_status", lambda seen, endpoint=endpoint: seen.pop(endpoint))
+    world.everywhere("etcd", lambda seen: seen.update(unhealthy=dead, members=None, alarms=None, keys=None))
+
+
+def stranger_authority(tmp: Path) -> Authority:
+    return Authority.load_or_create(tmp / "other", "main")
+
+
+TRANSACTION = {"pid": 42, "user": "app", "database": "shop", "application": "cron", "state": "idle in transaction"}
+
+CASES = [
+    Case(
+        *("host-silent", "h3", "cannot be reached or does not answer; it has the roles postgres, etcd, haproxy"),
+        *(lambda world: world.kill("h3"), ("etcd-one-left",)),
+    ),
+    Case(
+        *("answer-missing", "h2", "the question about haproxy got no answer: nothing within 20 s"),
+        both(
+            lambda world: world.answers["h2"].pop("haproxy"),
+            lambda world: world.silences.update({"h2": {"haproxy": "nothing within 20 s"}}),
+        ),
+    ),
+    Case("unit-down", "h2", "etcd is failed (failed)", unit(active="failed", sub="failed")),
+    Case("unit-disabled", "h2", "etcd is disabled", unit(enabled="disabled")),
+    Case(
+        *("unit-stale", "h2", "etcd has not loaded its files as they are now"),
+        unit(files_digest="b", started_at=50),
+    ),
+    Case(
+        *("file-differs", "h1", "not as declared: /etc/default/etcd"),
+        lambda world: world.answers["h1"]["component"]["paths"]["/etc/default/etcd"].update(sha256="another"),
+    ),
+    Case("disk-full", "h1", "/ is filled to 96 %, 8000 MiB are left for /var/lib/postgresql/17/main", room(8000)),
+    Case(
+        *("disk-nearly-full", "h1", "/ is filled to 90 %, 20000 MiB are left for /var/lib/postgresql/17/main"),
+        room(20_000),
+    ),
+    Case(
+        *("clock", "h3", "5.0 s ahead of h1, 2 s are permitted"),
+        lambda world: world.answers["h3"]["picture"]["clock"].update(offset_seconds=5.1),
+    ),
+    Case(
+        *("versions-differ", "main", "patroni differs between hosts: 4.1.1 on h1; 4.0.7 on h2, h3"),
+        lambda world: world.answers["h1"]["packages"]["packages"]["patroni"].update(version="4.1.1-1"),
+    ),
+    Case(
+        *("etcd-no-quorum", "main", "0 of 3 voting members are healthy, 2 are needed; without an answer: h2, h3"),
+        *(lose_quorum, ("etcd-unhealthy", "etcd-unhealthy")),
+    ),
+    Case(
+        *("etcd-unhealthy", "h2", "https://10.0.0.2:2379 is not healthy: context deadline exceeded"),
+        lambda world: world.everywhere(
+            "etcd", lambda seen: seen["unhealthy"].update({"https://10.0.0.2:2379": "context deadline exceeded"})
+        ),
+        ("etcd-one-left",),
+    ),
+    Case(
+        *("etcd-one-left", "main", "2 of 3 voting members are healthy, 2 are needed; not healthy: h3"),
+        *(lambda world: world.kill("h3"), ("host-silent",)),
+    ),
+    Case(
+        *("etcd-alarm", "main", "memberID:10 alarm:NOSPACE"),
+        lambda world: world.everywhere("etcd", lambda seen: seen.update(alarms=["memberID:10 alarm:NOSPACE"])),
+    ),
+    Case("etcd-learner", "h3", "is a learner", etcd_member(learner=True)),
+    Case("etcd-never-started", "h3", "was added as member 3a and has never started", etcd_member(started=False)),
+    Case(
+        *("etcd-not-joined", "h3", "etcd has no member at https://10.0.0.3:2380"),
+        lambda world: world.everywhere("etcd", lambda seen: seen["members"].pop()),
+    ),
+    Case(
+        *("etcd-stranger", "main", "etcd has a member old at https://10.0.0.9:2380, which the inventory does not have"),
+        etcd_member(name="old", peer_urls=["https://10.0.0.9:2380"]),
+        ("etcd-not-joined",),
+    ),
+    Case(
+        *("etcd-database", "h2", "the database has 1700 of 2048 MiB"),
+        lambda world: world.everywhere(
+            "etcd_status", lambda seen: seen["https://10.0.0.2:2379"].update(database_mib=1700)
+        ),
+    ),
+    Case("no-leader", "main", "no member holds the leader's lock", patroni(leader=None)),
+    Case(
+        *("two-primaries", "main", "h1 and h3 are not in recovery; Patroni's leader is h1"),
+        postgres("h3", in_recovery=False, replay=None, replayed=None, slots=[]),
+    ),
+    Case(
+        *("patroni-silent", "h3", "Patroni does not answer: [Errno 111] Connection refused"),
+        lambda world: world.answers["h3"]["patroni"].update(answers=False, error="[Errno 111] Connection refused"),
+    ),
+    Case(
+        *("member-missing", "h3", "Patroni's list of members does not have it"),
+        lambda world: world.everywhere("patroni", lambda seen: seen["members"].pop("h3")),
+    ),
+    Case(
+        *("member-stranger", "main", "h9 is a member and not in the inventory"),
+        lambda world: world.everywhere("patroni", lambda seen: seen["members"].update(h9=seen["members"]["h2"])),
+    ),
+    Case(
+        *("member-down", "h3", "PostgreSQL is start failed"),
+        lambda world: world.member("h3", running=False, streaming=False, state="start failed"),
+    ),
+    Case(
+        *("postgres-silent", "h2", "runs and takes no connection: FATAL: sorry, too many clients already"),
+        postgres("h2", answers=False, error="FATAL: sorry, too many clients already"),
+    ),
+    Case(
+        *("not-streaming", "h3", "does not stream from h1: in archive recovery"),
+        lambda world: world.member("h3", streaming=False, state="in archive recovery"),
+    ),
+    Case(
+        *("other-timeline", "h3", "on timeline 6, the leader h1 is on 7"),
+        lambda world: world.member("h3", timeline=6, streaming=False, state="running"),
+    ),
+    Case(
+        *("lag", "h2", "lags by 30 MiB, all received; 1 MiB are permitted"),
+        both(
+            postgres("h2", replayed=WRITTEN - 30 * MIB),
+            lambda world: world.answers["h1"]["postgres"]["replication"][0].update(behind=30 * MIB),
+        ),
+    ),
+    Case(
+        *("replay-paused", "h2", "replay is paused, and lags by 30 MiB"),
+        both(
+            postgres("h2", replayed=WRITTEN - 30 * MIB, replay="paused"),
+            lambda world: world.answers["h1"]["postgres"]["replication"][0].update(behind=30 * MIB),
+        ),
+    ),
+    Case(
+        *("other-data", "h2", "its data has the system identifier 1, the leader's has 7710641775443985334"),
+        postgres("h2", control={"identifier": "1"}),
+    ),
+    Case(
+        "paused", "main", "the cluster is paused: Patroni fails over to nobody and starts nothing", patroni(paused=True)
+    ),
+    Case(
+        *("switchover-scheduled", "main", "from h1 to any member at 2030-01-01T00:00:00+00:00"),
+        patroni(scheduled_switchover={"at": "2030-01-01T00:00:00+00:00", "from": "h1"}),
+    ),
+    Case(
+        *("restart-scheduled", "h2", "a restart of PostgreSQL is scheduled"),
+        lambda world: world.member("h2", scheduled_restart=True),
+    ),
+    Case(
+        *("restart-pending", "h2", "waits for a restart: max_connections 200 -> 210"),
+        lambda world: world.member(
+            "h2", pending_restart=True, pending_reason={"max_connections": {"old_value": "200", "new_value": "210"}}
+        ),
+    ),
+    Case(
+        *("configuration-differs", "main", "ttl is 45, declared is 30"),
+        config(lambda seen: seen.update(ttl=45)),
+    ),
+    Case(
+        *("parameter-undeclared", "main", "nobody declares geqo"),
+        config(lambda seen: seen["postgresql"]["parameters"].update(geqo="off")),
+    ),
+    Case("altered", "h2", "work_mem = 8MB is set in postgresql.auto.conf", postgres("h2", altered={"work_mem": "8MB"})),
+    Case("slot-lost", "h1", "old is lost", slot("old", status="lost", active=False, retained=None)),
+    Case(
+        *("slot-inactive", "h1", "nobody reads from cdc, which keeps 3 MiB of WAL"),
+        slot("cdc", type="logical", active=False, retained=3 * MIB),
+    ),
+    Case(
+        *("slot-stranger", "h1", "h9 belongs to no member, nobody reads from it, and it keeps 0 MiB"),
+        slot("h9", active=False),
+    ),
+    Case("slot-keeps-much", "h1", "cdc keeps 30000 MiB of WAL", slot("cdc", type="logical", retained=30_000 * MIB)),
+    Case(
+        *("transaction-old", "h1", "a transaction of app in shop (cron, idle in transaction) is open for 2 h 5 min"),
+        postgres("h1", transactions=[{**TRANSACTION, "seconds": 7500.5}]),
+    ),
+    Case(
+        *("prepared-old", "h1", "2 transactions are prepared, the oldest for 30 h 0 min"),
+        postgres("h1", prepared={"count": 2, "oldest_seconds": 108_000}),
+    ),
+    Case(
+        *("archiver-failing", "h1", "0000000700000000000000AB could not be archived; 17 attempts have failed"),
+        lambda world: world.answers["h1"]["postgres"]["archiver"].update(
+            mode="on", failed=17, last_failed="0000000700000000000000AB", last_failed_at=2.0, last_archived_at=1.0
+        ),
+    ),
+    Case("connections", "h1", "190 of 200 connections are taken", postgres("h1", connections=190)),
+    Case(
+        *("haproxy-down", "h2", "HAProxy does not run, so its clients connect to nothing"),
+        lambda world: world.answers["h2"].update(haproxy=None),
+    ),
+    Case(
+        *("haproxy-no-primary", "h2", "no server is up on port 5000: h1 DOWN L7OK, h2 DOWN L7STS, h3 DOWN L7STS"),
+        haproxy("h1", "DOWN"),
+    ),
+    Case("haproxy-two-primaries", "h2", "takes h1 and h3 for the primary", haproxy("h3", "UP")),
+    Case(
+        *("haproxy-other-primary", "h2", "leads to h3, while h1 holds the leader's lock"),
+        both(haproxy("h1", "DOWN"), haproxy("h3", "UP")),
+    ),
+    Case(
+        *("certificate-absent", "h1", "/etc/etcd/pki/etcd.crt is not there"),
+        lambda world: world.answers["h1"]["certificates"][ETCD.certificate].update(pem=None),
+    ),
+    Case(
+        "certificate-expired",
+        "h1",
+        f"postgres: expired on {AT - timedelta(days=20):%Y-%m-%d}",
+        put(POSTGRES, age_days=385),
+    ),
+    Case(
+        *("certificate-old", "h1", "etcd: less than a third of its life left: 65 of 365 days"),
+        put(ETCD, age_days=300),
+    ),
+    Case(
+        *("certificate-misfit", "h1", "/etc/etcd/pki/etcd.crt does not fit /etc/etcd/pki/etcd.key"),
+        lambda world: world.answers["h1"]["certificates"][ETCD.certificate].update(key_digest="0" * 64),
+    ),
+    Case(
+        *("certificate-other-ca", "h1", "/etc/etcd/pki/ca.crt is not the cluster's CA"),
+        lambda world: world.answers["h1"]["certificates"][ETCD.certificate].update(authority="another"),
+    ),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.kind)
+def test_each_kind_is_found_with_its_words_and_nothing_else(case: Case) -> None:
+    world = healthy()
+    case.breaks(world)
+    seen = found(world)
+    assert (case.kind, case.where, case.problem) in seen
+    assert sorted(kind for kind, _, _ in seen) == sorted((case.kind, *case.also))
+
+
+def test_every_kind_has_a_case() -> None:
+    assert set(KINDS) - {case.kind for case in CASES} == {"authority-old"}  # below
+
+
+def test_the_authority_s_own_end_is_seen_from_afar() -> None:
+    late = at_other_time(healthy().overview(), days=3600)
+    problems = [one.finding.problem for one in complaints(late) if one.kind == "authority-old"]
+    assert len(problems) == 1 and problems[0].startswith("the CA's certificate ends on ")
+
+
+def test_a_certificate_of_another_authority_is_found(tmp_path: Path) -> None:
+    world = healthy()
+    put(ETCD, authority=stranger_authority(tmp_path))(world)
+    assert found(world) == [("certificate-other-ca", "h1", "/etc/etcd/pki/etcd.crt is signed by another CA")]
+
+
+def test_before_3_3_postgresql_names_what_waits_for_a_restart() -> None:
+    world = healthy()
+    world.member("h2", pending_restart=True)
+    settings = {name: {"setting": "1", "shown": "1", "pending": True} for name in ("max_wal_senders", "huge_pages")}
+    world.answers["h2"]["postgres"]["settings"].update(settings)
+    assert found(world) == [("restart-pending", "h2", "waits for a restart: max_wal_senders 1 -> 10, huge_pages")]
+
+
+def test_a_key_that_others_may_read_is_found() -> None:
+    world = healthy()
+    world.answers["h1"]["certificates"][ETCD.certificate].update(key_owner="etcd:640")
+    assert found(world) == [("certificate-misfit", "h1", "/etc/etcd/pki/etcd.key is etcd:640, not etcd:600")]
+
+
+# --- What is no finding ---
+
+
+def test_what_follows_from_a_stopped_unit_is_no_finding_of_its_own() -> None:
+    world = healthy()
+    unit(active="inactive", sub="dead")(world)
+    world.everywhere("etcd", lambda seen: seen["unhealthy"].update({"https://10.0.0.2:2379": "deadline"}))
+    assert {kind for kind, _, _ in found(world)} == {"unit-down", "etcd-one-left"}
+
+
+def test_a_slot_of_a_dead_member_is_no_finding_of_its_own() -> None:
+    world = healthy()
+    world.kill("h3")
+    world.answers["h1"]["postgres"]["slots"][1].update(active=False)
+    assert {kind for kind, _, _ in found(world)} == {"host-silent", "etcd-one-left"}
+
+
+def test_a_dead_primary_whose_lock_has_not_run_out_is_named_once() -> None:
+    world = healthy()
+    members = {"h1": world.answers["h2"]["patroni"]["members"]["h1"]}
+    world.kill("h1")
+    world.everywhere("patroni", lambda seen: seen["members"].update(members))
+    kinds = {kind for kind, _, _ in found(world)}
+    assert kinds == {"host-silent", "etcd-one-left", "haproxy-no-primary"}
+
+
+def test_what_only_the_dead_can_tell_is_not_held_against_the_configuration() -> None:
+    """The derived settings come from the smallest member, and nobody knows whether the dead one is it."""
+    world = healthy()
+    world.kill("h3")
+    for name in ("h1", "h2"):
+        world.answers[name]["resources"]["memory_mib"] = 64_000
+    assert {kind for kind, _, _ in found(world)} == {"host-silent", "etcd-one-left"}
+
+
+def test_a_declared_delay_is_no_lag() -> None:
+    world = healthy()
+    postgres("h2", replayed=WRITTEN - 30 * MIB, apply_delay_ms=3_600_000)(world)
+    world.answers["h1"]["postgres"]["replication"][0].update(behind=30 * MIB)
+    assert found(world) == []
+
+
+def test_two_moments_of_measurement_are_no_lag() -> None:
+    """Under load the primary has written on before the standby is asked; its own last news of it is taken then."""
+    world = healthy()
+    postgres("h1", written=WRITTEN + 30 * MIB)(world)
+    assert found(world) == []
+
+
+def test_without_the_authority_on_this_machine_nothing_is_said_about_it() -> None:
+    world = healthy()
+    world.trust = None
+    assert found(world) == []
+
+
+def test_a_cluster_of_the_dead_is_named_host_by_host() -> None:
+    world = healthy()
+    for name in ("h1", "h2", "h3"):
+        world.kill(name)
+    assert [(kind, where) for kind, where, _ in found(world)] == [("host-silent", name) for name in ("h1", "h2", "h3")]
+
+
+# --- What is printed ---
+
+
+def test_a_remark_does_not_fail_a_check() -> None:
+    world = healthy()
+    config(lambda seen: seen["postgresql"]["parameters"].update(geqo="off"))(world)
+    overview = world.overview()
+    assert failing(complaints(overview)) == []
+    assert check_lines(overview, complaints(overview), 100)[0] == "main: nothing to complain about"
+
+
+def test_alarms_come_first() -> None:
+    world = healthy()
+    world.kill("h3")
+    patroni(paused=True)(world)
+    listed = complaints(world.overview())
+    assert [one.severity for one in listed] == sorted((one.severity for one in listed), key=SEVERITIES.index)
+    lines = check_lines(world.overview(), listed, 100)
+    assert lines[0] == "main: 3 findings (1 alarm, 2 warnings)"
+    assert lines.index("  alarm") < lines.index("  warnings")
+
+
+def test_the_way_out_is_a_command() -> None:
+    world = healthy()
+    world.member("h3", timeline=6, streaming=False, state="running")
+    (one,) = complaints(world.overview())
+    assert "`pyinfra inventory.py deploys/reinit_node.py --data node=h3`" in one.finding.hint
+
+
+def test_the_page_has_every_kind_with_its_way_out() -> None:
+    assert kinds_table() in PAGE.read_text()
+
+
+def test_every_kind_is_of_a_known_severity_and_says_how() -> None:
+    assert {kind.severity for kind in KINDS.values()} == set(SEVERITIES)
+    assert all(
+        (kind.cure.endswith(".") and "`" in kind.cure) or name in WITHOUT_COMMAND for name, kind in KINDS.items()
+    )
+
+
+WITHOUT_COMMAND = {
+    *(
+        "etcd-one-left",
+        "postgres-silent",
+        "two-primaries",
+        "slot-keeps-much",
+        "authority-old",
+        "clock",
+        "versions-differ",
+    ),
+    *("parameter-undeclared", "archiver-failing", "connections", "prepared-old", "haproxy-two-primaries"),
+    *("haproxy-other-primary", "certificate-other-ca"),
+}
+
+
+def test_machines_get_the_same() -> None:
+    world = healthy()
+    patroni(paused=True)(world)
+    overview = world.overview()
+    data = as_data(overview, complaints(overview))
+    assert [one["kind"] for one in data["findings"]] == ["paused"]
+    assert data["at"] == AT.isoformat()
+    assert data["observed"]["members"]["h2"] == {
+        "reached": True,
+        "role": "replica",
+        "state": "streaming",
+        "timeline": 7,
+        "lag_mib": 0,
+        "pending_restart": False,
+    }

@@ -1,0 +1,97 @@
+"""
+The screens of ``status.py`` and ``check.py``, whole, as files to be read.
+
+    UPDATE_GOLDEN=1 pytest tests/golden
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from cluster.check import check_lines, complaints
+from cluster.status import WIDTH, status_lines
+from tests.cluster.overview_world import AT, MIB, WRITTEN, World, healthy
+
+SCREENS = Path(__file__).parent / "screens"
+LINES = 45
+
+
+def dead_member() -> World:
+    world = healthy()
+    world.kill("h3")
+    return world
+
+
+def dead_primary() -> World:
+    """Its lock has run out, and nobody has taken over yet."""
+    world = healthy()
+    world.kill("h1")
+    world.everywhere("patroni", lambda seen: seen.update(leader=None))
+    return world
+
+
+def lagging() -> World:
+    """The cluster is paused, somebody paused the replay of one standby, and another is slow."""
+    world = healthy()
+    world.everywhere("patroni", lambda seen: seen.update(paused=True))
+    for name, behind in (("h2", 4200), ("h3", 37)):
+        world.answers[name]["postgres"].update(replayed=WRITTEN - behind * MIB)
+    world.answers["h2"]["postgres"].update(replay="paused")
+    senders = world.answers["h1"]["postgres"]["replication"]
+    for sender, behind in zip(senders, (4200, 37), strict=True):
+        sender.update(behind=behind * MIB)
+    world.member("h3", lag_mib=30)
+    return world
+
+
+def pending_restart() -> World:
+    world = healthy()
+    waiting = {"max_connections": {"old_value": "200", "new_value": "300"}, "shared_buffers": {"old_value": "4GB"}}
+    for name in ("h1", "h2"):
+        world.member(name, pending_restart=True, pending_reason=waiting)
+    world.member("h3", pending_restart=True)  # Patroni before 3.3 does not tell which
+    return world
+
+
+STATES = {
+    "healthy": healthy,
+    "dead_member": dead_member,
+    "dead_primary": dead_primary,
+    "lagging": lagging,
+    "pending_restart": pending_restart,
+}
+
+
+def screens(name: str) -> str:
+    overview = STATES[name]().overview()
+    found = complaints(overview)
+    status, check = status_lines(overview, found), check_lines(overview, found, 110)
+    assert len(status) <= LINES
+    assert max(map(len, [*status, *check])) <= WIDTH
+    commands = [f"$ pyinfra inventory.py deploys/{name}.py" for name in ("status", "check")]
+    text = "\n".join([commands[0], *status, "", commands[1], *check, ""])
+    return text.replace(f"{AT:%Y-%m-%d %H:%M:%S}", "2026-11-21 12:00:00")
+
+
+@pytest.mark.parametrize("name", STATES)
+def test_every_screen_is_as_it_was_reviewed(name: str) -> None:
+    path, text = SCREENS / f"{name}.txt", screens(name)
+    if os.environ.get("UPDATE_GOLDEN"):
+        SCREENS.mkdir(exist_ok=True)
+        path.write_text(text)
+    assert text == path.read_text()
+
+
+def test_every_kept_screen_is_of_a_state() -> None:
+    assert {path.stem for path in SCREENS.iterdir()} == set(STATES)
+
+
+@pytest.mark.parametrize("page", ["status", "check"])
+def test_the_pages_show_real_screens(page: str) -> None:
+    """The page's sample is one of these screens, word for word."""
+    text = (SCREENS.parents[2] / "docs" / f"{page}.md").read_text()
+    block = next(part for part in text.split("```\n")[1::2] if part.startswith("main: "))
+    assert any(block in screens(name) for name in STATES)
