@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from cluster.model import Cluster
 from cluster.observed import SeenEtcd, SeenMember, SeenPatroni, SeenPostgres
 
 
@@ -34,3 +36,12 @@ class Live:
     def member(self, name: str) -> SeenMember | None:
         """A member as Patroni lists it; None when it does not. + name: the node's"""
         return self.patroni["members"].get(name)
+
+
+def with_config_of(cluster: Cluster, patroni: SeenPatroni, etcd: SeenEtcd | None) -> SeenPatroni:
+    """
+    What a Patroni said, with the dynamic configuration as etcd has it: a Patroni that was not asked to change it has
+    that of its last look, up to ``loop_wait`` seconds ago.
+    """
+    stored = (etcd["keys"] or {}).get(f"{cluster.scope_key}config") if etcd is not None else None
+    return patroni if stored is None else {**patroni, "config": json.loads(stored)}

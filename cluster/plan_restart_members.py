@@ -79,6 +79,8 @@ def _unfit(listed: SeenMember, seen: SeenPostgres, lead: SeenPostgres) -> str:
         return ""  # it has stopped replaying because of its low value: its restart is the cure
     if seen["replay"] != "not paused":
         return "has its replay paused by hand; a restart would resume it"
+    if seen["apply_delay_ms"]:
+        return ""  # it comes back to streaming only when it has replayed what it has, late on purpose
     if not listed["tags"].get("nostream") and not seen["receiving"]:
         return "does not stream"
     if seen["timeline"] != lead["timeline"]:
@@ -93,4 +95,5 @@ def _is_short(seen: SeenPostgres, lead: SeenPostgres) -> bool:
 def _may_take_over(listed: SeenMember, seen: SeenPostgres, lead: SeenPostgres | None) -> bool:
     barred = listed["tags"].get("nofailover") or listed["tags"].get("failover_priority") == 0
     behind = (lead["written"] or 0) - (seen["replayed"] or 0) if lead is not None else 0
-    return not barred and seen["replay"] == "not paused" and behind <= CAUGHT_UP_MIB * MIB
+    streams = seen["receiving"] and seen["replay"] == "not paused"
+    return not barred and streams and behind <= CAUGHT_UP_MIB * MIB

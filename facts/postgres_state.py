@@ -33,7 +33,7 @@ select json_build_object(
   'started_at', extract(epoch from pg_postmaster_start_time()),
   'timeline', case when standby then (select received_tli from pg_stat_wal_receiver)
     else ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int end,
-  'written', (case when standby then greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())
+  'written', (case when standby then greatest((select written_lsn from pg_stat_wal_receiver), pg_last_wal_replay_lsn())
     else pg_current_wal_lsn() end) - '0/0'::pg_lsn,
   'replayed', case when standby then pg_last_wal_replay_lsn() - '0/0'::pg_lsn end,
   'receiving', exists(select from pg_stat_wal_receiver where status = 'streaming'),

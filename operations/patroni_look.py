@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import gevent
 
-from cluster.live import Live
+from cluster.live import Live, with_config_of
 from cluster.model import Cluster
 from cluster.observed import SeenPatroni
 from facts.etcd import EtcdCluster
@@ -27,11 +27,12 @@ def look(cluster: Cluster, wait_for: Iterable[str] = (), wait_seconds: int = 0) 
     etcd = gevent.spawn(read_first, cluster.etcd, EtcdCluster, **etcd_question)
     said: dict[str, SeenPatroni | None] = read(cluster.members, PatroniCluster, **question)
     heard = [one for one in said.values() if one is not None]  # never empty: the host at hand is one of them
+    patroni = next((one for one in heard if one["answers"]), heard[0])
     return Live(
-        patroni=next((one for one in heard if one["answers"]), heard[0]),
+        patroni=with_config_of(cluster, patroni, stored := etcd.get()),
         silent={name: reason for name, one in said.items() if (reason := _silence(one)) is not None},
         postgres=read(cluster.members, PostgresState),
-        etcd=etcd.get(),
+        etcd=stored,
         within=frozenset(node.name for node in in_this_run(cluster.members)),
     )
 

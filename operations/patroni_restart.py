@@ -41,6 +41,8 @@ from operations.util.stage import planning, undecided
 REPLAY_MS = 30_000
 # Patroni looks at the configuration once in loop_wait; this much more for a busy host.
 NOTICE_SECONDS = 10
+# Standbys ask a primary that was away for WAL again once in wal_retrieve_retry_interval, 5 s by default.
+FOLLOW_SECONDS = 30
 # The same member may answer "no longer as you think" so often before the run gives up.
 CHANGES_OF_MIND = 5
 _RESTART = (Path(__file__).parent / "util" / "on_host" / "patroni_restart.py").read_text()
@@ -191,12 +193,15 @@ def _restart(cluster: Cluster, picture: Picture, step: Restart) -> Generator[Pyi
 def _command(cluster: Cluster, picture: Picture, step: Restart) -> StringCommand:
     settings = cluster.settings
     streaming = {entry["name"] for entry in picture.lead["replication"] if entry["state"] == "streaming"}
+    late = {name for name, seen in picture.live.postgres.items() if seen and seen["apply_delay_ms"]}
     asked = {
         "leads": step.leads,
         "seconds": settings.patroni_restart_seconds,
         "notice_seconds": 2 * settings.patroni_loop_wait + NOTICE_SECONDS,
+        "follow_seconds": FOLLOW_SECONDS,
         "target": picture.lead["written"],
-        "standbys": sorted(streaming & {member.name for member in picture.members}),
+        "late": step.member in late,
+        "standbys": sorted((streaming - late) & {member.name for member in picture.members}),
     }
     return StringCommand(f"python3 -c {quote(_RESTART)} {quote(json.dumps(asked))}")
 

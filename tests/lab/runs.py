@@ -151,6 +151,14 @@ def start(inventory: Path, deploy: str = CLUSTER, *extra: str) -> subprocess.Pop
     )
 
 
+def dry(inventory: Path, deploy: str) -> str:
+    """What a run says that is only planned, as an operator asks for it: with ``-y`` pyinfra makes no plan."""
+    words = [sys.executable, "-m", "pyinfra", "--dry", str(inventory), deploy]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=RUN_SECONDS)
+    assert done.returncode == 0, done.stderr
+    return done.stdout + done.stderr
+
+
 def kill_run(process: subprocess.Popen[str]) -> None:
     """Kill a run with all its children, unless it has ended by itself."""
     if process.poll() is None:

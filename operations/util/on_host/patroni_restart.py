@@ -31,13 +31,17 @@ TLS.load_cert_chain(REST["certfile"], REST["keyfile"])
 LOGIN = b64encode("{username}:{password}".format(**REST["authentication"]).encode()).decode()
 LEADS = ("primary", "master")
 
+LATE_IS_WELL = "select pg_is_in_recovery()"
 STANDBY_IS_WELL = (
     "select pg_is_in_recovery() and exists(select from pg_stat_wal_receiver where status = 'streaming')"
-    " and greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()) - '0/0'::pg_lsn >= {target}"
+    # What is received counts as flushed only when more of it comes.
+    " and greatest((select written_lsn from pg_stat_wal_receiver), pg_last_wal_replay_lsn())"
+    " - '0/0'::pg_lsn >= {target}"
 )
-PRIMARY_IS_WELL = (
-    "select txid_current() > 0 and (select count(distinct application_name) from pg_stat_replication"
-    " where state = 'streaming' and application_name = any('{{{standbys}}}')) >= {count}"
+PRIMARY_IS_WELL = "select txid_current() > 0"
+STANDBYS_FOLLOW = (
+    "select count(distinct application_name) >= {count} from pg_stat_replication"
+    " where state = 'streaming' and application_name = any('{{{standbys}}}')"
 )
 
 
@@ -94,10 +98,16 @@ def noticed() -> str:
 
 def is_well() -> bool:
     """Whether PostgreSQL does here what its role asks for."""
-    wanted = PRIMARY_IS_WELL if ASKED["leads"] else STANDBY_IS_WELL
-    names = ASKED["standbys"]
+    if ASKED["leads"]:
+        return psql(PRIMARY_IS_WELL, 10) == "t"
+    return psql(LATE_IS_WELL if ASKED["late"] else STANDBY_IS_WELL.format(target=ASKED["target"]), 10) == "t"
+
+
+def is_followed() -> bool:
+    """Whether the standbys that streamed from here before do so again."""
+    names = ASKED["standbys"] if ASKED["leads"] else []
     listed = ",".join(f'"{name}"' for name in names)
-    return psql(wanted.format(target=ASKED["target"], standbys=listed, count=len(names)), 10) == "t"
+    return not names or psql(STANDBYS_FOLLOW.format(standbys=listed, count=len(names)), 10) == "t"
 
 
 def end(status: int, text: str, ready: bool) -> None:
@@ -120,5 +130,9 @@ deadline = BEGUN + ASKED["seconds"]
 # 503 is also the answer while PostgreSQL is still starting; only a server that does not come is a failure.
 patience = deadline if status in (0, 200) else time.monotonic() + ASKED["notice_seconds"]
 while not (ready := is_well()) and time.monotonic() < patience:
+    time.sleep(0.1)
+# One whose replay is held up by a query comes back only when that has ended; the next look will find it.
+follow = time.monotonic() + ASKED["follow_seconds"]
+while ready and not is_followed() and time.monotonic() < follow:
     time.sleep(0.1)
 end(status, text, ready)
