@@ -14,6 +14,7 @@ from tests.lab.restarts import (
     RELOAD_GAP_SECONDS,
     RESTART,
     assert_recovery_was_never_paused,
+    configure,
     declare,
     felt,
     shown,
@@ -137,7 +138,7 @@ def test_switchover_pause_and_a_new_copy(bookworm: Built) -> None:
 
 
 def test_check_finds_nothing_to_complain_about(bookworm: Built) -> None:
-    run(bookworm.inventory)
+    configure(bookworm.inventory)
     done = run(bookworm.inventory, "deploys/check.py", as_json=False)
     assert "nothing to complain about" in done.log
 
