@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 # A standby must have these at least as high as its primary, or it stops replaying.
 # https://www.postgresql.org/docs/current/hot-standby.html#HOT-STANDBY-ADMIN
@@ -35,9 +37,15 @@ OWNED = frozenset(
     }
 )
 
+# What Patroni takes for wal_level; for anything else it silently uses the first.
+_WAL_LEVELS = ("hot_standby", "replica", "logical")
+
+# Each unit with its size, the smallest first.
 _BYTES = {"B": 1, "kB": 1024, "MB": 1024**2, "GB": 1024**3, "TB": 1024**4}
 _MICROSECONDS = {"us": 1, "ms": 1000, "s": 10**6, "min": 60 * 10**6, "h": 3600 * 10**6, "d": 86400 * 10**6}
 _ON, _OFF = ("on", "true", "yes", "1", "t", "y"), ("off", "false", "no", "0", "f", "n")
+# An enum that knows on and off takes these for them, too, and never shows them.
+_SPELLINGS = {"true": "on", "yes": "on", "1": "on", "false": "off", "no": "off", "0": "off"}
 
 
 def same_value(declared: object, setting: str, kind: str, unit: str | None) -> bool:
@@ -66,11 +74,11 @@ def normal(value: object, kind: str, unit: str | None = None) -> str | float:
     if kind == "bool":
         return _truth(text)
     if kind == "enum":
-        return {"true": "on", "false": "off"}.get(text.lower(), text.lower())
-    if kind in ("integer", "real"):
-        number = _number(text, unit)
-        return float(round(number)) if kind == "integer" else number
-    return str(value)
+        return _SPELLINGS.get(text.lower(), text.lower())
+    if kind == "integer":
+        special = _octal_or_hex(text)
+        return float(round(_number(text, unit))) if special is None else special
+    return _number(text, unit) if kind == "real" else str(value)
 
 
 def _truth(text: str) -> str:
@@ -81,27 +89,40 @@ def _truth(text: str) -> str:
     raise ValueError("is neither on nor off")
 
 
+def _octal_or_hex(text: str) -> float | None:
+    """An integer as C reads it: log_file_mode is octal. None for one that is neither."""
+    if not re.fullmatch(r"0[0-7]+|0[xX][0-9a-fA-F]+", text):
+        return None
+    return float(int(text, 16 if text[1] in "xX" else 8))
+
+
 def _number(text: str, unit: str | None) -> float:
-    if re.fullmatch(r"0[0-7]+|0[xX][0-9a-fA-F]+", text):  # as C reads them: log_file_mode is octal
-        return float(int(text, 16 if text[1] in "xX" else 8))
-    found = re.fullmatch(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*([A-Za-z]*)", text)
+    found = re.fullmatch(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*([A-Za-z]*)", text, re.ASCII)
     if found is None:
         raise ValueError("is no number")
     number, suffix = float(found[1]), found[2]
-    return number * _factor(suffix, unit) if suffix else number
+    meant = _converted(number, suffix, unit) if suffix else number
+    if math.isinf(meant):
+        raise ValueError("is too large a number")
+    return meant
 
 
-def _factor(suffix: str, unit: str | None) -> float:
-    """How many of the parameter's units one of the value's is."""
+def _converted(number: float, suffix: str, unit: str | None) -> float:
+    """A number of one unit in the parameter's own."""
     if unit is None:
         raise ValueError(f"has the unit {suffix}, and takes none")
     scale, word = _parted(unit)
-    for units in (_BYTES, _MICROSECONDS):
-        if word in units:
-            if suffix not in units:
-                raise ValueError(f"has the unit {suffix}; it takes {', '.join(units)}")
-            return units[suffix] / (scale * units[word])
-    raise ValueError(f"has the unit {suffix}, and is measured in {unit}")
+    units = next((units for units in (_BYTES, _MICROSECONDS) if word in units), None)
+    if units is None:
+        raise ValueError(f"has the unit {suffix}, and is measured in {unit}")
+    if suffix not in units:
+        raise ValueError(f"has the unit {suffix}; it takes {', '.join(units)}")
+    size = units[suffix]
+    # A fraction is rounded to the next smaller unit first: convert_to_base_unit() of src/backend/utils/misc/guc.c
+    less = [one for one in units.values() if one < size]
+    if less and not number.is_integer() and not math.isinf(number):
+        number, size = round(number * size / less[-1]), less[-1]
+    return number * size / (scale * units[word])
 
 
 def _parted(unit: str) -> tuple[int, str]:
@@ -117,7 +138,20 @@ def owned_or_too_low(parameters: Mapping[str, object]) -> Iterable[str]:
             yield f"{name} is set by Patroni itself, or by another setting of this tool"
         elif name.lower() in CONTROLLED and value is not None:
             least = CONTROLLED[name.lower()][1]
-            if not re.fullmatch(r"\d+", str(value)):
+            if not re.fullmatch(r"\d+", str(value), re.ASCII):
                 yield f"{name} is '{value}', which is no whole number"
             elif int(str(value)) < least:
                 yield f"{name} {value} is below {least}, where Patroni silently uses its own default"
+        elif name.lower() == "wal_level" and value is not None and str(value).lower() not in _WAL_LEVELS:
+            yield f"{name} {value} is too little for a standby, and Patroni silently uses its own default"
+
+
+def given_by_patroni(parameters: Mapping[str, Any], name: str) -> int:
+    """
+    One of the settings in ``CONTROLLED`` as Patroni gives it to PostgreSQL, which need not be what was written.
+
+    + parameters: of the dynamic configuration, where somebody may have written anything by hand
+    """
+    default, least = CONTROLLED[name]
+    text = str(parameters.get(name, default))
+    return int(text) if re.fullmatch(r"\d+", text, re.ASCII) and int(text) >= least else default

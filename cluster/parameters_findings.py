@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from cluster.findings import Finding
 from cluster.observed import SeenParameter
-from cluster.parameters import normal
+from cluster.parameters import CONTROLLED, normal
 
 PARAMETERS = "postgres_parameters"
 
@@ -24,13 +24,12 @@ def parameter_findings(
     + where: the file to change
     """
     given = {name: value for name, value in declared.items() if value is not None}
-    found = [(name, problem) for name, value in given.items() for problem in _problems(name, value, catalog)]
+    found = [
+        (name, f"{name} {value!r}", each) for name, value in given.items() for each in _problems(name, value, catalog)
+    ]
     if not found:
         found = list(_contradictions(given, catalog, members))
-    return [
-        Finding(where, PARAMETERS, f"{name} {given.get(name)!r} {problem}", _hint(name, catalog))
-        for name, problem in found
-    ]
+    return [Finding(where, PARAMETERS, f"{what} {problem}", _hint(name, catalog)) for name, what, problem in found]
 
 
 def _problems(name: str, value: object, catalog: Mapping[str, SeenParameter]) -> Iterable[str]:
@@ -53,38 +52,39 @@ def _value_problems(value: object, known: SeenParameter) -> Iterable[str]:
         return
     if isinstance(meant, float):
         yield from _outside(meant, known)
-    elif known["type"] == "enum" and meant not in _words(known["words"]):
+    elif known["type"] == "enum" and meant not in map(str.lower, known["words"]):
         yield f"is none of {', '.join(known['words'])}"
 
 
-def _words(words: Sequence[str]) -> set[str]:
-    # pg_settings hides further spellings of on and off.
-    return {*map(str.lower, words), *(("yes", "no", "1", "0") if "on" in words else ())}
-
-
 def _outside(meant: float, known: SeenParameter) -> Iterable[str]:
-    unit = known["unit"] or ""
+    unit = f" ({known['unit']})" if known["unit"] else ""
+    digits = ".0f" if known["type"] == "integer" else "g"
     if known["least"] is not None and meant < known["least"]:
-        yield f"is below {known['least']:g}{unit and f' ({unit})'}"
+        yield f"is below {known['least']:{digits}}{unit}"
     if known["most"] is not None and meant > known["most"]:
-        yield f"is above {known['most']:g}{unit and f' ({unit})'}"
+        yield f"is above {known['most']:{digits}}{unit}"
 
 
 def _contradictions(
     given: Mapping[str, object], catalog: Mapping[str, SeenParameter], members: int
-) -> Iterable[tuple[str, str]]:
+) -> Iterable[tuple[str, str, str]]:
     """What each value allows for itself and PostgreSQL does not start with, or the cluster cannot live with."""
 
-    def number(name: str) -> float:
+    def number(name: str) -> int:
         if name not in catalog:  # reserved_connections came with PostgreSQL 16
             return 0
-        return float(normal(given.get(name, catalog[name]["setting"]), "integer"))
+        # Without a value of its own in the configuration, Patroni has one for it.
+        otherwise = CONTROLLED[name][0] if name in CONTROLLED else catalog[name]["setting"]
+        return int(normal(given.get(name, otherwise), "integer"))
 
     reserved = number("superuser_reserved_connections") + number("reserved_connections")
-    if reserved >= number("max_connections"):
-        yield "max_connections", f"leaves no connection beside the {reserved:g} reserved ones"
-    if number("max_wal_senders") < members + 1:
-        yield "max_wal_senders", f"is too few for {members - 1} standbys, a clone and a backup: {members + 1}"
+    connections, senders = number("max_connections"), number("max_wal_senders")
+    if reserved >= connections:
+        what = f"leaves no connection beside the {reserved} reserved ones"
+        yield "max_connections", f"max_connections {connections}", what
+    if senders < members + 1:
+        what = f"is too few for {members - 1} standbys, a clone and a backup: {members + 1}"
+        yield "max_wal_senders", f"max_wal_senders {senders}", what
 
 
 def _hint(name: str, catalog: Mapping[str, SeenParameter]) -> str:

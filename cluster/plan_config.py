@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -67,6 +68,10 @@ def changed_names(patch: Mapping[str, Any], prefix: str = "") -> list[str]:
     return names
 
 
+# The one word that PostgreSQL takes, lists, and shows as another.
+_SHOWN_AS = {("wal_compression", "on"): "pglz"}
+
+
 @dataclass(frozen=True)
 class Change:
     """
@@ -88,7 +93,12 @@ class Change:
     def setting(self, catalog: Mapping[str, SeenParameter]) -> str | float:
         """The new value as PostgreSQL will show it. + catalog: ``PostgresCatalog``"""
         known = catalog.get(self.name.lower())
-        return str(self.new) if known is None else normal(self.new, known["type"], known["unit"])
+        if known is None:
+            return str(self.new)
+        meant = normal(self.new, known["type"], known["unit"])
+        if isinstance(meant, float):
+            return f"{int(meant):04o}" if re.fullmatch("0[0-7]{3}", known["setting"]) else meant  # log_file_mode
+        return _SHOWN_AS.get((self.name.lower(), meant), meant)
 
 
 def changes_of(

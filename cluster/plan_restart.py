@@ -57,8 +57,9 @@ class Member:
 
     @property
     def is_done(self) -> bool:
-        """Whether everything declared is active here."""
-        return not self.takes and not self.awaits and all(self.running[name] == self.wanted[name] for name in ORDERED)
+        """Whether everything declared is known to be active here."""
+        active = all(self.running[name] == self.wanted[name] for name in ORDERED)
+        return self.runs and active and not self.takes and not self.awaits
 
 
 @dataclass(frozen=True)

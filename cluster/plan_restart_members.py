@@ -8,7 +8,7 @@ from typing import Any
 from cluster.live import Live
 from cluster.model import Cluster
 from cluster.observed import SeenMember, SeenPatroni, SeenPostgres
-from cluster.parameters import CONTROLLED, ORDERED, same_value
+from cluster.parameters import CONTROLLED, ORDERED, OWNED, given_by_patroni, same_value
 from cluster.plan_restart import Member
 
 # A standby further behind than this cannot take over soon; what is being sent right now is far less.
@@ -25,7 +25,7 @@ def restart_members(cluster: Cluster, live: Live) -> list[Member]:
 
 def wanted_five(parameters: Mapping[str, Any]) -> dict[str, int]:
     """The five ordered settings as Patroni would give them to PostgreSQL. + parameters: of the dynamic configuration"""
-    return {name: int(str(parameters.get(name, CONTROLLED[name][0]))) for name in ORDERED}
+    return {name: given_by_patroni(parameters, name) for name in ORDERED}
 
 
 def _member(
@@ -37,24 +37,24 @@ def _member(
 ) -> Member:
     leads, listed = name == patroni["leader"], patroni["members"].get(name)
     wanted = wanted_five(parameters)
-    control = seen["control"] if seen is not None else None
-    if seen is None or not seen["answers"] or listed is None or control is None:
-        reason = "cannot be reached" if seen is None else "is down" if listed else "has no Patroni that etcd knows of"
-        return Member(name, leads, wanted, wanted, wanted, unfit=reason, runs=False, eligible=False)
-    replayed = {one: int(control[one]) for one in ORDERED}
-    running = {one: int(seen["settings"][one]["setting"]) for one in ORDERED}
-    unfit = "" if leads or lead is None else _unfit(listed, seen, lead)
+    running, replayed, others = wanted, wanted, dict[str, str]()
+    if seen is not None and seen["answers"]:
+        running = {one: int(seen["settings"][one]["setting"]) for one in ORDERED}
+        replayed = {one: int((seen["control"] or running)[one]) for one in ORDERED}
+        others = {one: text for one, text in waiting_settings(seen, parameters).items() if one not in ORDERED}
+    unfit = "" if leads else _unfit(listed, seen, lead)
     return Member(
         name,
         leads,
         wanted,
         running,
         replayed,
-        others={one: text for one, text in waiting_settings(seen, parameters).items() if one not in ORDERED},
-        unfit=unfit,
+        others,
+        unfit,
+        runs=seen is not None and seen["answers"],
         eligible=not leads and not unfit and _may_take_over(listed, seen, lead),
-        synchronous=listed["synchronous"],
-        cascades=1 if "replicatefrom" in listed["tags"] else 0,
+        synchronous=listed is not None and listed["synchronous"],
+        cascades=1 if listed is not None and "replicatefrom" in listed["tags"] else 0,
     )
 
 
@@ -66,16 +66,23 @@ def waiting_settings(seen: SeenPostgres, parameters: Mapping[str, Any]) -> dict[
     Patroni before 3.3 has one flag for all of them, and leaves it raised when a value is set back.
     """
     changes = {name: f"{known['shown']} -> ?" for name, known in seen["settings"].items() if known["pending"]}
-    for name, value in parameters.items():
+    for name in (name for name, value in parameters.items() if value is not None and name.lower() not in OWNED):
+        value = given_by_patroni(parameters, name) if name in CONTROLLED else parameters[name]
         known = seen["settings"].get(name.lower())
-        if value is not None and known and not same_value(value, known["setting"], known["type"], known["unit"]):
+        if known and not same_value(value, known["setting"], known["type"], known["unit"]):
             changes[name.lower()] = f"{known['shown']} -> {value}"
     return changes
 
 
-def _unfit(listed: SeenMember, seen: SeenPostgres, lead: SeenPostgres) -> str:
-    """Why a running standby is not restarted now; empty when it is well."""
-    if _is_short(seen, lead):
+def _unfit(listed: SeenMember | None, seen: SeenPostgres | None, lead: SeenPostgres | None) -> str:
+    """Why a standby is not restarted now; empty when it is well."""
+    if seen is None:
+        return "cannot be reached"
+    if listed is None:
+        return "has no Patroni that etcd knows of"
+    if not seen["answers"]:
+        return "is down"
+    if lead is None or _is_short(seen, lead):
         return ""  # it has stopped replaying because of its low value: its restart is the cure
     if seen["replay"] != "not paused":
         return "has its replay paused by hand; a restart would resume it"
@@ -83,7 +90,7 @@ def _unfit(listed: SeenMember, seen: SeenPostgres, lead: SeenPostgres) -> str:
         return ""  # it comes back to streaming only when it has replayed what it has, late on purpose
     if not listed["tags"].get("nostream") and not seen["receiving"]:
         return "does not stream"
-    if seen["timeline"] != lead["timeline"]:
+    if seen["timeline"] not in (None, lead["timeline"]):  # it has none while it does not stream, as with nostream
         return f"is on timeline {seen['timeline']}, the leader on {lead['timeline']}"
     return ""
 
@@ -92,8 +99,10 @@ def _is_short(seen: SeenPostgres, lead: SeenPostgres) -> bool:
     return any(int(seen["settings"][name]["setting"]) < int(lead["settings"][name]["setting"]) for name in ORDERED)
 
 
-def _may_take_over(listed: SeenMember, seen: SeenPostgres, lead: SeenPostgres | None) -> bool:
+def _may_take_over(listed: SeenMember | None, seen: SeenPostgres | None, lead: SeenPostgres | None) -> bool:
+    if listed is None or seen is None or lead is None:
+        return False
     barred = listed["tags"].get("nofailover") or listed["tags"].get("failover_priority") == 0
-    behind = (lead["written"] or 0) - (seen["replayed"] or 0) if lead is not None else 0
+    behind = (lead["written"] or 0) - (seen["replayed"] or 0)
     streams = seen["receiving"] and seen["replay"] == "not paused"
     return not barred and streams and behind <= CAUGHT_UP_MIB * MIB

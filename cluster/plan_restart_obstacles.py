@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from cluster.live import Live
 from cluster.model import Cluster
 from cluster.observed import SeenEtcd, SeenPatroni, SeenPostgres
+from cluster.parameters import given_by_patroni
 from cluster.plan_etcd import outage
 from cluster.plan_restart import Stop
 from cluster.plan_restart_members import wanted_five
@@ -34,7 +35,11 @@ def restart_obstacles(cluster: Cluster, live: Live, without: Iterable[str] = ())
 
 
 def _limits(cluster: Cluster, live: Live, without: set[str]) -> Iterator[Stop]:
-    if left_out := [node.name for node in cluster.members if node.name not in live.within | without]:
+    def is_away(name: str) -> bool:
+        seen = live.postgres[name]
+        return name in without and (seen is None or not seen["answers"])
+
+    if left_out := [node.name for node in cluster.members if node.name not in live.within and not is_away(node.name)]:
         yield Stop(f"--limit leaves out {', '.join(left_out)}", "an ordered restart may have to touch every member")
 
 
@@ -102,8 +107,8 @@ def _too_few(parameters: Mapping[str, object], lead: SeenPostgres) -> Iterator[S
             "PostgreSQL would not start",
             "commit or roll them back ('select * from pg_prepared_xacts')",
         )
-    used, reserved = lead["connections"] or 0, int(lead["settings"]["superuser_reserved_connections"]["setting"])
-    if wanted["max_connections"] - reserved < used:
+    used, reserved = lead["connections"] or 0, _running(lead, "superuser_reserved_connections")
+    if wanted["max_connections"] < _running(lead, "max_connections") and wanted["max_connections"] - reserved < used:
         yield Stop(
             f"max_connections {wanted['max_connections']} is below the {used} connections in use "
             f"and {reserved} reserved ones",
@@ -111,8 +116,12 @@ def _too_few(parameters: Mapping[str, object], lead: SeenPostgres) -> Iterator[S
         )
 
 
+def _running(seen: SeenPostgres, name: str) -> int:
+    return int(seen["settings"][name]["setting"])
+
+
 def _slots(parameters: Mapping[str, object], postgres: Postgres) -> Iterator[Stop]:
-    wanted = int(str(parameters.get("max_replication_slots", 10)))
+    wanted = given_by_patroni(parameters, "max_replication_slots")
     for name, seen in postgres.items():
         if seen is not None and len(seen["slots"]) > wanted:
             yield Stop(

@@ -17,7 +17,11 @@ def plan_lines(name: str, members: Sequence[Member], plan: Plan) -> list[str]:
     rows = list(_rows(members, plan.steps))
     width = max((len(who) for who, _, _ in rows), default=0)
     numbered = [f"  {number}. {who:<{width}}  {how:<18} {what}" for number, (who, how, what) in enumerate(rows, 1)]
-    return [f"{name}: ordered restart", *numbered, *_impact(members, plan), *_deferred(plan)]
+    lines = [f"{name}: ordered restart", *numbered]
+    if any(isinstance(step, Stop) for step in plan.steps):
+        return lines  # nothing of it is done: the refusal that follows says why
+    deferred = [f"  Deferred to a later run: {one} {reason}" for one, reason in plan.deferred.items()]
+    return [*lines, *_impact(members, plan), *deferred]
 
 
 def _rows(members: Sequence[Member], steps: Iterable[Step]) -> Iterable[tuple[str, str, str]]:
@@ -49,17 +53,22 @@ def _change(member: Member, name: str) -> str:
 def _impact(members: Sequence[Member], plan: Plan) -> list[str]:
     leader = next(one for one in members if one.leads)
     standbys = [one for one in members if not one.leads]
-    lines = [f"  Why this order: {reason}" for reason in _reasons(leader)]
+    lines = [f"  Why this order: {reason}" for reason in _reasons(leader) if standbys]
     if any(step.leads for step in plan.restarts):
         lines.append(f"  Writes are interrupted once, while {leader.name} restarts in place: commonly 1 to 5 s.")
     elif plan.restarts:
         lines.append("  Writes go on: the primary is not restarted.")
-    if plan.restarts and sum(one.eligible for one in standbys) < 2:
-        lines.append("  Nobody could take over while the only fit standby restarts." if standbys else _ALONE)
-    return lines
+    return [*lines, *(_alone(standbys, plan) if plan.restarts else ())]
 
 
-_ALONE = "  There is no standby: nobody could take over if PostgreSQL did not come back."
+def _alone(standbys: Sequence[Member], plan: Plan) -> Iterable[str]:
+    fit = [one.name for one in standbys if one.eligible]
+    if not standbys:
+        yield "  There is no standby: nobody could take over if PostgreSQL did not come back."
+    elif not fit:
+        yield "  Nobody could take over meanwhile: no standby is fit for it."
+    elif len(fit) == 1 and any(step.member in fit for step in plan.restarts):
+        yield f"  Nobody could take over while {fit[0]} restarts, the only fit standby."
 
 
 def _reasons(leader: Member) -> Iterable[str]:
@@ -67,17 +76,15 @@ def _reasons(leader: Member) -> Iterable[str]:
     raised = [name for name in changed if leader.wanted[name] > leader.running[name]]
     lowered = [name for name in changed if name not in raised]
     if raised:
-        yield f"{', '.join(raised)} rises, and a standby must never have less than its primary."
+        yield f"{', '.join(raised)} {_verb('rise', raised)}, and a standby must never have less than its primary."
     if lowered:
-        yield f"{', '.join(lowered)} falls: primary first, a standby when it has replayed that."
+        yield f"{', '.join(lowered)} {_verb('fall', lowered)}: primary first, a standby when it has replayed that."
     if leader.others:
         yield "a standby tries the new values first; the primary follows only when it is well."
 
 
-def _deferred(plan: Plan) -> list[str]:
-    lines = [f"  Deferred to a later run: {name} {reason}" for name, reason in plan.deferred.items()]
-    stops = [step for step in plan.steps if isinstance(step, Stop)]
-    return [*([] if stops else lines), *(f"  HINT: {step.hint}" for step in stops)]
+def _verb(word: str, names: Sequence[str]) -> str:
+    return f"{word}s" if len(names) == 1 else word
 
 
 def refusal_text(what: str, stops: Sequence[Stop]) -> str:

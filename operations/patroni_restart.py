@@ -176,7 +176,7 @@ def _restart(cluster: Cluster, picture: Picture, step: Restart) -> Generator[Pyi
     act = Act(node, _command(cluster, picture, step))
     yield act
     said = json.loads(act.printed[-1])
-    if said["status"] == 0 and not said["ready"]:
+    if not said["asked"]:
         host.log(f"{node.name} was left alone: {said['text']}")
         return False
     seen = read([node], PostgresState)[node.name]
@@ -212,7 +212,7 @@ def _taken_back(cluster: Cluster, picture: Picture, step: Restart) -> Commands:
     show_last_lines(node, UNIT, POSTGRES_LOGS)
     old = {name: picture.lead["settings"][name]["shown"] for name in picture.leader.takes}
     yield patch_command({"postgresql": {"parameters": old}})
-    names = [one.name for one in cluster.members]
+    names = [one.name for one in picture.members if one.runs]
     back = host.get_fact(PatroniCluster, expected=names, wait_seconds=cluster.settings.patroni_restart_seconds)
     listed = ", ".join(f"{name} {value}" for name, value in old.items())
     raise UnsafeError(

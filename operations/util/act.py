@@ -7,6 +7,7 @@ from typing import Any
 from pyinfra import logger
 from pyinfra.api import FunctionCommand, Host, State, StringCommand
 from pyinfra.api.arguments import CONNECTOR_ARGUMENT_KEYS, pop_global_arguments
+from pyinfra.connectors.ssh import SSHException
 
 from cluster.model import Node
 from operations.util.remote import target_of
@@ -29,9 +30,14 @@ class Act(FunctionCommand):
     def run(self, state: State, host: Host) -> bool:
         """Run it with the target's own sudo and shell. pyinfra passes both by these names."""
         target = target_of(self.node)
-        done, output = target.run_shell_command(
-            self.command, print_output=state.print_output, print_input=state.print_input, **self._arguments(state)
-        )
+        arguments = self._arguments(state)
+        try:
+            done, output = target.run_shell_command(
+                self.command, print_output=state.print_output, print_input=state.print_input, **arguments
+            )
+        except (OSError, EOFError, SSHException) as error:  # pyinfra would print a traceback, under another host's name
+            target.log_styled(f"the connection was lost: {error}", fg="red", log_func=logger.error)
+            return False
         self.printed = list(output.stdout_lines)
         if not done:
             for line in output.output_lines:

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.plan_config import changed_names, config_patch, undeclared_parameters, without_absences
+from cluster.plan_config import (
+    Change,
+    changed_names,
+    changes_of,
+    config_patch,
+    merged,
+    undeclared_parameters,
+    without_absences,
+)
 
+CATALOG = json.loads((Path(__file__).parents[1] / "deploys" / "postgres_catalog.json").read_text())
 NAMES = st.sampled_from(["ttl", "a", "b", "c", "postgresql", "parameters"])
 SCALARS = st.one_of(st.integers(0, 5), st.booleans(), st.sampled_from(["on", "off", "64MB", "100", ""]))
 LEAVES = st.one_of(SCALARS, st.lists(st.sampled_from(["x", "y"]), max_size=2))
@@ -117,3 +128,86 @@ def test_changes_are_named_as_people_say_them() -> None:
         "work_mem",
         "pg_hba",
     ]
+
+
+# --- What Patroni makes of a PATCH ---
+
+
+@given(DECLARED, OBSERVED)
+def test_merged_is_what_patroni_makes_of_it(declared: dict[str, Any], observed: dict[str, Any]) -> None:
+    patch = config_patch(declared, observed)
+    assert merged(observed, patch) == patched(observed, patch)
+
+
+@given(DECLARED, OBSERVED)
+def test_a_configuration_merged_with_its_patch_holds_what_is_declared(
+    declared: dict[str, Any], observed: dict[str, Any]
+) -> None:
+    assert config_patch(declared, merged(observed, config_patch(declared, observed))) == {}
+
+
+def test_merging_leaves_the_old_configuration_as_it_was() -> None:
+    before = {"ttl": 30, "postgresql": {"parameters": {"work_mem": "4MB", "log_statement": "all"}}}
+    after = merged(before, {"ttl": None, "postgresql": {"parameters": {"work_mem": "8MB", "log_statement": None}}})
+    assert after == {"postgresql": {"parameters": {"work_mem": "8MB"}}}
+    assert before == {"ttl": 30, "postgresql": {"parameters": {"work_mem": "4MB", "log_statement": "all"}}}
+
+
+# --- The PostgreSQL parameters of a patch ---
+
+
+def changes(before: dict[str, Any], **parameters: Any) -> list[Change]:
+    observed = {"ttl": 30, "postgresql": {"parameters": before}} if before else {}
+    return changes_of({"ttl": 45, "postgresql": {"parameters": parameters, "pg_hba": []}}, observed, CATALOG)
+
+
+def test_each_change_says_from_what_to_what_and_whether_it_waits_for_a_restart() -> None:
+    found = changes(
+        {"max_connections": 200, "log_statement": "all"},
+        max_connections=300,
+        work_mem="7MB",
+        log_statement=None,
+        Shared_Buffers="1GB",
+    )
+    assert [(str(one), one.waits) for one in found] == [
+        ("max_connections 200 -> 300", True),
+        ("work_mem (unset) -> 7MB", False),
+        ("log_statement all -> (unset)", False),
+        ("Shared_Buffers (unset) -> 1GB", True),
+    ]
+
+
+def test_a_parameter_of_an_extension_waits_for_no_restart() -> None:
+    assert changes({}, **{"auto_explain.log_analyze": "on"}) == [Change("auto_explain.log_analyze", None, "on", False)]
+
+
+def test_zero_and_nothing_are_values() -> None:
+    assert [str(one) for one in changes({"log_directory": ""}, log_directory=0)] == ["log_directory  -> 0"]
+
+
+def test_a_patch_without_parameters_changes_none() -> None:
+    assert changes_of({"ttl": 45}, {}, CATALOG) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "declared", "shown"),
+    [
+        ("work_mem", "8MB", 8192.0),
+        ("WORK_MEM", "8MB", 8192.0),
+        ("checkpoint_timeout", "10min", 600.0),
+        ("random_page_cost", "1.10", 1.1),
+        ("log_min_duration_statement", -1, -1.0),
+        ("log_file_mode", "0600", "0600"),
+        ("log_file_mode", "0", "0000"),
+        ("log_file_mode", 384, "0600"),
+        ("log_checkpoints", "yes", "on"),
+        ("synchronous_commit", "No", "off"),
+        ("ssl_min_protocol_version", "TLSv1.3", "tlsv1.3"),
+        ("wal_compression", "on", "pglz"),
+        ("wal_compression", "lz4", "lz4"),
+        ("log_line_prefix", "%m ", "%m "),
+        ("auto_explain.log_analyze", True, "True"),
+    ],
+)
+def test_the_new_value_as_postgresql_will_show_it(name: str, declared: object, shown: str | float) -> None:
+    assert Change(name, None, declared, False).setting(CATALOG) == shown

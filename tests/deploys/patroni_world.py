@@ -31,6 +31,9 @@ class PatroniWorld:
     patches: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     scripts: list[tuple[str, str]] = field(default_factory=list)
     commands: list[str] = field(default_factory=list)
+    # What a member does not have yet when it is asked for settings; and all that was asked.
+    lacks: dict[str, list[str]] = field(default_factory=dict)
+    awaited: list[tuple[str, str]] = field(default_factory=list)
 
     @classmethod
     def of(cls, cluster: Cluster) -> PatroniWorld:
@@ -48,7 +51,8 @@ class PatroniWorld:
         if "min_val" in command:
             return True, [json.dumps(CATALOG)]
         if "pg_settings" in command:
-            return True, []
+            self.awaited.append((host, command))
+            return True, self.lacks.get(host, [""])
         if "json_build_object" in command:
             return True, [json.dumps(self.objects)]
         self.commands.append(command)

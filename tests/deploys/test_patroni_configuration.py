@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from pyinfra.api import Host
 
-from cluster.errors import UnsafeError
+from cluster.errors import ConfigError, UnsafeError
 from cluster.secrets import NAMES, Secret
 from operations import patroni_configuration, postgres
 from tests.deploys.fake_hosts import changed, fake_cluster, run_operation
@@ -47,6 +48,83 @@ def test_a_configuration_that_cannot_be_read_is_not_an_empty_one(monkeypatch: py
     with pytest.raises(UnsafeError, match=r"^Patroni's configuration cannot be read: "):
         run_operation(monkeypatch, world, cluster, patroni_configuration.configuration)
     assert world.patches == []
+
+
+@pytest.fixture
+def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the operation says."""
+    lines: list[str] = []
+    monkeypatch.setattr(Host, "log", lambda _, text, *__, **___: lines.append(text))
+    return lines
+
+
+def test_says_what_is_active_at_once_and_what_waits_for_a_restart(
+    monkeypatch: pytest.MonkeyPatch, said: list[str]
+) -> None:
+    world = PatroniWorld.of(fake_cluster(postgres_parameters={"max_connections": 200}))
+    parameters = {"max_connections": 300, "work_mem": "7MB", "log_min_duration_statement": "2s", "x.y": 1}
+    declared = fake_cluster(patroni_ttl=45, postgres_parameters=parameters)
+    run_operation(monkeypatch, world, declared, patroni_configuration.configuration)
+    assert said[0].startswith("changes ttl, ")
+    assert [line for line in said[1:] if "max_connections" in line or "log_min" in line or "x.y" in line] == [
+        "max_connections 200 -> 300 after a restart of PostgreSQL",
+        "log_min_duration_statement (unset) -> 2s at once",
+        "x.y (unset) -> 1 at once",
+    ]
+    assert said[-1] == "restart in the right order with: pyinfra inventory.py deploys/restart_pending.py"
+
+
+def test_nothing_is_said_about_a_restart_that_nothing_waits_for(
+    monkeypatch: pytest.MonkeyPatch, said: list[str]
+) -> None:
+    world = PatroniWorld.of(fake_cluster(postgres_parameters={"work_mem": "8MB"}))
+    declared = fake_cluster(postgres_parameters={"work_mem": "7MB"})
+    run_operation(monkeypatch, world, declared, patroni_configuration.configuration)
+    assert said == ["changes work_mem", "work_mem 8MB -> 7MB at once"]
+
+
+def test_waits_on_every_member_for_what_needs_no_restart_and_only_for_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = PatroniWorld.of(fake_cluster(postgres_parameters={"work_mem": "8MB", "log_statement": "all"}))
+    parameters = {"work_mem": "7MB", "log_statement": None, "max_locks_per_transaction": 128}
+    declared = fake_cluster(postgres_parameters=parameters)
+    run_operation(monkeypatch, world, declared, patroni_configuration.configuration)
+    assert sorted(name for name, _ in world.awaited) == ["h1", "h2", "h3"]
+    assert all("work_mem" in command and "max_locks" not in command for _, command in world.awaited)
+    assert all("log_statement" not in command for _, command in world.awaited)
+
+
+def test_a_member_that_does_not_take_a_value_is_named(monkeypatch: pytest.MonkeyPatch, said: list[str]) -> None:
+    world = PatroniWorld.of(fake_cluster(postgres_parameters={"work_mem": "8MB"}))
+    world.lacks = {"h2": ["work_mem"]}
+    declared = fake_cluster(postgres_parameters={"work_mem": "7MB"})
+    assert changed(run_operation(monkeypatch, world, declared, patroni_configuration.configuration)) == ["h1"]
+    assert said[-1] == "h2 does not have work_mem yet; something there may override the configuration"
+    assert sum("does not have" in line for line in said) == 1
+
+
+def test_all_findings_refuse_before_anything_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = PatroniWorld.of(fake_cluster())
+    parameters = {"max_conections": 300, "work_mem": "7XB", "shared_buffers": "1kB"}
+    monkeypatch.setattr(patroni_configuration, "origin_of", lambda _: "group_data/all.py")
+    with pytest.raises(ConfigError) as refused:
+        run_operation(
+            monkeypatch, world, fake_cluster(postgres_parameters=parameters), patroni_configuration.configuration
+        )
+    text = " ".join(str(refused.value).split())
+    assert text.startswith("3 findings, nothing was changed group_data/all.py postgres_parameters ")
+    assert "max_conections 300 is no parameter of this PostgreSQL HINT: Did you mean max_connections?" in text
+    assert "work_mem '7XB' has the unit XB; it takes B, kB, MB, GB, TB" in text
+    assert "shared_buffers '1kB' is below 16 (8kB)" in text
+    assert (world.patches, world.awaited) == ([], [])
+
+
+def test_what_nobody_declares_is_named_and_left(monkeypatch: pytest.MonkeyPatch, said: list[str]) -> None:
+    cluster = fake_cluster()
+    world = PatroniWorld.of(cluster)
+    assert world.config is not None
+    world.config["postgresql"]["parameters"]["log_min_duration_statement"] = "1s"
+    run_operation(monkeypatch, world, cluster, patroni_configuration.configuration)
+    assert said == ["left alone, though nobody declares them: log_min_duration_statement"]
 
 
 def test_roles_are_made_on_whoever_leads(monkeypatch: pytest.MonkeyPatch) -> None:

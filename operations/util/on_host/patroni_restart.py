@@ -1,6 +1,7 @@
 """
 Runs on a member, as the text of ``python3 -c``: restarts its PostgreSQL through Patroni, in place, and waits until it
-is well again. Prints one JSON object: ``{"status": HTTP status or 0, "text": Patroni's words, "ready", "seconds"}``.
+is well again. Prints one JSON object: ``{"asked": whether Patroni took the request, "status": HTTP status or 0 without
+an answer, "text": Patroni's words, "ready": whether PostgreSQL is well, "seconds"}``.
 
 Patroni is asked to restart only what waits for a restart and only in the expected role, so a leader that has moved
 meanwhile, and a restart that somebody else has done, change nothing. The key "restart_pending" counts as set whatever
@@ -30,6 +31,8 @@ TLS = ssl.create_default_context(cafile=REST["cafile"])
 TLS.load_cert_chain(REST["certfile"], REST["keyfile"])
 LOGIN = b64encode("{username}:{password}".format(**REST["authentication"]).encode()).decode()
 LEADS = ("primary", "master")
+# Patroni's words when the role has changed, or the restart was done, since we asked for both.
+NOT_MET = "restart conditions are not satisfied"
 
 LATE_IS_WELL = "select pg_is_in_recovery()"
 STANDBY_IS_WELL = (
@@ -110,22 +113,25 @@ def is_followed() -> bool:
     return not names or psql(STANDBYS_FOLLOW.format(standbys=listed, count=len(names)), 10) == "t"
 
 
-def end(status: int, text: str, ready: bool) -> None:
+def end(status: int, text: str, ready: bool, asked: bool = True) -> None:
     """Say what became of it; the one who asked judges by looking, not by an exit code."""
-    print(json.dumps({"status": status, "text": text, "ready": ready, "seconds": round(time.monotonic() - BEGUN, 1)}))
+    seconds = round(time.monotonic() - BEGUN, 1)
+    print(json.dumps({"asked": asked, "status": status, "text": text, "ready": ready, "seconds": seconds}))
     sys.exit(0)
 
 
 BEGUN = time.monotonic()
 role = noticed()
 if not role:
-    end(0, "Patroni here does not say that a restart is pending", False)
+    end(0, "Patroni here does not say that a restart is pending", ready=False, asked=False)
 if (role in LEADS) != ASKED["leads"]:
-    end(0, f"it is a {role} now", False)
+    end(0, f"it is a {role} now", ready=False, asked=False)
 for _ in range(2 if ASKED["leads"] else 1):
     psql("checkpoint", ASKED["seconds"])
 BEGUN = time.monotonic()
 status, text = ask("restart", {"restart_pending": True, "role": role}, ASKED["seconds"])
+if NOT_MET in text:
+    end(status, text, ready=False, asked=False)
 deadline = BEGUN + ASKED["seconds"]
 # 503 is also the answer while PostgreSQL is still starting; only a server that does not come is a failure.
 patience = deadline if status in (0, 200) else time.monotonic() + ASKED["notice_seconds"]
