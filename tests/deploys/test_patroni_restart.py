@@ -256,6 +256,7 @@ def test_a_primary_that_does_not_come_back_takes_nothing_back(monkeypatch: pytes
     """The standbys have started with these values: they are not what keeps it from starting."""
     world = RestartWorld.of(max_connections=200)
     world.answers["h1"] = {"asked": True, "status": 503, "text": "restart failed", "ready": False, "seconds": 300}
+    world.before["h1"] = lambda: setattr(world["h1"], "up", False)
     assert refusal(monkeypatch, world).startswith("h1 is not well 300 s after its restart: restart failed\n")
     assert world.done == ["h2", "h3"]
 
