@@ -44,7 +44,7 @@ NOTICE_SECONDS = 10
 # Standbys ask a primary that was away for WAL again once in wal_retrieve_retry_interval, 5 s by default.
 FOLLOW_SECONDS = 30
 # The same member may answer "no longer as you think" so often before the run gives up.
-CHANGES_OF_MIND = 5
+CHANGES_OF_MIND = 3
 _RESTART = (Path(__file__).parent / "util" / "on_host" / "patroni_restart.py").read_text()
 
 
@@ -126,7 +126,10 @@ def _steps(cluster: Cluster, without: Sequence[str], alone: bool, given_up: set[
             done = step if (yield from _restart(cluster, picture, step)) else None
             patience -= done is None
             if patience < 0:
-                raise UnsafeError(f"{step.member} changes faster than it can be restarted\nHINT: see deploys/check.py.")
+                raise UnsafeError(
+                    f"{step.member} could not be restarted in {CHANGES_OF_MIND + 1} attempts\n"
+                    "HINT: what was in the way stands above; deploys/check.py may name the cause."
+                )
         else:
             break
     plan = whole_plan(picture.members, given_up=[member.name for member in picture.members])
@@ -194,6 +197,7 @@ def _command(cluster: Cluster, picture: Picture, step: Restart) -> StringCommand
     settings = cluster.settings
     streaming = {entry["name"] for entry in picture.lead["replication"] if entry["state"] == "streaming"}
     late = {name for name, seen in picture.live.postgres.items() if seen and seen["apply_delay_ms"]}
+    late |= {name for name, member in picture.live.patroni["members"].items() if member["tags"].get("nostream")}
     asked = {
         "leads": step.leads,
         "seconds": settings.patroni_restart_seconds,

@@ -73,7 +73,8 @@ def test_a_single_member_is_restarted_where_it_is(monkeypatch: pytest.MonkeyPatc
 def test_each_restart_is_told_its_role_and_what_to_wait_for(monkeypatch: pytest.MonkeyPatch) -> None:
     world = RestartWorld.of(max_connections=200)
     act(monkeypatch, world)
-    standby = {"leads": False, "seconds": 300, "notice_seconds": 30, "target": 1 << 30, "standbys": ["h2", "h3"]}
+    waits = {"seconds": 300, "notice_seconds": 30, "follow_seconds": 30}
+    standby = {"leads": False, "late": False, **waits, "target": 1 << 30, "standbys": ["h2", "h3"]}
     assert world.asked == [standby, standby, {**standby, "leads": True}]
 
 
@@ -137,7 +138,10 @@ def test_a_member_that_is_never_as_it_looks_ends_the_run(monkeypatch: pytest.Mon
     world = RestartWorld.of(max_connections=200)
     refused = {"asked": False, "status": 0, "text": "it is a primary now", "ready": False, "seconds": 0}
     monkeypatch.setattr(world, "_restarted", lambda *_: refused)
-    assert refusal(monkeypatch, world) == "h2 changes faster than it can be restarted\nHINT: see deploys/check.py."
+    assert refusal(monkeypatch, world) == (
+        "h2 could not be restarted in 4 attempts\n"
+        "HINT: what was in the way stands above; deploys/check.py may name the cause."
+    )
     assert world.done == []
 
 

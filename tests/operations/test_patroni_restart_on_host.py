@@ -30,7 +30,15 @@ restapi:
   authentication: {username: patroni, password: Value-of-password}
 postgresql: {listen: '10.0.0.2:5433'}
 """
-ASKED = {"leads": False, "seconds": 300, "notice_seconds": 30, "target": 4711, "standbys": ["h2", "h3"]}
+ASKED = {
+    "leads": False,
+    "late": False,
+    "seconds": 300,
+    "notice_seconds": 30,
+    "follow_seconds": 30,
+    "target": 4711,
+    "standbys": ["h2", "h3"],
+}
 PENDING = {"state": "running", "role": "replica", "pending_restart": True}
 
 
@@ -143,7 +151,7 @@ def test_the_primary_has_two_checkpoints_and_is_called_as_it_calls_itself(run: R
     """The second is short, for the first wrote almost all; Patroni before 4.0 says master."""
     member = Member(patroni=lambda _: {**PENDING, "role": role})
     assert run(member, leads=True)["ready"] is True
-    assert member.does == ["checkpoint", "checkpoint", "restart", "look"]
+    assert member.does == ["checkpoint", "checkpoint", "restart", "look", "look"]
     assert member.bodies == [{"restart_pending": True, "role": role}]
 
 
@@ -234,17 +242,28 @@ def test_a_standby_is_well_when_it_streams_and_has_what_the_leader_had_written(r
     assert asked[-1].endswith(">= 4711")
 
 
-@pytest.mark.parametrize(
-    ("standbys", "names", "count"), [(["h2", "h3"], '{"h2","h3"}', 2), ([], "{}", 0), (["a-b"], '{"a-b"}', 1)]
-)
-def test_a_primary_is_well_when_it_writes_and_its_standbys_stream(
+def test_a_standby_that_replays_late_is_well_when_it_is_one(run: Run) -> None:
+    member = Member()
+    assert run(member, late=True)["ready"] is True
+    assert member.words[-1][-1] == "select pg_is_in_recovery()"
+
+
+@pytest.mark.parametrize(("standbys", "names", "count"), [(["h2", "h3"], '{"h2","h3"}', 2), (["a-b"], '{"a-b"}', 1)])
+def test_a_primary_is_well_when_it_writes_and_its_standbys_are_waited_for(
     run: Run, standbys: list[str], names: str, count: int
 ) -> None:
     member = Member(patroni=lambda _: {**PENDING, "role": "primary"})
     run(member, leads=True, standbys=standbys)
-    statement = member.words[-1][-1]
-    assert statement.startswith("select txid_current() > 0 ")
-    assert f"any('{names}')) >= {count}" in statement
+    writes, follow = (words[-1] for words in member.words[-2:])
+    assert writes == "select txid_current() > 0"
+    assert follow.startswith(f"select count(distinct application_name) >= {count} ")
+    assert f"any('{names}')" in follow
+
+
+def test_a_primary_without_standbys_waits_for_none(run: Run) -> None:
+    member = Member(patroni=lambda _: {**PENDING, "role": "primary"})
+    assert run(member, leads=True, standbys=[])["ready"] is True
+    assert member.words[-1][-1] == "select txid_current() > 0"
 
 
 def test_the_password_is_in_the_header_alone(run: Run) -> None:
