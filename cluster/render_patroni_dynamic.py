@@ -81,6 +81,8 @@ def fixed_parameters() -> dict[str, Any]:
         "wal_log_hints": "on",
         "max_wal_senders": 10,
         "max_replication_slots": 10,
+        # A standby asks a primary that was away for WAL again after this, and until then nobody follows it.
+        "wal_retrieve_retry_interval": "1s",
         "max_prepared_transactions": 0,
         "max_locks_per_transaction": 64,
         "superuser_reserved_connections": 5,

@@ -20,8 +20,9 @@ from operations.patroni_restart import restarted
 cluster = declared_cluster()
 
 if cluster is not None:
-    configuration(name="dynamic configuration", cluster=cluster)
-    if option("restart", bool, False):
+    restart = option("restart", bool, False)
+    configuration(name="dynamic configuration", cluster=cluster, restart_follows=restart)
+    if restart:
         restarted(
             name="ordered restart",
             cluster=cluster,

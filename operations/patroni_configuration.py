@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from pathlib import Path
 from shlex import quote
 from typing import Any
 
 from pyinfra import host
 from pyinfra.api import StringCommand, operation
+from pyinfra.api.command import PyinfraCommand
 
 from cluster.errors import UnsafeError, refusal
 from cluster.model import Cluster
@@ -41,13 +42,15 @@ def declared_configuration(cluster: Cluster) -> dict[str, Any]:
 
 
 @operation()
-def configuration(cluster: Cluster) -> Commands:
+def configuration(cluster: Cluster, restart_follows: bool = False) -> Commands:
     """
     Bring the dynamic configuration in etcd to what is declared, by Patroni's compare-and-set PATCH.
 
     Says which settings become active at once, waits until they are on every member, and names those that wait for a
     restart; nothing is restarted here. Parameters that nobody declares are left alone and named. Refuses, before
     anything is written, what the running PostgreSQL would not take.
+
+    + restart_follows: the same run goes on with the ordered restart, so nobody has to be told of it
     """
     if not acts_for(cluster.members):
         host.noop("another host looks after the configuration")
@@ -61,7 +64,9 @@ def configuration(cluster: Cluster) -> Commands:
     declared = declared_configuration(cluster)
     patch = config_patch(declared, seen["config"])
     if patch:
-        yield from _patched(cluster, declared, seen["config"], patch)
+        waits = yield from _patched(cluster, declared, seen["config"], patch)
+        if waits and not restart_follows:
+            host.log("restart in the right order with: pyinfra inventory.py deploys/restart_pending.py")
     else:
         host.noop("the dynamic configuration is as declared")
     if left := undeclared_parameters(declared, seen["config"]):
@@ -70,7 +75,8 @@ def configuration(cluster: Cluster) -> Commands:
 
 def _patched(
     cluster: Cluster, declared: Mapping[str, Any], observed: Mapping[str, Any], patch: Mapping[str, Any]
-) -> Commands:
+) -> Generator[PyinfraCommand, None, bool]:
+    """Judge, say and send the difference. Returns whether anything of it waits for a restart."""
     catalog = host.get_fact(PostgresCatalog, port=cluster.settings.postgres_port)
     parameters = declared["postgresql"]["parameters"]
     if findings := parameter_findings(parameters, catalog, len(cluster.members), origin_of(PARAMETERS)):
@@ -81,8 +87,7 @@ def _patched(
         host.log(f"{change} {'after a restart of PostgreSQL' if change.waits else 'at once'}")
     yield patch_command(patch)
     _await_active(cluster, [change for change in changes if not change.waits], catalog)
-    if any(change.waits for change in changes):
-        host.log("restart in the right order with: pyinfra inventory.py deploys/restart_pending.py")
+    return any(change.waits for change in changes)
 
 
 def _await_active(cluster: Cluster, changes: list[Change], catalog: Mapping[str, SeenParameter]) -> None:
