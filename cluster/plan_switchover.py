@@ -10,18 +10,10 @@ from cluster.health import leaders_timeline
 from cluster.live import Live
 from cluster.model import Cluster
 from cluster.observed import SeenMember, SeenPostgres
+from cluster.parameters import ORDERED
 from cluster.plan_etcd import outage
 from cluster.tuning import MIB
 
-# A standby that runs with less than its primary had pauses its replay or cannot be promoted:
-# https://www.postgresql.org/docs/current/hot-standby.html#HOT-STANDBY-ADMIN
-ORDER_SENSITIVE = (
-    "max_connections",
-    "max_worker_processes",
-    "max_wal_senders",
-    "max_prepared_transactions",
-    "max_locks_per_transaction",
-)
 # While nobody can write, the candidate replays what it is behind; so much takes less than a second.
 REPLAY_MIB = 16
 
@@ -164,7 +156,7 @@ def _lower_settings(live: Live, state: SeenPostgres) -> list[str]:
     leading = live.postgres[str(live.leader)]
     if leading is None or leading["control"] is None:
         return ["cannot be compared with the leader, whose pg_controldata says nothing"]
-    control, own = leading["control"], {name: int(state["settings"][name]["setting"]) for name in ORDER_SENSITIVE}
+    control, own = leading["control"], {name: int(state["settings"][name]["setting"]) for name in ORDERED}
     return [
         f"runs with {name} {value}, the leader has {control[name]}"
         for name, value in own.items()

@@ -11,11 +11,10 @@ restart. Names, units and ranges are judged by what the running PostgreSQL says 
     --data probe=true       measure what clients feel, and say it at the end
 """
 
-from deploys.components.options import members_named, option
-from deploys.components.probe import probe_of
+from deploys.components.options import option
+from deploys.components.patroni_restart import deploy_restart
 from deploys.components.start import declared_cluster
 from operations.patroni_configuration import configuration
-from operations.patroni_restart import restarted
 
 cluster = declared_cluster()
 
@@ -23,11 +22,4 @@ if cluster is not None:
     restart = option("restart", bool, False)
     configuration(name="dynamic configuration", cluster=cluster, restart_follows=restart)
     if restart:
-        restarted(
-            name="ordered restart",
-            cluster=cluster,
-            without=members_named(cluster, "without"),
-            alone=option("alone", bool, False),
-            probe=probe_of(cluster),
-            configured=True,
-        )
+        deploy_restart(cluster, configured=True)

@@ -11,18 +11,10 @@ same plan and touches nothing.
     --data probe=true       measure what clients feel, and say it at the end
 """
 
-from deploys.components.options import members_named, option
-from deploys.components.probe import probe_of
+from deploys.components.patroni_restart import deploy_restart
 from deploys.components.start import running_cluster
-from operations.patroni_restart import restarted
 
 cluster = running_cluster()
 
 if cluster is not None:
-    restarted(
-        name="ordered restart",
-        cluster=cluster,
-        without=members_named(cluster, "without"),
-        alone=option("alone", bool, False),
-        probe=probe_of(cluster),
-    )
+    deploy_restart(cluster)

@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from cluster.live import Live
-from cluster.plan_switchover import ORDER_SENSITIVE
+from cluster.parameters import ORDERED
 
-SETTINGS = dict.fromkeys(ORDER_SENSITIVE, 100) | {"max_wal_senders": 10}
+SETTINGS = dict.fromkeys(ORDERED, 100) | {"max_wal_senders": 10}
 
 
 def patroni_member(leads: bool, **other: Any) -> dict[str, Any]:

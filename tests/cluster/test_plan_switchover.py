@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from cluster.errors import UnsafeError
 from cluster.live import Live
-from cluster.plan_switchover import ORDER_SENSITIVE, Switchover, candidate_obstacles, rank, switchover_plan
+from cluster.parameters import ORDERED
+from cluster.plan_switchover import Switchover, candidate_obstacles, rank, switchover_plan
 from tests.cluster.live_members import SETTINGS, healthy, with_member, with_patroni, with_postgres
 from tests.cluster.preflight_hosts import a_cluster
 
@@ -87,7 +88,7 @@ def test_an_unfit_candidate_is_refused_with_its_reason(
     )
 
 
-@pytest.mark.parametrize("name", ORDER_SENSITIVE)
+@pytest.mark.parametrize("name", ORDERED)
 def test_a_candidate_with_less_than_the_leader_has_is_refused(name: str) -> None:
     settings = {**{one: {"setting": str(value)} for one, value in SETTINGS.items()}, name: {"setting": "5"}}
     live = with_postgres(healthy(), "pg2", settings=settings)
