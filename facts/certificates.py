@@ -39,6 +39,36 @@ class HostCertificates(Answer[dict[str, SeenCertificate]]):
         return dict(_place(line) for line in output)
 
 
+_EXPIRY = r"""
+for c in /etc/*/pki/*.crt; do
+  [ -e "$c" ] || continue
+  end=$(openssl x509 -noout -enddate -in "$c") || exit 1
+  echo "$c|$(date -d "${end#notAfter=}" +%s)|$(date +%s)"
+done
+"""
+
+
+class CertificateDays(Answer[dict[str, float]]):
+    """
+    ``{path: days left}`` of every certificate that this tool has laid on the host, CAs included, by the host's own
+    clock; negative for one that has expired.
+    """
+
+    def command(self) -> str:
+        """One script; where there is none yet it prints nothing."""
+        return _EXPIRY
+
+    @staticmethod
+    def default() -> dict[str, float]:
+        """There is none."""
+        return {}
+
+    def parsed(self, output: list[str]) -> dict[str, float]:
+        """One line a certificate."""
+        lines = (line.split("|") for line in output)
+        return {path: round((int(end) - int(now)) / 86400, 1) for path, end, now in lines}
+
+
 def _place(line: str) -> tuple[str, SeenCertificate]:
     path, certificate, digest, owner, authority = line.split("|")
     return path, {

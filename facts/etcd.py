@@ -16,6 +16,9 @@ ETCDCTL = (
     "ETCDCTL_KEY=/etc/etcd/pki/etcd.key"
 )
 
+# Where a member's etcd serves its own host, unless etcd_client_port says otherwise.
+HERE = ("https://127.0.0.1:2379",)
+
 _ASK = r"""
 {ask}
 ectl() {{ {etcdctl} ETCDCTL_ENDPOINTS={endpoints} etcdctl --dial-timeout=2s --command-timeout=4s "$@"; }}
@@ -46,7 +49,13 @@ class EtcdCluster(Answer[SeenEtcd]):
     + if_open: ask only when a port is open; etcdctl takes 20 s to find out that nobody is there
     """
 
-    def command(self, endpoints: Sequence[str], prefix: str, wait_seconds: int = 0, if_open: bool = False) -> str:
+    def command(
+        self,
+        endpoints: Sequence[str] = HERE,
+        prefix: str = "/service/",
+        wait_seconds: int = 0,
+        if_open: bool = False,
+    ) -> str:
         """One script: wait, then four questions."""
         return _ASK.format(
             ask=ASK,
@@ -95,7 +104,7 @@ class EtcdStatus(Answer[dict[str, SeenEtcdStatus]]):
     + endpoints: client URLs to ask
     """
 
-    def command(self, endpoints: Sequence[str]) -> str:
+    def command(self, endpoints: Sequence[str] = HERE) -> str:
         """One question; of dead endpoints etcdctl complains on the error output, and exits with 1 for them."""
         listed = quote(",".join(endpoints))
         status = "etcdctl --dial-timeout=2s --command-timeout=4s endpoint status -w json"

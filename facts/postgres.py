@@ -35,7 +35,7 @@ class PostgresObjects(Answer[SeenObjects]):
     + port: where PostgreSQL listens on this host
     """
 
-    def command(self, port: int) -> str:
+    def command(self, port: int = 5432) -> str:
         """One query."""
         return f"{PSQL} -p {port} -d postgres -c {quote(' '.join(_SQL.split()))}"
 
@@ -62,7 +62,7 @@ class PostgresCatalog(Answer[dict[str, SeenParameter]]):
     + port: where PostgreSQL listens on this host
     """
 
-    def command(self, port: int) -> str:
+    def command(self, port: int = 5432) -> str:
         """One query."""
         return f"{PSQL} -p {port} -d postgres -c {quote(' '.join(_CATALOG.split()))}"
 

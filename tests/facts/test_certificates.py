@@ -7,10 +7,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from pyinfra.api.exceptions import FactProcessError
 from pyinfra_testing.facts import make_fact_tests
 
 from cluster.pki import Authority, LeafRequest, public_key_digest
-from facts.certificates import HostCertificates
+from facts.certificates import CertificateDays, HostCertificates
 
 TestHostCertificates = make_fact_tests(
     "facts", "certificates.HostCertificates", Path(__file__).parent / "certificates.HostCertificates"
@@ -66,3 +67,15 @@ def test_no_key_leaves_the_host(tmp_path: Path) -> None:
     done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True)
     assert "".join(paths[1].read_text().split()[3:-3])[:40] not in done.stdout
     assert "PRIVATE" not in done.stdout
+
+
+def test_days_left_are_counted_by_the_hosts_own_clock() -> None:
+    now = 1_800_000_000
+    lines = [f"/etc/etcd/pki/etcd.crt|{now + 36 * 3600}|{now}", f"/etc/etcd/pki/ca.crt|{now - 86400}|{now}"]
+    assert CertificateDays().process(lines) == {"/etc/etcd/pki/etcd.crt": 1.5, "/etc/etcd/pki/ca.crt": -1.0}
+
+
+def test_a_certificate_that_cannot_be_read_is_no_certificate_with_days_left() -> None:
+    with pytest.raises(FactProcessError, match="CertificateDays cannot be read"):
+        CertificateDays().process(["/etc/etcd/pki/etcd.crt||1800000000"])
+    assert "|| exit 1" in CertificateDays().command()
