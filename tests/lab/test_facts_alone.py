@@ -28,7 +28,7 @@ def test_it_answers_alone(built: Built, fact: str) -> None:
     assert done.returncode == 0, done.stderr
     said = done.stdout + done.stderr
     answer: Any = json.loads(said[said.index("\n{") : said.rindex("\n}") + 2])[host]
-    assert answer, said
+    assert answer or fact.endswith("History"), said  # nobody has taken over yet
     if isinstance(answer, dict):
         assert answer.get("answers", True) is True
         assert not answer.get("errors") or fact.endswith("Status")
