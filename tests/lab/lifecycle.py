@@ -12,6 +12,7 @@ from tests.lab.image import ensure_image
 from tests.lab.keys import ensure_key, remember_host
 from tests.lab.labs import Observed, container_ids, labels, network_ids, observe
 from tests.lab.paths import locked
+from tests.lab.ports import reserve_ports
 from tests.lab.spec import DEFAULT_HOSTS, Host, Lab
 
 PARALLEL_HOSTS = 4
@@ -25,6 +26,7 @@ def up(lab: Lab, names: Iterable[str] = DEFAULT_HOSTS) -> None:
     """
     wanted = lab.hosts(names)
     ensure_engine()
+    reserve_ports()
     image = ensure_image(lab.release, lab.flavour)
     key = ensure_key()
     _ensure_network(lab)
