@@ -11,6 +11,7 @@ import socket
 import threading
 import time
 import uuid
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
@@ -48,7 +49,7 @@ def words_of(error: psycopg.Error) -> str:
     return " ".join(str(error).split())
 
 
-class Client(threading.Thread):
+class Client(threading.Thread, ABC):
     """Does one thing after the other over a connection of its own until it is told to stop; reconnects."""
 
     def __init__(self, name: str, dsn: str, interval_seconds: float, stop: threading.Event) -> None:
@@ -63,9 +64,9 @@ class Client(threading.Thread):
             self._stopping.wait(self._interval_seconds)
         self._disconnect()
 
+    @abstractmethod
     def attempt(self) -> None:
         """The one thing."""
-        raise NotImplementedError
 
     def hang_up(self) -> None:
         """End a wait for a server that does not answer any more."""
