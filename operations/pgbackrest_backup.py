@@ -1,0 +1,128 @@
+"""The stanza, which is the cluster's place in the repository, and a backup now."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator
+
+from pyinfra import host
+from pyinfra.api import StringCommand, operation
+from pyinfra.api.command import PyinfraCommand
+
+from cluster.errors import UnsafeError
+from cluster.model import Cluster, Node
+from cluster.observed import SeenPostgres
+from cluster.observed_pgbackrest import SeenPgbackrest
+from cluster.plan_backup import backup_lines, newest, progress_line, repository_obstacle, stanza_is_absent
+from cluster.render_pgbackrest import service
+from facts.pgbackrest import PgbackrestInfo
+from facts.postgres_state import PostgresState
+from operations.util.cause import show_last_lines
+from operations.util.component import Commands
+from operations.util.console import print_lines
+from operations.util.remote import here, read
+from operations.util.stage import planning, undecided
+
+PROGRESS_SECONDS = 10
+
+
+@operation()
+def stanza(cluster: Cluster) -> Commands:
+    """
+    Create the stanza where there is none, and prove with a segment that WAL arrives in it.
+
+    Refuses a repository that has the backups of another cluster, or cannot be read.
+    """
+    node = cluster.repository
+    if node is None or node.name != here():
+        host.noop("the repository is not on this host")
+        return
+    if planning() and not _has_stanza(cluster):
+        yield from undecided("the stanza")
+        return
+    if not (yield from _stanza_created(cluster)):
+        host.noop("the stanza is there")
+
+
+@operation()
+def backup(cluster: Cluster, kind: str) -> Commands:
+    """
+    Take a backup now, and return when it is complete. One of this type that is under way already is waited for.
+
+    + kind: full, diff or incr; the first one is a full one, whatever is asked for
+    """
+    node = cluster.repository
+    if node is None or node.name != here():
+        host.noop("the repository host does it")
+        return
+    if planning():
+        yield from undecided(f"a {kind} backup")
+        return
+    yield from _stanza_created(cluster)
+    before = _repository(cluster)
+    known = {one["label"] for one in before["backups"]}
+    if before["attempts"][kind]["running"]:
+        print_lines([f"a {kind} backup is under way already: none is begun, its end is waited for"])
+    else:
+        yield _pgbackrest(cluster, "check")
+        unit = service(kind)
+        yield StringCommand(f"systemctl reset-failed {unit} 2>/dev/null; systemctl start --no-block {unit}")
+    after = _awaited(cluster, node, kind)
+    if taken := [one for one in after["backups"] if one["label"] not in known]:
+        print_lines([line for one in taken for line in backup_lines(one)])
+    elif found := newest(after):
+        print_lines(backup_lines(found))
+
+
+def _stanza_created(cluster: Cluster) -> Generator[PyinfraCommand, None, bool]:
+    seen, leading = _repository(cluster), _leader_state(cluster)
+    identifier = leading["control"]["identifier"] if leading and leading["control"] else None
+    if obstacle := repository_obstacle(seen, cluster.name, identifier):
+        raise UnsafeError(obstacle)
+    if not stanza_is_absent(seen):
+        return False
+    yield _pgbackrest(cluster, "stanza-create")
+    # Turned on later, archive_mode waits for a restart of PostgreSQL; until then there is nothing to prove.
+    if leading is not None and leading["archiver"] and leading["archiver"]["mode"] != "off":
+        yield _pgbackrest(cluster, "check")
+    return True
+
+
+def _has_stanza(cluster: Cluster) -> bool:
+    """In the plan pgBackRest may not even be installed yet."""
+    seen = _repository(cluster)
+    return seen["answers"] and not stanza_is_absent(seen)
+
+
+def _leader_state(cluster: Cluster) -> SeenPostgres | None:
+    seen: dict[str, SeenPostgres | None] = read(cluster.members, PostgresState)
+    return next((one for one in seen.values() if one is not None and one["in_recovery"] is False), None)
+
+
+def _repository(cluster: Cluster) -> SeenPgbackrest:
+    seen: SeenPgbackrest = host.get_fact(PgbackrestInfo, stanza=cluster.name)
+    return seen
+
+
+def _pgbackrest(cluster: Cluster, command: str) -> StringCommand:
+    words = f"pgbackrest --stanza={cluster.name} --log-level-console=info {command}"
+    return StringCommand(f"cd / && runuser -u postgres -- {words}")
+
+
+def _awaited(cluster: Cluster, node: Node, kind: str) -> SeenPgbackrest:
+    """The repository when the backup has ended; on the way a line now and then. Refuses when it failed."""
+    began = time.monotonic()
+    question = {"stanza": cluster.name, "wait_for": kind, "wait_seconds": PROGRESS_SECONDS}
+    while True:
+        seen: SeenPgbackrest = host.get_fact(PgbackrestInfo, **question)
+        attempt = seen["attempts"][kind]
+        if not attempt["running"]:
+            break
+        print_lines([progress_line(kind, seen, time.monotonic() - began)])
+    if attempt["failed"]:
+        show_last_lines(node, service(kind))
+        raise UnsafeError(
+            f"the {kind} backup failed: {attempt['error'] or 'see its last lines above'}\n"
+            "HINT: it is tried again by itself in ten minutes, three times; mend what it says, or run this again."
+        )
+    return seen
