@@ -58,13 +58,14 @@ def backup(cluster: Cluster, kind: str) -> Commands:
     if planning():
         yield from undecided(f"a {kind} backup")
         return
-    yield from _stanza_created(cluster)
+    created = yield from _stanza_created(cluster)
     before = _repository(cluster)
     known = {one["label"] for one in before["backups"]}
     if before["attempts"][kind]["running"]:
         print_lines([f"a {kind} backup is under way already: none is begun, its end is waited for"])
     else:
-        yield _pgbackrest(cluster, "check")
+        if not created:
+            yield _pgbackrest(cluster, "check")
         unit = service(kind)
         yield StringCommand(f"systemctl reset-failed {unit} 2>/dev/null; systemctl start --no-block {unit}")
     after = _awaited(cluster, node, kind)
