@@ -149,15 +149,7 @@ def _repository(cluster: Cluster, cipher_pass: str, store: Store | None) -> Iter
     settings = cluster.settings
     yield "repo1-path", settings.pgbackrest_path
     if store is not None:
-        yield from (
-            ("repo1-type", "s3"),
-            ("repo1-s3-bucket", settings.pgbackrest_s3_bucket),
-            ("repo1-s3-endpoint", settings.pgbackrest_s3_endpoint),
-            ("repo1-s3-region", settings.pgbackrest_s3_region),
-            ("repo1-s3-uri-style", settings.pgbackrest_s3_uri_style),
-            ("repo1-s3-key", store.key),
-            ("repo1-s3-key-secret", store.secret),
-        )
+        yield from _store(cluster, store)
     yield from (
         ("repo1-cipher-type", "aes-256-cbc"),
         ("repo1-cipher-pass", cipher_pass),
@@ -168,6 +160,24 @@ def _repository(cluster: Cluster, cipher_pass: str, store: Store | None) -> Iter
     if settings.pgbackrest_retention_diff is not None:
         yield "repo1-retention-diff", settings.pgbackrest_retention_diff
     yield "start-fast", "y"
+
+
+def _store(cluster: Cluster, store: Store) -> Iterable[tuple[str, object]]:
+    settings = cluster.settings
+    endpoint, _, number = (settings.pgbackrest_s3_endpoint or "").partition(":")
+    yield from (
+        ("repo1-type", "s3"),
+        ("repo1-s3-bucket", settings.pgbackrest_s3_bucket),
+        ("repo1-s3-endpoint", endpoint),
+        ("repo1-s3-region", settings.pgbackrest_s3_region),
+        ("repo1-s3-uri-style", settings.pgbackrest_s3_uri_style),
+        ("repo1-s3-key", store.key),
+        ("repo1-s3-key-secret", store.secret),
+    )
+    if number:
+        yield "repo1-storage-port", number
+    if settings.pgbackrest_s3_ca_file is not None:
+        yield "repo1-storage-ca-file", settings.pgbackrest_s3_ca_file
 
 
 def _member(prefix: str, cluster: Cluster, node: Node, member: Node) -> Iterable[tuple[str, object]]:

@@ -24,13 +24,16 @@ class PgbackrestSettings(Strict):
     pgbackrest_s3_endpoint: str | None = setting(
         None,
         "the store's host, e.g. s3.eu-central-1.amazonaws.com, with :port where it is not 443",
-        pattern=r"^[\w.:-]+$",
+        pattern=r"^[\w.-]+(:\d+)?$",
     )
     pgbackrest_s3_region: str | None = setting(
         None, "the store's region; for most any word will do", pattern=r"^[\w-]+$"
     )
     pgbackrest_s3_uri_style: Literal["host", "path"] = setting(
         "host", "where the bucket stands in a URL; most stores other than AWS want path"
+    )
+    pgbackrest_s3_ca_file: str | None = setting(
+        None, "file on the repository host with the CA of the store; absent: the system's", pattern=r"^/[\w./-]+$"
     )
     pgbackrest_s3_credentials: str | None = setting(
         None,

@@ -14,6 +14,7 @@ FORMS: Mapping[str, str] = {
     "haproxy_stats_user": "letters, digits, dot, hyphen and underscore",
     "pgbackrest_path": "an absolute path of letters, digits, dot, hyphen, underscore and slash",
     "pgbackrest_s3_bucket": "a bucket's name: a-z, 0-9, dot and hyphen",
+    "pgbackrest_s3_ca_file": "an absolute path of letters, digits, dot, hyphen, underscore and slash",
     "pgbackrest_s3_endpoint": "a host's name, with :port where it is not 443, and without https://",
     "pgbackrest_s3_region": "a word such as eu-central-1",
     "postgres_data_directory": "an absolute path of letters, digits, dot, hyphen, underscore and slash",

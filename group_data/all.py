@@ -118,6 +118,9 @@ A host's own data in inventory.py wins over this file. docs/settings.md has all 
 # pgbackrest_s3_region = None  # the store's region; for most any word will do; a word such as eu-central-1
 #   where the bucket stands in a URL; most stores other than AWS want path; "host" or "path"
 # pgbackrest_s3_uri_style = "host"
+#   file on the repository host with the CA of the store; absent: the system's; an absolute path of letters, digits,
+#   dot, hyphen, underscore and slash
+# pgbackrest_s3_ca_file = None
 #   file on the control machine, for its owner alone (0600): access key and secret key, a line each
 # pgbackrest_s3_credentials = None
 #   full backups, or days, that are kept with all that builds on them and their WAL; 1..9999999

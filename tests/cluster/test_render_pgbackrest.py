@@ -79,6 +79,7 @@ def test_the_store_s_keys_are_on_the_repository_host_alone(tmp_path: Path) -> No
     store = store_of(cluster)
     found = lines(cluster, "b", store)
     assert "repo1-type=s3" in found and "repo1-s3-key=AKIA" in found and "repo1-s3-key-secret=s3cret" in found
+    assert "repo1-s3-endpoint=s3.example.net" in found and "repo1-storage-port=9000" in found
     assert "s3" not in "".join(lines(cluster, "pg1"))
     assert "s3cret" not in repr(store)
     assert "backup_directory" not in picture_question(cluster, cluster.node("b"))
