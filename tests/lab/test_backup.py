@@ -47,6 +47,17 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
         yield Built(ready.lab, ready.inventory, first)
 
 
+def test_debian_12_s_own_version_does_with_what_it_has(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """It knows no addresses in certificates, no block increments, and no standby that is only preferred."""
+    with site("k-old", tmp_path_factory.mktemp("k-old"), hosts=("pg1", "backup1"), release="bookworm") as ready:
+        old = Built(ready.lab, ready.inventory, run(ready.inventory))
+        for kind in ("full", "incr"):
+            assert f"{kind} backup, complete at" in take(old, kind)
+        assert "invalid option" not in pgbackrest(old, "info 2>&1")
+        assert kinds(old) <= {"etcd-one-left"}
+        assert_changes_nothing(old.inventory)
+
+
 def pgbackrest(built: Built, words: str) -> str:
     """What pgBackRest prints on the repository host."""
     command = f"cd / && runuser -u postgres -- pgbackrest --stanza={built.lab.name} {words}"
@@ -160,8 +171,11 @@ def test_a_second_run_after_all_that_changes_nothing(built: Built) -> None:
 
 
 def _last_segment(built: Built) -> str:
-    asked = "runuser -u postgres -- psql -XAtqc 'select pg_walfile_name(pg_switch_wal())'"
-    return run_in(leader(built.lab).container, asked).strip()
+    """The segment in use, which is then given to the archive though it is not full."""
+    asked = "runuser -u postgres -- psql -XAtqc 'select pg_walfile_name(pg_current_wal_lsn() - 1)' -c 'checkpoint'"
+    name = run_in(leader(built.lab).container, asked).split()[0]
+    run_in(leader(built.lab).container, "runuser -u postgres -- psql -Xqc 'select pg_switch_wal()'")
+    return name
 
 
 def measured(built: Built, times: int = TIMES) -> list[float]:
