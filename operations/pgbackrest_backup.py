@@ -24,6 +24,17 @@ from operations.util.remote import here, read
 from operations.util.stage import planning, undecided
 
 PROGRESS_SECONDS = 10
+LOCK_SECONDS = 60
+
+# A primary that has WAL for the archive already tries, and holds the lock on it meanwhile. PostgreSQL lets go after
+# three attempts, for a minute.
+_CREATE = """cd /
+end=$(( $(date +%s) + {seconds} ))
+until said=$({command} 2>&1); do
+  case $said in *'unable to acquire lock'*) held=yes ;; *) held= ;; esac
+  if [ -z "$held" ] || [ "$(date +%s)" -ge "$end" ]; then printf '%s\\n' "$said" >&2; exit 1; fi
+  sleep 0.5
+done"""
 
 
 @operation()
@@ -82,7 +93,7 @@ def _stanza_created(cluster: Cluster) -> Generator[PyinfraCommand, None, bool]:
         raise UnsafeError(obstacle)
     if not stanza_is_absent(seen):
         return False
-    yield _pgbackrest(cluster, "stanza-create")
+    yield StringCommand(_CREATE.format(seconds=LOCK_SECONDS, command=_words(cluster, "stanza-create")))
     # Turned on later, archive_mode waits for a restart of PostgreSQL; until then there is nothing to prove.
     if leading is not None and leading["archiver"] and leading["archiver"]["mode"] != "off":
         yield _pgbackrest(cluster, "check")
@@ -106,8 +117,11 @@ def _repository(cluster: Cluster) -> SeenPgbackrest:
 
 
 def _pgbackrest(cluster: Cluster, command: str) -> StringCommand:
-    words = f"pgbackrest --stanza={cluster.name} --log-level-console=info {command}"
-    return StringCommand(f"cd / && runuser -u postgres -- {words}")
+    return StringCommand(f"cd / && {_words(cluster, command)}")
+
+
+def _words(cluster: Cluster, command: str) -> str:
+    return f"runuser -u postgres -- pgbackrest --stanza={cluster.name} {command}"
 
 
 def _awaited(cluster: Cluster, node: Node, kind: str) -> SeenPgbackrest:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import subprocess
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +15,7 @@ import pytest
 from cluster.declaration import DeclaredHost, declared_clusters
 from cluster.errors import UnsafeError
 from cluster.model import Cluster
-from operations.pgbackrest_backup import backup, stanza
+from operations.pgbackrest_backup import _CREATE, backup, stanza
 from tests.deploys.fake_hosts import changed, run_operation
 
 CONTROL = """\
@@ -98,7 +101,7 @@ class World:
     def acts(self) -> list[str]:
         """The last words of what was done, all of it on the repository host."""
         assert {host for host, _ in self.commands} <= {"h3"}
-        return [command.rpartition(" ")[2] for _, command in self.commands]
+        return ["stanza-create" if "stanza-create" in one else one.rpartition(" ")[2] for _, one in self.commands]
 
 
 def cluster(**groups: tuple[str, ...]) -> Cluster:
@@ -171,3 +174,33 @@ def test_one_that_fails_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UnsafeError, match=r"the full backup failed: \[082\]: late\nHINT: "):
         run(monkeypatch, world, backup, kind="full")
     assert world.backups == []
+
+
+# --- The lock that a primary holds while it tries to archive ---
+
+
+def create(tmp_path: Path, *answers: str) -> tuple[int, str]:
+    """Run the command that creates the stanza. Returns its exit code and what it said. + answers: empty: it is done"""
+    for number, text in enumerate(answers):
+        (tmp_path / f"answer{number}").write_text(text)
+    said = f"""#!/bin/sh
+n=$(cat {tmp_path}/count 2>/dev/null || echo 0); echo $((n + 1)) > {tmp_path}/count
+cat {tmp_path}/answer$n; [ ! -s {tmp_path}/answer$n ]
+"""
+    (tmp_path / "runuser").write_text(said)
+    (tmp_path / "runuser").chmod(0o755)
+    command = _CREATE.format(seconds=20, command="runuser -u postgres -- pgbackrest --stanza=main stanza-create")
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, env=environment, timeout=30)
+    return done.returncode, done.stderr
+
+
+LOCKED = "WARN: unable to check pg1: [LockAcquireError] unable to acquire lock on file\nERROR: [056]: no primary\n"
+
+
+def test_a_primary_that_archives_already_is_waited_for(tmp_path: Path) -> None:
+    assert create(tmp_path, LOCKED, LOCKED, "") == (0, "")
+
+
+def test_anything_else_is_a_failure_at_once(tmp_path: Path) -> None:
+    assert create(tmp_path, "ERROR: [056]: no primary\n", "") == (1, "ERROR: [056]: no primary\n")
