@@ -31,6 +31,10 @@ PGBACKREST_KINDS: Mapping[str, Kind] = {
         ),
         "Nothing mends it; it goes with the retention. See docs/backup.md for how it can come about.",
     ),
+    "archive-unlisted": Kind(
+        *(REMARK, "backup", "nobody knows whether WAL is missing: there is too much of it, or the store is slow"),
+        "On {where}: `runuser -u postgres -- pgbackrest --stanza={cluster} repo-ls --recurse archive/{cluster}`.",
+    ),
     "repository-unusable": Kind(
         *(ALARM, "backup", "pgBackRest cannot use the repository"),
         f"Mend what it says on {{where}}; a stanza that is absent `{RUN}/cluster.py` creates. See docs/backup.md.",

@@ -72,6 +72,9 @@ def _backups(overview: Overview, repository: Node, seen: SeenPgbackrest) -> Iter
 
 def _holes(repository: Node, seen: SeenPgbackrest) -> Iterable[Complaint]:
     """What is missing before the oldest backup is of no use to anybody."""
+    if seen["holes"] is None:
+        problem = "the segments in the archive could not be listed in time"
+        yield complaint("archive-unlisted", repository.name, problem, cluster=repository.settings.cluster_name)
     starts = [one["wal_start"][8:] for one in seen["backups"] if one["wal_start"]]
     for hole in seen["holes"] or ():
         # Names without their timeline, which sort as the WAL was written.

@@ -43,7 +43,7 @@ class SeenPgbackrest(TypedDict):
     + identifiers: system identifiers of the databases that the stanza has had
     + archive: ``{id, min, max}`` of the WAL archive; None when it is empty
     + running: ``{done, total}`` in bytes of the backup under way
-    + holes: ``{id, first, last, count}`` of segments that are missing; None when nobody looked
+    + holes: ``{id, first, last, count}`` of segments that are missing; None when nobody looked, or not to the end
     """
 
     answers: bool

@@ -20,7 +20,8 @@ while systemctl show -p SubState {unit} | grep -qx 'SubState=start' && [ "$(date
 # An answer holds what was said on both streams, so what pgBackRest prints as errors must be alone when it fails.
 _SCRIPT = r"""
 cd /
-as() {{ timeout 15 runuser -u postgres -- pgbackrest --stanza={stanza} --log-level-console=error "$@"; }}
+# Both together end before a look at the whole cluster gives the answer up.
+as() {{ s=$1; shift; timeout "$s" runuser -u postgres -- pgbackrest --stanza={stanza} --log-level-console=error "$@"; }}
 attempts() {{
   for kind in full diff incr; do
     echo "kind=$kind"
@@ -30,8 +31,8 @@ attempts() {{
     echo "words=$words"
   done
 }}
-segments() {{ as repo-ls --recurse archive/{stanza} | perl -e {holes}; }}
-ask info as info --output=json
+segments() {{ {{ as 10 repo-ls --recurse archive/{stanza} && echo complete; }} | perl -e {holes}; }}
+ask info as 8 info --output=json
 ask attempts attempts
 {archive}
 """
@@ -40,11 +41,13 @@ ask attempts attempts
 # branch that was given up. A .partial is none of either.
 _HOLES = r"""
 while (<>) {
+  $complete = 1 if $_ eq "complete\n";
   next unless m{^([^/]+)/[0-9A-F]{16}/([0-9A-F]{8})([0-9A-F]{8})([0-9A-F]{8})-[0-9a-f]{40}};
   my ($id, $timeline, $number) = ($1, hex($2), hex($3) * 256 + hex($4));
   $have{$id}{$number}{$timeline} = 1;
   $first{$id}{$timeline} = $number if !defined $first{$id}{$timeline} or $number < $first{$id}{$timeline};
 }
+exit 1 if !$complete;
 for my $id (keys %have) {
   my @numbers = sort { $a <=> $b } keys %{$have{$id}};
   my @starts = sort { $first{$id}{$a} <=> $first{$id}{$b} or $a <=> $b } keys %{$first{$id}};
@@ -168,9 +171,9 @@ def _attempt(values: Mapping[str, str]) -> SeenAttempt:
     }
 
 
-def _holes(code: int, text: str) -> list[dict[str, Any]]:
+def _holes(code: int, text: str) -> list[dict[str, Any]] | None:
     if code != 0:
-        return []
+        return None
     found = [line.split() for line in text.splitlines()]
     return [
         {"id": one[0], "first": _segment(one[1], one[2]), "last": _segment(one[1], one[3]), "count": _count(one)}

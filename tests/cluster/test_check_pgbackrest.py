@@ -59,6 +59,7 @@ CASES = [
         *("wal-missing-before", "h4", "1 segments are missing in the archive: 0000000700000000000007B1"),
         hole("07B1", "07B1", 1),
     ),
+    Case("archive-unlisted", "h4", "the segments in the archive could not be listed in time", repository(holes=None)),
     Case(
         *("repository-unusable", "h4", "[CryptoError] unable to flush"),
         repository(answers=False, error="[CryptoError] unable to flush"),

@@ -118,15 +118,20 @@ def test_a_wait_asks_for_the_unit_and_ends() -> None:
 # --- Missing segments, found by the script itself ---
 
 
-def holes(tmp_path: Path, *segments: str) -> list[tuple[str, str, int]]:
-    """What is missing. + segments: timeline and number in hex, ``8:12``, of the segments that are there"""
+def holes(tmp_path: Path, *segments: str, ends: int = 0) -> list[tuple[str, str, int]] | None:
+    """
+    What is missing; None when that is not known.
+
+    + segments: timeline and number in hex, ``8:12``, of the segments that are there
+    + ends: exit code of the list
+    """
     listed = "".join(
         f"17-1/{int(t, 16):08X}00000000/{int(t, 16):08X}00000000{int(n, 16):08X}-{'0' * 40}.zst\n"
         for t, n in (one.split(":") for one in segments)
     )
     noise = "archive.info\n17-1\n17-1/00000002.history\n17-1/0000000100000000/000000010000000000000099.partial-00.zst\n"
     stubs = {
-        "runuser": f"#!/bin/sh\ncase \"$*\" in *repo-ls*) cat {tmp_path}/listed ;; *) echo '[]' ;; esac\n",
+        "runuser": f"#!/bin/sh\ncase \"$*\" in *repo-ls*) cat {tmp_path}/listed; exit {ends} ;; *) echo '[]' ;; esac\n",
         "timeout": '#!/bin/sh\nshift; exec "$@"\n',
         "systemctl": "#!/bin/sh\necho Result=success; echo SubState=dead\n",
         "journalctl": "#!/bin/sh\n",
@@ -139,12 +144,19 @@ def holes(tmp_path: Path, *segments: str) -> list[tuple[str, str, int]]:
     path = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
     said = subprocess.run(["sh", "-c", command], capture_output=True, text=True, env=path, timeout=20)
     found = PgbackrestInfo().process(said.stdout.splitlines())["holes"]
-    return [(one["first"][6:8] + ":" + one["first"][22:], one["last"][22:], one["count"]) for one in found or []]
+    if found is None:
+        return None
+    return [(one["first"][6:8] + ":" + one["first"][22:], one["last"][22:], one["count"]) for one in found]
 
 
 def test_a_whole_archive_has_no_holes(tmp_path: Path) -> None:
     assert holes(tmp_path, "1:06", "1:07", "1:08") == []
     assert holes(tmp_path) == []
+
+
+def test_half_a_list_is_no_list(tmp_path: Path) -> None:
+    assert holes(tmp_path, "1:06", "1:09") != []
+    assert holes(tmp_path, "1:06", "1:09", ends=124) is None
 
 
 def test_what_was_never_archived_is_missing(tmp_path: Path) -> None:
