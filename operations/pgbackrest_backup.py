@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator
+from collections.abc import Collection, Generator
 
 from pyinfra import host
 from pyinfra.api import StringCommand, operation
@@ -12,8 +12,8 @@ from pyinfra.api.command import PyinfraCommand
 from cluster.errors import UnsafeError
 from cluster.model import Cluster, Node
 from cluster.observed import SeenPostgres
-from cluster.observed_pgbackrest import SeenPgbackrest
-from cluster.plan_backup import backup_lines, newest, progress_line, repository_obstacle, stanza_is_absent
+from cluster.observed_pgbackrest import SeenBackup, SeenPgbackrest
+from cluster.plan_backup import backup_lines, progress_line, repository_obstacle, stanza_is_absent
 from cluster.render_pgbackrest import service
 from facts.pgbackrest import PgbackrestInfo
 from facts.postgres_state import PostgresState
@@ -25,6 +25,7 @@ from operations.util.stage import planning, undecided
 
 PROGRESS_SECONDS = 10
 LOCK_SECONDS = 60
+LOOKS = 10
 
 # A primary that has WAL for the archive already tries, and holds the lock on it meanwhile. PostgreSQL lets go after
 # three attempts, for a minute.
@@ -79,11 +80,7 @@ def backup(cluster: Cluster, kind: str) -> Commands:
             yield _pgbackrest(cluster, "check")
         unit = service(kind)
         yield StringCommand(f"systemctl reset-failed {unit} 2>/dev/null; systemctl start --no-block {unit}")
-    after = _awaited(cluster, node, kind)
-    if taken := [one for one in after["backups"] if one["label"] not in known]:
-        print_lines([line for one in taken for line in backup_lines(one)])
-    elif found := newest(after):
-        print_lines(backup_lines(found))
+    print_lines([line for one in _taken(cluster, node, kind, known) for line in backup_lines(one)])
 
 
 def _stanza_created(cluster: Cluster) -> Generator[PyinfraCommand, None, bool]:
@@ -124,20 +121,27 @@ def _words(cluster: Cluster, command: str) -> str:
     return f"runuser -u postgres -- pgbackrest --stanza={cluster.name} {command}"
 
 
-def _awaited(cluster: Cluster, node: Node, kind: str) -> SeenPgbackrest:
-    """The repository when the backup has ended; on the way a line now and then. Refuses when it failed."""
-    began = time.monotonic()
+def _taken(cluster: Cluster, node: Node, kind: str, known: Collection[str]) -> list[SeenBackup]:
+    """
+    The backup, when it has ended; on the way a line now and then. Refuses when it failed.
+
+    + known: labels of those that were there before
+    """
+    began, looks = time.monotonic(), 0
     question = {"stanza": cluster.name, "wait_for": kind, "wait_seconds": PROGRESS_SECONDS}
     while True:
         seen: SeenPgbackrest = host.get_fact(PgbackrestInfo, **question)
         attempt = seen["attempts"][kind]
-        if not attempt["running"]:
+        if attempt["running"]:
+            print_lines([progress_line(kind, seen, time.monotonic() - began)])
+        elif attempt["failed"]:
             break
-        print_lines([progress_line(kind, seen, time.monotonic() - began)])
-    if attempt["failed"]:
-        show_last_lines(node, service(kind))
-        raise UnsafeError(
-            f"the {kind} backup failed: {attempt['error'] or 'see its last lines above'}\n"
-            "HINT: it is tried again by itself in ten minutes, three times; mend what it says, or run this again."
-        )
-    return seen
+        elif taken := [one for one in seen["backups"] if one["label"] not in known]:
+            return taken
+        elif (looks := looks + 1) > LOOKS:  # systemd begins a moment after it was told to
+            break
+    show_last_lines(node, service(kind))
+    raise UnsafeError(
+        f"the {kind} backup failed: {attempt['error'] or 'see its last lines above'}\n"
+        "HINT: it is tried again by itself in ten minutes, three times; mend what it says, or run this again."
+    )

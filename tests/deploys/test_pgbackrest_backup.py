@@ -50,7 +50,8 @@ class World:
     """
     A repository and a primary.
 
-    + status: of the stanza; + running: answers that still show the backup; + outcome: how its unit ends
+    + status: of the stanza
+    + late: answers until systemd has begun the backup; + running: those that show it then; + fails: how its unit ends
     """
 
     status: int = 0
@@ -58,6 +59,7 @@ class World:
     mode: str = "on"
     fails: bool = False
     running: int = 0
+    late: int = 0
     begun: str | None = None
     backups: list[dict[str, Any]] = field(default_factory=list)
     commands: list[tuple[str, str]] = field(default_factory=list)
@@ -84,6 +86,9 @@ class World:
         return {"name": "main", "status": status, **(known if self.status in (0, 2) else {})}
 
     def _attempts(self) -> str:
+        if self.begun and self.late:
+            self.late -= 1
+            return "".join(f"kind={kind}\nSubState=dead\nResult=success\nwords=\n" for kind in ("full", "diff", "incr"))
         if self.begun and self.running == 0 and not self.fails:
             self.backups, self.status = [*self.backups, a_backup(f"new-{self.begun}", self.begun)], 0
             self.begun = None
@@ -167,6 +172,18 @@ def test_one_that_is_under_way_is_waited_for(monkeypatch: pytest.MonkeyPatch) ->
     run(monkeypatch, world, backup, kind="full")
     assert world.acts == []
     assert [one["label"] for one in world.backups] == ["new-full"]
+
+
+def test_one_that_systemd_begins_a_moment_later_is_not_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(backups=[a_backup("old", "full")], late=3, running=2)
+    run(monkeypatch, world, backup, kind="full")
+    assert [one["label"] for one in world.backups] == ["old", "new-full"]
+
+
+def test_one_that_leaves_no_trace_is_no_success(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(backups=[a_backup("old", "full")], late=1000)
+    with pytest.raises(UnsafeError, match="the full backup failed: see its last lines above"):
+        run(monkeypatch, world, backup, kind="full")
 
 
 def test_one_that_fails_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
