@@ -35,7 +35,15 @@ def connection_card(cluster: Cluster, seen: SeenPatroni, version: str, places: M
         "",
         f"  Login     {cluster.settings.postgres_admin_user}, password: {places['password']}",
         f"  CA        {places['ca']}",
+        *_backups(cluster),
     ]
+
+
+def _backups(cluster: Cluster) -> list[str]:
+    if cluster.repository is None:
+        return []
+    advice = "unreadable without PGBACKREST_CIPHER_PASS: keep that secret elsewhere too"
+    return [f"  Backups   on {cluster.repository.name}, {advice}"]
 
 
 def _endpoints(cluster: Cluster) -> list[str]:

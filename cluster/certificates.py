@@ -47,12 +47,14 @@ ETCD = CertificatePlace("etcd", "/etc/etcd/pki", "etcd")
 PATRONI = CertificatePlace("patroni", "/etc/patroni/pki", "postgres")
 POSTGRES = CertificatePlace("postgres", "/etc/postgresql/pki", "postgres")
 HAPROXY = CertificatePlace("haproxy", "/etc/haproxy/pki", "root", bundle=True)
+PGBACKREST = CertificatePlace("pgbackrest", "/etc/pgbackrest/pki", "postgres")
 
 
-def certificate_places(node: Node) -> tuple[CertificatePlace, ...]:
+def certificate_places(cluster: Cluster, node: Node) -> tuple[CertificatePlace, ...]:
     """The certificates that a host needs for its roles."""
     places = {"etcd": (ETCD,), "postgres": (PATRONI, POSTGRES), "haproxy": (HAPROXY,)}
-    return tuple(place for role, listed in places.items() if role in node.roles for place in listed)
+    backups = (PGBACKREST,) if cluster.uses_pgbackrest(node) else ()
+    return (*(place for role, listed in places.items() if role in node.roles for place in listed), *backups)
 
 
 def leaf_request(cluster: Cluster, node: Node, place: CertificatePlace) -> LeafRequest:
@@ -64,8 +66,9 @@ def leaf_request(cluster: Cluster, node: Node, place: CertificatePlace) -> LeafR
         addresses=tuple(dict.fromkeys(address.ip for address in addresses)),
         server=True,
         # etcd's JSON gateway, through which Patroni speaks, presents the server certificate as a client's to etcd
-        # itself (etcd issue 9785); Patroni is a client of etcd and of the other members' REST API.
-        client=place in (ETCD, PATRONI),
+        # itself (etcd issue 9785); Patroni is a client of etcd and of the other members' REST API; members and
+        # repository host are each other's clients.
+        client=place in (ETCD, PATRONI, PGBACKREST),
         days=cluster.settings.certificates_days,
     )
 
@@ -76,6 +79,9 @@ def _names(cluster: Cluster, node: Node, place: CertificatePlace) -> tuple[list[
     vouched = [node, *through]
     extra = cluster.settings.cluster_extra_names if place in (POSTGRES, HAPROXY) else []
     names = [name for one in vouched for name in one.names] + [text for text in extra if not is_address(text)]
+    if place is PGBACKREST and node.address.ip.version == 4:
+        # Before 2.53 pgBackRest compares the host that it was told with DNS names only, whatever it looks like.
+        names.append(str(node.address))
     addresses = [one.address for one in vouched] + [Address(text) for text in extra if is_address(text)]
     return names, [*addresses, *LOOPBACK]
 

@@ -13,6 +13,7 @@ from cluster.check_haproxy import PRIMARY, haproxy_complaints, servers_up
 from cluster.check_hosts import host_complaints
 from cluster.check_kinds import REMARK, SEVERITIES
 from cluster.check_patroni import patroni_complaints
+from cluster.check_pgbackrest import pgbackrest_complaints
 from cluster.check_postgres import postgres_complaints
 from cluster.complaints import Complaint
 from cluster.findings import findings_table
@@ -21,7 +22,7 @@ from cluster.overview import Overview
 
 CHECKS = (
     *(host_complaints, etcd_complaints, patroni_complaints, postgres_complaints),
-    *(configuration_complaints, haproxy_complaints, certificate_complaints),
+    *(configuration_complaints, haproxy_complaints, certificate_complaints, pgbackrest_complaints),
 )
 
 
@@ -73,6 +74,7 @@ def _looked_at(overview: Overview) -> list[str]:
         f"  etcd's {len(cluster.etcd)} members; Patroni's view, roles, timelines and lag of {len(cluster.members)};",
         "  PostgreSQL's settings, slots, transactions and archiver; the dynamic configuration;",
         f"  where {len(cluster.balancers)} HAProxy lead; every certificate, its key and its CA",
+        *(["  backups, their age and what failed; every segment of the WAL archive"] if cluster.repository else []),
     ]
 
 
@@ -87,6 +89,7 @@ def as_data(overview: Overview, found: Iterable[Complaint]) -> dict[str, Any]:
             "members": {node.name: _member_data(overview, node) for node in overview.cluster.members},
             "etcd": {node.name: node in overview.healthy_etcd for node in overview.cluster.etcd},
             "haproxy": {node.name: servers_up(overview, node, PRIMARY) for node in overview.cluster.balancers},
+            **({"backups": overview.repository} if overview.cluster.repository else {}),
         },
         "findings": [{"kind": one.kind, "severity": one.severity, **asdict(one.finding)} for one in found],
     }

@@ -21,7 +21,7 @@ def certificate_complaints(overview: Overview) -> Iterable[Complaint]:
     """Everything about the certificates of the hosts that were reached, and about their CA."""
     for node in overview.reached(overview.cluster):
         seen = overview.answer(node, "certificates")
-        for place in certificate_places(node) if seen is not None else ():
+        for place in certificate_places(overview.cluster, node) if seen is not None else ():
             yield from _certificate(overview, node, place, seen[place.certificate])
     if overview.trust is not None:
         end = describe(overview.trust).not_after

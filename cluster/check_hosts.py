@@ -9,7 +9,7 @@ from cluster.complaints import Complaint, complaint
 from cluster.component import Component
 from cluster.model import Node
 from cluster.overview import Overview
-from cluster.packages_findings import mixed_version_findings
+from cluster.packages_findings import mixed_version_findings, pgbackrest_findings
 from cluster.preflight import clock_findings
 from cluster.units import has_loaded_its_files
 
@@ -30,7 +30,8 @@ def host_complaints(overview: Overview) -> Iterable[Complaint]:
     for finding in clock_findings(overview.cluster, pictures):
         yield complaint("clock", finding.where, finding.problem)
     packages = {node.name: seen for node in overview.cluster if (seen := overview.answer(node, "packages"))}
-    for finding in mixed_version_findings(overview.cluster, packages):
+    differing = (*mixed_version_findings(overview.cluster, packages), *pgbackrest_findings(overview.cluster, packages))
+    for finding in differing:
         yield complaint("versions-differ", finding.where, f"{finding.what} {finding.problem}")
 
 

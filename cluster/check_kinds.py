@@ -3,31 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
-# In the order of gravity. Only the first two make a check fail.
-ALARM, WARNING, REMARK = "alarm", "warning", "remark"
-SEVERITIES = (ALARM, WARNING, REMARK)
+from cluster.check_kinds_pgbackrest import PGBACKREST_KINDS
+from cluster.kind import ALARM, REMARK, RUN, SEVERITIES, WARNING, Kind
 
-_RUN = "pyinfra inventory.py deploys"
+__all__ = ["ALARM", "KINDS", "REMARK", "SEVERITIES", "WARNING", "Kind"]
+
 _CTL = "patronictl -c /etc/patroni/config.yml"
-_RENEW = f"Run `{_RUN}/cluster.py`, which renews it; your own ones you renew first, see docs/certificates.md."
-
-
-@dataclass(frozen=True)
-class Kind:
-    """
-    One kind of finding.
-
-    + what, meaning: the part of the cluster, and a line for the page
-    + cure: a sentence with the command that mends it; words in braces are filled in
-    """
-
-    severity: str
-    what: str
-    meaning: str
-    cure: str
-
+_RENEW = f"Run `{RUN}/cluster.py`, which renews it; your own ones you renew first, see docs/certificates.md."
 
 KINDS: Mapping[str, Kind] = {
     "host-silent": Kind(
@@ -47,11 +30,11 @@ KINDS: Mapping[str, Kind] = {
     ),
     "unit-stale": Kind(
         *(WARNING, "unit", "a unit runs with older files than those that lie there"),
-        f"Run `{_RUN}/cluster.py`, which lets it load them.",
+        f"Run `{RUN}/cluster.py`, which lets it load them.",
     ),
     "file-differs": Kind(
         *(WARNING, "file", "a configuration file is not the declared one"),
-        f"Run `{_RUN}/cluster.py`, which writes it; `--dry` first tells what else it would do.",
+        f"Run `{RUN}/cluster.py`, which writes it; `--dry` first tells what else it would do.",
     ),
     "disk-full": Kind(
         *(ALARM, "disk", "a file system with data is filled to 95 % or more"),
@@ -87,14 +70,14 @@ KINDS: Mapping[str, Kind] = {
     ),
     "etcd-learner": Kind(
         *(WARNING, "etcd", "a member is a learner and has no vote: a join was cut off"),
-        f"Run `{_RUN}/cluster.py`, which promotes it.",
+        f"Run `{RUN}/cluster.py`, which promotes it.",
     ),
     "etcd-never-started": Kind(
         *(WARNING, "etcd", "a member was added and has never started; it counts for the quorum all the same"),
-        f"Run `{_RUN}/cluster.py`, which starts it; if it is gone for good, `etcdctl member remove {{id}}`.",
+        f"Run `{RUN}/cluster.py`, which starts it; if it is gone for good, `etcdctl member remove {{id}}`.",
     ),
     "etcd-not-joined": Kind(
-        *(WARNING, "etcd", "a host of the inventory is no member of etcd"), f"Run `{_RUN}/cluster.py`, which adds it."
+        *(WARNING, "etcd", "a host of the inventory is no member of etcd"), f"Run `{RUN}/cluster.py`, which adds it."
     ),
     "etcd-stranger": Kind(
         *(WARNING, "etcd", "a member of etcd is not in the inventory"),
@@ -135,11 +118,11 @@ KINDS: Mapping[str, Kind] = {
     "not-streaming": Kind(
         *(ALARM, "PostgreSQL", "a standby does not stream"),
         f"See `journalctl -u patroni -n 50` on {{where}}; when it does not catch up, "
-        f"`{_RUN}/reinit_node.py --data node={{where}}` makes a new copy.",
+        f"`{RUN}/reinit_node.py --data node={{where}}` makes a new copy.",
     ),
     "other-timeline": Kind(
         *(ALARM, "PostgreSQL", "a standby is on another timeline than the leader"),
-        f"When it does not follow by itself, `{_RUN}/reinit_node.py --data node={{where}}` makes a new copy.",
+        f"When it does not follow by itself, `{RUN}/reinit_node.py --data node={{where}}` makes a new copy.",
     ),
     "lag": Kind(
         *(WARNING, "PostgreSQL", "a standby lags by more than `patroni_maximum_lag_mib`; it would not be promoted"),
@@ -151,11 +134,11 @@ KINDS: Mapping[str, Kind] = {
     ),
     "other-data": Kind(
         *(ALARM, "PostgreSQL", "a member's data has another system identifier than the leader's"),
-        f"It is another cluster's. If nobody needs it, `{_RUN}/reinit_node.py --data node={{where}}`.",
+        f"It is another cluster's. If nobody needs it, `{RUN}/reinit_node.py --data node={{where}}`.",
     ),
     "paused": Kind(
         *(WARNING, "Patroni", "the cluster is paused: nobody takes over when the leader dies"),
-        f"Run `{_RUN}/resume.py` when the maintenance is over.",
+        f"Run `{RUN}/resume.py` when the maintenance is over.",
     ),
     "switchover-scheduled": Kind(
         *(WARNING, "Patroni", "a switchover is scheduled"),
@@ -166,11 +149,11 @@ KINDS: Mapping[str, Kind] = {
         f"If nobody wants it any more: `{_CTL} flush {{cluster}} restart {{where}}`.",
     ),
     "restart-pending": Kind(
-        *(WARNING, "PostgreSQL", "settings wait for a restart"), f"Run `{_RUN}/restart_pending.py` when it suits you."
+        *(WARNING, "PostgreSQL", "settings wait for a restart"), f"Run `{RUN}/restart_pending.py` when it suits you."
     ),
     "configuration-differs": Kind(
         *(WARNING, "Patroni", "the dynamic configuration is not the declared one"),
-        f"Run `{_RUN}/cluster.py`, which sends the difference; or declare what was set by hand.",
+        f"Run `{RUN}/cluster.py`, which sends the difference; or declare what was set by hand.",
     ),
     "parameter-undeclared": Kind(
         *(REMARK, "Patroni", "parameters that nobody declares; they are left alone"),
@@ -229,13 +212,13 @@ KINDS: Mapping[str, Kind] = {
         "It ends within seconds after a failover; otherwise look at Patroni on the members that are named.",
     ),
     "certificate-absent": Kind(
-        *(ALARM, "certificate", "a certificate is not there"), f"Run `{_RUN}/cluster.py`, which issues it."
+        *(ALARM, "certificate", "a certificate is not there"), f"Run `{RUN}/cluster.py`, which issues it."
     ),
     "certificate-expired": Kind(*(ALARM, "certificate", "a certificate is expired, or not valid yet"), _RENEW),
     "certificate-old": Kind(*(WARNING, "certificate", "a certificate is in the last third of its life"), _RENEW),
     "certificate-misfit": Kind(
         *(ALARM, "certificate", "a certificate does not fit its private key, or others may read that key"),
-        f"Run `{_RUN}/cluster.py`, which issues both anew.",
+        f"Run `{RUN}/cluster.py`, which issues both anew.",
     ),
     "certificate-other-ca": Kind(
         *(ALARM, "certificate", "a host trusts another CA, or has a certificate of another one"),
@@ -245,4 +228,5 @@ KINDS: Mapping[str, Kind] = {
         *(WARNING, "certificate", "the CA's own certificate ends within a quarter of a year"),
         "Plan its replacement: a living cluster keeps its CA, see docs/certificates.md.",
     ),
+    **PGBACKREST_KINDS,
 }

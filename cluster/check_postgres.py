@@ -26,9 +26,9 @@ def postgres_complaints(overview: Overview) -> Iterable[Complaint]:
             yield from _altered(node, seen)
             yield from _connections(node, seen)
             yield from _transactions(node, seen)
-            yield from _archiver(node, seen)
-            # A standby keeps copies of its primary's slots, which nobody reads from there.
-            yield from _slots(overview, node, seen) if not seen["in_recovery"] else ()
+            # A standby archives nothing; what it once failed to stands in its statistics for ever. And it keeps copies
+            # of its primary's slots, which nobody reads from there.
+            yield from (*_archiver(node, seen), *_slots(overview, node, seen)) if not seen["in_recovery"] else ()
     yield from _other_data(overview)
 
 

@@ -104,6 +104,7 @@ def cluster_findings(cluster: Cluster) -> list[Finding]:
     """What is wrong between the hosts of one cluster."""
     return [
         *_size_findings(cluster),
+        *_repository_findings(cluster),
         *_disagreements(cluster),
         *_duplicate_addresses(cluster),
         *_slot_collisions(cluster),
@@ -120,6 +121,18 @@ def _size_findings(cluster: Cluster) -> Iterable[Finding]:
     if not cluster.members:
         problem = f"cluster {cluster.name} has no host in the group postgres"
         yield Finding(INVENTORY, "postgres", problem, "Put the hosts that shall run PostgreSQL in the group postgres.")
+
+
+def _repository_findings(cluster: Cluster) -> Iterable[Finding]:
+    hosts = [node.name for node in cluster.having("backup")]
+    if len(hosts) > 1:
+        problem = f"cluster {cluster.name} has {len(hosts)} repository hosts: {', '.join(hosts)}"
+        yield Finding(
+            INVENTORY,
+            "backup",
+            problem,
+            "Leave one in the group backup; an S3-compatible store can keep copies of its own.",
+        )
 
 
 def _size_hint(size: int) -> str:

@@ -68,6 +68,15 @@ class Cluster:
         """The nodes with HAProxy."""
         return self.having("haproxy")
 
+    @cached_property
+    def repository(self) -> Node | None:
+        """The node with the backups; None: this cluster has none, and nothing of pgBackRest."""
+        return next(iter(self.having("backup")), None)
+
+    def uses_pgbackrest(self, node: Node) -> bool:
+        """Whether a node takes part in the backups: it has the repository, or data to be backed up."""
+        return self.repository is not None and bool(node.roles & {"postgres", "backup"})
+
     def node(self, name: str) -> Node:
         """The node with this name. + name: the node's, or pyinfra's of its host"""
         return next(node for node in self.nodes if node.name == node_name(name))

@@ -11,6 +11,7 @@ from typing import Any, cast
 from cluster.component import Component
 from cluster.model import Cluster, Node
 from cluster.observed import SeenEtcd, SeenEtcdStatus, SeenMember, SeenPatroni, SeenPostgres
+from cluster.observed_pgbackrest import SeenPgbackrest
 from cluster.plan_etcd import formed
 from cluster.tuning import MIB
 
@@ -66,6 +67,12 @@ class Overview:
         """PostgreSQL on a member; None when it does not answer there."""
         seen = cast(SeenPostgres | None, self.answer(node, "postgres"))
         return seen if seen is not None and seen["answers"] else None
+
+    @property
+    def repository(self) -> SeenPgbackrest | None:
+        """What the repository host knows of the backups; None when it does not answer, or there is none."""
+        node = self.cluster.repository
+        return cast(SeenPgbackrest | None, self.answer(node, "pgbackrest")) if node is not None else None
 
     def patroni_of(self, node: Node) -> SeenPatroni | None:
         """The cluster as the Patroni of one member sees it; None when that does not answer."""

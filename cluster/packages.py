@@ -21,7 +21,7 @@ from cluster.packages_files import (
 from cluster.packages_releases import Release
 
 # An upgrade of one of these restarts its service, or leaves client and server at different versions.
-_HELD = ("postgresql-", "patroni", "etcd-", "haproxy")
+_HELD = ("postgresql-", "patroni", "etcd-", "haproxy", "pgbackrest")
 
 # Debian enables a unit when its package is installed: at the next boot it would run without our configuration.
 _UNITS = {"patroni": "patroni", "etcd-server": "etcd", "haproxy": "haproxy"}
@@ -42,7 +42,8 @@ def wanted_packages(cluster: Cluster, node: Node) -> tuple[str, ...]:
         "haproxy": ("haproxy",),
     }
     by_role = [package for role, packages in wanted.items() if role in node.roles for package in packages]
-    return (*by_role, "openssl")
+    backups = ("pgbackrest",) if cluster.uses_pgbackrest(node) else ()
+    return (*by_role, *backups, "openssl")
 
 
 def held_packages(cluster: Cluster, node: Node) -> tuple[str, ...]:
@@ -103,9 +104,13 @@ def packages_plan(cluster: Cluster, node: Node, seen: Mapping[str, Any], key: st
     sources = _unfit(declared, paths)
     gone = () if declared else tuple(path for path in (SOURCE, PREFERENCES, KEY) if paths[path] is not None)
     changes = changed_packages(cluster, node, seen)
+    own = host_files(cluster, node, needrestart=paths[NEEDRESTART_DIRECTORY] is not None)
     hold, unhold = _holds(cluster, node, seen, changes)
     return PackagesPlan(
-        files=(*sources, *_unfit(host_files(node, needrestart=paths[NEEDRESTART_DIRECTORY] is not None), paths)),
+        files=(
+            *sources,
+            *_unfit(own, paths),
+        ),
         gone=gone,
         update=bool(sources or gone or changes),
         mask=_must_mask(node, seen),

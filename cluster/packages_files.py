@@ -46,9 +46,7 @@ Pin-Priority: 600
 """
 
 # needrestart would restart a service, and so end every session, because of a new libssl.
-_NEEDRESTART = "".join(
-    f"$nrconf{{override_rc}}{{qr(^{service})}} = 0;\n" for service in ("patroni", "postgresql", "etcd", "haproxy")
-)
+_NEVER_RESTARTED = ("patroni", "postgresql", "etcd", "haproxy")
 
 
 def source_uri(cluster: Cluster) -> str | None:
@@ -112,7 +110,7 @@ def source_files(cluster: Cluster, release: Release, key: str | None) -> tuple[D
     return (*map(Directory, APT_DIRECTORIES), File(KEY, key), preferences, source)
 
 
-def host_files(node: Node, *, needrestart: bool) -> tuple[Directory | File, ...]:
+def host_files(cluster: Cluster, node: Node, *, needrestart: bool) -> tuple[Directory | File, ...]:
     """
     What must lie there before a package is installed.
 
@@ -123,5 +121,7 @@ def host_files(node: Node, *, needrestart: bool) -> tuple[Directory | File, ...]
         # No more than this one line: postgresql-common ignores the whole file over a line that it cannot read.
         files += [Directory(POSTGRES_DIRECTORY), File(CREATECLUSTER, "create_main_cluster = false\n")]
     if needrestart:
-        files.append(File(NEEDRESTART, _NEEDRESTART))
+        services = (*_NEVER_RESTARTED, *(("pgbackrest",) if cluster.uses_pgbackrest(node) else ()))
+        lines = [f"$nrconf{{override_rc}}{{qr(^{service})}} = 0;\n" for service in services]
+        files.append(File(NEEDRESTART, "".join(lines)))
     return tuple(files)

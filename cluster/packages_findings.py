@@ -76,6 +76,27 @@ def mixed_version_findings(cluster: Cluster, observed: Observed) -> list[Finding
     ]
 
 
+def pgbackrest_findings(cluster: Cluster, observed: Observed) -> list[Finding]:
+    """
+    Versions of pgBackRest that differ: members and repository host then refuse to talk to each other.
+
+    + observed: the fact ``HostPackages`` by host name
+    """
+    hosts = [node for node in cluster if cluster.uses_pgbackrest(node)]
+    versions, releases = _versions(hosts, observed, "pgbackrest"), _releases(hosts, observed)
+    settings = cluster.settings
+    if "pgbackrest" in settings.packages_versions:
+        return []
+    if len(set(versions.values())) > 1:
+        hint = "Set packages_versions = {'pgbackrest': ...} to the newest of them, as dpkg -l shows it whole."
+        return [Finding(cluster.name, "pgbackrest", f"differs between hosts: {_listed(versions)}", hint)]
+    if len(versions) < len(hosts) and len(set(releases.values())) > 1 and settings.packages_source == "distribution":
+        hint = "Set packages_source = 'pgdg', or give the repository host the release of the members."
+        problem = f"would differ between hosts: each release has its own: {_listed(releases)}"
+        return [Finding(cluster.name, "pgbackrest", problem, hint)]
+    return []
+
+
 def offer_findings(cluster: Cluster, node: Node, seen: Mapping[str, Any]) -> list[Finding]:
     """
     Packages, or pinned versions of them, that the host's sources do not have.

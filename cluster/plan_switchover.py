@@ -17,6 +17,9 @@ from cluster.tuning import MIB
 # While nobody can write, the candidate replays what it is behind; so much takes less than a second.
 REPLAY_MIB = 16
 
+# A primary at work always has one or two segments on their way.
+BACKLOG_SEGMENTS = 3
+
 
 @dataclass(frozen=True)
 class Switchover:
@@ -187,6 +190,12 @@ def remarks(live: Live, standbys: list[str], chosen: str, without: Collection[st
         found.append(f"{len(leading['transactions'])} transactions that are older than a minute are rolled back")
     if leading is not None and any(sender["state"] == "backup" for sender in leading["replication"]):
         found.append("a backup of the leader is running, and breaks off")
+    archiver = leading.get("archiver") if leading is not None else None
+    if archiver is not None and (archiver.get("waiting") or 0) >= BACKLOG_SEGMENTS:
+        # pgBackRest reports no such thing: what the former leader has not archived it never will.
+        found.append(
+            f"{archiver['waiting']} segments of WAL wait for the archive; {chosen} archives what it has of them"
+        )
     lame = [name for name in standbys if name != chosen and not live.patroni["members"][name]["streaming"]]
     found += [f"{name} does not stream, and is not waited for" for name in lame]
     found += [f"{name} is left out, and has to follow later by itself" for name in without]

@@ -9,7 +9,7 @@ from typing import Any
 
 from cluster.findings import Finding
 from cluster.model import Cluster, Node
-from cluster.packages_findings import mixed_version_findings, version_findings
+from cluster.packages_findings import mixed_version_findings, pgbackrest_findings, version_findings
 from cluster.pki_ca import BACKDATED
 from cluster.preflight_data import data_findings
 from cluster.preflight_ports import peer_findings, taken_port_findings
@@ -44,6 +44,8 @@ def picture_question(cluster: Cluster, node: Node) -> dict[str, str]:
         question["data_directory"] = cluster.data_directory
     if "etcd" in node.roles:
         question["etcd_directory"] = etcd_data_directory(cluster)
+    if "backup" in node.roles and cluster.settings.pgbackrest_s3_bucket is None:
+        question["backup_directory"] = cluster.settings.pgbackrest_path
     return question
 
 
@@ -58,6 +60,7 @@ def host_findings(cluster: Cluster, observed: Observed) -> list[Finding]:
         *clock_findings(cluster, observed.pictures),
         *_mixed_architectures(cluster, reached),
         *version_findings(cluster, {name: one for name, one in _known(observed.packages).items() if name in reached}),
+        *pgbackrest_findings(cluster, _known(observed.packages)),
         *data_findings(cluster, reached, observed.keys),
         *taken_port_findings(cluster, reached),
         *peer_findings(cluster, observed.pictures, observed.peers),

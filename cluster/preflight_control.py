@@ -99,7 +99,7 @@ def _certificate_findings(cluster: Cluster, now: datetime) -> Iterator[Finding]:
         yield _finding("group_data/all.py", "certificates_directory", authority)
         return
     for node in cluster:
-        for place in certificate_places(node):
+        for place in certificate_places(cluster, node):
             yield from _leaf_findings(cluster, node, place, supplied, authority, now)
 
 

@@ -10,6 +10,7 @@ from cluster.findings import Finding
 from cluster.model import Cluster, Node
 from cluster.preflight_data import PATRONI_UNIT
 from cluster.render_etcd import UNIT as ETCD
+from cluster.render_pgbackrest import SERVER as PGBACKREST
 
 Picture = Mapping[str, Any]
 Answers = Sequence[Mapping[str, Any]]
@@ -26,6 +27,9 @@ def needed_ports(cluster: Cluster, node: Node) -> list[tuple[str, int]]:
         wanted.append((cluster.etcd, (settings.etcd_client_port,)))
     if "etcd" in node.roles:
         wanted.append((cluster.etcd, (settings.etcd_peer_port,)))
+    if cluster.uses_pgbackrest(node):
+        others = cluster.members if "backup" in node.roles else cluster.having("backup")
+        wanted.append((others, (settings.pgbackrest_port,)))
     peers = [
         (str(peer.address), port) for nodes, ports in wanted for peer in nodes if peer is not node for port in ports
     ]
@@ -35,7 +39,10 @@ def needed_ports(cluster: Cluster, node: Node) -> list[tuple[str, int]]:
 def tls_ports(cluster: Cluster) -> tuple[int, ...]:
     """Those of the needed ports on which TLS is spoken from the first byte on; PostgreSQL's begins in the clear."""
     settings = cluster.settings
-    return settings.patroni_rest_port, settings.etcd_client_port, settings.etcd_peer_port
+    return (
+        *(settings.patroni_rest_port, settings.etcd_client_port, settings.etcd_peer_port),
+        *((settings.pgbackrest_port,) if cluster.repository is not None else ()),
+    )
 
 
 def serves_etcd(cluster: Cluster, node: Node, picture: Picture) -> bool:
@@ -124,6 +131,8 @@ def _own_ports(cluster: Cluster, node: Node) -> Iterable[tuple[str, int, str]]:
         for role, starts in prefixes.items():
             if role in node.roles and setting.startswith(starts) and setting.endswith("_port"):
                 yield setting, value, units[role]
+    if cluster.uses_pgbackrest(node):
+        yield "pgbackrest_port", cluster.settings.pgbackrest_port, f"{PGBACKREST}.service"
 
 
 def _in_the_way(node: Node, bound: str) -> bool:

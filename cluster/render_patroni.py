@@ -12,6 +12,7 @@ from cluster.certificates import PATRONI, POSTGRES
 from cluster.component import Component, Unit
 from cluster.files import Directory, File
 from cluster.model import Cluster, Node
+from cluster.render_pgbackrest import CLONE_COMMAND
 
 CONFIG = "/etc/patroni/config.yml"
 DROP_IN = "/etc/systemd/system/patroni.service.d/pyinfra-patroni.conf"
@@ -161,13 +162,22 @@ def _postgresql(cluster: Cluster, node: Node, secrets: Mapping[str, str]) -> dic
             "rewind": _login(REWIND_USER, secrets["PATRONI_REWIND_PASSWORD"]),
         },
         "parameters": {"unix_socket_directories": "/var/run/postgresql"},
-        "create_replica_methods": ["basebackup"],
-        "basebackup": [{"checkpoint": "fast"}],
+        **_replica_methods(cluster),
         # A former primary that cannot be rewound is cloned anew; what it had beyond the new timeline was never
         # acknowledged as replicated and is gone either way.
         "remove_data_directory_on_rewind_failure": True,
         "remove_data_directory_on_diverged_timelines": True,
     }
+
+
+def _replica_methods(cluster: Cluster) -> dict[str, Any]:
+    """How a replica gets its data: from the backups, which costs the primary nothing, else as a copy of the primary."""
+    copied = {"basebackup": [{"checkpoint": "fast"}]}
+    if cluster.repository is None:
+        return {"create_replica_methods": ["basebackup"], **copied}
+    # What is there already is compared and not copied again; pgBackRest has its parameters from its own file.
+    restored = {"command": CLONE_COMMAND, "keep_data": True, "no_params": True}
+    return {"create_replica_methods": ["pgbackrest", "basebackup"], "pgbackrest": restored, **copied}
 
 
 def _login(user: str, password: str) -> dict[str, str]:

@@ -9,6 +9,7 @@ from cluster.certificates import POSTGRES
 from cluster.model import Cluster
 from cluster.observed import SeenResources
 from cluster.render_hba import hba_lines
+from cluster.render_pgbackrest import ARCHIVE_COMMAND, RESTORE_COMMAND
 from cluster.tuning import MIB, Resources, derived_parameters, smallest
 
 # From 4.0.7 on Patroni handles etcd's errors in failsafe mode soundly (its release notes, and its issue 3403).
@@ -51,6 +52,7 @@ def dynamic_configuration(
             "use_slots": True,
             "parameters": parameters(cluster, members),
             "pg_hba": hba_lines(cluster),
+            **({"recovery_conf": {"restore_command": RESTORE_COMMAND}} if cluster.repository else {}),
         },
     }
 
@@ -63,7 +65,7 @@ def parameters(cluster: Cluster, members: Iterable[Resources]) -> dict[str, Any]
     declared = _as_patroni(cluster.settings.postgres_parameters)
     connections = declared.get("max_connections")
     derived = derived_parameters(resources, *([connections] if isinstance(connections, int) else []))
-    return {**derived, **fixed_parameters(), **declared}
+    return {**derived, **fixed_parameters(), **_archiving(cluster), **declared}
 
 
 def fixed_parameters() -> dict[str, Any]:
@@ -102,6 +104,17 @@ def fixed_parameters() -> dict[str, Any]:
         "log_lock_waits": "on",
         "log_replication_commands": "on",
         "log_statement": "ddl",
+    }
+
+
+def _archiving(cluster: Cluster) -> dict[str, Any]:
+    """From the first start on: archive_mode takes a restart, and nothing restores what was written before it was on."""
+    if cluster.repository is None:
+        return {}
+    return {
+        "archive_mode": "on",
+        "archive_command": ARCHIVE_COMMAND,
+        "archive_timeout": cluster.settings.pgbackrest_archive_seconds,
     }
 
 

@@ -20,6 +20,7 @@ from cluster.settings_components import (
     PatroniSettings,
     PreflightSettings,
 )
+from cluster.settings_pgbackrest import PgbackrestSettings
 from cluster.settings_postgres import PostgresSettings
 from cluster.settings_words import meaning_of, problem_of, without_alternatives
 
@@ -32,8 +33,12 @@ COMPONENTS: tuple[type[Strict], ...] = (
     PostgresSettings,
     PatroniSettings,
     HaproxySettings,
+    PgbackrestSettings,
 )
-PREFIXES = ("cluster_", "preflight_", "packages_", "certificates_", "etcd_", "postgres_", "patroni_", "haproxy_")
+PREFIXES = (
+    *("cluster_", "preflight_", "packages_", "certificates_", "etcd_", "postgres_", "patroni_", "haproxy_"),
+    "pgbackrest_",
+)
 
 # Where a setting is changed that is declared nowhere yet.
 DEFAULTS = "group_data/all.py"
@@ -43,6 +48,7 @@ FOREIGN_PREFIXES = ("ssh_", "docker_", "dockerssh_", "fake_", "local_", "winrm_"
 
 
 class Settings(
+    PgbackrestSettings,
     HaproxySettings,
     PatroniSettings,
     PostgresSettings,

@@ -15,6 +15,7 @@ from cluster.observed import SeenMember
 from cluster.overview import Overview
 from cluster.pki import describe
 from cluster.render_haproxy import server_name
+from cluster.status_backups import backups_words
 
 WIDTH = 110
 DEAD, SILENT = "no answer", "-"
@@ -56,7 +57,7 @@ def _summary(overview: Overview) -> list[str]:
         "Patroni": _patroni(overview),
         "etcd": _etcd_words(overview),
         "HAProxy": _haproxy_words(overview),
-        "Backups": "no backups are configured",
+        "Backups": backups_words(overview),
         "CA": _authority(overview),
     }
     return [f"  {name:<9} {text}" for name, text in lines.items() if text]
@@ -197,14 +198,14 @@ def _balancer(overview: Overview, node: Node) -> Sequence[str]:
 
 
 def _certificates(overview: Overview) -> list[str]:
-    components = ("etcd", "patroni", "postgres", "haproxy")
+    components = ("etcd", "patroni", "postgres", "haproxy", *(["pgbackrest"] if overview.cluster.repository else []))
     header = ("CERTIFICATES, DAYS LEFT", *(f" {name.upper()}" for name in components))
-    nodes = [node for node in overview.cluster if certificate_places(node)]
+    nodes = [node for node in overview.cluster if certificate_places(overview.cluster, node)]
     return table(header, [(node.name, *(_days(overview, node, name) for name in components)) for node in nodes])
 
 
 def _days(overview: Overview, node: Node, component: str) -> str:
-    place = next((one for one in certificate_places(node) if one.component == component), None)
+    place = next((one for one in certificate_places(overview.cluster, node) if one.component == component), None)
     seen = overview.answer(node, "certificates")
     if place is None:
         return ""

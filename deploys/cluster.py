@@ -12,6 +12,7 @@ from deploys.components.etcd import deploy_etcd
 from deploys.components.haproxy import deploy_haproxy
 from deploys.components.packages import deploy_packages
 from deploys.components.patroni import deploy_patroni
+from deploys.components.pgbackrest import deploy_pgbackrest, deploy_stanza
 from deploys.components.proof import deploy_proof
 from deploys.components.secrets import cluster_secrets
 from deploys.components.start import declared_cluster
@@ -23,6 +24,8 @@ if cluster is not None:
     deploy_packages(cluster)
     deploy_certificates(cluster)
     deploy_etcd(cluster)
+    deploy_pgbackrest(cluster)
     deploy_patroni(cluster)
+    deploy_stanza(cluster)
     deploy_haproxy(cluster, cluster_secrets(cluster))
     deploy_proof(cluster)

@@ -28,7 +28,7 @@ done
 _UNIT = r"""
 echo 'unit|{unit}'
 systemctl show --timestamp=unix -p LoadState -p ActiveState -p SubState -p UnitFileState -p NeedDaemonReload \
-  -p ExecMainStartTimestamp -p MainPID {unit} || exit 1
+  -p {started} -p MainPID {unit} || exit 1
 echo "files_digest=$(cat {files} 2>/dev/null | sha256sum | cut -d' ' -f1)"
 echo "files_changed_at=$(stat -c %Y {files} 2>/dev/null | sort -n | tail -n 1)"
 echo "loaded_digest=$(cat {stamp} 2>/dev/null)"
@@ -98,6 +98,8 @@ class UnitJournal(Answer[list[str]]):
 def _unit_script(unit: str, files: Sequence[str]) -> str:
     return _UNIT.format(
         unit=shlex.quote(unit),
+        # A timer has no process of its own.
+        started="ActiveEnterTimestamp" if unit.endswith(".timer") else "ExecMainStartTimestamp",
         files=" ".join(map(shlex.quote, files)) or "/dev/null",
         stamp=shlex.quote(f"{STAMP_DIRECTORY}/{unit}"),
     )
@@ -113,7 +115,7 @@ def _unit(values: Mapping[str, str]) -> SeenUnit:
         "enabled": values.get("UnitFileState", ""),
         "pid": int(values.get("MainPID") or 0),
         "needs_daemon_reload": values.get("NeedDaemonReload") == "yes",
-        "started_at": _seconds(values.get("ExecMainStartTimestamp", "")),
+        "started_at": _seconds(values.get("ExecMainStartTimestamp") or values.get("ActiveEnterTimestamp", "")),
         "files_digest": values.get("files_digest", ""),
         "files_changed_at": _seconds(values.get("files_changed_at", "")),
         "loaded_digest": values.get("loaded_digest", ""),

@@ -52,6 +52,7 @@ select json_build_object(
       - restart_lsn) order by slot_name), '[]') from pg_replication_slots),
   'archiver', (select json_build_object('mode', current_setting('archive_mode'), 'archived', archived_count,
       'failed', failed_count, 'last_archived_at', extract(epoch from last_archived_time),
+      'waiting', (select count(*) from pg_ls_archive_statusdir() where name like '%.ready'),
       'last_failed', last_failed_wal, 'last_failed_at', extract(epoch from last_failed_time)) from pg_stat_archiver),
   'prepared', (select json_build_object('count', count(*), 'oldest_seconds',
       coalesce(extract(epoch from max(now() - prepared)), 0)) from pg_prepared_xacts),

@@ -38,7 +38,7 @@ if command -v ss >/dev/null; then
 else
   awk '$4 == "0A" { print "kernel|" $2 }' /proc/net/tcp /proc/net/tcp6 2>/dev/null
 fi
-echo "active|$(systemctl is-active patroni etcd haproxy 2>/dev/null | tr '\n' ' ')"
+echo "active|$(systemctl is-active patroni etcd haproxy pgbackrest 2>/dev/null | tr '\n' ' ')"
 for f in $(grep -lsz -e '^-D' /proc/[0-9]*/cmdline); do
   p=${f%/cmdline}; name=; unit=
   read -r name < "$p/comm" && [ "$name" = postgres ] || continue
@@ -88,16 +88,19 @@ class HostPicture(Answer[dict[str, Any]]):
 
     + data_directory: PostgreSQL's declared data directory; without it ``data`` is None
     + etcd_directory: etcd's declared data directory
+    + backup_directory: where backups are stored
     """
 
     def __init__(self) -> None:
         self.asked_at = 0.0
 
-    def command(self, data_directory: str | None = None, etcd_directory: str | None = None) -> str:
+    def command(
+        self, data_directory: str | None = None, etcd_directory: str | None = None, backup_directory: str | None = None
+    ) -> str:
         """One script; its first and last line say the time there, which takes what it costs out of the measurement."""
         self.asked_at = control_time()
         script = _HOST + _LISTENING
-        paths = [path for path in (data_directory, etcd_directory) if path is not None]
+        paths = [path for path in (data_directory, etcd_directory, backup_directory) if path is not None]
         if paths:
             script += _ROOM.format(paths=" ".join(map(quote, paths)))
         if data_directory is not None:
@@ -149,7 +152,7 @@ def _addresses(lines: Iterable[Sequence[str]]) -> Iterable[tuple[str, str]]:
 
 
 def _active(states: str) -> list[str]:
-    units = ("patroni.service", "etcd.service", "haproxy.service")
+    units = ("patroni.service", "etcd.service", "haproxy.service", "pgbackrest.service")
     return [unit for unit, state in zip(units, states.split(), strict=False) if state == "active"]
 
 

@@ -103,3 +103,38 @@ A host's own data in inventory.py wins over this file. docs/settings.md has all 
 # haproxy_max_connections = 2000  # client connections that one HAProxy accepts; 10 or more
 #   where the replicas' port leads when no replica is fit: to the primary, or nowhere; "primary" or "none"
 # haproxy_replicas_fallback = "primary"
+
+# --- pgbackrest: Backups and the WAL archive. https://pgbackrest.org/configuration.html
+
+# pgbackrest_port = 8432  # pgBackRest's TLS server, on the members and on the repository host; 1..65535
+#   directory of the repository, or the prefix of its keys in S3; an absolute path of letters, digits, dot, hyphen,
+#   underscore and slash
+# pgbackrest_path = "/var/lib/pgbackrest"
+#   bucket of an S3-compatible store for the repository; absent: a directory; a bucket's name: a-z, 0-9, dot and hyphen
+# pgbackrest_s3_bucket = None
+#   the store's host, e.g. s3.eu-central-1.amazonaws.com, with :port where it is not 443; a host's name, with :port
+#   where it is not 443, and without https://
+# pgbackrest_s3_endpoint = None
+# pgbackrest_s3_region = None  # the store's region; for most any word will do; a word such as eu-central-1
+#   where the bucket stands in a URL; most stores other than AWS want path; "host" or "path"
+# pgbackrest_s3_uri_style = "host"
+#   file on the repository host with the CA of the store; absent: the system's; an absolute path of letters, digits,
+#   dot, hyphen, underscore and slash
+# pgbackrest_s3_ca_file = None
+#   file on the control machine, for its owner alone (0600): access key and secret key, a line each
+# pgbackrest_s3_credentials = None
+#   full backups, or days, that are kept with all that builds on them and their WAL; 1..9999999
+# pgbackrest_retention_full = 4
+#   what pgbackrest_retention_full counts: full backups, or days; "count" or "time"
+# pgbackrest_retention_full_type = "count"
+#   differential backups that are kept; absent: as long as their full backup; 1..9999999
+# pgbackrest_retention_diff = None
+#   processes that compress and copy; absent: half of the cores, a quarter where PostgreSQL runs; 1 or more
+# pgbackrest_process_max = None
+#   full, diff or incr: when such a backup is taken, as systemd.time(7) has it; {} for a schedule of your own
+# pgbackrest_schedule = {'full': 'Sun *-*-* 01:00:00', 'diff': 'Mon..Sat *-*-* 01:00:00'}
+#   minutes of random delay of a scheduled backup: clusters share networks and stores; 0..1440
+# pgbackrest_random_delay_minutes = 30
+# pgbackrest_age_alarm_hours = 30  # hours after which a check complains that the newest backup is old; 1 or more
+#   seconds after which WAL is archived though its segment is not full: what a lost cluster may lose; 10 or more
+# pgbackrest_archive_seconds = 300

@@ -34,10 +34,7 @@ def issued(cluster: Cluster, secrets_directory: Path) -> Commands:
     + secrets_directory: ``.secrets/<cluster_name>``, where the cluster's own CA is kept
     """
     node = cluster.node(host.name)
-    places = certificate_places(node)
-    if not places:
-        host.noop("no component here needs a certificate")
-        return
+    places = certificate_places(cluster, node)
     source = leaf_source(cluster, secrets_directory)
     seen = host.get_fact(HostCertificates, places=[[p.certificate, p.key, p.authority] for p in places])
     stale = [place for place in places if _is_stale(source, node, place, seen[place.certificate])]

@@ -17,6 +17,7 @@ from cluster.certificates import certificate_places
 from cluster.check import as_data, check_lines, complaints, failing
 from cluster.complaints import Complaint
 from cluster.component import Component
+from cluster.errors import ConfigError
 from cluster.model import Cluster, Node
 from cluster.observed import SeenAnswer
 from cluster.overview import Overview
@@ -34,9 +35,11 @@ from facts.host import HostComponent
 from facts.host_answers import QUESTION_SECONDS, HostAnswers
 from facts.packages import HostPackages
 from facts.patroni import MemberResources, PatroniCluster
+from facts.pgbackrest import PgbackrestInfo
 from facts.postgres_state import PostgresState
 from facts.preflight import HostPicture
 from operations.haproxy import haproxy_component
+from operations.pgbackrest import pgbackrest_component
 from operations.util.remote import heard, target_of
 
 # A frozen host costs its connection's timeout already; a host that answers does so in two seconds.
@@ -93,11 +96,19 @@ def _components(cluster: Cluster, node: Node, secrets: Mapping[str, str]) -> tup
         "postgres": (patroni_component(cluster, node, held), MEMBER_SECRETS),
         "haproxy": (haproxy_component(cluster, node, held["HAPROXY_STATS_PASSWORD"]), ("HAPROXY_STATS_PASSWORD",)),
     }
-    return tuple(
-        component if set(needed) <= set(secrets) else Component(units=component.units)
-        for role, (component, needed) in components.items()
-        if role in node.roles
-    )
+    listed = [found for role, found in components.items() if role in node.roles]
+    if cluster.uses_pgbackrest(node):
+        listed.append(_pgbackrest(cluster, node, held["PGBACKREST_CIPHER_PASS"]))
+    return tuple(one if set(needed) <= set(secrets) else Component(units=one.units) for one, needed in listed)
+
+
+def _pgbackrest(cluster: Cluster, node: Node, cipher_pass: Secret) -> tuple[Component, tuple[str, ...]]:
+    if "backup" not in node.roles:
+        return pgbackrest_component(cluster, node, cipher_pass), ()
+    try:
+        return pgbackrest_component(cluster, node, cipher_pass), ("PGBACKREST_CIPHER_PASS",)
+    except ConfigError:  # the store's keys are not on this machine
+        return Component(), ()
 
 
 def _look(
@@ -145,7 +156,7 @@ def _answer(question: Answer[Any], said: SeenAnswer) -> Any:
 def _questions(cluster: Cluster, node: Node, components: Sequence[Component]) -> dict[str, Question]:
     paths = [item.path for component in components for item in component.items]
     units = {unit.name: list(unit.loads) for component in components for unit in component.units}
-    places = [[place.certificate, place.key, place.authority] for place in certificate_places(node)]
+    places = [[place.certificate, place.key, place.authority] for place in certificate_places(cluster, node)]
     etcd = {"endpoints": cluster.etcd_endpoints}
     asked: dict[str, Question] = {
         "component": (HostComponent(), {"paths": paths, "units": units}),
@@ -160,6 +171,8 @@ def _questions(cluster: Cluster, node: Node, components: Sequence[Component]) ->
     if "etcd" in node.roles:
         asked["etcd"] = (EtcdCluster(), {**etcd, "prefix": cluster.scope_key})
         asked["etcd_status"] = (EtcdStatus(), etcd)
+    if "backup" in node.roles:
+        asked["pgbackrest"] = (PgbackrestInfo(), {"stanza": cluster.name, "holes": True})
     if "haproxy" in node.roles:
         asked["haproxy"] = (HaproxyServers(), {})
     return asked

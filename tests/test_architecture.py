@@ -81,7 +81,7 @@ def may_import(file: str) -> tuple[str, ...]:
     if file.startswith("cluster/"):
         return ("cluster", "pydantic", "yaml", "cryptography")
     if file.startswith("facts/"):
-        return ("facts", "cluster.observed", "pyinfra")
+        return ("facts", "cluster.observed", "cluster.observed_pgbackrest", "pyinfra")
     if file.startswith("operations/"):
         return ("operations", "facts", "cluster", "pyinfra", "gevent", "jinja2")
     if file.startswith("deploys/components/"):
@@ -269,6 +269,7 @@ def test_default_ports() -> None:
         "haproxy_asynchronous_port": 5003,
         "haproxy_any_port": 5004,
         "haproxy_stats_port": 7000,
+        "pgbackrest_port": 8432,
     }
 
 

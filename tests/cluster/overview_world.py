@@ -11,8 +11,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from cluster.certificates import CertificatePlace, certificate_places, leaf_request
+from cluster.certificates import PGBACKREST, CertificatePlace, certificate_places, leaf_request
 from cluster.component import Component, Unit
+from cluster.declaration import DeclaredHost, declared_clusters
 from cluster.files import File
 from cluster.model import Cluster, Node
 from cluster.overview import Overview
@@ -45,7 +46,8 @@ class World:
     def everywhere(self, question: str, act: Any) -> None:
         """Change what every host answers to a question."""
         for answers in self.answers.values():
-            act(answers[question])
+            if question in answers:
+                act(answers[question])
 
     def member(self, name: str, **said: Any) -> None:
         """Change what Patroni's list says of a member, wherever it is asked."""
@@ -76,6 +78,64 @@ def healthy(**settings: Any) -> World:
     return world
 
 
+def backed_up(**settings: Any) -> World:
+    """The same with a repository host ``h4`` and a backup of an hour ago."""
+    world = healthy()
+    world.cluster = _with_repository(**settings)
+    node = world.cluster.node("h4")
+    world.answers["h4"] = _repository_answers(world.cluster, node)
+    for member in world.cluster.members:
+        world.answers[member.name]["certificates"][PGBACKREST.certificate] = certificate(member, PGBACKREST)
+        world.answers[member.name]["postgres"]["archiver"].update(mode="on", archived=400, waiting=0)
+    declared = configuration_for(world.cluster, [RESOURCES] * 3)
+    world.everywhere("patroni", lambda seen: seen.update(config=copy.deepcopy(declared)))
+    return world
+
+
+def _with_repository(**settings: Any) -> Cluster:
+    names = {"h1": ROLES, "h2": ROLES, "h3": ROLES, "h4": ("backup",)}
+    hosts = [
+        DeclaredHost(name, roles, {"cluster_address": f"10.0.0.{n}", **settings}, {})
+        for n, (name, roles) in enumerate(names.items(), 1)
+    ]
+    return declared_clusters(hosts, {})[0]["main"]
+
+
+def _repository_answers(cluster: Cluster, node: Node) -> dict[str, Any]:
+    now = int(AT.timestamp())
+    full, diff = "20261115-010512F", "20261115-010512F_20261121-010733D"
+    attempt = {"running": False, "failed": False, "ended_at": now - 3600, "error": ""}
+    seen = {
+        "answers": True,
+        "error": "",
+        "status": 0,
+        "message": "ok",
+        "identifiers": ["7710641775443985334"],
+        "backups": [backup(full, "full", now - 6 * 86400, "07A0"), backup(diff, "diff", now - 3600, "07C4")],
+        "archive": {"id": "17-1", "min": "0000000700000000000007A0", "max": "0000000700000000000007D1"},
+        "running": None,
+        "attempts": {kind: dict(attempt) for kind in ("full", "diff", "incr")},
+        "holes": [],
+    }
+    picture = {"free_mib": 300_000, "total_mib": 500_000, "mount": "/"}
+    clock = {"offset_seconds": 0.1, "uncertainty_seconds": 0.05}
+    return {
+        "picture": {"clock": clock, "rooms": {"/var/lib/pgbackrest": picture}},
+        "component": {"paths": {CONFIG.path: _file()}, "units": {"etcd": _unit()}},
+        "packages": {"release": {"id": "debian", "codename": "trixie", "version": "13"}, "packages": {}},
+        "certificates": {PGBACKREST.certificate: certificate(node, PGBACKREST)},
+        "pgbackrest": seen,
+    }
+
+
+def backup(label: str, kind: str, stopped_at: int, segment: str) -> dict[str, Any]:
+    """A backup as the repository has it. + segment: the last four digits of its WAL"""
+    wal = f"00000007000000000000{segment}"
+    size = {"size": 41_000 * MIB, "stored": 700 * MIB}
+    times = {"started_at": stopped_at - 800, "stopped_at": stopped_at}
+    return {"label": label, "type": kind, **times, **size, "wal_start": wal, "wal_stop": wal, "damaged": False}
+
+
 ROLES = ("postgres", "etcd", "haproxy")
 
 
@@ -95,7 +155,7 @@ def _authority() -> Authority:
 
 def certificate(node: Node, place: CertificatePlace, *, age_days: int = 1, authority: Authority | None = None) -> Any:
     """A certificate as it lies on a host. + age_days: since it was issued, of 365"""
-    signer, cluster = authority or _authority(), fake_cluster(roles=ROLES)
+    signer, cluster = authority or _authority(), _with_repository()
     leaf = signer.issue(leaf_request(cluster, node, place), now=AT - timedelta(days=age_days))
     digest = public_key_digest(leaf.certificate_pem)
     owner = f"{place.user}:600"
@@ -119,7 +179,7 @@ def _answers(cluster: Cluster, node: Node, authority: Authority) -> dict[str, An
             "release": {"id": "debian", "codename": "trixie", "version": "13"},
             "packages": {"patroni": {"status": "installed", "version": "4.0.7-3", "held": True}},
         },
-        "certificates": {place.certificate: certificate(node, place) for place in certificate_places(node)},
+        "certificates": {place.certificate: certificate(node, place) for place in certificate_places(cluster, node)},
         "patroni": _patroni(cluster),
         "postgres": _postgres(cluster, node),
         "resources": dict(RESOURCES),

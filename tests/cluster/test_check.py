@@ -13,6 +13,7 @@ import pytest
 from cluster.certificates import ETCD, POSTGRES
 from cluster.check import as_data, check_lines, complaints, failing
 from cluster.check_kinds import KINDS, SEVERITIES
+from cluster.check_kinds_pgbackrest import PGBACKREST_KINDS
 from cluster.complaints import kinds_table
 from cluster.pki import Authority
 from tests.cluster.overview_world import AT, MIB, WRITTEN, World, at_other_time, certificate, healthy
@@ -318,7 +319,8 @@ def test_each_kind_is_found_with_its_words_and_nothing_else(case: Case) -> None:
 
 
 def test_every_kind_has_a_case() -> None:
-    assert set(KINDS) - {case.kind for case in CASES} == {"authority-old"}  # below
+    elsewhere = {"authority-old", *PGBACKREST_KINDS}  # below, and in test_check_pgbackrest.py
+    assert set(KINDS) - {case.kind for case in CASES} == elsewhere
 
 
 def test_the_authority_s_own_end_is_seen_from_afar() -> None:
@@ -461,6 +463,7 @@ WITHOUT_COMMAND = {
     ),
     *("parameter-undeclared", "archiver-failing", "connections", "prepared-old", "haproxy-two-primaries"),
     *("haproxy-other-primary", "certificate-other-ca"),
+    *("repository-foreign", "wal-missing-before", "backup-damaged", "wal-waiting"),
 }
 
 

@@ -5,8 +5,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cluster.declaration import DeclaredHost, declared_clusters
 from cluster.files import File
-from cluster.model import ROLES
+from cluster.model import ROLES, Cluster
 from cluster.packages import PackagesPlan, held_packages, wanted_packages
 from cluster.packages_files import (
     CREATECLUSTER,
@@ -28,9 +29,22 @@ def test_a_role_brings_its_packages() -> None:
     )
 
 
-def test_the_repository_host_needs_nothing_but_openssl_yet() -> None:
-    cluster = a_cluster("backup")
-    assert wanted_packages(cluster, cluster.nodes[0]) == ("openssl",)
+def test_pgbackrest_is_where_the_repository_and_the_data_are() -> None:
+    cluster = with_repository()
+    names = {node.name for node in cluster if "pgbackrest" in wanted_packages(cluster, node)}
+    assert names == {"pg1", "b"}
+    assert wanted_packages(cluster, cluster.node("b")) == ("pgbackrest", "openssl")
+    assert "pgbackrest" in held_packages(cluster, cluster.node("b"))
+    without = a_cluster()
+    assert not [node for node in without if "pgbackrest" in wanted_packages(without, node)]
+
+
+def with_repository() -> Cluster:
+    groups = {"pg1": ("postgres",), "e1": ("etcd",), "lb": ("haproxy",), "b": ("backup",)}
+    hosts = [
+        DeclaredHost(name, groups[name], {"cluster_address": f"10.0.0.{n}"}, {}) for n, name in enumerate(groups, 1)
+    ]
+    return declared_clusters(hosts, {})[0]["main"]
 
 
 def test_libraries_are_not_held_so_that_their_security_updates_come() -> None:

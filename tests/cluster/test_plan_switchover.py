@@ -169,6 +169,13 @@ def test_what_breaks_off_is_said_before() -> None:
     )
 
 
+def test_a_backlog_of_the_archive_is_said_before() -> None:
+    """The new leader archives again what it has; what it has no more is missing for ever."""
+    assert plan(with_postgres(healthy(), "pg1", archiver={"mode": "on", "waiting": 2})).remarks == ()
+    live = with_postgres(healthy(), "pg1", archiver={"mode": "on", "waiting": 40})
+    assert plan(live).remarks == ("40 segments of WAL wait for the archive; pg2 archives what it has of them",)
+
+
 @st.composite
 def lives(draw: st.DrawFn) -> Live:
     """Clusters in any state that the standbys' health, lag and tags can make."""

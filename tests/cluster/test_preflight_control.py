@@ -77,7 +77,7 @@ def supplied(tmp_path: Path, cluster: Cluster) -> None:
     (tmp_path / "ca.crt").write_text(authority.trust_pem)
     for node in cluster:
         (tmp_path / node.name).mkdir()
-        for place in certificate_places(node):
+        for place in certificate_places(cluster, node):
             leaf = authority.issue(leaf_request(cluster, node, place))
             (tmp_path / node.name / f"{place.component}.crt").write_text(leaf.certificate_pem)
             (tmp_path / node.name / f"{place.component}.key").write_text(leaf.key_pem)
@@ -122,7 +122,9 @@ def test_a_certificates_directory_without_a_ca_is_one_finding(tmp_path):
 
 def test_a_ca_that_cannot_sign(tmp_path):
     authority = Authority.load_or_create(tmp_path / "ca", "mine")
-    leaf = authority.issue(leaf_request(one_host(), one_host().node("pg1"), certificate_places(one_host().nodes[0])[0]))
+    leaf = authority.issue(
+        leaf_request(one_host(), one_host().node("pg1"), certificate_places(one_host(), one_host().nodes[0])[0])
+    )
     certificate, key = tmp_path / "leaf.crt", tmp_path / "leaf.key"
     certificate.write_text(leaf.certificate_pem)
     key.write_text(leaf.key_pem)

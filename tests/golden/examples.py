@@ -23,6 +23,7 @@ from cluster.render_patroni_dynamic import dynamic_configuration
 from cluster.secrets import NAMES, Secret
 from cluster.tuning import Resources
 from operations.haproxy import haproxy_component
+from operations.pgbackrest import pgbackrest_component
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ("three_hosts", "dedicated", "ipv6")
@@ -83,6 +84,7 @@ def _host_texts(cluster: Cluster, node: Node) -> dict[str, str]:
         **(_etcd(cluster, node) if "etcd" in node.roles else {}),
         **(_patroni(cluster, node) if "postgres" in node.roles else {}),
         **(_haproxy(cluster, node) if "haproxy" in node.roles else {}),
+        **(_pgbackrest(cluster, node) if cluster.uses_pgbackrest(node) else {}),
     }
 
 
@@ -115,10 +117,14 @@ def _haproxy(cluster: Cluster, node: Node) -> dict[str, str]:
     return _component(haproxy_component(cluster, node, SECRETS["HAPROXY_STATS_PASSWORD"]))
 
 
+def _pgbackrest(cluster: Cluster, node: Node) -> dict[str, str]:
+    return _component(pgbackrest_component(cluster, node, SECRETS["PGBACKREST_CIPHER_PASS"]))
+
+
 def _package_files(cluster: Cluster, node: Node) -> Iterable[Any]:
     # The key's own text would only be noise here; a test of its own holds its fingerprint.
     key = None if signing_key(cluster) is None else "(the key)\n"
-    return (*source_files(cluster, RELEASE, key), *host_files(node, needrestart=True))
+    return (*source_files(cluster, RELEASE, key), *host_files(cluster, node, needrestart=True))
 
 
 def _packages(cluster: Cluster, node: Node) -> str:
@@ -128,7 +134,7 @@ def _packages(cluster: Cluster, node: Node) -> str:
 
 
 def _certificates(cluster: Cluster, node: Node) -> str:
-    return "\n".join(_certificate(cluster, node, place) for place in certificate_places(node)) or "none\n"
+    return "\n".join(_certificate(cluster, node, place) for place in certificate_places(cluster, node)) or "none\n"
 
 
 def _certificate(cluster: Cluster, node: Node, place: Any) -> str:

@@ -58,7 +58,12 @@ def test_a_password_is_only_where_it_is_needed(name: str) -> None:
     patroni = ("SUPERUSER", "REPLICATION", "REWIND", "RESTAPI")
     assert all(holders[f"PATRONI_{word}_PASSWORD"] == {"config.yml"} for word in patroni)
     assert holders["HAPROXY_STATS_PASSWORD"] == {"haproxy.cfg"}
-    assert holders["PATRONI_ADMIN_PASSWORD"] == holders["PGBACKREST_CIPHER_PASS"] == set()
+    assert holders["PATRONI_ADMIN_PASSWORD"] == set()
+    # On the repository host alone: who breaks into a member cannot read old backups.
+    with_cipher = [path for path, text in rendered(example(name)).items() if "fake-pgbackrest_cipher_pass" in text]
+    assert with_cipher == [
+        f"{node.name}/etc/pgbackrest/pgbackrest.conf" for node in example(name) if "backup" in node.roles
+    ]
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

@@ -13,7 +13,7 @@ import pytest
 
 from cluster.check import check_lines, complaints
 from cluster.status import WIDTH, status_lines
-from tests.cluster.overview_world import AT, MIB, WRITTEN, World, healthy
+from tests.cluster.overview_world import AT, MIB, WRITTEN, World, backed_up, healthy
 
 SCREENS = Path(__file__).parent / "screens"
 LINES = 45
@@ -56,8 +56,18 @@ def pending_restart() -> World:
     return world
 
 
+def backups() -> World:
+    """With a repository host; a full backup runs, and the last differential one failed."""
+    world = backed_up()
+    seen = world.answers["h4"]["pgbackrest"]
+    seen["attempts"]["full"].update(running=True)
+    seen["attempts"]["diff"].update(failed=True, error="[082]: WAL segment 0000000700000000000007C9 was not archived")
+    return world
+
+
 STATES = {
     "healthy": healthy,
+    "backups": backups,
     "dead_member": dead_member,
     "dead_primary": dead_primary,
     "lagging": lagging,

@@ -20,7 +20,7 @@ VOLATILE = (
 UNITS = ("etcd", "patroni", "haproxy", "postgresql")
 
 # These say who leads, which is left to chance.
-OF_THE_ROLE = ("primary_conninfo", "primary_slot_name", "transaction_read_only", "in_hot_standby")
+OF_THE_ROLE = ("primary_conninfo", "primary_slot_name", "restore_command", "transaction_read_only", "in_hot_standby")
 SETTINGS = (
     "select name, setting, coalesce(unit, ''), source from pg_settings"
     " where source not in ('default', 'client', 'session') order by 1"

@@ -37,6 +37,13 @@ PRIVATE = {
     "/etc/postgresql/pki": "700 postgres",
     "/etc/etcd/pki": "700 etcd",
     "/etc/haproxy/pki": "700 root",
+    "/etc/pgbackrest/pki/pgbackrest.key": "600 postgres",
+    "/etc/pgbackrest/pgbackrest.conf": "600 postgres",
+    "/etc/pgbackrest/pki": "700 postgres",
+}
+HOLDING = {
+    "pg": {"/etc/patroni/config.yml", "/etc/haproxy/haproxy.cfg"},
+    "backup": {"/etc/pgbackrest/pgbackrest.conf"},  # the pass phrase of the backups, and nothing else
 }
 SEARCHED = "/etc /var /run /tmp /home /root /opt /usr/local /srv"
 PGPASS = "/var/lib/postgresql/.pgpass_patroni"  # Patroni writes it where a member follows another
@@ -120,7 +127,7 @@ def test_no_other_user_can_read_a_secret_on_a_host(built: Built) -> None:
         assert run_in(host.container, find, stdin=values, user="nobody") == ""
         # Also the proof that the search finds what is there; no log and no journal is among them.
         as_root = set(run_in(host.container, find, stdin=values).split()) - {PGPASS}
-        assert as_root == ({"/etc/patroni/config.yml", "/etc/haproxy/haproxy.cfg"} if host.kind == "pg" else set())
+        assert as_root == HOLDING[host.kind]
         assert run_in(host.container, "cat /proc/[0-9]*/cmdline | grep -caF -f /dev/stdin || true", stdin=values) == "0"
         assert run_in(host.container, "journalctl --no-pager | grep -cF -f /dev/stdin || true", stdin=values) == "0"
 

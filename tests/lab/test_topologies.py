@@ -128,7 +128,10 @@ class TestDedicatedHosts:
         certificates = {
             "etcd1": ["/etc/etcd/pki/ca.crt", "/etc/etcd/pki/etcd.crt", "/etc/etcd/pki/etcd.key"],
             "haproxy1": ["/etc/haproxy/pki/ca.crt", "/etc/haproxy/pki/haproxy.pem"],
-            "backup1": [],
+            "backup1": [
+                *("/etc/pgbackrest/pki/ca.crt", "/etc/pgbackrest/pki/pgbackrest.crt"),
+                "/etc/pgbackrest/pki/pgbackrest.key",
+            ],
         }
         for name, expected in units.items():
             seen = machine(dedicated.lab.host(name))

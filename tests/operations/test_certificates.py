@@ -50,7 +50,7 @@ def authority(tmp_path: Path) -> Authority:
 def valid(authority: Authority, now: datetime | None = None) -> dict[str, Any]:
     """What a finished run leaves on pg1. + now: when it was"""
     node, picture = cluster().node("pg1"), {}
-    for place in certificate_places(node):
+    for place in certificate_places(cluster(), node):
         leaf = authority.issue(leaf_request(cluster(), node, place), now=now)
         picture[place.certificate] = {
             "pem": leaf.certificate_pem + (leaf.key_pem if place.bundle else ""),
@@ -63,7 +63,7 @@ def valid(authority: Authority, now: datetime | None = None) -> dict[str, Any]:
 
 def absent() -> dict[str, Any]:
     nothing = {"pem": None, "key_digest": "", "key_owner": "", "authority": None}
-    return {place.certificate: nothing for place in certificate_places(cluster().node("pg1"))}
+    return {place.certificate: nothing for place in certificate_places(cluster(), cluster().node("pg1"))}
 
 
 def run(host: PicturedHost, directory: Path) -> list[Any]:
@@ -76,12 +76,6 @@ def written(commands: list[Any]) -> list[str]:
     return [command.get_raw_value().rpartition(" ")[2] for command in commands]
 
 
-def test_a_host_without_a_component_needs_none(tmp_path: Path) -> None:
-    host = PicturedHost("backup1", {})
-    assert run(host, tmp_path) == []
-    assert host.noop_description == "no component here needs a certificate"
-
-
 def test_nothing_to_do_where_all_are_valid(tmp_path: Path, authority: Authority) -> None:
     host = PicturedHost("pg1", valid(authority))
     assert run(host, tmp_path) == []
@@ -90,8 +84,10 @@ def test_nothing_to_do_where_all_are_valid(tmp_path: Path, authority: Authority)
 
 def test_a_fresh_host_gets_directories_then_keys_then_certificates_then_the_ca(tmp_path: Path) -> None:
     paths = written(run(PicturedHost("pg1", absent()), tmp_path))
-    assert sorted(paths[:4]) == ["/etc/etcd/pki", "/etc/haproxy/pki", "/etc/patroni/pki", "/etc/postgresql/pki"]
-    assert paths[4:] == [
+    assert sorted(paths[:5]) == [
+        *("/etc/etcd/pki", "/etc/haproxy/pki", "/etc/patroni/pki", "/etc/pgbackrest/pki", "/etc/postgresql/pki"),
+    ]
+    assert paths[5:] == [
         "/etc/etcd/pki/etcd.key",
         "/etc/etcd/pki/etcd.crt",
         "/etc/patroni/pki/patroni.key",
@@ -99,10 +95,13 @@ def test_a_fresh_host_gets_directories_then_keys_then_certificates_then_the_ca(t
         "/etc/postgresql/pki/postgres.key",
         "/etc/postgresql/pki/postgres.crt",
         "/etc/haproxy/pki/haproxy.pem",
+        "/etc/pgbackrest/pki/pgbackrest.key",
+        "/etc/pgbackrest/pki/pgbackrest.crt",
         "/etc/etcd/pki/ca.crt",
         "/etc/patroni/pki/ca.crt",
         "/etc/postgresql/pki/ca.crt",
         "/etc/haproxy/pki/ca.crt",
+        "/etc/pgbackrest/pki/ca.crt",
     ]
 
 
@@ -136,7 +135,7 @@ def test_a_bundle_is_one_file(tmp_path: Path, authority: Authority) -> None:
 def test_one_in_its_last_third_is_renewed(tmp_path: Path, authority: Authority) -> None:
     host = PicturedHost("pg1", valid(authority, datetime.now(UTC) - timedelta(days=260)))
     commands = written(run(host, tmp_path))
-    assert len(commands) == 4 + 7
+    assert len(commands) == 5 + 9
     assert all("less than a third of its life left" in line for line in host.logged)
 
 

@@ -1,0 +1,62 @@
+"""The kinds of findings about backups, for cluster/check_kinds.py."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from cluster.kind import ALARM, REMARK, RUN, WARNING, Kind
+
+PGBACKREST_KINDS: Mapping[str, Kind] = {
+    "archive-off": Kind(
+        *(ALARM, "backup", "the primary archives no WAL although there is a repository"),
+        f"Run `{RUN}/restart_pending.py` when archive_mode waits for a restart, `{RUN}/cluster.py` otherwise.",
+    ),
+    "wal-waiting": Kind(
+        *(
+            WARNING,
+            "backup",
+            "much WAL waits for the archive: a slow repository, a slow network, or a failing archiver",
+        ),
+        "See /var/log/pgbackrest and archive_command's words in /var/log/postgresql on {where}.",
+    ),
+    "wal-missing": Kind(
+        *(ALARM, "backup", "WAL is missing in the archive since the newest backup: a restore ends before it"),
+        f"Run `{RUN}/backup.py --data type=diff`: from then on a restore to any moment works again.",
+    ),
+    "wal-missing-before": Kind(
+        *(
+            REMARK,
+            "backup",
+            "WAL is missing between two backups: a restore to the moments right after it is impossible",
+        ),
+        "Nothing mends it; it goes with the retention. See docs/backup.md for how it can come about.",
+    ),
+    "archive-unlisted": Kind(
+        *(REMARK, "backup", "nobody knows whether WAL is missing: there is too much of it, or the store is slow"),
+        "On {where}: `runuser -u postgres -- pgbackrest --stanza={cluster} repo-ls --recurse archive/{cluster}`.",
+    ),
+    "repository-unusable": Kind(
+        *(ALARM, "backup", "pgBackRest cannot use the repository"),
+        f"Mend what it says on {{where}}; a stanza that is absent `{RUN}/cluster.py` creates. See docs/backup.md.",
+    ),
+    "repository-foreign": Kind(
+        *(ALARM, "backup", "the repository has the backups of another cluster; nothing of this one is stored"),
+        "Move that repository away, or declare another pgbackrest_path; see docs/backup.md.",
+    ),
+    "backup-none": Kind(
+        *(WARNING, "backup", "there is no backup yet"),
+        f"Run `{RUN}/backup.py --data type=full`; the schedule takes one too when its time comes.",
+    ),
+    "backup-old": Kind(
+        *(ALARM, "backup", "the newest backup is older than `pgbackrest_age_alarm_hours`"),
+        f"See `systemctl list-timers` on {{where}}; run `{RUN}/backup.py`.",
+    ),
+    "backup-failed": Kind(
+        *(WARNING, "backup", "the last attempt at a type of backup failed"),
+        f"See `journalctl -u pgbackrest-backup@{{type}}` on {{where}}; then `{RUN}/backup.py --data type={{type}}`.",
+    ),
+    "backup-damaged": Kind(
+        *(ALARM, "backup", "pages with a wrong checksum are in the newest backup, and so in a member's data"),
+        "See the log of this backup in /var/log/pgbackrest on {where} for the files, then pg_amcheck on the members.",
+    ),
+}

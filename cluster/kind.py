@@ -1,0 +1,26 @@
+"""What a kind of findings consists of, and how grave one can be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+# In the order of gravity. Only the first two make a check fail.
+ALARM, WARNING, REMARK = "alarm", "warning", "remark"
+SEVERITIES = (ALARM, WARNING, REMARK)
+
+RUN = "pyinfra inventory.py deploys"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """
+    One kind of finding.
+
+    + what, meaning: the part of the cluster, and a line for the page
+    + cure: a sentence with the command that mends it; words in braces are filled in
+    """
+
+    severity: str
+    what: str
+    meaning: str
+    cure: str

@@ -1,0 +1,58 @@
+"""The shapes of the repository's answers, as those of cluster/observed.py."""
+
+from __future__ import annotations
+
+from typing import Any, TypedDict
+
+
+class SeenBackup(TypedDict):
+    """
+    A backup in the repository. + size: of the database, + stored: of what it added to the repository, in bytes
+
+    + started_at, stopped_at: seconds since the epoch
+    + wal_start, wal_stop: the segments without which it cannot be restored
+    + damaged: pages whose checksum was wrong are in it
+    """
+
+    label: str
+    type: str
+    started_at: int
+    stopped_at: int
+    size: int
+    stored: int
+    wal_start: str | None
+    wal_stop: str | None
+    damaged: bool
+
+
+class SeenAttempt(TypedDict):
+    """The last attempt at one type of backup. + ended_at: seconds since the epoch, 0 if never; + error: if it failed"""
+
+    running: bool
+    failed: bool
+    ended_at: int
+    error: str
+
+
+class SeenPgbackrest(TypedDict):
+    """
+    The repository as its host sees it.
+
+    + answers: false when pgBackRest could not say; error says why
+    + status: pgBackRest's code of the stanza: 0 well, 1 no stanza, 2 no backup, 99 unknown; message: its words for it
+    + identifiers: system identifiers of the databases that the stanza has had
+    + archive: ``{id, min, max}`` of the WAL archive; None when it is empty
+    + running: ``{done, total}`` in bytes of the backup under way
+    + holes: ``{id, first, last, count}`` of segments that are missing; None when nobody looked, or not to the end
+    """
+
+    answers: bool
+    error: str
+    status: int
+    message: str
+    identifiers: list[str]
+    backups: list[SeenBackup]
+    archive: dict[str, str] | None
+    running: dict[str, int] | None
+    attempts: dict[str, SeenAttempt]
+    holes: list[dict[str, Any]] | None

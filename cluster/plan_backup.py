@@ -1,0 +1,71 @@
+"""Whether backups can be taken into this repository, and what a backup was, in words."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from cluster.observed_pgbackrest import SeenBackup, SeenPgbackrest
+from cluster.tuning import MIB
+
+# https://pgbackrest.org/command.html#command-info
+WELL, NO_STANZA, NO_BACKUP, NO_DATA = 0, 1, 2, 3
+
+
+def stanza_is_absent(seen: SeenPgbackrest) -> bool:
+    """Whether the repository has nothing of this cluster yet."""
+    return seen["answers"] and seen["status"] in (NO_STANZA, NO_DATA)
+
+
+def repository_obstacle(seen: SeenPgbackrest, stanza: str, identifier: str | None) -> str | None:
+    """
+    Why nothing can be stored in the repository, with a way out; None when it can.
+
+    + identifier: the system identifier of the cluster's data, None while that is not known
+    """
+    if not seen["answers"]:
+        return f"the repository does not answer: {seen['error']}\nHINT: see `journalctl -u pgbackrest` on its host."
+    if stanza_is_absent(seen):
+        return None
+    if seen["status"] not in (WELL, NO_BACKUP):
+        return (
+            f"the stanza {stanza} cannot be used: {seen['message']}\n"
+            "HINT: with another pass phrase than at its creation a repository cannot be read; see docs/backup.md."
+        )
+    if identifier is not None and identifier not in seen["identifiers"]:
+        return (
+            f"the stanza {stanza} has the backups of another cluster (system identifier "
+            f"{', '.join(seen['identifiers'])}, this one has {identifier})\n"
+            "HINT: if they are worth keeping move that repository away, and take another pgbackrest_path otherwise."
+        )
+    return None
+
+
+def newest(seen: SeenPgbackrest) -> SeenBackup | None:
+    """The backup that ended last."""
+    return max(seen["backups"], key=lambda one: one["stopped_at"], default=None)
+
+
+def backup_lines(backup: SeenBackup) -> list[str]:
+    """What a finished backup is, for the end of a run."""
+    seconds = backup["stopped_at"] - backup["started_at"]
+    ended = datetime.fromtimestamp(backup["stopped_at"], UTC)
+    return [
+        f"{backup['label']}  {backup['type']} backup, complete at {ended:%Y-%m-%d %H:%M:%S} UTC after {seconds} s",
+        f"  size  {mib(backup['size'])} of data, {mib(backup['stored'])} added to the repository",
+        f"  WAL   {backup['wal_start']} to {backup['wal_stop']}",
+        *(["  DAMAGED PAGES are in it: see pg_amcheck, and the log of this backup"] if backup["damaged"] else []),
+    ]
+
+
+def progress_line(kind: str, seen: SeenPgbackrest, seconds: float) -> str:
+    """How far a backup is that is under way. + seconds: since it was begun"""
+    running = seen["running"]
+    done = f", {mib(running['done'])} of {mib(running['total'])}" if running and running["total"] else ""
+    return f"{kind} backup under way for {seconds:.0f} s{done}"
+
+
+def mib(size: int) -> str:
+    """A size for people. + size: in bytes"""
+    if size < MIB:
+        return f"{size / 1024:.0f} KiB"
+    return f"{size / MIB / 1024:.1f} GiB" if size >= 10240 * MIB else f"{size / MIB:.1f} MiB"

@@ -1,0 +1,89 @@
+"""The settings of the backups. Whether there are any is not one of them: a host in the group ``backup`` says so."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import field_validator, model_validator
+
+from cluster.settings_base import Strict, port, setting
+
+TYPES = ("full", "diff", "incr")
+
+
+class PgbackrestSettings(Strict):
+    """Backups and the WAL archive. https://pgbackrest.org/configuration.html"""
+
+    pgbackrest_port: int = port(8432, "pgBackRest's TLS server, on the members and on the repository host")
+    pgbackrest_path: str = setting(
+        "/var/lib/pgbackrest", "directory of the repository, or the prefix of its keys in S3", pattern=r"^/[\w./-]+$"
+    )
+    pgbackrest_s3_bucket: str | None = setting(
+        None, "bucket of an S3-compatible store for the repository; absent: a directory", pattern=r"^[a-z0-9.-]+$"
+    )
+    pgbackrest_s3_endpoint: str | None = setting(
+        None,
+        "the store's host, e.g. s3.eu-central-1.amazonaws.com, with :port where it is not 443",
+        pattern=r"^[\w.-]+(:\d+)?$",
+    )
+    pgbackrest_s3_region: str | None = setting(
+        None, "the store's region; for most any word will do", pattern=r"^[\w-]+$"
+    )
+    pgbackrest_s3_uri_style: Literal["host", "path"] = setting(
+        "host", "where the bucket stands in a URL; most stores other than AWS want path"
+    )
+    pgbackrest_s3_ca_file: str | None = setting(
+        None, "file on the repository host with the CA of the store; absent: the system's", pattern=r"^/[\w./-]+$"
+    )
+    pgbackrest_s3_credentials: str | None = setting(
+        None,
+        "file on the control machine, for its owner alone (0600): access key and secret key, a line each",
+    )
+    pgbackrest_retention_full: int = setting(
+        4, "full backups, or days, that are kept with all that builds on them and their WAL", ge=1, le=9999999
+    )
+    pgbackrest_retention_full_type: Literal["count", "time"] = setting(
+        "count", "what pgbackrest_retention_full counts: full backups, or days"
+    )
+    pgbackrest_retention_diff: int | None = setting(
+        None, "differential backups that are kept; absent: as long as their full backup", ge=1, le=9999999
+    )
+    pgbackrest_process_max: int | None = setting(
+        None,
+        "processes that compress and copy; absent: half of the cores, a quarter where PostgreSQL runs",
+        ge=1,
+    )
+    pgbackrest_schedule: dict[str, str] = setting(
+        {"full": "Sun *-*-* 01:00:00", "diff": "Mon..Sat *-*-* 01:00:00"},
+        "full, diff or incr: when such a backup is taken, as systemd.time(7) has it; {} for a schedule of your own",
+    )
+    pgbackrest_random_delay_minutes: int = setting(
+        30,
+        "minutes of random delay of a scheduled backup: clusters share networks and stores",
+        ge=0,
+        le=1440,
+    )
+    pgbackrest_age_alarm_hours: int = setting(
+        30, "hours after which a check complains that the newest backup is old", ge=1
+    )
+    pgbackrest_archive_seconds: int = setting(
+        300, "seconds after which WAL is archived though its segment is not full: what a lost cluster may lose", ge=10
+    )
+
+    @field_validator("pgbackrest_schedule")
+    @classmethod
+    def _schedule_names_types(cls, schedule: dict[str, str]) -> dict[str, str]:
+        for kind, when in schedule.items():
+            if kind not in TYPES:
+                raise ValueError(f"'{kind}' is no type of backup; the types are {', '.join(TYPES)}")
+            if not when.strip() or "\n" in when:
+                raise ValueError(f"'{when}' is no time; take what `systemd-analyze calendar` accepts")
+        return schedule
+
+    @model_validator(mode="after")
+    def _store_is_whole(self) -> PgbackrestSettings:
+        needed = ("pgbackrest_s3_endpoint", "pgbackrest_s3_region", "pgbackrest_s3_credentials")
+        missing = [name for name in needed if getattr(self, name) is None]
+        if self.pgbackrest_s3_bucket is not None and missing:
+            raise ValueError(f"pgbackrest_s3_bucket needs {', '.join(missing)}")
+        return self

@@ -1,0 +1,44 @@
+"""The line of the status screen that says what a restore could bring back."""
+
+from __future__ import annotations
+
+from cluster.observed_pgbackrest import SeenPgbackrest
+from cluster.overview import Overview
+from cluster.plan_backup import mib, newest
+
+FULL = "full"
+
+
+def backups_words(overview: Overview) -> str:
+    """Newest backup, newest full one, what is under way, and up to where WAL is archived."""
+    if overview.cluster.repository is None:
+        return "no backups are configured"
+    seen = overview.repository
+    if seen is None or not seen["answers"]:
+        return "THE REPOSITORY DOES NOT ANSWER"
+    words = [*_backups(overview, seen), *_running(seen)]
+    words.append(f"WAL to {seen['archive']['max']}" if seen["archive"] else "NO WAL IS ARCHIVED")
+    return ", ".join(words)
+
+
+def _backups(overview: Overview, seen: SeenPgbackrest) -> list[str]:
+    last = newest(seen)
+    if last is None:
+        return ["NO BACKUP"]
+    age = _age(overview.at.timestamp() - last["stopped_at"])
+    whole = max(
+        (one for one in seen["backups"] if one["type"] == FULL), key=lambda one: one["stopped_at"], default=None
+    )
+    older = [f"full {_age(overview.at.timestamp() - whole['stopped_at'])} ago"] if whole and whole is not last else []
+    return [f"{last['type']} {age} ago of {mib(last['size'])}", *older]
+
+
+def _running(seen: SeenPgbackrest) -> list[str]:
+    return [f"{kind} under way" for kind, attempt in seen["attempts"].items() if attempt["running"]]
+
+
+def _age(seconds: float) -> str:
+    minutes = max(0, int(seconds // 60))
+    if minutes < 120:
+        return f"{minutes} min"
+    return f"{minutes // 60} h" if minutes < 72 * 60 else f"{minutes // 1440} days"

@@ -1,0 +1,27 @@
+"""Take a backup now: before an upgrade, after a failover, or the first one of a new cluster.
+
+    pyinfra inventory.py deploys/backup.py [--data type=full|diff|incr]
+
+Without a type it is an incremental one, which is a full one while there is none. Creates the stanza where it is absent,
+checks that WAL is archived, then takes the backup from a standby when one is fit. The backup goes on when this run is
+interrupted; a run that finds it under way waits for its end.
+"""
+
+from cluster.errors import ConfigError
+from cluster.settings_pgbackrest import TYPES
+from deploys.components.options import option
+from deploys.components.start import running_cluster
+from operations.pgbackrest_backup import backup
+
+cluster = running_cluster()
+
+if cluster is not None:
+    kind = option("type", str, "incr")
+    if kind not in TYPES:
+        raise ConfigError(f"type: {kind!r} is no type of backup\nHINT: give --data type=full, diff or incr.")
+    if cluster.repository is None:
+        raise ConfigError(
+            f"cluster {cluster.name} has no repository host\n"
+            "HINT: put a host in the group backup, and run deploys/cluster.py; see docs/backup.md."
+        )
+    backup(name=f"Backup: {kind}", cluster=cluster, kind=kind)

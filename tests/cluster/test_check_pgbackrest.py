@@ -1,0 +1,188 @@
+"""What a check finds about backups: every kind, its words, and nothing else with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from cluster.check import as_data, check_lines, complaints
+from cluster.check_kinds_pgbackrest import PGBACKREST_KINDS
+from cluster.status_backups import backups_words
+from tests.cluster.overview_world import AT, World, at_other_time, backed_up, backup, healthy
+
+HOUR = 3600
+NOW = int(AT.timestamp())
+
+
+def found(world: World) -> list[tuple[str, str, str]]:
+    return [(one.kind, one.finding.where, one.finding.problem) for one in complaints(world.overview())]
+
+
+def repository(**said: Any) -> Callable[[World], Any]:
+    return lambda world: world.answers["h4"]["pgbackrest"].update(said)
+
+
+def archiver(name: str, **said: Any) -> Callable[[World], Any]:
+    return lambda world: world.answers[name]["postgres"]["archiver"].update(said)
+
+
+def hole(first: str, last: str, count: int) -> Callable[[World], Any]:
+    names = (f"00000007000000000000{text}" for text in (first, last))
+    return repository(holes=[dict(zip(("id", "first", "last", "count"), ("17-1", *names, count), strict=True))])
+
+
+def attempt(kind: str, **said: Any) -> Callable[[World], Any]:
+    return lambda world: world.answers["h4"]["pgbackrest"]["attempts"][kind].update(said)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A kind of finding. + breaks: what is done to a healthy cluster"""
+
+    kind: str
+    where: str
+    problem: str
+    breaks: Callable[[World], Any]
+
+
+CASES = [
+    Case("archive-off", "h1", "archive_mode is off: WAL is not archived", archiver("h1", mode="off")),
+    Case("wal-waiting", "h1", "64 segments of WAL wait for the archive", archiver("h1", waiting=64)),
+    Case(
+        *("wal-missing", "h4", "3 segments are missing in the archive: 0000000700000000000007C8 to "),
+        hole("07C8", "07CA", 3),
+    ),
+    Case(
+        *("wal-missing-before", "h4", "1 segments are missing in the archive: 0000000700000000000007B1"),
+        hole("07B1", "07B1", 1),
+    ),
+    Case("archive-unlisted", "h4", "the segments in the archive could not be listed in time", repository(holes=None)),
+    Case(
+        *("repository-unusable", "h4", "[CryptoError] unable to flush"),
+        repository(answers=False, error="[CryptoError] unable to flush"),
+    ),
+    Case(
+        *("repository-unusable", "h4", "stanza main: missing stanza path"),
+        repository(status=1, message="missing stanza path", backups=[]),
+    ),
+    Case(
+        *("repository-foreign", "h4", "the backups are of 42, the cluster is 7710641775443985334"),
+        repository(identifiers=["42"]),
+    ),
+    Case("backup-none", "h4", "there is no backup yet", repository(status=2, message="no valid backups", backups=[])),
+    Case(
+        *("backup-old", "h4", "the newest backup, 20261101-010512F, is 31 h old, more than 30"),
+        repository(backups=[backup("20261101-010512F", "full", NOW - 31 * HOUR, "07A0")]),
+    ),
+    Case(
+        *("backup-failed", "h4", "the last diff backup failed: [056]: unable to find primary cluster"),
+        attempt("diff", failed=True, error="[056]: unable to find primary cluster"),
+    ),
+    Case(
+        *("backup-damaged", "h4", "20261121-010512F has pages with a wrong checksum"),
+        repository(backups=[{**backup("20261121-010512F", "full", NOW - HOUR, "07A0"), "damaged": True}]),
+    ),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.kind)
+def test_each_kind_is_found_with_its_words_and_nothing_else(case: Case) -> None:
+    world = backed_up()
+    case.breaks(world)
+    ((kind, where, problem),) = found(world)
+    assert (kind, where) == (case.kind, case.where)
+    assert problem.startswith(case.problem)
+
+
+def test_every_kind_has_a_case() -> None:
+    assert set(PGBACKREST_KINDS) == {case.kind for case in CASES}
+
+
+def test_a_cluster_that_is_backed_up_has_nothing_to_complain_about() -> None:
+    assert found(backed_up()) == []
+
+
+def test_a_cluster_without_a_repository_is_not_asked_for_backups() -> None:
+    assert found(healthy()) == []
+    assert backups_words(healthy().overview()) == "no backups are configured"
+    assert "backups" not in as_data(healthy().overview(), [])["observed"]
+
+
+def test_what_is_missing_before_the_oldest_backup_is_of_no_use() -> None:
+    world = backed_up()
+    hole("0701", "079F", 159)(world)
+    assert found(world) == []
+
+
+def test_an_older_database_s_archive_may_have_any_holes() -> None:
+    world = backed_up()
+    hole("07C8", "07C8", 1)(world)
+    world.answers["h4"]["pgbackrest"]["holes"][0]["id"] = "16-1"
+    assert found(world) == []
+
+
+def test_a_backup_after_the_hole_heals_it() -> None:
+    world = backed_up()
+    hole("07C8", "07C8", 1)(world)
+    world.answers["h4"]["pgbackrest"]["backups"].append(backup("x", "incr", NOW - 60, "07D0"))
+    assert [kind for kind, _, _ in found(world)] == ["wal-missing-before"]
+
+
+def test_a_standby_s_old_failures_say_nothing() -> None:
+    world = backed_up()
+    archiver("h2", failed=9, last_failed="00000006.history", last_failed_at=2.0, last_archived_at=1.0, waiting=99)(
+        world
+    )
+    assert found(world) == []
+
+
+def test_an_attempt_that_is_repeated_now_is_no_failure() -> None:
+    world = backed_up()
+    attempt("full", failed=True, running=True)(world)
+    assert found(world) == []
+
+
+def test_a_dead_repository_host_is_one_finding() -> None:
+    world = backed_up()
+    world.dead.add("h4")
+    assert [kind for kind, _, _ in found(world)] == ["host-silent"]
+    assert backups_words(world.overview()) == "THE REPOSITORY DOES NOT ANSWER"
+
+
+def test_a_repository_that_fills_up_is_found_as_any_disk() -> None:
+    world = backed_up()
+    world.answers["h4"]["picture"]["rooms"]["/var/lib/pgbackrest"]["free_mib"] = 20_000
+    ((kind, where, problem),) = found(world)
+    assert (kind, where) == ("disk-full", "h4")
+    assert problem.endswith("left for /var/lib/pgbackrest")
+
+
+def test_versions_that_differ_are_found() -> None:
+    world = backed_up()
+    for name, version in (("h1", "2.55.1-1"), ("h4", "2.45-1")):
+        world.answers[name]["packages"]["packages"]["pgbackrest"] = {"status": "installed", "version": version}
+    assert found(world) == [("versions-differ", "main", "pgbackrest differs between hosts: 2.55.1 on h1; 2.45 on h4")]
+
+
+def test_the_screen_has_what_a_restore_could_bring_back() -> None:
+    overview = backed_up().overview()
+    wal = "WAL to 0000000700000000000007D1"
+    assert backups_words(overview) == f"diff 60 min ago of 40.0 GiB, full 6 days ago, {wal}"
+    later = at_other_time(overview, hours=5)
+    assert backups_words(later) == f"diff 6 h ago of 40.0 GiB, full 6 days ago, {wal}"
+
+
+def test_the_screen_says_what_is_not_there() -> None:
+    world = backed_up()
+    repository(backups=[], archive=None)(world)
+    attempt("full", running=True)(world)
+    assert backups_words(world.overview()) == "NO BACKUP, full under way, NO WAL IS ARCHIVED"
+
+
+def test_a_check_says_that_it_looked_at_the_archive() -> None:
+    overview = backed_up().overview()
+    assert "every segment of the WAL archive" in check_lines(overview, [])[-1]
+    assert as_data(overview, [])["observed"]["backups"]["status"] == 0

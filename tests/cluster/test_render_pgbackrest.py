@@ -1,0 +1,184 @@
+"""What stands in pgbackrest.conf, and on which host; the golden files show it whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cluster.certificates import PGBACKREST, certificate_places, leaf_request
+from cluster.declaration import DeclaredHost, declared_clusters
+from cluster.errors import ConfigError
+from cluster.model import Cluster
+from cluster.packages_findings import pgbackrest_findings
+from cluster.preflight import picture_question
+from cluster.render_patroni import member_configuration
+from cluster.render_patroni_dynamic import dynamic_configuration
+from cluster.render_pgbackrest import Store, configuration, store_of, unscheduled
+from cluster.secrets import NAMES
+from cluster.tuning import Resources
+
+GROUPS = {"pg1": ("postgres", "etcd"), "pg2": ("postgres",), "b": ("backup",)}
+
+
+def cluster_of(groups: dict[str, tuple[str, ...]] = GROUPS, **settings: Any) -> Cluster:
+    hosts = [
+        DeclaredHost(name, roles, {"cluster_address": f"10.0.0.{n}", **settings}, {})
+        for n, (name, roles) in enumerate(groups.items(), 1)
+    ]
+    clusters, findings = declared_clusters(hosts, {})
+    assert findings == []
+    return clusters["main"]
+
+
+def lines(cluster: Cluster, name: str, store: Store | None = None) -> list[str]:
+    return configuration(cluster, cluster.node(name), "phrase", store).content.splitlines()
+
+
+def test_only_the_repository_host_has_the_pass_phrase() -> None:
+    cluster = cluster_of()
+    assert "repo1-cipher-pass=phrase" in lines(cluster, "b")
+    assert "phrase" not in "".join(lines(cluster, "pg1"))
+    assert configuration(cluster, cluster.node("b"), "phrase", None).mode == "600"
+
+
+def test_each_side_lets_in_those_it_works_with() -> None:
+    cluster = cluster_of()
+    assert [one for one in lines(cluster, "b") if "auth" in one] == [
+        "tls-server-auth=pg1=main",
+        "tls-server-auth=pg2=main",
+    ]
+    assert [one for one in lines(cluster, "pg1") if "auth" in one] == ["tls-server-auth=b=main"]
+
+
+def test_a_member_knows_itself_and_the_repository_host() -> None:
+    found = lines(cluster_of(), "pg2")
+    assert "repo1-host=10.0.0.3" in found
+    assert [one for one in found if one.startswith("pg")] == [
+        "pg1-path=/var/lib/postgresql/17/main",
+        "pg1-port=5432",
+        "pg1-socket-path=/var/run/postgresql",
+    ]
+
+
+def test_a_member_that_is_the_repository_host_comes_first_to_itself() -> None:
+    cluster = cluster_of({"pg1": ("postgres", "etcd"), "pg2": ("postgres", "backup")})
+    found = lines(cluster, "pg2")
+    assert "repo1-path=/var/lib/pgbackrest" in found and "pg2-host=10.0.0.1" in found
+    assert not [one for one in found if one.startswith(("pg1-host", "repo1-host"))]
+    assert [one for one in found if "auth" in one] == ["tls-server-auth=pg1=main"]
+
+
+def test_the_store_s_keys_are_on_the_repository_host_alone(tmp_path: Path) -> None:
+    keys = tmp_path / "keys"
+    keys.write_text("AKIA\ns3cret\n")
+    keys.chmod(0o600)
+    declared = {"bucket": "b", "endpoint": "s3.example.net:9000", "region": "eu", "credentials": str(keys)}
+    cluster = cluster_of(**{f"pgbackrest_s3_{name}": value for name, value in declared.items()})
+    store = store_of(cluster)
+    found = lines(cluster, "b", store)
+    assert "repo1-type=s3" in found and "repo1-s3-key=AKIA" in found and "repo1-s3-key-secret=s3cret" in found
+    assert "repo1-s3-endpoint=s3.example.net" in found and "repo1-storage-port=9000" in found
+    assert "s3" not in "".join(lines(cluster, "pg1"))
+    assert "s3cret" not in repr(store)
+    assert "backup_directory" not in picture_question(cluster, cluster.node("b"))
+
+
+def test_a_file_of_keys_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    given = {"bucket": "b", "endpoint": "e", "region": "eu", "credentials": str(tmp_path / "none")}
+    cluster = cluster_of(**{f"pgbackrest_s3_{name}": value for name, value in given.items()})
+    with pytest.raises(ConfigError, match=r"is not there\nHINT: a file for its owner alone"):
+        store_of(cluster)
+    (tmp_path / "none").write_text("one\n")
+    (tmp_path / "none").chmod(0o600)
+    with pytest.raises(ConfigError, match="has 1 words"):
+        store_of(cluster)
+
+
+def test_retention_and_processes_are_settings() -> None:
+    settings = {"pgbackrest_retention_full": 30, "pgbackrest_retention_full_type": "time"}
+    found = lines(cluster_of(**settings, pgbackrest_retention_diff=7, pgbackrest_process_max=3), "b")
+    assert {"repo1-retention-full=30", "repo1-retention-full-type=time", "repo1-retention-diff=7"} <= set(found)
+    assert "process-max=3" in found
+    assert not [one for one in lines(cluster_of(), "b") if "process-max" in one]
+
+
+def test_types_without_a_time_are_known() -> None:
+    assert unscheduled(cluster_of()) == ["incr"]
+    assert unscheduled(cluster_of(pgbackrest_schedule={})) == ["full", "diff", "incr"]
+
+
+def test_before_2_53_an_address_is_looked_for_among_the_names() -> None:
+    cluster = cluster_of()
+    request = leaf_request(cluster, cluster.node("b"), PGBACKREST)
+    assert request.dns_names == ("b", "localhost", "10.0.0.3")
+    assert request.server and request.client
+
+
+def test_archiving_is_on_from_the_first_start_and_only_with_a_repository() -> None:
+    resources = [Resources(16000, 8, 200_000)]
+    with_one = dynamic_configuration(cluster_of(), resources, (4, 0, 7))["postgresql"]
+    assert with_one["parameters"]["archive_mode"] == "on"
+    assert with_one["recovery_conf"] == {"restore_command": '/usr/local/bin/pgbackrest-bounded get "%f" "%p"'}
+    without = dynamic_configuration(cluster_of({"pg1": ("postgres", "etcd")}), resources, (4, 0, 7))["postgresql"]
+    assert "archive_mode" not in without["parameters"] and "recovery_conf" not in without
+
+
+def test_a_replica_begins_with_a_backup_and_has_a_second_way() -> None:
+    secrets = dict.fromkeys(NAMES, "x")
+    cluster = cluster_of()
+    found = member_configuration(cluster, cluster.node("pg1"), secrets, None)["postgresql"]
+    assert found["create_replica_methods"] == ["pgbackrest", "basebackup"]
+    assert found["pgbackrest"] == {
+        "command": "/usr/local/bin/pgbackrest-bounded clone",
+        "keep_data": True,
+        "no_params": True,
+    }
+
+
+def test_a_cluster_without_a_repository_has_nothing_of_it() -> None:
+    alone = cluster_of({"pg1": ("postgres", "etcd")})
+    assert not alone.uses_pgbackrest(alone.node("pg1"))
+    assert PGBACKREST not in certificate_places(alone, alone.node("pg1"))
+
+
+def test_two_repository_hosts_are_refused() -> None:
+    hosts = [
+        DeclaredHost(name, roles, {"cluster_address": f"10.0.0.{n}"}, {})
+        for n, (name, roles) in enumerate({**GROUPS, "b2": ("backup",)}.items(), 1)
+    ]
+    (finding,) = declared_clusters(hosts, {})[1]
+    assert finding.problem == "cluster main has 2 repository hosts: b, b2"
+
+
+# --- Versions ---
+
+
+def packages(version: str, codename: str = "trixie", number: str = "13") -> dict[str, Any]:
+    state = {"status": "installed", "version": version, "held": True}
+    release = {"id": "debian", "codename": codename, "version": number}
+    return {"release": release, "packages": {"pgbackrest": state} if version else {}}
+
+
+def problems(cluster: Cluster, **observed: Any) -> list[str]:
+    return [finding.problem for finding in pgbackrest_findings(cluster, observed)]
+
+
+def test_the_same_version_everywhere_is_well() -> None:
+    same = {name: packages("2.55.1-1") for name in GROUPS}
+    assert problems(cluster_of(), **same) == []
+    assert problems(cluster_of(), **{name: packages("") for name in GROUPS}) == []
+
+
+def test_versions_that_differ_are_refused_until_one_is_pinned() -> None:
+    mixed = {"pg1": packages("2.55.1-1"), "pg2": packages("2.55.1-1"), "b": packages("2.56.0-1.pgdg13+1")}
+    assert problems(cluster_of(), **mixed) == ["differs between hosts: 2.55.1 on pg1, pg2; 2.56.0 on b"]
+    assert problems(cluster_of(packages_versions={"pgbackrest": "2.56.0-1"}), **mixed) == []
+
+
+def test_releases_that_would_bring_other_versions_are_refused_before_they_do() -> None:
+    fresh = {"pg1": packages(""), "pg2": packages(""), "b": packages("", "bookworm", "12")}
+    (problem,) = problems(cluster_of(), **fresh)
+    assert problem.startswith("would differ between hosts: each release has its own: Debian 13 (trixie) on pg1, pg2; ")
+    assert problems(cluster_of(packages_source="pgdg"), **fresh) == []

@@ -1,0 +1,223 @@
+"""The stanza and a backup now: what the repository host does, in which order, and what it refuses."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cluster.declaration import DeclaredHost, declared_clusters
+from cluster.errors import UnsafeError
+from cluster.model import Cluster
+from operations.pgbackrest_backup import _CREATE, backup, stanza
+from tests.deploys.fake_hosts import changed, run_operation
+
+CONTROL = """\
+Database system identifier:           42
+Database cluster state:               in production
+Latest checkpoint's TimeLineID:       1
+max_connections setting:              100
+max_worker_processes setting:         8
+max_wal_senders setting:              10
+max_prepared_xacts setting:           0
+max_locks_per_xact setting:           64
+"""
+
+
+def line(name: str, text: str, code: int = 0) -> str:
+    return f"{name}|{code}|{base64.b64encode(text.encode()).decode()}"
+
+
+def a_backup(label: str, kind: str) -> dict[str, Any]:
+    return {
+        "label": label,
+        "type": kind,
+        "timestamp": {"start": 1, "stop": 9},
+        "info": {"size": 1024, "repository": {"delta": 512}},
+        "archive": {"start": "000000010000000000000001", "stop": "000000010000000000000002"},
+        "error": False,
+    }
+
+
+@dataclass
+class World:
+    """
+    A repository and a primary.
+
+    + status: of the stanza
+    + late: answers until systemd has begun the backup; + running: those that show it then; + fails: how its unit ends
+    """
+
+    status: int = 0
+    identifier: str = "42"
+    mode: str = "on"
+    fails: bool = False
+    running: int = 0
+    late: int = 0
+    begun: str | None = None
+    backups: list[dict[str, Any]] = field(default_factory=list)
+    commands: list[tuple[str, str]] = field(default_factory=list)
+
+    def run(self, host: str, command: str, stdin: str) -> tuple[bool, list[str]]:
+        if "ask info" in command:
+            return True, [line("info", json.dumps([self._stanza()])), line("attempts", self._attempts())]
+        if "pg_stat_archiver" in command:
+            state = {"in_recovery": host != "h1", "archiver": {"mode": self.mode}}
+            return True, [line("sql", json.dumps(state)), line("control", CONTROL)]
+        if "journalctl" in command:
+            return True, ["ERROR: [082]: WAL segment was not archived"]
+        self.commands.append((host, command))
+        if "stanza-create" in command:
+            self.status = 2
+        if "systemctl start" in command:
+            self.begun = command.rpartition("@")[2].removesuffix(".service")
+            self.running = max(self.running, 1)
+        return True, []
+
+    def _stanza(self) -> dict[str, Any]:
+        known = {"db": [{"id": 1, "system-id": self.identifier}], "backup": self.backups}
+        status = {"code": self.status, "message": "words", "lock": {"backup": {"held": False}}}
+        return {"name": "main", "status": status, **(known if self.status in (0, 2) else {})}
+
+    def _attempts(self) -> str:
+        if self.begun and self.late:
+            self.late -= 1
+            return "".join(f"kind={kind}\nSubState=dead\nResult=success\nwords=\n" for kind in ("full", "diff", "incr"))
+        if self.begun and self.running == 0 and not self.fails:
+            self.backups, self.status = [*self.backups, a_backup(f"new-{self.begun}", self.begun)], 0
+            self.begun = None
+        text = ""
+        for kind in ("full", "diff", "incr"):
+            state = "start" if kind == self.begun and self.running else "dead"
+            result = "exit-code" if kind == self.begun and self.fails and not self.running else "success"
+            text += (
+                f"kind={kind}\nSubState={state}\nResult={result}\nExecMainExitTimestamp=@5\nwords=ERROR: [082]: late\n"
+            )
+        self.running = max(0, self.running - 1)
+        return text
+
+    @property
+    def acts(self) -> list[str]:
+        """The last words of what was done, all of it on the repository host."""
+        assert {host for host, _ in self.commands} <= {"h3"}
+        return ["stanza-create" if "stanza-create" in one else one.rpartition(" ")[2] for _, one in self.commands]
+
+
+def cluster(**groups: tuple[str, ...]) -> Cluster:
+    roles = groups or {"h1": ("postgres", "etcd"), "h2": ("postgres",), "h3": ("backup",)}
+    hosts = [
+        DeclaredHost(name, given, {"cluster_address": f"10.0.0.{n}"}, {})
+        for n, (name, given) in enumerate(roles.items(), 1)
+    ]
+    return declared_clusters(hosts, {})[0]["main"]
+
+
+def run(monkeypatch: pytest.MonkeyPatch, world: World, operation: Any, **arguments: Any) -> list[str]:
+    return changed(run_operation(monkeypatch, world, cluster(), operation, **arguments))
+
+
+def test_a_fresh_repository_gets_its_stanza_and_a_segment(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(status=1)
+    assert run(monkeypatch, world, stanza) == ["h3"]
+    assert world.acts == ["stanza-create", "check"]
+
+
+def test_a_stanza_that_is_there_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    assert run(monkeypatch, world, stanza) == []
+    assert world.acts == []
+
+
+def test_before_the_restart_that_turns_archiving_on_nothing_is_proven(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(status=1, mode="off")
+    run(monkeypatch, world, stanza)
+    assert world.acts == ["stanza-create"]
+
+
+def test_a_cluster_without_a_repository_host_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(status=1)
+    alone = cluster(h1=("postgres", "etcd"))
+    assert changed(run_operation(monkeypatch, world, alone, stanza)) == []
+    assert world.commands == []
+
+
+def test_another_cluster_s_repository_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(identifier="43")
+    with pytest.raises(UnsafeError, match="has the backups of another cluster"):
+        run(monkeypatch, world, stanza)
+    assert world.acts == []
+
+
+def test_a_backup_is_checked_begun_and_followed(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(running=4)
+    assert run(monkeypatch, world, backup, kind="diff") == ["h3"]
+    assert world.acts == ["check", "pgbackrest-backup@diff.service"]
+    assert [one["label"] for one in world.backups] == ["new-diff"]
+
+
+def test_the_first_backup_creates_the_stanza_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(status=1)
+    run(monkeypatch, world, backup, kind="full")
+    assert world.acts == ["stanza-create", "check", "pgbackrest-backup@full.service"]
+
+
+def test_one_that_is_under_way_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(begun="full", running=6)
+    run(monkeypatch, world, backup, kind="full")
+    assert world.acts == []
+    assert [one["label"] for one in world.backups] == ["new-full"]
+
+
+def test_one_that_systemd_begins_a_moment_later_is_not_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(backups=[a_backup("old", "full")], late=3, running=2)
+    run(monkeypatch, world, backup, kind="full")
+    assert [one["label"] for one in world.backups] == ["old", "new-full"]
+
+
+def test_one_that_leaves_no_trace_is_no_success(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(backups=[a_backup("old", "full")], late=1000)
+    with pytest.raises(UnsafeError, match="the full backup failed: see its last lines above"):
+        run(monkeypatch, world, backup, kind="full")
+
+
+def test_one_that_fails_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(fails=True, running=2)
+    with pytest.raises(UnsafeError, match=r"the full backup failed: \[082\]: late\nHINT: "):
+        run(monkeypatch, world, backup, kind="full")
+    assert world.backups == []
+
+
+# --- The lock that a primary holds while it tries to archive ---
+
+
+def create(tmp_path: Path, *answers: str) -> tuple[int, str]:
+    """Run the command that creates the stanza. Returns its exit code and what it said. + answers: empty: it is done"""
+    for number, text in enumerate(answers):
+        (tmp_path / f"answer{number}").write_text(text)
+    said = f"""#!/bin/sh
+n=$(cat {tmp_path}/count 2>/dev/null || echo 0); echo $((n + 1)) > {tmp_path}/count
+cat {tmp_path}/answer$n; [ ! -s {tmp_path}/answer$n ]
+"""
+    (tmp_path / "runuser").write_text(said)
+    (tmp_path / "runuser").chmod(0o755)
+    command = _CREATE.format(seconds=20, command="runuser -u postgres -- pgbackrest --stanza=main stanza-create")
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, env=environment, timeout=30)
+    return done.returncode, done.stderr
+
+
+LOCKED = "WARN: unable to check pg1: [LockAcquireError] unable to acquire lock on file\nERROR: [056]: no primary\n"
+
+
+def test_a_primary_that_archives_already_is_waited_for(tmp_path: Path) -> None:
+    assert create(tmp_path, LOCKED, LOCKED, "") == (0, "")
+
+
+def test_anything_else_is_a_failure_at_once(tmp_path: Path) -> None:
+    assert create(tmp_path, "ERROR: [056]: no primary\n", "") == (1, "ERROR: [056]: no primary\n")

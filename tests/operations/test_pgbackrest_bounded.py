@@ -1,0 +1,177 @@
+"""The script between PostgreSQL and pgBackRest, run as it is with a pgBackRest that does what it is told."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from cluster.render_pgbackrest import BOUNDED, SPOOL
+from cluster.secrets import Secret
+from operations.pgbackrest import pgbackrest_component
+from tests.cluster.test_render_pgbackrest import cluster_of
+
+PGBACKREST = """#!/bin/bash
+echo "$*" >> "$LOG"
+for word in $SLOW; do case "$*" in *$word*) sleep 30 ;; esac; done
+exit "${CODE:-0}"
+"""
+
+
+@dataclass
+class Place:
+    """A data directory, a spool and a repository that can be turned off. + directory: of all of it"""
+
+    directory: Path
+    repository: socket.socket
+
+    def turn_off(self) -> None:
+        """Nobody listens there any more."""
+        self.repository.close()
+
+    def stop_postgres(self) -> None:
+        """As PostgreSQL marks itself when it goes down."""
+        (self.directory / "postmaster.pid").write_text("1\n" * 7 + "stopping\n")
+
+    def run(self, *words: str, code: int = 0, slow: str = "") -> tuple[int, float]:
+        """Run the script. Returns its exit code, and how long it took. + code: of pgBackRest; + slow: what hangs"""
+        began = time.monotonic()
+        environment = {
+            "PATH": f"{self.directory}:{os.environ['PATH']}",
+            "LOG": str(self.directory / "log"),
+            "CODE": str(code),
+            "SLOW": slow,
+        }
+        done = subprocess.run(
+            [str(self.directory / "bounded"), *words], cwd=self.directory, env=environment, timeout=60
+        )
+        return done.returncode, time.monotonic() - began
+
+    @property
+    def asked(self) -> list[str]:
+        """What pgBackRest was asked for."""
+        log = self.directory / "log"
+        return log.read_text().splitlines() if log.exists() else []
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    listening = socket.create_server(("127.0.0.1", 0))
+    cluster = cluster_of()
+    files = pgbackrest_component(cluster, cluster.node("pg1"), Secret("x")).files
+    text = next(file.content for file in files if file.path == BOUNDED)
+    text = text.replace("10.0.0.3/8432", f"127.0.0.1/{listening.getsockname()[1]}").replace(SPOOL, str(tmp_path))
+    for old, new in (("timeout -k 1 15", "timeout -k 1 1"), ("timeout -k 1 5", "timeout -k 1 1")):
+        assert old in text
+        text = text.replace(old, new)
+    for name, content in (("bounded", text), ("pgbackrest", PGBACKREST)):
+        (tmp_path / name).write_text(content)
+        (tmp_path / name).chmod(0o755)
+    (tmp_path / "postmaster.pid").write_text("1\n" * 7 + "ready\n")
+    (tmp_path / "pg_wal" / "archive_status").mkdir(parents=True)
+    yield Place(tmp_path, listening)
+    listening.close()
+
+
+def test_passes_on_what_postgresql_asks(place: Place) -> None:
+    assert place.run("push", "pg_wal/1")[0] == 0
+    assert place.run("get", "00000002.history", "pg_wal/RECOVERYHISTORY")[0] == 0
+    assert place.asked == [
+        "--stanza=main archive-push pg_wal/1",
+        "--stanza=main archive-get 00000002.history pg_wal/RECOVERYHISTORY",
+    ]
+
+
+def test_asks_nobody_when_the_repository_does_not_answer(place: Place) -> None:
+    place.turn_off()
+    for words in (("push", "pg_wal/1"), ("get", "a", "b"), ("clone",)):
+        code, seconds = place.run(*words)
+        assert code == 1 and seconds < 2
+    assert place.asked == []
+
+
+def test_after_a_silence_nobody_tries_for_a_while(place: Place) -> None:
+    """A promotion asks several times, and each try may cost a second."""
+    assert place.run("get", "a", "b", slow="archive-get")[0] == 1
+    assert place.run("get", "a", "b")[0] == 1
+    assert len(place.asked) == 1
+    long_ago = time.time() - 60
+    os.utime(place.directory / "repository-is-silent", (long_ago, long_ago))
+    assert place.run("get", "a", "b")[0] == 0
+
+
+def test_a_call_that_hangs_is_ended(place: Place) -> None:
+    for words in (("push", "pg_wal/1"), ("get", "a", "b")):
+        (place.directory / "repository-is-silent").unlink(missing_ok=True)
+        code, seconds = place.run(*words, slow=f"archive-{words[0]}")
+        assert code == 1 and seconds < 10
+
+
+@pytest.mark.parametrize("code", [1, 41, 103, 137, 255])
+def test_no_failure_of_a_restore_command_may_stop_postgresql(place: Place, code: int) -> None:
+    """Above 125 it would: the startup process ends, and with it the server."""
+    assert place.run("get", "a", "b", code=code)[0] == 1
+
+
+@pytest.mark.parametrize("code", [45, 103, 255])
+def test_an_archiver_that_goes_on_tries_again(place: Place, code: int) -> None:
+    assert place.run("push", "pg_wal/1", code=code)[0] == 1
+
+
+def test_an_archiver_that_stops_is_held_up_by_nothing(place: Place) -> None:
+    place.stop_postgres()
+    assert place.run("push", "pg_wal/1", code=0)[0] == 0
+    assert place.run("push", "pg_wal/1", code=103)[0] == 255
+    place.turn_off()
+    assert place.run("push", "pg_wal/1")[0] == 255
+
+
+# --- What the former leader could not archive ---
+
+
+def segment(place: Place, name: str, mark: str | None) -> None:
+    (place.directory / "pg_wal" / name).touch()
+    if mark is not None:
+        (place.directory / "pg_wal" / "archive_status" / f"{name}.{mark}").touch()
+
+
+def caught_up(place: Place) -> list[str]:
+    place.run("catch-up", "00000009.history")
+    return [line.rpartition("/")[2] for line in place.asked if "--no-archive-async" in line]
+
+
+def test_a_new_leader_archives_what_is_left_of_older_timelines(place: Place) -> None:
+    segment(place, "000000070000000000000011", "done")
+    segment(place, "000000080000000000000012", "ready")
+    segment(place, "000000090000000000000013", "done")  # its own, which the archiver does
+    segment(place, "000000080000000000000013.partial", "done")
+    segment(place, "00000008.history", "done")
+    segment(place, "000000080000000000000020", None)  # an old file with a name for later
+    assert caught_up(place) == ["000000070000000000000011", "000000080000000000000012"]
+
+
+def test_one_that_cannot_be_archived_keeps_no_other_from_it(place: Place) -> None:
+    for number in range(3):
+        segment(place, f"00000008000000000000001{number}", "done")
+    place.run("catch-up", "00000009.history", code=45)
+    assert len(place.asked) == 3
+
+
+def test_the_history_of_a_new_leader_begins_it_in_the_background(place: Place) -> None:
+    segment(place, "000000080000000000000012", "done")
+    code, seconds = place.run("push", "pg_wal/00000009.history", slow="--no-archive-async")
+    assert code == 0 and seconds < 5
+    end = time.monotonic() + 10
+    while len(place.asked) < 2 and time.monotonic() < end:
+        time.sleep(0.05)
+    assert place.asked[1].endswith("archive-push pg_wal/000000080000000000000012")
+
+
+def test_another_word_is_refused(place: Place) -> None:
+    assert place.run("restore")[0] == 2

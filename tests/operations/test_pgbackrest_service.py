@@ -1,0 +1,122 @@
+"""What the operation ``pgbackrest.configured`` touches, and what it leaves alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from pyinfra.context import ctx_host
+
+from cluster.files import File
+from cluster.model import Cluster
+from cluster.secrets import Secret
+from operations.pgbackrest import configured, pgbackrest_component
+from tests.cluster.test_render_pgbackrest import cluster_of
+
+PHRASE = Secret("S3cretOfTheBackups")
+
+
+class PicturedHost:
+    """A host whose facts are answered from a list, in order."""
+
+    def __init__(self, name: str, *pictures: dict[str, Any]) -> None:
+        self.name = name
+        self.pictures: Iterator[dict[str, Any]] = iter(pictures)
+        self.noop_description: str | None = None
+
+    def get_fact(self, *_: Any, **__: Any) -> dict[str, Any]:
+        return next(self.pictures)
+
+    def noop(self, description: str) -> None:
+        self.noop_description = description
+
+    def log(self, text: str) -> None:
+        pass
+
+
+def picture(cluster: Cluster, name: str) -> dict[str, Any]:
+    """A host with all as declared."""
+    component = pgbackrest_component(cluster, cluster.node(name), PHRASE)
+    paths: dict[str, Any] = {}
+    for item in component.items:
+        kind = {"kind": "file", "sha256": item.digest} if isinstance(item, File) else {"kind": "directory"}
+        paths[item.path] = {"mode": item.mode, "user": item.user, "group": item.group, **kind}
+    running = {"active": "active", "needs_daemon_reload": False, "started_at": 200, "files_changed_at": 100}
+    unit = {**running, "files_digest": "new", "loaded_digest": "new"}
+    return {"paths": paths, "units": {one.name: dict(unit) for one in component.units}}
+
+
+def run(cluster: Cluster, host: PicturedHost) -> list[str]:
+    with ctx_host.use(host):
+        return [one.get_raw_value() for one in configured._inner(cluster=cluster, cipher_pass=PHRASE)]
+
+
+def timers(*there: str) -> dict[str, Any]:
+    """Whether the files of timers without a time are there. + there: the types"""
+    names = {kind: f"/etc/systemd/system/pgbackrest-backup-{kind}.timer" for kind in ("full", "diff", "incr")}
+    return {"paths": {path: {"kind": "file"} if kind in there else None for kind, path in names.items()}, "units": {}}
+
+
+@pytest.mark.parametrize("groups", [{"pg1": ("postgres", "etcd")}, {"pg1": ("postgres", "etcd"), "lb": ("haproxy",)}])
+def test_a_cluster_without_a_repository_host_is_left_alone(groups: dict[str, tuple[str, ...]]) -> None:
+    cluster = cluster_of(groups)
+    for name in groups:
+        host = PicturedHost(name)
+        assert run(cluster, host) == []
+        assert host.noop_description == "no backups on this host"
+
+
+def test_a_host_without_data_or_repository_is_left_alone() -> None:
+    cluster = cluster_of({"pg1": ("postgres", "etcd"), "lb": ("haproxy",), "b": ("backup",)})
+    host = PicturedHost("lb")
+    assert run(cluster, host) == []
+    assert host.noop_description == "no backups on this host"
+
+
+def test_nothing_is_done_where_all_is_as_declared() -> None:
+    cluster = cluster_of()
+    for host in (
+        PicturedHost("pg1", picture(cluster, "pg1")),
+        PicturedHost("b", timers(), picture(cluster, "b")),
+    ):
+        assert run(cluster, host) == []
+        assert host.noop_description == "files and units are as declared"
+
+
+def test_a_type_that_has_no_time_any_more_is_taken_from_the_schedule() -> None:
+    cluster = cluster_of(pgbackrest_schedule={"full": "daily"})
+    (gone,) = run(cluster, PicturedHost("b", timers("diff"), picture(cluster, "b")))
+    assert gone.startswith("systemctl disable --now --quiet pgbackrest-backup-diff.timer; rm -f ")
+
+
+def test_a_new_certificate_is_loaded_without_ending_a_backup() -> None:
+    cluster = cluster_of()
+    seen = picture(cluster, "b")
+    seen["units"]["pgbackrest"].update(loaded_digest="old", started_at=50)
+    (load,) = run(cluster, PicturedHost("b", timers(), seen))
+    assert "systemctl reload pgbackrest" in load
+    (unit,) = (
+        one for one in pgbackrest_component(cluster, cluster.node("b"), PHRASE).units if one.name == "pgbackrest"
+    )
+    assert {"/etc/pgbackrest/pki/pgbackrest.crt", "/etc/pgbackrest/pki/ca.crt"} <= set(unit.loads)
+
+
+def test_another_time_reaches_the_timer() -> None:
+    cluster = cluster_of(pgbackrest_schedule={"full": "Sat 03:00"}, pgbackrest_random_delay_minutes=5)
+    component = pgbackrest_component(cluster, cluster.node("b"), PHRASE)
+    (timer,) = (file for file in component.files if file.path.endswith("-full.timer"))
+    assert "OnCalendar=Sat 03:00\nRandomizedDelaySec=5min\n" in timer.content
+    assert [unit.name for unit in component.units] == ["pgbackrest", "pgbackrest-backup-full.timer"]
+
+
+def test_the_pass_phrase_is_in_no_command_line() -> None:
+    cluster = cluster_of()
+    nothing = dict.fromkeys(picture(cluster, "b")["paths"])
+    down = picture(cluster, "b")
+    for unit in down["units"].values():
+        unit["active"] = "inactive"
+    host = PicturedHost("b", timers(), {**down, "paths": nothing}, down)
+    commands = run(cluster, host)
+    assert len(commands) > 5
+    assert not [one for one in commands if PHRASE in one]
