@@ -10,7 +10,7 @@ class SeenBackup(TypedDict):
     A backup in the repository. + size: of the database, + stored: of what it added to the repository, in bytes
 
     + started_at, stopped_at: seconds since the epoch
-    + wal_start, wal_stop: the segments without which it cannot be restored
+    + wal_start, wal_stop: the segments without which it cannot be restored; + lsn_stop: where it ended, in bytes
     + damaged: pages whose checksum was wrong are in it
     """
 
@@ -22,6 +22,7 @@ class SeenBackup(TypedDict):
     stored: int
     wal_start: str | None
     wal_stop: str | None
+    lsn_stop: int
     damaged: bool
 
 

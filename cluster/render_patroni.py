@@ -175,8 +175,8 @@ def _replica_methods(cluster: Cluster) -> dict[str, Any]:
     copied = {"basebackup": [{"checkpoint": "fast"}]}
     if cluster.repository is None:
         return {"create_replica_methods": ["basebackup"], **copied}
-    # What is there already is compared and not copied again; pgBackRest has its parameters from its own file.
-    restored = {"command": CLONE_COMMAND, "keep_data": True, "no_params": True}
+    # What is there already is compared and not copied again.
+    restored = {"command": CLONE_COMMAND, "keep_data": True}
     return {"create_replica_methods": ["pgbackrest", "basebackup"], "pgbackrest": restored, **copied}
 
 

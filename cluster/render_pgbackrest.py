@@ -23,6 +23,7 @@ BOUNDED = "/usr/local/bin/pgbackrest-bounded"
 ARCHIVE_COMMAND = f'{BOUNDED} push "%p"'
 RESTORE_COMMAND = f'{BOUNDED} get "%f" "%p"'
 CLONE_COMMAND = f"{BOUNDED} clone"
+NEWEST_SET = "/usr/local/bin/pgbackrest-newest-set"
 
 BACKUP = "/usr/local/bin/pgbackrest-backup"
 BACKUP_UNIT = "/etc/systemd/system/pgbackrest-backup@.service"

@@ -130,8 +130,14 @@ def _backup(one: Mapping[str, Any]) -> SeenBackup:
         "stored": int(repository.get("delta", 0)),
         "wal_start": one["archive"]["start"],
         "wal_stop": one["archive"]["stop"],
+        "lsn_stop": _bytes(one["lsn"]["stop"]),
         "damaged": bool(one.get("error", False)),
     }
+
+
+def _bytes(lsn: str) -> int:
+    high, _, low = lsn.partition("/")
+    return (int(high, 16) << 32) + int(low, 16)
 
 
 def _archive(stanza: Mapping[str, Any]) -> dict[str, str] | None:

@@ -17,6 +17,7 @@ from cluster.render_pgbackrest import (
     BACKUP_UNIT,
     BOUNDED,
     CONFIGURATION,
+    NEWEST_SET,
     RESTORE_COMMAND,
     SERVER,
     SPOOL,
@@ -33,6 +34,10 @@ from facts.host import HostComponent
 from operations.util.component import Commands, brought_up
 
 TEMPLATES = Path(__file__).parent.parent / "deploys" / "templates" / "pgbackrest"
+
+_NEWEST_SET = (
+    "#!/usr/bin/python3\n" + (Path(__file__).parent / "util" / "on_host" / "pgbackrest_newest_set.py").read_text()
+)
 
 # Whoever got no answer from the repository keeps the others from asking for so long: longer than a promotion takes.
 SILENCE_SECONDS = 20
@@ -84,7 +89,7 @@ def pgbackrest_component(cluster: Cluster, node: Node, cipher_pass: Secret) -> C
     load = f"({_RELOAD.format(unit=SERVER, port=cluster.settings.pgbackrest_port)})"
     units = [Unit(SERVER, loads, load=load)]
     if "postgres" in node.roles:
-        files.append(File(BOUNDED, _bounded(cluster, node), mode="755"))
+        files += [File(BOUNDED, _bounded(cluster, node), mode="755"), File(NEWEST_SET, _NEWEST_SET, mode="755")]
     if "backup" in node.roles:
         files += [File(BACKUP, _backup(cluster, node), mode="755"), File(BACKUP_UNIT, _backup_unit(cluster))]
         for kind, when in cluster.settings.pgbackrest_schedule.items():
@@ -113,6 +118,7 @@ def _bounded(cluster: Cluster, node: Node) -> str:
         repository=None if repository in (None, node) else repository.address,
         port=cluster.settings.pgbackrest_port,
         restore_command=RESTORE_COMMAND,
+        newest_set=NEWEST_SET,
     )
 
 

@@ -1,0 +1,249 @@
+"""Whether a running cluster can be taken back to a moment, on which member, and what that costs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cluster.declaration import slot_name
+from cluster.errors import UnsafeError
+from cluster.live import Live
+from cluster.model import Cluster
+from cluster.observed_pgbackrest import SeenBackup, SeenPgbackrest
+from cluster.observed_restore import SeenRestore
+from cluster.plan_backup import mib, repository_obstacle
+from cluster.plan_etcd import outage
+from cluster.plan_restore_set import chosen_set, moment, on_timeline, set_obstacle, timeline_of
+from cluster.restore_target import Target, target_from
+from cluster.tuning import MIB
+
+# Beside the data themselves: the WAL of the recovery.
+ROOM_FACTOR = 1.1
+
+
+@dataclass(frozen=True)
+class Restore:
+    """
+    A restore that can be begun, or go on.
+
+    + member: the one that is restored; the others are made from it
+    + backup: what it begins with
+    + timeline: on which the recovery stays
+    + leader: the member that leads now; None when nobody does
+    + led: the one that led when the restore was begun, whose last WAL is archived first
+    + goes_on: an earlier run has begun it
+    """
+
+    member: str
+    target: Target
+    backup: SeenBackup
+    timeline: int
+    leader: str | None
+    led: str | None
+    goes_on: bool
+
+    @property
+    def order(self) -> dict[str, Any]:
+        """What is kept on the members until the restore is over."""
+        known = {"member": self.member, "set": self.backup["label"], "to_timeline": self.timeline, "led": self.led}
+        return {**self.target.as_dict(), **known}
+
+
+def restore_plan(
+    cluster: Cluster,
+    live: Live,
+    repository: SeenPgbackrest,
+    seen: Mapping[str, SeenRestore | None],
+    target: Target,
+    member: str | None,
+) -> Restore:
+    """
+    What to do, from what is live. Refuses while something is in the way, and a moment that cannot be reached.
+
+    + seen: of every member; None where the host cannot be reached
+    + member: the one to restore; None: the one of an unfinished restore, else a standby, so that the primary's data
+      are there until the restored ones lead
+    """
+    order = order_of(seen)
+    obstacle = _obstacle(cluster, live, repository) or _order_obstacle(seen, order, target)
+    if obstacle is None:
+        chosen = member or _member(cluster, live, seen, order)
+        timeline = target.timeline or _timeline(live, order)
+        usable = on_timeline(repository["backups"], turns_of(cluster, live), timeline)
+        now = max(one["now"] for one in seen.values() if one is not None)
+        obstacle = _target_obstacle(live, target, now) or set_obstacle(usable, repository["backups"], target)
+        backup = chosen_set(usable, target)
+        if obstacle is None and backup is not None:
+            obstacle = _member_obstacle(chosen, seen[chosen], backup)
+            if obstacle is None:
+                led = order["led"] if order is not None else live.leader
+                return Restore(chosen, target, backup, timeline, live.leader, led, order is not None)
+    raise UnsafeError(str(obstacle))
+
+
+def order_of(seen: Mapping[str, SeenRestore | None]) -> dict[str, Any] | None:
+    """The unfinished restore that the members know of; None when there is none."""
+    orders = [one["order"] for one in seen.values() if one is not None and one["order"] is not None]
+    begun = [one["order"] for one in seen.values() if one is not None and one["order"] is not None and one["begun"]]
+    return next(iter([*begun, *orders]), None)
+
+
+def turns_of(cluster: Cluster, live: Live) -> dict[int, int]:
+    """The position at which each earlier timeline was left, from etcd, which has it also while no Patroni runs."""
+    stored = _keys(live).get(f"{cluster.scope_key}history")
+    return {int(turn[0]): int(turn[1]) for turn in json.loads(stored or "[]")}
+
+
+def _keys(live: Live) -> Mapping[str, str]:
+    return (live.etcd["keys"] if live.etcd is not None else None) or {}
+
+
+def _obstacle(cluster: Cluster, live: Live, repository: SeenPgbackrest) -> str | None:
+    if obstacle := outage(live.etcd):
+        return f"{obstacle}\nHINT: mend etcd first: the restored cluster gets its leader from it."
+    if live.patroni["paused"]:
+        return f"{cluster.name} is paused\nHINT: run deploys/resume.py first: Patroni has to begin with the new data."
+    identifiers = {state["control"]["identifier"] for state in live.postgres.values() if state and state["control"]}
+    if obstacle := repository_obstacle(repository, cluster.name, next(iter(identifiers), None)):
+        return obstacle
+    if not repository["backups"]:
+        return f"there is no backup of {cluster.name}\nHINT: see `pgbackrest info` on the repository host."
+    if repository["running"] is not None:
+        return "a backup is under way, and would fail with the stop of PostgreSQL\nHINT: wait until it is complete."
+    return _beyond_obstacle(cluster, live)
+
+
+def _beyond_obstacle(cluster: Cluster, live: Live) -> str | None:
+    """A member that this run cannot stop would lead on, or follow nobody."""
+    beyond = [node.name for node in cluster.members if node.name not in live.within or live.postgres[node.name] is None]
+    alive = [name for name in beyond if f"{cluster.scope_key}members/{name}" in _keys(live)]
+    if not alive:
+        return None
+    return (
+        f"{', '.join(alive)} is beyond this run, and its Patroni is alive\n"
+        "HINT: run without --limit; a host that is gone for good may stay out, once etcd has forgotten it."
+    )
+
+
+def _order_obstacle(
+    seen: Mapping[str, SeenRestore | None], order: Mapping[str, Any] | None, target: Target
+) -> str | None:
+    running = [name for name, one in seen.items() if one is not None and one["running"]]
+    if not running or order is None or target_from(order) == target:
+        return None
+    return (
+        f"{running[0]} is being restored to {target_from(order)}\n"
+        f"HINT: wait for it, or end it with `systemctl stop pgbackrest-restore` on {running[0]}, then run this again."
+    )
+
+
+def _member(
+    cluster: Cluster, live: Live, seen: Mapping[str, SeenRestore | None], order: Mapping[str, Any] | None
+) -> str:
+    reached = [node.name for node in cluster.members if node.name in live.within and seen[node.name] is not None]
+    if order is not None and order["member"] in reached:
+        return str(order["member"])
+    standbys = [name for name in reached if name != live.leader]
+    return next(iter([*standbys, *reached]))
+
+
+def _timeline(live: Live, order: Mapping[str, Any] | None) -> int:
+    """The one that the cluster is on. An unfinished restore has noted it: it began one itself since."""
+    if order is not None:
+        return int(order["to_timeline"])
+    leading = live.postgres.get(live.leader) if live.leader is not None else None
+    if leading is not None and leading["timeline"]:
+        return int(leading["timeline"])
+    known: list[int] = [state["control"]["timeline"] for state in live.postgres.values() if state and state["control"]]
+    if not known:
+        raise UnsafeError("no member says on which timeline the cluster was\nHINT: name it with --data timeline=N.")
+    return max(known)
+
+
+def _target_obstacle(live: Live, target: Target, now: int) -> str | None:
+    if target.kind == "time" and target.epoch > now:
+        return f"{target} is in the future: it is {moment(now)}\nHINT: --data latest=true goes as far as there is WAL."
+    written = max((state["written"] or 0 for state in live.postgres.values() if state is not None), default=0)
+    if target.kind == "lsn" and written and target.position > written:
+        reached = f"{written >> 32:X}/{written & 0xFFFFFFFF:X}"
+        return f"{target} is not written yet: {reached} is\nHINT: --data latest=true goes as far as there is WAL."
+    return None
+
+
+def _member_obstacle(name: str, seen: SeenRestore | None, backup: SeenBackup) -> str | None:
+    if seen is None:
+        return f"{name} cannot be reached\nHINT: name another member with --data node=NAME."
+    needed = int(backup["size"] * ROOM_FACTOR / MIB)
+    if seen["room_mib"] >= needed:
+        return None
+    return (
+        f"{name} has room for {seen['room_mib']} MiB of data, the backup {backup['label']} takes {needed}\n"
+        "HINT: make room, or name another member with --data node=NAME."
+    )
+
+
+def giving_back_obstacle(
+    cluster: Cluster, live: Live, seen: Mapping[str, SeenRestore | None], member: str
+) -> str | None:
+    """
+    Why the cluster cannot be given back as it was before a restore, with the way out; None when it can.
+
+    + seen: of every member; + member: the one that is restored
+    """
+    chosen = seen[member]
+    if chosen is None:
+        return f"{member} cannot be reached\nHINT: it was being restored; bring it back first."
+    if chosen["result"] is not None and chosen["patroni"] == "active":
+        return f"{member} runs with the restored data already\nHINT: run again without cancel, and it is finished."
+    if chosen["begun"] and len(cluster.members) == 1:
+        return (
+            f"the data of {member} were touched, and there are no others\n"
+            "HINT: --data latest=true restores all that was archived."
+        )
+    if obstacle := outage(live.etcd):
+        return f"{obstacle}\nHINT: mend etcd first."
+    return None
+
+
+def restore_lines(cluster: Cluster, live: Live, plan: Restore, now: int) -> list[str]:
+    """The plan for the operator: where to, with what, and what it costs. + now: seconds since the epoch"""
+    backup, others = plan.backup, [node.name for node in cluster.members if node.name != plan.member]
+    return [
+        f"Restore of {cluster.name} to {plan.target}",
+        *(["  goes on with a restore that an earlier run has begun"] if plan.goes_on else []),
+        f"  from    {backup['label']}, {mib(backup['size'])}, complete at {moment(backup['stopped_at'])}, "
+        f"timeline {timeline_of(backup)}; then WAL on timeline {plan.timeline}",
+        f"  on      {plan.member}; then {', '.join(others) or 'nobody'} from it and the backup",
+        f"  costs   no writes and no reads from the stop until {plan.member} leads; every connection ends",
+        *(f"  LOST    {loss}" for loss in _losses(cluster, live, plan, now)),
+    ]
+
+
+def _losses(cluster: Cluster, live: Live, plan: Restore, now: int) -> list[str]:
+    target = plan.target
+    if target.kind == "latest":
+        kept = f"nothing that {plan.leader} has acknowledged: its last WAL is archived first"
+        lost = "what was not archived: there is no leader that could do it now"
+        yet = [kept if plan.leader is not None else lost] if not plan.goes_on else ["what the archive does not have"]
+    elif target.kind == "time":
+        yet = [f"everything committed after {target.value}: {_span(now - target.epoch)}"]
+    elif target.kind == "set":
+        yet = [f"everything committed since {moment(plan.backup['stopped_at'])}"]
+    else:
+        yet = [f"everything committed after {target}"]
+    slots = sorted(
+        {slot["name"] for state in live.postgres.values() if state for slot in state["slots"] if _is_own(cluster, slot)}
+    )
+    return [*yet, *([f"the replication slots {', '.join(slots)}: backups have none"] if slots else [])]
+
+
+def _is_own(cluster: Cluster, slot: Mapping[str, Any]) -> bool:
+    """Whether a slot is the user's, not Patroni's for a member."""
+    return slot["name"] not in {slot_name(node.name) for node in cluster.members}
+
+
+def _span(seconds: float) -> str:
+    hours, rest = divmod(max(int(seconds), 0), 3600)
+    return f"the last {hours} h {rest // 60} min" if hours else f"the last {rest // 60} min {rest % 60} s"

@@ -1,0 +1,62 @@
+"""Proof that the archive has all WAL of a primary: before it is stopped for a restore, and after."""
+
+from __future__ import annotations
+
+from shlex import quote
+
+from pyinfra.api import StringCommand
+
+from cluster.errors import UnsafeError
+from cluster.model import Cluster, Node
+from cluster.render_pgbackrest import BOUNDED
+from facts.postgres import PSQL
+from operations.util.act import Act
+from operations.util.component import Commands
+
+ARCHIVE_SECONDS = 60
+
+# The commit is later than any moment in the past that can be named: a recovery to one ends there, and not with an error
+# at the end of the WAL.
+_SWITCH = """
+ask() {{ {psql} -p {port} -d postgres -c "$1"; }}
+ask 'select txid_current()' > /dev/null
+segment=$(ask 'select pg_walfile_name(pg_switch_wal())')
+end=$(( $(date +%s) + {seconds} ))
+until [ "$(ask "select last_archived_wal >= '$segment' and length(last_archived_wal) = 24 from pg_stat_archiver")" = t ]
+do [ "$(date +%s)" -lt "$end" ] || {{ echo "left $segment"; exit 0; }}; sleep 0.2; done
+echo archived
+"""
+
+# In its shutdown PostgreSQL archives the last segment, but tries only three times.
+_REST = """
+cd {data} || exit 1
+for mark in $(ls pg_wal/archive_status | sed -n 's/\\.ready$//p' | sort); do
+  runuser -u postgres -- {push} "pg_wal/$mark" > /dev/null || {{ echo "left $mark"; exit 0; }}
+  runuser -u postgres -- mv "pg_wal/archive_status/$mark.ready" "pg_wal/archive_status/$mark.done"
+done
+echo archived
+"""
+
+
+def archived_to_now(cluster: Cluster, leader: Node) -> Commands:
+    """Archive what a running primary has written until now. Refuses when that does not come about in a minute."""
+    script = _SWITCH.format(psql=PSQL, port=cluster.settings.postgres_port, seconds=ARCHIVE_SECONDS)
+    yield (asked := Act(leader, StringCommand(script)))
+    _refuse_if_left(asked, leader, "nothing was stopped")
+
+
+def archived_to_the_end(cluster: Cluster, leader: Node) -> Commands:
+    """Archive what a primary wrote until it was stopped. Refuses when that is not possible."""
+    push = f"{BOUNDED} push"
+    yield (asked := Act(leader, StringCommand(_REST.format(data=quote(cluster.data_directory), push=push))))
+    _refuse_if_left(asked, leader, "the cluster is stopped, and its data are as they were")
+
+
+def _refuse_if_left(asked: Act, leader: Node, state: str) -> None:
+    word, _, segment = asked.printed[-1].partition(" ")
+    if word != "archived":
+        raise UnsafeError(
+            f"{leader.name} cannot archive {segment}, without which its last writes cannot be restored; {state}\n"
+            "HINT: deploys/check.py names the cause. Run again when it is mended; --data unarchived=true gives up what "
+            "is not archived, --data cancel=true gives the cluster back as it was."
+        )

@@ -1,0 +1,158 @@
+"""A running cluster taken back to a moment: one member from the backup, then the others from it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from pyinfra import host
+from pyinfra.api import operation
+
+from cluster.errors import UnsafeError
+from cluster.health import leaders_timeline
+from cluster.live import Live
+from cluster.model import Cluster, Node
+from cluster.observed_pgbackrest import SeenPgbackrest
+from cluster.observed_restore import SeenRestore
+from cluster.plan_restore import Restore, giving_back_obstacle, order_of, restore_lines, restore_plan
+from cluster.restore_target import Target
+from facts.pgbackrest import PgbackrestInfo
+from facts.restore import RestoreState
+from operations.patroni_look import look
+from operations.pgbackrest_archived import archived_to_now, archived_to_the_end
+from operations.pgbackrest_restore_followers import elected, leaderless, led, rejoined
+from operations.pgbackrest_restore_member import (
+    awaited,
+    begun,
+    ended,
+    forgotten,
+    halted,
+    noted,
+    released,
+    state_of,
+)
+from operations.util.component import Commands
+from operations.util.console import print_lines
+from operations.util.remote import acts_for, in_this_run, read
+from operations.util.stage import planning, undecided
+
+
+@operation()
+def restored(
+    cluster: Cluster, target: Target, member: str | None = None, *, confirmed: bool = False, unarchived: bool = False
+) -> Commands:
+    """
+    Take the cluster back to a moment, and return when one member leads with the data of then and all others stream from
+    it. Goes on with what a run that was cut off has begun. Refuses what ``restore_plan`` refuses before anything stops.
+
+    https://www.postgresql.org/docs/current/continuous-archiving.html#BACKUP-PITR-RECOVERY
+
+    + member: the one to restore from the backup; None: a standby
+    + confirmed: the operator has named the cluster; without that only the plan is shown
+    + unarchived: give up what the primary could not archive
+    """
+    if not acts_for(cluster.members):
+        host.noop("another host does it")
+        return
+    live, seen = look(cluster), _seen(cluster, room=True)
+    plan = restore_plan(cluster, live, _repository(cluster), seen, target, member)
+    print_lines(restore_lines(cluster, live, plan, max(one["now"] for one in seen.values() if one is not None)))
+    if planning():
+        yield from undecided("the restore")
+        return
+    if not confirmed:
+        raise UnsafeError(f"nothing was touched\nHINT: add --data confirm={cluster.name} to begin.")
+    yield from _carried_out(cluster, live, plan, unarchived=unarchived)
+
+
+@operation()
+def given_back(cluster: Cluster) -> Commands:
+    """
+    End a restore that was begun, and let the cluster run with the data that it had. Refuses once restored data have
+    led, and when the data that were touched are the only ones.
+    """
+    if not acts_for(cluster.members):
+        host.noop("another host does it")
+        return
+    seen, live = _seen(cluster), look(cluster)
+    order = order_of(seen)
+    if order is None:
+        host.noop("no restore was begun")
+        return
+    chosen, touched = cluster.node(order["member"]), any(one is not None and one["begun"] for one in seen.values())
+    if obstacle := giving_back_obstacle(cluster, live, seen, chosen.name):
+        raise UnsafeError(obstacle)
+    keeping = [node for node in _within(cluster) if not (touched and node is chosen)]
+    yield ended(chosen)
+    for node in keeping:
+        yield released(node)
+    leader = elected(cluster, keeping)
+    if touched:
+        yield from rejoined(cluster, [chosen], leader)
+    for node in _within(cluster):
+        yield forgotten(node)
+    print_lines([f"{cluster.name} is as it was before the restore; {leader.name} leads"])
+
+
+def _carried_out(cluster: Cluster, live: Live, plan: Restore, *, unarchived: bool) -> Commands:
+    began, chosen = time.monotonic(), cluster.node(plan.member)
+    others = [node for node in _within(cluster) if node is not chosen]
+    seen = state_of(cluster, chosen)
+    if seen["result"] is None or seen["order"] != plan.order:
+        if not seen["running"]:
+            yield from _stopped(cluster, plan, seen, unarchived=unarchived)
+            yield from begun(cluster, chosen, plan.target, plan.order, stanza=cluster.name)
+        result = awaited(cluster, chosen)
+    else:
+        result = seen["result"]
+    yield from led(cluster, chosen)
+    leading = time.monotonic() - began
+    yield from rejoined(cluster, others, chosen)
+    # The chosen one last: as long as it knows of the restore, a run that is cut off here is gone on with.
+    for node in [*others, chosen]:
+        yield forgotten(node)
+    print_lines(_outcome(cluster, plan, result, leading, time.monotonic() - began))
+
+
+def _stopped(cluster: Cluster, plan: Restore, chosen: SeenRestore, *, unarchived: bool) -> Commands:
+    """Everybody down, the leader last, with all that it wrote in the archive."""
+    leader = cluster.node(plan.leader) if plan.leader is not None else None
+    if leader is not None and not unarchived:
+        yield from archived_to_now(cluster, leader)
+    nodes = sorted(_within(cluster), key=lambda node: node is leader)
+    for node in nodes:
+        yield noted(node, plan.order)
+    for node in nodes:
+        yield halted(node)
+    # A restore that has begun had passed this, and its member may be the one that led.
+    if plan.led is not None and not unarchived and not chosen["begun"]:
+        yield from archived_to_the_end(cluster, cluster.node(plan.led))
+    yield from leaderless(cluster)
+
+
+def _outcome(cluster: Cluster, plan: Restore, result: Mapping[str, Any], leading: float, seconds: float) -> list[str]:
+    seen = look(cluster)
+    return [
+        f"{cluster.name} is back at {plan.target}: {seen.leader} leads on timeline {leaders_timeline(seen.patroni)}",
+        f"  the old timeline was left at {result['lsn']}; last transaction of {result['time'] or 'nobody knows when'}",
+        f"  led after {leading:.1f} s, all members stream after {seconds:.1f} s",
+    ]
+
+
+def _within(cluster: Cluster) -> list[Node]:
+    return list(in_this_run(cluster.members))
+
+
+def _seen(cluster: Cluster, *, room: bool = False) -> dict[str, SeenRestore | None]:
+    return read(cluster.members, RestoreState, data=cluster.data_directory, room=room)
+
+
+def _repository(cluster: Cluster) -> SeenPgbackrest:
+    repository = cluster.repository
+    if repository is None:
+        raise UnsafeError(f"{cluster.name} has no repository host\nHINT: there are no backups; see docs/backup.md.")
+    seen: SeenPgbackrest | None = read([repository], PgbackrestInfo, stanza=cluster.name)[repository.name]
+    if seen is None:
+        raise UnsafeError(f"{repository.name} cannot be reached\nHINT: it has the backups; bring it back first.")
+    return seen

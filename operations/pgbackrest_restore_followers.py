@@ -1,0 +1,117 @@
+"""After the restore of one member: it leads, and the others are made from it again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pyinfra.api import StringCommand
+
+from cluster.errors import UnsafeError
+from cluster.health import holdup, leaders_timeline
+from cluster.model import Cluster, Node
+from cluster.observed import SeenPatroni
+from cluster.render_patroni import UNIT
+from facts.etcd import ETCDCTL
+from facts.patroni import PatroniCluster
+from facts.restore import RestoreState
+from operations.patroni_clones import Copying, refuse_with_last_lines
+from operations.pgbackrest_restore_member import disarmed, released
+from operations.util.act import Act
+from operations.util.cause import POSTGRES_LOGS, show_last_lines
+from operations.util.component import Commands
+from operations.util.remote import coordinator, read_all
+from operations.util.rest import Post
+
+LEAD_SECONDS = 60
+ANSWER_SECONDS = 30
+PROGRESS_SECONDS = 10
+
+# What Patroni remembers of the data that were: how far they went, and who was in step with them. A member that is
+# behind that may not lead. The configuration, the system identifier and the history stay.
+_OUTDATED = ("status", "failover", "failsafe", "sync", "optime/leader")
+
+_FORGET = """
+ectl() {{ {etcdctl} ETCDCTL_ENDPOINTS={endpoints} etcdctl --dial-timeout=2s --command-timeout=4s "$@"; }}
+end=$(( $(date +%s) + {seconds} ))
+while leader=$(ectl get --print-value-only {prefix}leader) && [ -n "$leader" ]; do
+  [ "$(date +%s)" -lt "$end" ] || {{ echo "$leader"; exit 0; }}
+  sleep 0.3
+done
+[ -z "$leader" ] || exit 1
+for key in {keys}; do ectl del {prefix}$key > /dev/null || exit 1; done
+echo
+"""
+
+
+def leaderless(cluster: Cluster) -> Commands:
+    """Wait until nobody leads, and take away what Patroni remembers of the old data. Refuses while somebody does."""
+    script = _FORGET.format(
+        etcdctl=ETCDCTL,
+        endpoints=",".join(cluster.etcd_endpoints),
+        seconds=cluster.settings.patroni_ttl + 10,
+        prefix=cluster.scope_key,
+        keys=" ".join(_OUTDATED),
+    )
+    yield (asked := Act(coordinator(cluster.etcd), StringCommand(script)))
+    if name := "".join(asked.printed).strip():
+        raise UnsafeError(
+            f"{name} still leads {cluster.name} in etcd, though its Patroni was stopped\n"
+            "HINT: somebody started it again: find out who, then run this again."
+        )
+
+
+def led(cluster: Cluster, node: Node) -> Commands:
+    """Let a member lead with the data that it has, and wait until it does."""
+    seen = _seen(node, [node], 0)
+    if not seen["answers"]:
+        yield from leaderless(cluster)
+        yield released(node)
+    seen = _seen(node, [node], LEAD_SECONDS)
+    if seen["leader"] is None or not seen["settled"]:
+        show_last_lines(node, UNIT, POSTGRES_LOGS)
+        raise UnsafeError(
+            f"{node.name} does not lead after {LEAD_SECONDS} s\n"
+            "HINT: its last lines stand above; mend what they name and run this again, it goes on from here."
+        )
+
+
+def elected(cluster: Cluster, nodes: Sequence[Node]) -> Node:
+    """The one of these members that leads, when all others stream from it. Refuses when that does not come about."""
+    seen = _seen(nodes[0], nodes, LEAD_SECONDS)
+    if seen["leader"] is None:
+        refuse_with_last_lines(nodes[0], f"nobody leads {cluster.name} after {LEAD_SECONDS} s")
+    return cluster.node(str(seen["leader"]))
+
+
+def rejoined(cluster: Cluster, nodes: Sequence[Node], leader: Node) -> Commands:
+    """Make members anew from the leader and the backup: what is the same is compared, not copied. Waits for them."""
+    states = read_all(nodes, RestoreState, data=cluster.data_directory)
+    for node in nodes:
+        if states[node.name]["patroni"] != "active":
+            yield disarmed(cluster, node)
+    for node in nodes:
+        seen = _seen(node, [], ANSWER_SECONDS)
+        if not seen["answers"]:
+            refuse_with_last_lines(node, f"Patroni of {node.name} does not answer: {seen['error']}")
+        if not _follows(seen, node):
+            yield Post(node, "/reinitialize", {"force": True})
+    _wait(cluster, [leader, *nodes])
+
+
+def _follows(seen: SeenPatroni, node: Node) -> bool:
+    found = seen["members"].get(node.name)
+    return found is not None and found["streaming"] and found["timeline"] == leaders_timeline(seen)
+
+
+def _wait(cluster: Cluster, nodes: Sequence[Node]) -> None:
+    copying = Copying(cluster.data_directory)
+    while not (seen := _seen(nodes[0], nodes, PROGRESS_SECONDS))["settled"]:
+        node, reason = holdup(cluster, seen, nodes[0].name)
+        if not copying.goes_on(node, reason):
+            refuse_with_last_lines(node, f"{node.name} does not follow: {reason}")
+
+
+def _seen(asked: Node, expected: Sequence[Node], seconds: int) -> SeenPatroni:
+    question = {"expected": [node.name for node in expected], "wait_seconds": seconds}
+    seen: SeenPatroni = read_all([asked], PatroniCluster, **question)[asked.name]
+    return seen

@@ -1,0 +1,89 @@
+#!/bin/bash
+# Restores one member's data and recovers them to a moment, as a unit of its own: it goes on when the run that began it
+# is cut off. At the end the data are those of a primary that was shut down, on a timeline of their own.
+#
+#   program restore DATA BIN CONFIG STANZA SET [NAME=VALUE ...]   the settings of the recovery
+#   program get CONFIG STANZA FILE PATH                           its restore_command
+
+set -euo pipefail
+here=$(dirname "$(readlink -f "$0")")
+sockets=/run/pgbackrest-restore
+
+get() {
+  # PostgreSQL takes every code up to 125 for "not there", and would end the recovery early: for a repository that does
+  # not answer that is wrong.
+  code=0
+  pgbackrest --config="$1" --stanza="$2" --log-level-console=error archive-get "$3" "$4" || code=$?
+  [ "$code" -le 1 ] || exit 255
+  exit "$code"
+}
+
+restore() {
+  data=$1 bin=$2 config=$3 stanza=$4 set=$5
+  shift 5
+  cd /
+  as="setpriv --reuid=postgres --regid=postgres --init-groups --"
+  rm -f "$here/result"
+  touch "$here/begun"
+  install -d -o postgres -g postgres -m 700 $sockets "$data"
+  # A delta compares what lies there. Nothing is compared with nothing, and a directory that is no data is not taken.
+  delta=; [ ! -e "$data/PG_VERSION" ] && [ ! -e "$data/backup.manifest" ] || delta=--delta
+  $as pgbackrest --config="$config" --stanza="$stanza" --pg1-path="$data" --process-max="$(nproc)" \
+    --log-level-console=info $delta --set="$set" --type=none restore
+  $as touch "$data/recovery.signal"
+
+  # Nothing of the cluster's own configuration: it may be of another host, and name files that are not here. Without
+  # hot_standby no value of another time can stop the recovery; prepared transactions alone need their room.
+  : > $sockets/empty.conf
+  echo 'local all postgres peer' > $sockets/hba.conf
+  memory=$(awk '/^MemAvailable:/ { m = int($2 / 4096); print (m < 128 ? 128 : m > 8192 ? 8192 : m) }' /proc/meminfo)
+  settings=(config_file=$sockets/empty.conf hba_file=$sockets/hba.conf ident_file=$sockets/empty.conf
+    listen_addresses= unix_socket_directories=$sockets unix_socket_permissions=0700 ssl=off logging_collector=off
+    log_destination=stderr log_min_messages=log shared_preload_libraries= hot_standby=off max_prepared_transactions=1000
+    "shared_buffers=${memory}MB" max_wal_size=4GB max_logical_replication_workers=0 autovacuum=off
+    primary_conninfo= primary_slot_name= recovery_end_command= archive_cleanup_command=
+    archive_mode=on "archive_command=/usr/local/bin/pgbackrest-bounded push \"%p\""
+    "restore_command=/bin/bash $sockets/program get $config $stanza %f \"%p\"" "$@")
+  install -m 755 "$here/program" $sockets/program
+  words=(); for one in "${settings[@]}"; do words+=(-c "$one"); done
+  $as "$bin/postgres" -D "$data" "${words[@]}" 2> >(tee $sockets/log >&2) &
+  server=$!
+  until [ "$(asked 'select not pg_is_in_recovery()' 2> /dev/null)" = t ]; do
+    if ! kill -0 $server 2> /dev/null; then
+      echo "ERROR: $(grep -o 'FATAL: .*' $sockets/log | head -n 1 || echo 'PostgreSQL ended in the recovery')" >&2
+      exit 1
+    fi
+    sleep 0.2
+  done
+  if [ -s "$here/roles.sql" ]; then asked < "$here/roles.sql"; unsubscribe; rm -f "$here/roles.sql"; fi
+  timeline=$(asked "select ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int")
+  $as "$bin/pg_ctl" stop -D "$data" -m fast -w -t 86400
+  wait $server || true
+  ended "$timeline" > "$here/result.new"
+  mv "$here/result.new" "$here/result"
+}
+
+asked() { # a statement, or those of the standard input
+  $as psql -XAtq -v ON_ERROR_STOP=1 -h $sockets -U postgres -d postgres ${1:+-c "$1"}
+}
+
+unsubscribe() {
+  # A copy that went on to subscribe would take from the original what it is sent.
+  asked 'select datname from pg_database where datallowconn' | while IFS= read -r database; do
+    $as psql -XAtq -v ON_ERROR_STOP=1 -h $sockets -U postgres -d "$database" < /dev/null -c "do \$\$ declare name text;
+      begin
+        for name in select subname from pg_subscription where subenabled
+          and subdbid = (select oid from pg_database where datname = current_database())
+        loop execute format('alter subscription %I disable', name); end loop;
+      end \$\$"
+  done
+}
+
+ended() {
+  # The history of the new timeline says where it left the old one; PostgreSQL's log, which commit was the last.
+  left=$(awk 'NF >= 2 { lsn = $2 } END { print lsn }' "$data/pg_wal/$(printf %08X "$1").history")
+  last=$(grep -o 'last completed transaction was at log time .*' $sockets/log | tail -n 1 || true)
+  echo "$1|$left|${last#last completed transaction was at log time }"
+}
+
+"$@"
