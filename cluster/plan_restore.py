@@ -76,7 +76,7 @@ def restore_plan(
         obstacle = _target_obstacle(live, target, now) or set_obstacle(usable, repository["backups"], target)
         backup = chosen_set(usable, target)
         if obstacle is None and backup is not None:
-            obstacle = _member_obstacle(chosen, seen[chosen], backup)
+            obstacle = room_obstacle(chosen, seen[chosen], backup)
             if obstacle is None:
                 led = order["led"] if order is not None else live.leader
                 return Restore(chosen, target, backup, timeline, live.leader, led, order is not None)
@@ -92,7 +92,12 @@ def order_of(seen: Mapping[str, SeenRestore | None]) -> dict[str, Any] | None:
 
 def turns_of(cluster: Cluster, live: Live) -> dict[int, int]:
     """The position at which each earlier timeline was left, from etcd, which has it also while no Patroni runs."""
-    stored = _keys(live).get(f"{cluster.scope_key}history")
+    return turns_in(cluster, _keys(live))
+
+
+def turns_in(cluster: Cluster, keys: Mapping[str, str]) -> dict[int, int]:
+    """The same, from the cluster's keys in etcd."""
+    stored = keys.get(f"{cluster.scope_key}history")
     return {int(turn[0]): int(turn[1]) for turn in json.loads(stored or "[]")}
 
 
@@ -172,7 +177,8 @@ def _target_obstacle(live: Live, target: Target, now: int) -> str | None:
     return None
 
 
-def _member_obstacle(name: str, seen: SeenRestore | None, backup: SeenBackup) -> str | None:
+def room_obstacle(name: str, seen: SeenRestore | None, backup: SeenBackup) -> str | None:
+    """Why a member cannot take the data of a backup, with the way out. + seen: None when it cannot be reached"""
     if seen is None:
         return f"{name} cannot be reached\nHINT: name another member with --data node=NAME."
     needed = int(backup["size"] * ROOM_FACTOR / MIB)

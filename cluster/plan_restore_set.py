@@ -14,23 +14,23 @@ def timeline_of(backup: SeenBackup) -> int:
     return int((backup["wal_stop"] or "0")[:8], 16)
 
 
-def on_timeline(backups: Iterable[SeenBackup], turns: Mapping[int, int], timeline: int) -> list[SeenBackup]:
+def on_timeline(backups: Iterable[SeenBackup], turns: Mapping[int, int] | None, timeline: int) -> list[SeenBackup]:
     """
     The backups from which WAL leads to a timeline, oldest first. One that ended after its timeline was left belongs to
     a branch that was given up; PostgreSQL would refuse to go on from it.
 
-    + turns: the cluster's history: the position in bytes at which each earlier timeline was left
+    + turns: the cluster's history: the position in bytes at which each earlier timeline was left; None: nobody knows
     + timeline: the one to end on
     """
     found = [backup for backup in backups if _leads_to(backup, turns, timeline)]
     return sorted(found, key=lambda one: one["stopped_at"])
 
 
-def _leads_to(backup: SeenBackup, turns: Mapping[int, int], timeline: int) -> bool:
+def _leads_to(backup: SeenBackup, turns: Mapping[int, int] | None, timeline: int) -> bool:
     own = timeline_of(backup)
     if own >= timeline:
         return own == timeline
-    if timeline not in turns and timeline <= max(turns, default=0):
+    if turns is None or (timeline not in turns and timeline <= max(turns, default=0)):
         return True  # of a branch that was given up nobody knows where it began: PostgreSQL will say
     return own in turns and backup["lsn_stop"] <= turns[own]
 

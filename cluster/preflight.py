@@ -28,6 +28,7 @@ class Observed:
     + peers: ``PeerPorts`` by host name
     + keys: what etcd holds below the cluster's prefix; None when etcd does not answer or is not there yet
     + judged: the hosts that this run may touch; of the others only what concerns these is looked at
+    + restores: this run goes on with a restore that is not finished
     """
 
     pictures: Mapping[str, Picture | None]
@@ -35,6 +36,7 @@ class Observed:
     peers: Mapping[str, Sequence[Mapping[str, Any]] | None] = field(default_factory=dict)
     keys: Mapping[str, str] | None = None
     judged: frozenset[str] = frozenset()
+    restores: bool = False
 
 
 def picture_question(cluster: Cluster, node: Node) -> dict[str, str]:
@@ -61,7 +63,7 @@ def host_findings(cluster: Cluster, observed: Observed) -> list[Finding]:
         *_mixed_architectures(cluster, reached),
         *version_findings(cluster, {name: one for name, one in _known(observed.packages).items() if name in reached}),
         *pgbackrest_findings(cluster, _known(observed.packages)),
-        *data_findings(cluster, reached, observed.keys),
+        *data_findings(cluster, reached, observed.keys, restores=observed.restores),
         *taken_port_findings(cluster, reached),
         *peer_findings(cluster, observed.pictures, observed.peers),
     ]

@@ -15,21 +15,31 @@ Picture = Mapping[str, Any]
 
 
 def data_findings(
-    cluster: Cluster, reached: Mapping[str, Picture], keys: Mapping[str, str] | None
+    cluster: Cluster, reached: Mapping[str, Picture], keys: Mapping[str, str] | None, *, restores: bool = False
 ) -> Iterable[Finding]:
     """
     Foreign data, foreign PostgreSQL and foreign Patroni on the members.
 
     + reached: ``HostPicture`` by name of the hosts to be judged
     + keys: what etcd holds below the cluster's prefix; None when etcd does not answer, which says nothing about data
+    + restores: this run goes on with a restore that is not finished
     """
     for node in cluster.members:
         if node.name in reached:
             picture = reached[node.name]
+            if picture["restoring"]:
+                yield from () if restores else (_unfinished(node),)
+                continue
             yield from _other_scope(cluster, node, picture)
             yield from _running(cluster, node, picture)
             yield from _moved_port(cluster, node, picture)
             yield from _directory(cluster, node, picture, keys)
+
+
+def _unfinished(node: Node) -> Finding:
+    problem = "a restore of this host was begun and is not finished"
+    hint = "Run deploys/restore.py again with the same words; --data cancel=true ends it. Nothing else may begin now."
+    return Finding(node.name, "restore", problem, hint)
 
 
 def _is_ours(cluster: Cluster, picture: Picture) -> bool:

@@ -109,6 +109,42 @@ def configuration(cluster: Cluster, node: Node, cipher_pass: str, store: Store |
     return File(CONFIGURATION, "\n".join(lines) + "\n", USER, USER, "600")
 
 
+SOURCE = "/etc/pgbackrest/source"
+
+
+def source_configuration(source: Cluster, data_directory: str) -> File:
+    """
+    How a host that begins a new cluster reads the backups of another one, beside its own configuration. Nothing is ever
+    stored with it: it is for restore and archive-get.
+
+    + data_directory: of the new cluster
+    """
+    repository = source.repository
+    if repository is None:
+        raise ConfigError(f"cluster {source.name} has no repository host\nHINT: there is nothing to restore from.")
+    tls = {name: f"{SOURCE}/{file}" for name, file in (("ca", "ca.crt"), ("cert", "client.crt"), ("key", "client.key"))}
+    lines = [
+        "# Managed by pyinfra-patroni.",
+        "[global]",
+        *_lines(
+            (
+                ("repo1-host", repository.address),
+                ("repo1-host-type", "tls"),
+                ("repo1-host-port", source.settings.pgbackrest_port),
+                *((f"repo1-host-{name}-file", path) for name, path in tls.items()),
+                ("spool-path", SPOOL),
+                ("io-timeout", IO_SECONDS),
+                ("log-level-console", "warn"),
+                ("log-level-stderr", "off"),
+            )
+        ),
+        "",
+        f"[{source.name}]",
+        f"pg1-path={data_directory}",
+    ]
+    return File(f"{SOURCE}/pgbackrest.conf", "\n".join(lines) + "\n", USER, USER, "600")
+
+
 def _lines(values: Iterable[tuple[str, object]]) -> list[str]:
     return [f"{name}={value}" for name, value in values]
 

@@ -14,6 +14,7 @@ from cluster.model import Cluster
 from cluster.observed import SeenPatroni
 from facts.etcd import ETCDCTL, EtcdCluster
 from facts.host import HostComponent
+from facts.restore import RestoreState
 from operations.util.act import Act
 from operations.util.component import Commands, brought_up
 from operations.util.remote import coordinator, here, read, read_all
@@ -34,6 +35,8 @@ def begun_again(cluster: Cluster, seen: SeenPatroni, beginning: Component) -> Co
     etcd = read([witness], EtcdCluster, **question)[witness.name]
     if here() != first.name or etcd is None or etcd["keys"] is None or not was_cut_off(cluster, seen, etcd["keys"]):
         return
+    if host.get_fact(RestoreState, data=cluster.data_directory)["order"] is not None:
+        return  # what looks half made are restored data, which Patroni is about to take over
     _refuse_if_others_have_data(cluster)
     host.log("the bootstrap was cut off before anything could be stored; it is begun again")
     data = cluster.data_directory

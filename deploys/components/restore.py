@@ -1,27 +1,83 @@
-"""What a restore is told on the command line."""
+"""What a restore is told on the command line, and a cluster that begins with a backup."""
 
 from __future__ import annotations
+
+from pyinfra import host
+from pyinfra.api import deploy
 
 from cluster.errors import ConfigError
 from cluster.model import Cluster
 from cluster.restore_target import Target, asked_target
+from deploys.components.certificates import deploy_certificates
+from deploys.components.etcd import deploy_etcd
+from deploys.components.haproxy import deploy_haproxy
 from deploys.components.options import option
+from deploys.components.packages import deploy_packages
+from deploys.components.patroni import deploy_patroni
+from deploys.components.pgbackrest import deploy_pgbackrest, deploy_stanza
+from deploys.components.proof import deploy_proof
+from deploys.components.secrets import cluster_secrets, secrets_directory
+from deploys.components.start import declared_cluster, running_cluster
+from operations.pgbackrest_restore_new import begun_with, restored_from
+from operations.preflight import declared_clusters_of
 
 
 def asked_moment() -> Target:
     """The moment that ``--data`` names. Refuses none, two, and one that cannot be read."""
-    given = {"latest": option("latest", bool, False), **{name: option(name, str, "") for name in _WORDS}}
+    words = {name: option(name, str, "") for name in ("time", "lsn", "name", "set")}
+    given = {"latest": option("latest", bool, False), **words}
     return asked_target(given, option("timeline", int, 0), exclusive=option("exclusive", bool, False))
 
 
-_WORDS = ("time", "lsn", "name", "set")
-
-
-def is_confirmed(cluster: Cluster) -> bool:
-    """Whether ``--data confirm`` names this cluster. Refuses another name."""
-    given = option("confirm", str, "")
-    if given and given != cluster.name:
+def meant_cluster() -> Cluster | None:
+    """The cluster of the host at hand, unless ``--data confirm`` names another one of the inventory."""
+    cluster, name = running_cluster(), option("confirm", str, "")
+    declared = declared_clusters_of(host.inventory)
+    if name and name not in declared:
         raise ConfigError(
-            f"confirm: {given} is not this cluster\nHINT: it is {cluster.name}; give --data confirm={cluster.name}."
+            f"confirm: {name} is no cluster of this inventory\n"
+            f"HINT: it has {', '.join(declared)}; name the one that you mean."
         )
-    return bool(given)
+    return cluster if cluster is None or name in ("", cluster.name) else None
+
+
+def begun_cluster() -> Cluster | None:
+    """The cluster that ``--data confirm`` names, fit to be built; None on the hosts of others. Refuses no such name."""
+    if not option("confirm", str, ""):
+        raise ConfigError(
+            "it is not said which cluster begins with the backup\n"
+            "HINT: --data confirm=NAME names it; see docs/restore.md."
+        )
+    return None if meant_cluster() is None else declared_cluster(restores=True)
+
+
+@deploy("Restore")
+def deploy_from_source(cluster: Cluster, source: str, target: Target) -> None:
+    """
+    The whole build of a cluster that begins with a backup. Refuses a source that the inventory does not declare.
+
+    + source: the name of the cluster whose backup it is; its own, after all its hosts were lost
+    """
+    declared = declared_clusters_of(host.inventory)
+    if source not in declared:
+        raise ConfigError(f"source: {source} is no cluster of this inventory\nHINT: it has {', '.join(declared)}.")
+    if cluster.repository is None:
+        raise ConfigError(f"{cluster.name} has no repository host\nHINT: put a host in the group backup.")
+    origin, secrets = declared[source], cluster_secrets(cluster)
+    deploy_packages(cluster)
+    deploy_certificates(cluster)
+    deploy_etcd(cluster)
+    deploy_pgbackrest(cluster)
+    restored_from(
+        name=f"data of {source}",
+        cluster=cluster,
+        source=origin,
+        target=target,
+        secrets=secrets,
+        source_secrets=secrets_directory(origin),
+    )
+    deploy_patroni(cluster)
+    begun_with(name="over", cluster=cluster)
+    deploy_stanza(cluster)
+    deploy_haproxy(cluster, secrets)
+    deploy_proof(cluster)

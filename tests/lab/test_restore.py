@@ -2,30 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.lab import faults, lifecycle
 from tests.lab.docker import run_in
+from tests.lab.inventory import host_data
 from tests.lab.runs import (
     MEMBERS,
+    RUN_SECONDS,
+    SMALL,
     Built,
     Run,
     assert_changes_nothing,
+    kill_run,
     leader,
     members,
+    replicas,
     run,
+    secrets,
     site,
     sql,
+    start,
+    start_times,
+    system_identifier,
     wait_until_settled,
 )
+from tests.lab.spec import Host
+from tests.lab.waiting import wait_until
 
 BACKUP, RESTORE = "deploys/backup.py", "deploys/restore.py"
+STATE = "/var/lib/pyinfra-patroni/restore"
+PHASE_SECONDS = 60
 
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
-    """Three members and a repository host."""
+    """Three members and a repository host, with one full backup."""
     with site("k-restore", tmp_path_factory.mktemp("k-restore"), hosts=(*MEMBERS, "backup1")) as ready:
         first = run(ready.inventory)
         wait_until_settled(ready.lab)
@@ -34,9 +50,22 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
         yield Built(ready.lab, ready.inventory, first)
 
 
+def data(*words: str) -> list[str]:
+    return [part for word in words for part in ("--data", word)]
+
+
 def restore(built: Built, *words: str, check: bool = True) -> Run:
-    data = [part for word in words for part in ("--data", word)]
-    return run(built.inventory, RESTORE, *data, check=check)
+    return run(built.inventory, RESTORE, *data(*words, f"confirm={built.lab.name}"), check=check)
+
+
+def refused(built: Built, *words: str) -> str:
+    """What a run says that does nothing, in one line."""
+    before = start_times(built.lab)
+    done = run(built.inventory, RESTORE, *data(*words), check=False)
+    assert done.code == 1, done
+    assert start_times(built.lab) == before
+    assert [name for name in MEMBERS if "order" in run_in(built.lab.host(name).container, f"ls {STATE} || true")] == []
+    return " ".join(done.log.split())
 
 
 def note(built: Built, number: int) -> None:
@@ -47,21 +76,206 @@ def notes(built: Built) -> list[int]:
     return [row[0] for row in sql(built.lab, "select id from notes order by id")]
 
 
+def now(built: Built) -> str:
+    """The time there, as the command line takes it."""
+    text = "select to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US')"
+    return f"{sql(built.lab, text)[0][0]}+00:00"
+
+
+def newest_set(built: Built) -> str:
+    listed = "cd / && runuser -u postgres -- pgbackrest info | sed -n 's/.* backup: //p' | tail -n 1"
+    return run_in(built.lab.host("backup1").container, listed)
+
+
 def assert_one_cluster(built: Built) -> None:
-    """One timeline, everybody streams, and everybody has the same data."""
+    """One timeline, everybody streams, everybody has the same data, and of the restore nothing is left."""
     wait_until_settled(built.lab)
     shown = members(built.lab)
     assert len({one["timeline"] for one in shown.values()}) == 1
     digest = "select md5(string_agg(id || said, ',' order by id)) from notes"
-    assert len({sql(built.lab, digest, 5432, name)[0][0] for name in MEMBERS}) == 1
+    wait_until(
+        "all have the same data",
+        lambda: len({sql(built.lab, digest, 5432, name)[0][0] for name in MEMBERS}) == 1,
+        seconds=PHASE_SECONDS,
+    )
+    assert [name for name in MEMBERS if run_in(built.lab.host(name).container, f"ls {STATE} || true")] == []
+    assert all(not one.get("pending_restart") for one in shown.values())
+
+
+def test_moments_that_cannot_be_reached_are_refused_before_anything_stops(built: Built) -> None:
+    note(built, 1)
+    assert "it is not said to which moment" in refused(built)
+    assert "lies before the end of the first backup" in refused(built, "time=2020-01-01T00:00:00+00:00")
+    assert "is in the future" in refused(built, "time=2100-01-01T00:00:00+00:00")
+    assert "does not say in which time zone" in refused(built, "time=2026-01-01T00:00:00")
+    assert "is not written yet" in refused(built, "lsn=FF/0")
+    assert "lies before the end of the first backup" in refused(built, "lsn=0/1000000")
+    assert "the backup 20200101-000000F is not in the repository" in refused(built, "set=20200101-000000F")
+    assert "other is no cluster of this inventory" in refused(built, "latest=true", "confirm=other")
+
+
+def test_without_a_confirmation_only_the_plan_is_shown(built: Built) -> None:
+    said = refused(built, f"time={now(built)}")
+    assert "LOST everything committed after" in said
+    assert f"nothing was touched HINT: add --data confirm={built.lab.name}" in said
 
 
 def test_back_to_a_time(built: Built) -> None:
-    note(built, 1)
-    moment = str(sql(built.lab, "select to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS.US')")[0][0])
+    moment = now(built)
     note(built, 2)
-    done = restore(built, f"time={moment}+00:00", f"confirm={built.lab.name}")
-    print(done.log)
+    done = restore(built, f"time={moment}")
+    print(f"restored to a time in {done.seconds:.1f} s, with a backup at the end: {done.log[-900:]}")
     assert notes(built) == [1]
     assert_one_cluster(built)
     assert_changes_nothing(built.inventory)
+
+
+def cut_off(built: Built, words: list[str], reached: Callable[[], bool]) -> None:
+    """Kill a run as soon as something has come about."""
+    process = start(built.inventory, RESTORE, *data(*words, f"confirm={built.lab.name}"))
+    try:
+        wait_until("the run is that far", reached, seconds=PHASE_SECONDS, poll_seconds=0.05)
+    finally:
+        kill_run(process)
+        process.communicate(timeout=RUN_SECONDS)
+
+
+def there(host: Host, test: str) -> bool:
+    return run_in(host.container, f"if {test}; then echo yes; fi") == "yes"
+
+
+def restored_one(built: Built) -> Host:
+    """The member that an unfinished restore is of."""
+    named = run_in(built.lab.host("pg1").container, f'sed \'s/.*"member": "//; s/".*//\' {STATE}/order.json')
+    return built.lab.host(named)
+
+
+def test_a_run_that_is_killed_again_and_again_is_gone_on_with(built: Built) -> None:
+    """To a position in the WAL; killed while it stops the members, in the restore, and while the others are rebuilt."""
+    note(built, 3)
+    position = str(sql(built.lab, "select pg_current_wal_insert_lsn()")[0][0])
+    note(built, 4)
+    words = [f"lsn={position}"]
+    first, leading = built.lab.host("pg1"), leader(built.lab)
+    cut_off(built, words, lambda: there(first, f"test -e {STATE}/order.json"))
+    said = " ".join(run(built.inventory, check=False).log.split())
+    assert "a restore of this host was begun and is not finished" in said, "no other run may start what is stopped"
+    cut_off(built, words, lambda: any(there(built.lab.host(name), f"test -e {STATE}/begun") for name in MEMBERS))
+    chosen = restored_one(built)
+    assert chosen != leading, "the data of the primary stay until the restored ones lead"
+    cut_off(built, words, lambda: there(chosen, "systemctl is-active --quiet patroni"))
+    done = restore(built, *words)
+    assert "goes on with a restore that an earlier run has begun" in done.log
+    assert notes(built) == [1, 3]
+    assert_one_cluster(built)
+
+
+def test_a_moment_that_never_came_is_named_and_the_cluster_given_back(built: Built) -> None:
+    """PostgreSQL finds out at the end of the WAL; until then nothing is lost."""
+    note(built, 5)
+    done = restore(built, "name=never_made", f"set={newest_set(built)}", check=False)
+    assert done.code == 1
+    assert "recovery ended before configured recovery target was reached" in done.log
+    assert "--data cancel=true" in done.log
+    run(built.inventory, RESTORE, *data("cancel=true"))
+    assert notes(built) == [1, 3, 5]
+    assert_one_cluster(built)
+
+
+def test_a_named_point_though_its_host_is_killed_in_between(built: Built) -> None:
+    begin = newest_set(built)
+    sql(built.lab, "checkpoint", user="postgres", password=secrets(built.lab)["PATRONI_SUPERUSER_PASSWORD"])
+    sql(
+        built.lab,
+        "select pg_create_restore_point('before_the_change')",
+        user="postgres",
+        password=secrets(built.lab)["PATRONI_SUPERUSER_PASSWORD"],
+    )
+    note(built, 6)
+    assert "none says whether before_the_change was made before it" in refused(built, "name=before_the_change")
+    words = ["name=before_the_change", f"set={begin}"]
+    process = start(built.inventory, RESTORE, *data(*words, f"confirm={built.lab.name}"))
+    begun = replicas(built.lab)[0]
+    wait_until("its data are touched", lambda: there(begun, f"test -e {STATE}/begun"), seconds=PHASE_SECONDS)
+    faults.kill(begun)
+    process.communicate(timeout=RUN_SECONDS)
+    assert process.returncode != 0
+    faults.start(begun)
+    wait_until("its host answers", lambda: there(begun, "systemctl is-active --quiet ssh"), seconds=PHASE_SECONDS)
+    assert there(begun, "! systemctl is-active --quiet patroni"), "a reboot starts nothing on half restored data"
+    restore(built, *words)
+    assert notes(built) == [1, 3, 5]
+    assert_one_cluster(built)
+
+
+def test_the_latest_loses_nothing(built: Built) -> None:
+    note(built, 7)
+    restore(built, "latest=true", "node=" + leader(built.lab).container)
+    assert notes(built) == [1, 3, 5, 7]
+    assert_one_cluster(built)
+
+
+def test_the_end_of_a_backup(built: Built) -> None:
+    label = newest_set(built)
+    note(built, 8)
+    restore(built, f"set={label}")
+    assert notes(built) == [1, 3, 5, 7]
+    assert_one_cluster(built)
+    assert_changes_nothing(built.inventory)
+
+
+# --- A new cluster from the backup of another ---
+
+
+@pytest.fixture(scope="module")
+def copy(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
+    """Two hosts of another cluster in the same inventory; the second one has its repository, too."""
+    lab = built.lab
+    lifecycle.up(lab, ("pg4", "pg5"))
+    hba = [f"hostssl all all {network} scram-sha-256" for network in (lab.subnet4, lab.subnet6)]
+    extra = {"cluster_name": "k-copy", **SMALL, "postgres_hba": hba}
+    one, two = ((host.container, host_data(host, extra=extra)) for host in lab.hosts(("pg4", "pg5")))
+    more = f"postgres += {[one, two]}\netcd += [{one!r}]\nhaproxy += {[one, two]}\nbackup += [{two!r}]\n"
+    path: Path = tmp_path_factory.mktemp("k-copy") / "inventory.py"
+    path.write_text(built.inventory.read_text() + more)
+    begun = time.monotonic()
+    done = run(path, RESTORE, *data(f"source={lab.name}", "latest=true", "confirm=k-copy"))
+    print(f"a new cluster of two members from a backup in {time.monotonic() - begun:.1f} s")
+    yield Built(lab, path, done)
+
+
+def asked(host: Host, statement: str) -> str:
+    return run_in(host.container, f'runuser -u postgres -- psql -XAtq app -c "{statement}"')
+
+
+def test_a_new_cluster_has_the_data_of_the_other(built: Built, copy: Built) -> None:
+    everything = "select string_agg(id::text, ',' order by id) from notes"
+    wait_until(
+        "the standby has them, too",
+        lambda: [asked(built.lab.host(name), everything) for name in ("pg4", "pg5")] == ["1,3,5,7"] * 2,
+        seconds=PHASE_SECONDS,
+    )
+    assert [asked(built.lab.host(name), "select pg_is_in_recovery()") for name in ("pg4", "pg5")] == ["f", "t"]
+
+
+def test_the_original_is_untouched(built: Built, copy: Built) -> None:
+    """It leads, it writes, and its archive has nothing of the copy's timelines."""
+    note(built, 9)
+    timeline = int(next(iter(members(built.lab).values()))["timeline"])
+    words = f"pgbackrest --stanza={built.lab.name} repo-ls --recurse archive/{built.lab.name}"
+    listed = run_in(built.lab.host("backup1").container, f"cd / && runuser -u postgres -- {words}")
+    assert f"{timeline + 1:08X}" not in listed
+    assert there(built.lab.host("pg4"), "test ! -e /etc/pgbackrest/source"), "its way to the source is taken away"
+    assert asked(built.lab.host("pg4"), "select system_identifier from pg_control_system()") == system_identifier(
+        built.lab
+    )
+
+
+def test_both_clusters_are_as_declared_afterwards(copy: Built) -> None:
+    assert_changes_nothing(copy.inventory)
+
+
+def test_a_cluster_that_exists_does_not_begin_again(built: Built, copy: Built) -> None:
+    words = data(f"source={built.lab.name}", "latest=true", "confirm=k-copy")
+    done = run(copy.inventory, RESTORE, *words, check=False)
+    assert "the cluster k-copy exists" in done.log

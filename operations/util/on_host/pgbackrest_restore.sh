@@ -33,17 +33,18 @@ restore() {
   $as touch "$data/recovery.signal"
 
   # Nothing of the cluster's own configuration: it may be of another host, and name files that are not here. Without
-  # hot_standby no value of another time can stop the recovery; prepared transactions alone need their room.
+  # hot_standby no value of another time can stop the recovery. What the data were written with is kept: Patroni would
+  # take any other value for the cluster's, and wait for a restart.
   : > $sockets/empty.conf
   echo 'local all postgres peer' > $sockets/hba.conf
   memory=$(awk '/^MemAvailable:/ { m = int($2 / 4096); print (m < 128 ? 128 : m > 8192 ? 8192 : m) }' /proc/meminfo)
   settings=(config_file=$sockets/empty.conf hba_file=$sockets/hba.conf ident_file=$sockets/empty.conf
     listen_addresses= unix_socket_directories=$sockets unix_socket_permissions=0700 ssl=off logging_collector=off
-    log_destination=stderr log_min_messages=log shared_preload_libraries= hot_standby=off max_prepared_transactions=1000
+    log_destination=stderr log_min_messages=log shared_preload_libraries= hot_standby=off
     "shared_buffers=${memory}MB" max_wal_size=4GB max_logical_replication_workers=0 autovacuum=off
     primary_conninfo= primary_slot_name= recovery_end_command= archive_cleanup_command=
     archive_mode=on "archive_command=/usr/local/bin/pgbackrest-bounded push \"%p\""
-    "restore_command=/bin/bash $sockets/program get $config $stanza %f \"%p\"" "$@")
+    "restore_command=/bin/bash $sockets/program get $config $stanza %f \"%p\"" $(written_with) "$@")
   install -m 755 "$here/program" $sockets/program
   words=(); for one in "${settings[@]}"; do words+=(-c "$one"); done
   $as "$bin/postgres" -D "$data" "${words[@]}" 2> >(tee $sockets/log >&2) &
@@ -61,6 +62,11 @@ restore() {
   wait $server || true
   ended "$timeline" > "$here/result.new"
   mv "$here/result.new" "$here/result"
+}
+
+written_with() {
+  LC_ALL=C $as "$bin/pg_controldata" "$data" |
+    sed -n 's/^\([a-z_]*\) setting: */\1=/; s/_xacts=/_transactions=/; s/_xact=/_transaction=/; /^[a-z_]*=/p'
 }
 
 asked() { # a statement, or those of the standard input

@@ -1,0 +1,90 @@
+"""Whether a new cluster can begin with the data of another one's backup."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from cluster.errors import UnsafeError
+from cluster.model import Cluster
+from cluster.observed_pgbackrest import SeenPgbackrest
+from cluster.observed_restore import SeenRestore
+from cluster.plan_backup import mib, repository_obstacle
+from cluster.plan_restore import Restore, room_obstacle
+from cluster.plan_restore_set import chosen_set, moment, on_timeline, set_obstacle, timeline_of
+from cluster.restore_target import Target
+
+SEGMENT_BYTES = 16 * 1024 * 1024
+
+
+def new_plan(
+    cluster: Cluster,
+    source: Cluster,
+    repository: SeenPgbackrest,
+    seen: SeenRestore,
+    turns: Mapping[int, int] | None,
+    target: Target,
+) -> Restore:
+    """
+    What the first member begins with. Refuses a source without a fitting backup, and a moment that cannot be reached.
+
+    + seen: of the first member
+    + turns: where the source left its earlier timelines; None: its etcd does not say
+    """
+    member = cluster.members[0].name
+    obstacle = _source_obstacle(cluster, source, repository) or _target_obstacle(repository, target, seen["now"])
+    timeline = target.timeline or newest_timeline(repository)
+    usable = on_timeline(repository["backups"], turns, timeline)
+    obstacle = obstacle or set_obstacle(usable, repository["backups"], target)
+    backup = chosen_set(usable, target)
+    if obstacle is None and backup is not None:
+        obstacle = room_obstacle(member, seen, backup)
+        if obstacle is None:
+            return Restore(member, target, backup, timeline, None, None, seen["order"] is not None)
+    raise UnsafeError(f"{obstacle}")
+
+
+def newest_timeline(repository: SeenPgbackrest) -> int:
+    """The timeline of the newest segment in an archive; 0 when it is empty."""
+    return int(repository["archive"]["max"][:8], 16) if repository["archive"] else 0
+
+
+def _source_obstacle(cluster: Cluster, source: Cluster, repository: SeenPgbackrest) -> str | None:
+    if obstacle := repository_obstacle(repository, source.name, None):
+        return obstacle
+    if not repository["backups"]:
+        return f"there is no backup of {source.name}\nHINT: run deploys/backup.py for it first."
+    ours, theirs = cluster.settings.postgres_version, source.settings.postgres_version
+    if ours == theirs:
+        return None
+    return (
+        f"{source.name} is PostgreSQL {theirs}, {cluster.name} is declared with {ours}\n"
+        f"HINT: set postgres_version = {theirs}; a backup is restored by the version that wrote it."
+    )
+
+
+def _target_obstacle(repository: SeenPgbackrest, target: Target, now: int) -> str | None:
+    if target.kind == "time" and target.epoch > now:
+        return f"{target} is in the future: it is {moment(now)}\nHINT: --data latest=true goes as far as there is WAL."
+    if target.kind == "lsn" and repository["archive"] and target.position > _end(repository["archive"]["max"]):
+        newest = repository["archive"]["max"]
+        return f"{target} is not in the archive, whose newest segment is {newest}\nHINT: name an earlier one."
+    return None
+
+
+def _end(segment: str) -> int:
+    """The position at which a segment ends. + segment: its name"""
+    return (int(segment[8:16], 16) << 32) + (int(segment[16:24], 16) + 1) * SEGMENT_BYTES
+
+
+def new_lines(cluster: Cluster, source: Cluster, plan: Restore) -> list[str]:
+    """The plan for the operator."""
+    backup, others = plan.backup, [node.name for node in cluster.members[1:]]
+    same = source is cluster
+    return [
+        f"{cluster.name} begins with the data of {'its own backup' if same else source.name} at {plan.target}",
+        *(["  goes on with what an earlier run has begun"] if plan.goes_on else []),
+        f"  from    {backup['label']}, {mib(backup['size'])}, complete at {moment(backup['stopped_at'])}, "
+        f"timeline {timeline_of(backup)}; then WAL on timeline {plan.timeline}",
+        f"  on      {plan.member}; then {', '.join(others) or 'nobody'} from it",
+        *([] if same else [f"  leaves  {source.name} and its archive as they are; subscriptions here are disabled"]),
+    ]

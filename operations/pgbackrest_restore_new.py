@@ -1,0 +1,145 @@
+"""A new cluster that begins with another one's backup: its first member's data, before Patroni is started on them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from pyinfra import host
+from pyinfra.api import StringCommand, operation
+
+from cluster.certificates import PGBACKREST
+from cluster.errors import UnsafeError
+from cluster.files import Directory, File
+from cluster.health import has_begun
+from cluster.leaf_source import leaf_source
+from cluster.model import Cluster
+from cluster.observed import SeenEtcd
+from cluster.observed_pgbackrest import SeenPgbackrest
+from cluster.plan_restore import turns_in
+from cluster.plan_restore_new import new_lines, new_plan
+from cluster.plan_roles import identifier, literal, script
+from cluster.render_patroni import REPLICATION_USER, REWIND_USER, SUPERUSER
+from cluster.render_pgbackrest import CONFIGURATION, SOURCE, USER, source_configuration
+from cluster.restore_target import Target
+from cluster.secrets import Secret, scram_verifier
+from facts.etcd import EtcdCluster
+from facts.pgbackrest import PgbackrestInfo
+from facts.restore import STATE, RestoreState
+from operations.pgbackrest_restore_member import awaited, begun, noted
+from operations.util.component import Commands, written
+from operations.util.console import print_lines
+from operations.util.remote import here, read, read_first
+from operations.util.stage import planning, undecided
+
+
+@operation()
+def restored_from(
+    cluster: Cluster, source: Cluster, target: Target, secrets: Mapping[str, Secret], source_secrets: Path
+) -> Commands:
+    """
+    Restore the first member's data from another cluster's backup, or from the cluster's own after its hosts were lost.
+    The source is only read. Changes nothing when a run before has done it; refuses when the cluster exists.
+
+    + source: may be the cluster itself
+    + secrets: of the new cluster, whose passwords the roles get
+    + source_secrets: ``.secrets/<source>``, with the CA that its repository host trusts
+    """
+    first = cluster.members[0]
+    if first.name != here():
+        host.noop(f"{first.name} begins the cluster")
+        return
+    if planning():
+        yield from undecided(f"whether {cluster.name} can begin with a backup of {source.name}")
+        return
+    seen = host.get_fact(RestoreState, data=cluster.data_directory, room=True)
+    if _exists(cluster):
+        if seen["order"] is None:
+            raise UnsafeError(
+                f"the cluster {cluster.name} exists\nHINT: without --data source it is taken back in place."
+            )
+        host.noop("the data are restored, and the cluster has begun with them")
+        return
+    plan = new_plan(cluster, source, _repository(source), seen, _turns(source), target)
+    print_lines(new_lines(cluster, source, plan))
+    if seen["result"] is not None and seen["order"] == plan.order:
+        host.noop("the data are restored")
+        return
+    if not seen["running"]:
+        yield noted(first, plan.order)
+        configuration = CONFIGURATION
+        if source is not cluster:
+            yield from written(_source_files(cluster, source, source_secrets))
+            configuration = f"{SOURCE}/pgbackrest.conf"
+        where = {"stanza": source.name, "configuration": configuration}
+        yield from begun(cluster, first, plan.target, plan.order, roles=_roles(secrets), **where)
+    result = awaited(cluster, first)
+    print_lines([f"restored to {result['lsn']}; last transaction of {result['time'] or 'nobody knows when'}"])
+
+
+@operation()
+def begun_with(cluster: Cluster) -> Commands:
+    """Forget the restore when the cluster runs with its data, and take the access to the source away."""
+    first = cluster.members[0]
+    if first.name != here():
+        host.noop("nothing was restored here")
+        return
+    seen = host.get_fact(RestoreState, data=cluster.data_directory)
+    if planning():
+        yield from undecided("the end of the restore")
+    elif seen["order"] is None:
+        host.noop("nothing was restored here")
+    else:
+        yield StringCommand(f"rm -rf {SOURCE} {STATE}")
+
+
+def _exists(cluster: Cluster) -> bool:
+    keys = _keys(cluster)
+    if keys is None:
+        raise UnsafeError(
+            f"etcd does not say whether {cluster.name} exists\nHINT: look at 'journalctl -u etcd' on its hosts."
+        )
+    return has_begun(cluster, keys)
+
+
+def _keys(cluster: Cluster) -> Mapping[str, str] | None:
+    question = {"endpoints": cluster.etcd_endpoints, "prefix": cluster.scope_key, "if_open": True}
+    seen: SeenEtcd | None = read_first(cluster.etcd, EtcdCluster, **question)
+    return None if seen is None else seen["keys"]
+
+
+def _turns(source: Cluster) -> dict[int, int] | None:
+    """The source may be gone for good; then only its backups speak."""
+    keys = _keys(source)
+    return turns_in(source, keys) if keys else None
+
+
+def _repository(source: Cluster) -> SeenPgbackrest:
+    repository = source.repository
+    seen: SeenPgbackrest | None = None
+    if repository is not None:
+        seen = read([repository], PgbackrestInfo, stanza=source.name)[repository.name]
+    if seen is None:
+        who = "has no repository host" if repository is None else f"keeps its backups on {repository.name}: it is away"
+        raise UnsafeError(f"{source.name} {who}\nHINT: the backups are read there; see docs/restore.md.")
+    return seen
+
+
+def _source_files(cluster: Cluster, source: Cluster, secrets: Path) -> list[Directory | File]:
+    """Access to the source's repository: its host lets the source's members in, and this one comes as one of them."""
+    leaves = leaf_source(source, secrets)
+    leaf = leaves.leaf(source.members[0], PGBACKREST)
+    contents = {"ca.crt": leaves.trust_pem, "client.crt": leaf.certificate_pem, "client.key": leaf.key_pem}
+    files = [File(f"{SOURCE}/{name}", content, USER, USER, "600") for name, content in contents.items()]
+    return [Directory(SOURCE, USER, USER, "700"), *files, source_configuration(source, cluster.data_directory)]
+
+
+def _roles(secrets: Mapping[str, Secret]) -> Secret:
+    """The passwords that Patroni here has; the backup brings those of the source."""
+    names = {SUPERUSER: "SUPERUSER", REPLICATION_USER: "REPLICATION", REWIND_USER: "REWIND"}
+    return script(
+        [
+            f"alter role {identifier(role)} password {literal(scram_verifier(secrets[f'PATRONI_{name}_PASSWORD']))}"
+            for role, name in names.items()
+        ]
+    )
