@@ -23,6 +23,7 @@ def host_complaints(overview: Overview) -> Iterable[Complaint]:
             yield from _silences(overview, node)
             yield from _components(overview, node)
             yield from _disks(overview, node)
+            yield from _restore(overview, node)
         else:
             roles = ", ".join(role for role in ("postgres", "etcd", "haproxy", "backup") if role in node.roles)
             yield complaint("host-silent", node.name, f"cannot be reached or does not answer; it has the roles {roles}")
@@ -76,3 +77,11 @@ def _disks(overview: Overview, node: Node) -> Iterable[Complaint]:
             kind = "disk-full" if used >= FULL_PERCENT else "disk-nearly-full"
             problem = f"{mount} is filled to {used:.0f} %, {room['free_mib']} MiB are left for {path}"
             yield complaint(kind, node.name, problem, path=mount)
+
+
+def _restore(overview: Overview, node: Node) -> Iterable[Complaint]:
+    picture = overview.answer(node, "picture")
+    if picture is not None and picture["restoring"]:
+        yield complaint(
+            "restore-unfinished", node.name, "a restore was begun here, and Patroni may be kept down for it"
+        )

@@ -59,4 +59,8 @@ PGBACKREST_KINDS: Mapping[str, Kind] = {
         *(ALARM, "backup", "pages with a wrong checksum are in the newest backup, and so in a member's data"),
         "See the log of this backup in /var/log/pgbackrest on {where} for the files, then pg_amcheck on the members.",
     ),
+    "restore-unfinished": Kind(
+        *(ALARM, "restore", "a restore was begun and is not finished: the member may be kept down for it"),
+        f"Run `{RUN}/restore.py` again with the same words; with `--data cancel=true` it is ended.",
+    ),
 }

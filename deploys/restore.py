@@ -13,7 +13,7 @@ With ``source`` nothing is stopped: CLUSTER does not exist yet, and is built on 
 """
 
 from deploys.components.options import member_named, option
-from deploys.components.restore import asked_moment, begun_cluster, deploy_from_source, meant_cluster
+from deploys.components.pgbackrest_restore import asked_moment, begun_cluster, deploy_from_source, meant_cluster
 from operations.pgbackrest_backup import backup
 from operations.pgbackrest_restore import given_back, restored
 

@@ -14,7 +14,7 @@ from cluster.model import Cluster
 from cluster.observed import SeenPatroni
 from facts.etcd import ETCDCTL, EtcdCluster
 from facts.host import HostComponent
-from facts.restore import RestoreState
+from facts.pgbackrest_restore import RestoreState
 from operations.util.act import Act
 from operations.util.component import Commands, brought_up
 from operations.util.remote import coordinator, here, read, read_all

@@ -15,10 +15,11 @@ from cluster.live import Live
 from cluster.model import Cluster, Node
 from cluster.observed_pgbackrest import SeenPgbackrest
 from cluster.observed_restore import SeenRestore
-from cluster.plan_restore import Restore, giving_back_obstacle, order_of, restore_lines, restore_plan
+from cluster.plan_restore import Restore, giving_back_obstacle, order_of, restore_plan
+from cluster.plan_restore_text import restore_lines
 from cluster.restore_target import Target
 from facts.pgbackrest import PgbackrestInfo
-from facts.restore import RestoreState
+from facts.pgbackrest_restore import RestoreState
 from operations.patroni_look import look
 from operations.pgbackrest_archived import archived_to_now, archived_to_the_end
 from operations.pgbackrest_restore_followers import elected, leaderless, led, rejoined

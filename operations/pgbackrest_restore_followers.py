@@ -13,7 +13,7 @@ from cluster.observed import SeenPatroni
 from cluster.render_patroni import UNIT
 from facts.etcd import ETCDCTL
 from facts.patroni import PatroniCluster
-from facts.restore import RestoreState
+from facts.pgbackrest_restore import RestoreState
 from operations.patroni_clones import Copying, refuse_with_last_lines
 from operations.pgbackrest_restore_member import disarmed, released
 from operations.util.act import Act

@@ -18,7 +18,7 @@ from cluster.observed_restore import SeenRestore
 from cluster.render_patroni import UNIT as PATRONI
 from cluster.render_pgbackrest import CONFIGURATION
 from cluster.restore_target import Target, recovery_settings
-from facts.restore import STATE, UNIT, RestoreState
+from facts.pgbackrest_restore import STATE, UNIT, RestoreState
 from operations.util.act import Act
 from operations.util.cause import show_last_lines
 from operations.util.commands import write_file

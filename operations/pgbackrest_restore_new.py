@@ -25,7 +25,7 @@ from cluster.restore_target import Target
 from cluster.secrets import Secret, scram_verifier
 from facts.etcd import EtcdCluster
 from facts.pgbackrest import PgbackrestInfo
-from facts.restore import STATE, RestoreState
+from facts.pgbackrest_restore import STATE, RestoreState
 from operations.pgbackrest_restore_member import awaited, begun, noted
 from operations.util.component import Commands, written
 from operations.util.console import print_lines

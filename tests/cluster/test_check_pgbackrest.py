@@ -49,6 +49,10 @@ class Case:
 
 
 CASES = [
+    Case(
+        *("restore-unfinished", "h2", "a restore was begun here, and Patroni may be kept down for it"),
+        lambda world: world.answers["h2"]["picture"].update(restoring=True),
+    ),
     Case("archive-off", "h1", "archive_mode is off: WAL is not archived", archiver("h1", mode="off")),
     Case("wal-waiting", "h1", "64 segments of WAL wait for the archive", archiver("h1", waiting=64)),
     Case(

@@ -133,7 +133,6 @@ def test_a_replica_begins_with_a_backup_and_has_a_second_way() -> None:
     assert found["pgbackrest"] == {
         "command": "/usr/local/bin/pgbackrest-bounded clone",
         "keep_data": True,
-        "no_params": True,
     }
 
 

@@ -41,6 +41,7 @@ def a_backup(label: str, kind: str) -> dict[str, Any]:
         "timestamp": {"start": 1, "stop": 9},
         "info": {"size": 1024, "repository": {"delta": 512}},
         "archive": {"start": "000000010000000000000001", "stop": "000000010000000000000002"},
+        "lsn": {"start": "0/1000028", "stop": "0/2000100"},
         "error": False,
     }
 

@@ -71,6 +71,7 @@ def test_a_stanza_with_a_backup() -> None:
             "stored": 2841728,
             "wal_start": "000000010000000000000008",
             "wal_stop": "000000010000000000000009",
+            "lsn_stop": 0x8000158,
             "damaged": False,
         }
     ]

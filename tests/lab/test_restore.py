@@ -23,7 +23,6 @@ from tests.lab.runs import (
     members,
     replicas,
     run,
-    secrets,
     site,
     sql,
     start,
@@ -144,6 +143,10 @@ def there(host: Host, test: str) -> bool:
     return run_in(host.container, f"if {test}; then echo yes; fi") == "yes"
 
 
+def asked(host: Host, statement: str) -> str:
+    return run_in(host.container, f'runuser -u postgres -- psql -XAtq app -c "{statement}"')
+
+
 def restored_one(built: Built) -> Host:
     """The member that an unfinished restore is of."""
     named = run_in(built.lab.host("pg1").container, f'sed \'s/.*"member": "//; s/".*//\' {STATE}/order.json')
@@ -184,13 +187,7 @@ def test_a_moment_that_never_came_is_named_and_the_cluster_given_back(built: Bui
 
 def test_a_named_point_though_its_host_is_killed_in_between(built: Built) -> None:
     begin = newest_set(built)
-    sql(built.lab, "checkpoint", user="postgres", password=secrets(built.lab)["PATRONI_SUPERUSER_PASSWORD"])
-    sql(
-        built.lab,
-        "select pg_create_restore_point('before_the_change')",
-        user="postgres",
-        password=secrets(built.lab)["PATRONI_SUPERUSER_PASSWORD"],
-    )
+    asked(leader(built.lab), "select pg_create_restore_point('before_the_change')")
     note(built, 6)
     assert "none says whether before_the_change was made before it" in refused(built, "name=before_the_change")
     words = ["name=before_the_change", f"set={begin}"]
@@ -242,10 +239,6 @@ def copy(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bui
     done = run(path, RESTORE, *data(f"source={lab.name}", "latest=true", "confirm=k-copy"))
     print(f"a new cluster of two members from a backup in {time.monotonic() - begun:.1f} s")
     yield Built(lab, path, done)
-
-
-def asked(host: Host, statement: str) -> str:
-    return run_in(host.container, f'runuser -u postgres -- psql -XAtq app -c "{statement}"')
 
 
 def test_a_new_cluster_has_the_data_of_the_other(built: Built, copy: Built) -> None:

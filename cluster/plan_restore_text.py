@@ -1,0 +1,55 @@
+"""What the operator reads of a restore before it is begun: where to, with what, and what it costs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from cluster.declaration import slot_name
+from cluster.live import Live
+from cluster.model import Cluster
+from cluster.plan_backup import mib
+from cluster.plan_restore import Restore
+from cluster.plan_restore_set import moment, timeline_of
+
+
+def restore_lines(cluster: Cluster, live: Live, plan: Restore, now: int) -> list[str]:
+    """The plan. + now: seconds since the epoch"""
+    backup, others = plan.backup, [node.name for node in cluster.members if node.name != plan.member]
+    return [
+        f"Restore of {cluster.name} to {plan.target}",
+        *(["  goes on with a restore that an earlier run has begun"] if plan.goes_on else []),
+        f"  from    {backup['label']}, {mib(backup['size'])}, complete at {moment(backup['stopped_at'])}, "
+        f"timeline {timeline_of(backup)}; then WAL on timeline {plan.timeline}",
+        f"  on      {plan.member}; then {', '.join(others) or 'nobody'} from it and the backup",
+        f"  costs   no writes and no reads from the stop until {plan.member} leads; every connection ends",
+        *(f"  LOST    {loss}" for loss in _losses(cluster, live, plan, now)),
+    ]
+
+
+def _losses(cluster: Cluster, live: Live, plan: Restore, now: int) -> list[str]:
+    target = plan.target
+    if target.kind == "latest":
+        kept = f"nothing that {plan.leader} has acknowledged: its last WAL is archived first"
+        lost = "what was not archived: there is no leader that could do it now"
+        yet = [kept if plan.leader is not None else lost] if not plan.goes_on else ["what the archive does not have"]
+    elif target.kind == "time":
+        yet = [f"everything committed after {target.value}: {_span(now - target.epoch)}"]
+    elif target.kind == "set":
+        yet = [f"everything committed since {moment(plan.backup['stopped_at'])}"]
+    else:
+        yet = [f"everything committed after {target}"]
+    slots = sorted(
+        {slot["name"] for state in live.postgres.values() if state for slot in state["slots"] if _is_own(cluster, slot)}
+    )
+    return [*yet, *([f"the replication slots {', '.join(slots)}: backups have none"] if slots else [])]
+
+
+def _is_own(cluster: Cluster, slot: Mapping[str, Any]) -> bool:
+    """Whether a slot is the user's, not Patroni's for a member."""
+    return slot["name"] not in {slot_name(node.name) for node in cluster.members}
+
+
+def _span(seconds: float) -> str:
+    hours, rest = divmod(max(int(seconds), 0), 3600)
+    return f"the last {hours} h {rest // 60} min" if hours else f"the last {rest // 60} min {rest % 60} s"

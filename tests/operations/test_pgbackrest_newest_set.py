@@ -1,0 +1,91 @@
+"""With which backup a replica begins: run here with stand-ins for psql and pgBackRest."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROGRAM = Path(__file__).parents[2] / "operations" / "util" / "on_host" / "pgbackrest_newest_set.py"
+PSQL = """#!/bin/sh
+echo "$1" > "$PLACE/asked"
+case $3 in
+  IDENTIFY_SYSTEM) echo "7710|$TIMELINE|0/9000000|" ;;
+  "TIMELINE_HISTORY 3")
+    printf '00000003.history|1\\t0/5000000\\tbefore 2026\\n\\n2\\t0/6000000\\tno recovery target\\n' ;;
+  *) exit 1 ;;
+esac
+"""
+
+
+def taken(label: str, stopped_at: int, timeline: int, lsn: str, **other: object) -> dict[str, object]:
+    end = f"{timeline:08X}0000000000000004"
+    return {
+        "label": label,
+        "timestamp": {"stop": stopped_at},
+        "archive": {"stop": end},
+        "lsn": {"stop": lsn},
+        "error": False,
+        **other,
+    }
+
+
+def newest(directory: Path, *backups: dict[str, object], timeline: int = 3) -> tuple[int, str]:
+    """Exit code and output. + timeline: the leader's"""
+    info = json.dumps([{"backup": backups}])
+    for name, text in (("psql", PSQL), ("pgbackrest", f"#!/bin/sh\ncat <<'END'\n{info}\nEND\n")):
+        (directory / name).write_text(text)
+        (directory / name).chmod(0o755)
+    environment = {"PATH": f"{directory}:{os.environ['PATH']}", "PLACE": str(directory), "TIMELINE": str(timeline)}
+    done = subprocess.run(
+        [sys.executable, PROGRAM, "main", "host=10.0.0.1 user=replicator"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=20,
+    )
+    return done.returncode, (done.stdout or done.stderr).strip()
+
+
+BEFORE = taken("before", 1, 1, "0/4000000")
+GIVEN_UP = taken("given-up", 2, 1, "0/5000001")
+AFTER = taken("after", 3, 3, "0/8000000")
+
+
+@pytest.mark.parametrize(
+    ("backups", "label"),
+    [
+        ([BEFORE, GIVEN_UP, AFTER], "after"),
+        ([BEFORE, GIVEN_UP], "before"),
+        ([BEFORE, taken("beside", 4, 2, "0/6000001")], "before"),
+        ([BEFORE, taken("on-the-way", 4, 2, "0/6000000")], "on-the-way"),
+        ([BEFORE, taken("damaged", 4, 3, "0/8000000", error=True)], "before"),
+    ],
+)
+def test_the_newest_from_which_wal_leads_to_the_leader(
+    tmp_path: Path, backups: list[dict[str, object]], label: str
+) -> None:
+    assert newest(tmp_path, *backups) == (0, label)
+
+
+def test_none_is_taken_where_none_leads_there(tmp_path: Path) -> None:
+    """Patroni then copies the leader; a replica that began with this one would never follow."""
+    assert newest(tmp_path, GIVEN_UP) == (1, "no backup leads to timeline 3")
+
+
+def test_a_leader_without_a_history_is_not_asked_for_one(tmp_path: Path) -> None:
+    assert newest(tmp_path, BEFORE, GIVEN_UP, timeline=1) == (0, "given-up")
+
+
+def test_the_leader_is_asked_as_one_that_replicates(tmp_path: Path) -> None:
+    newest(tmp_path, BEFORE)
+    assert (tmp_path / "asked").read_text() == "host=10.0.0.1 user=replicator replication=true\n"
+
+
+def test_a_leader_that_does_not_say_is_an_error(tmp_path: Path) -> None:
+    code, said = newest(tmp_path, BEFORE, timeline=9)
+    assert code == 1 and "CalledProcessError" in said
