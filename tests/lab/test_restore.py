@@ -45,7 +45,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
         first = run(ready.inventory)
         wait_until_settled(ready.lab)
         run(ready.inventory, BACKUP, "--data", "type=full")
-        sql(ready.lab, "create table notes (id int primary key, said text)")
+        sql(ready.lab, "create table if not exists notes (id int primary key, said text)")
         yield Built(ready.lab, ready.inventory, first)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster.render_pgbackrest import BOUNDED, SPOOL
+from cluster.render_pgbackrest import BOUNDED, NEWEST_SET, SPOOL
 from cluster.secrets import Secret
 from operations.pgbackrest import pgbackrest_component
 from tests.cluster.test_render_pgbackrest import cluster_of
@@ -21,6 +21,11 @@ PGBACKREST = """#!/bin/bash
 echo "$*" >> "$LOG"
 for word in $SLOW; do case "$*" in *$word*) sleep 30 ;; esac; done
 exit "${CODE:-0}"
+"""
+NEWEST = """#!/bin/bash
+echo "newest $*" >> "$LOG"
+[ "$2" != 'host=nobody' ] || exit 1
+echo 20261121-110000F
 """
 
 
@@ -67,10 +72,11 @@ def place(tmp_path: Path) -> Iterator[Place]:
     files = pgbackrest_component(cluster, cluster.node("pg1"), Secret("x")).files
     text = next(file.content for file in files if file.path == BOUNDED)
     text = text.replace("10.0.0.3/8432", f"127.0.0.1/{listening.getsockname()[1]}").replace(SPOOL, str(tmp_path))
+    text = text.replace(NEWEST_SET, str(tmp_path / "newest"))
     for old, new in (("timeout -k 1 15", "timeout -k 1 1"), ("timeout -k 1 5", "timeout -k 1 1")):
         assert old in text
         text = text.replace(old, new)
-    for name, content in (("bounded", text), ("pgbackrest", PGBACKREST)):
+    for name, content in (("bounded", text), ("pgbackrest", PGBACKREST), ("newest", NEWEST)):
         (tmp_path / name).write_text(content)
         (tmp_path / name).chmod(0o755)
     (tmp_path / "postmaster.pid").write_text("1\n" * 7 + "ready\n")
@@ -86,6 +92,20 @@ def test_passes_on_what_postgresql_asks(place: Place) -> None:
         "--stanza=main archive-push pg_wal/1",
         "--stanza=main archive-get 00000002.history pg_wal/RECOVERYHISTORY",
     ]
+
+
+def test_a_replica_begins_with_the_backup_that_leads_to_its_leader(place: Place) -> None:
+    assert (
+        place.run("clone", "--keep_data=True", "--role=replica", "--connstring=host=10.0.0.1 user=replicator")[0] == 0
+    )
+    asked, restored = place.asked
+    assert asked == "newest main host=10.0.0.1 user=replicator"
+    assert "--delta --type=standby --set=20261121-110000F " in restored and restored.endswith(" restore")
+
+
+def test_without_such_a_backup_patroni_takes_its_next_way(place: Place) -> None:
+    assert place.run("clone", "--connstring=host=nobody")[0] == 1
+    assert place.asked == ["newest main host=nobody"]
 
 
 def test_asks_nobody_when_the_repository_does_not_answer(place: Place) -> None:
