@@ -194,10 +194,10 @@ def test_a_named_point_though_its_host_is_killed_in_between(built: Built) -> Non
     process = start(built.inventory, RESTORE, *data(*words, f"confirm={built.lab.name}"))
     begun = replicas(built.lab)[0]
     wait_until("its data are touched", lambda: there(begun, f"test -e {STATE}/begun"), seconds=PHASE_SECONDS)
-    faults.kill(begun)
+    faults.kill(begun.container)
     process.communicate(timeout=RUN_SECONDS)
     assert process.returncode != 0
-    faults.start(begun)
+    faults.start(begun.container)
     wait_until("its host answers", lambda: there(begun, "systemctl is-active --quiet ssh"), seconds=PHASE_SECONDS)
     assert there(begun, "! systemctl is-active --quiet patroni"), "a reboot starts nothing on half restored data"
     restore(built, *words)
