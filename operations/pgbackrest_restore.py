@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from typing import Any
 
 from pyinfra import host
 from pyinfra.api import operation
+from pyinfra.api.command import PyinfraCommand
 
 from cluster.errors import UnsafeError
 from cluster.health import leaders_timeline
@@ -84,16 +85,29 @@ def given_back(cluster: Cluster) -> Commands:
     chosen, touched = cluster.node(order["member"]), any(one is not None and one["begun"] for one in seen.values())
     if obstacle := giving_back_obstacle(cluster, live, seen, chosen.name):
         raise UnsafeError(obstacle)
-    keeping = [node for node in _within(cluster) if not (touched and node is chosen)]
     yield ended(chosen)
-    for node in keeping:
-        yield released(node)
-    leader = elected(cluster, keeping)
+    leader = yield from _released(cluster, order["led"], without=chosen if touched else None)
     if touched:
         yield from rejoined(cluster, [chosen], leader)
     for node in _within(cluster):
         yield forgotten(node)
     print_lines([f"{cluster.name} is as it was before the restore; {leader.name} leads"])
+
+
+def _released(cluster: Cluster, led: str | None, without: Node | None) -> Generator[PyinfraCommand, None, Node]:
+    """
+    The members with untouched data, running again; returns who leads. The one that led comes first and alone: it was
+    stopped last, and may have writes that no other has.
+    """
+    keeping = [node for node in _within(cluster) if node is not without]
+    first = [node for node in keeping if node.name == led]
+    for node in first:
+        yield released(node)
+        elected(cluster, first)
+    for node in keeping:
+        if node not in first:
+            yield released(node)
+    return elected(cluster, keeping)
 
 
 def _carried_out(cluster: Cluster, live: Live, plan: Restore, *, unarchived: bool) -> Commands:

@@ -134,6 +134,16 @@ def test_a_touched_member_is_made_anew_from_the_others(monkeypatch: pytest.Monke
     assert world.leader == "h1" and world.orders == {}
 
 
+def test_the_one_that_led_is_given_back_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was stopped last: a standby that led before it would throw away what only it has."""
+    world = RestoreWorld(leader="h3", leads_still="h3")
+    refusal(monkeypatch, world)
+    world.done.clear()
+    run_operation(monkeypatch, world, cluster(), given_back)
+    assert world.done[:4] == ["end h1", "release h3", "release h1", "release h2"]
+    assert world.leader == "h3"
+
+
 def test_without_a_restore_nothing_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
     world = RestoreWorld()
     run_operation(monkeypatch, world, cluster(), given_back)

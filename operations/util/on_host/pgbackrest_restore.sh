@@ -56,7 +56,8 @@ restore() {
     fi
     sleep 0.2
   done
-  if [ -s "$here/roles.sql" ]; then asked < "$here/roles.sql"; unsubscribe; rm -f "$here/roles.sql"; fi
+  if [ -s "$here/roles.sql" ]; then asked < "$here/roles.sql"; rm -f "$here/roles.sql"; fi
+  [ "$config" = /etc/pgbackrest/pgbackrest.conf ] || unsubscribe
   timeline=$(asked "select ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int")
   $as "$bin/pg_ctl" stop -D "$data" -m fast -w -t 86400
   wait $server || true
