@@ -15,7 +15,7 @@ from cluster.packages_findings import pgbackrest_findings
 from cluster.preflight import picture_question
 from cluster.render_patroni import member_configuration
 from cluster.render_patroni_dynamic import dynamic_configuration
-from cluster.render_pgbackrest import Store, configuration, store_of, unscheduled
+from cluster.render_pgbackrest import Store, configuration, source_configuration, store_of, unscheduled
 from cluster.secrets import NAMES
 from cluster.tuning import Resources
 
@@ -181,3 +181,29 @@ def test_releases_that_would_bring_other_versions_are_refused_before_they_do() -
     (problem,) = problems(cluster_of(), **fresh)
     assert problem.startswith("would differ between hosts: each release has its own: Debian 13 (trixie) on pg1, pg2; ")
     assert problems(cluster_of(packages_source="pgdg"), **fresh) == []
+
+
+def test_another_cluster_s_backups_are_read_with_access_of_its_own_and_never_written() -> None:
+    found = source_configuration(cluster_of(pgbackrest_port=9432), "/var/lib/postgresql/17/copy")
+    assert (found.path, found.mode, found.user) == ("/etc/pgbackrest/source/pgbackrest.conf", "600", "postgres")
+    assert found.content.splitlines()[1:] == [
+        "[global]",
+        "repo1-host=10.0.0.3",
+        "repo1-host-type=tls",
+        "repo1-host-port=9432",
+        "repo1-host-ca-file=/etc/pgbackrest/source/ca.crt",
+        "repo1-host-cert-file=/etc/pgbackrest/source/client.crt",
+        "repo1-host-key-file=/etc/pgbackrest/source/client.key",
+        "spool-path=/var/spool/pgbackrest",
+        "io-timeout=10",
+        "log-level-console=warn",
+        "log-level-stderr=off",
+        "",
+        "[main]",
+        "pg1-path=/var/lib/postgresql/17/copy",
+    ]
+
+
+def test_a_source_without_backups_is_refused() -> None:
+    with pytest.raises(ConfigError, match="has no repository host"):
+        source_configuration(cluster_of({"pg1": ("postgres", "etcd")}), "/var/lib/postgresql/17/copy")
