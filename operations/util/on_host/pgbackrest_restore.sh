@@ -31,6 +31,8 @@ restore() {
   $as pgbackrest --config="$config" --stanza="$stanza" --pg1-path="$data" --process-max="$(nproc)" \
     --log-level-console=info $delta --set="$set" --type=none restore
   $as touch "$data/recovery.signal"
+  # Patroni's copy of the configuration of then, or of another cluster: where etcd has none it would count.
+  rm -f "$data/patroni.dynamic.json"
 
   # Nothing of the cluster's own configuration: it may be of another host, and name files that are not here. Without
   # hot_standby no value of another time can stop the recovery. What the data were written with is kept: Patroni would
