@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.lab import faults, lifecycle
-from tests.lab.docker import run_in
+from tests.lab.docker import docker, run_in
 from tests.lab.inventory import host_data
 from tests.lab.runs import (
     MEMBERS,
@@ -272,3 +272,26 @@ def test_a_cluster_that_exists_does_not_begin_again(built: Built, copy: Built) -
     words = data(f"source={built.lab.name}", "latest=true", "confirm=k-copy")
     done = run(copy.inventory, RESTORE, *words, check=False)
     assert "the cluster k-copy exists" in done.log
+
+
+# --- Everything lost but the backups ---
+
+
+def test_a_cluster_that_has_lost_all_its_members_begins_again_with_its_own_backup(built: Built) -> None:
+    lost = [built.lab.host(name).container for name in MEMBERS]
+    identifier, before = system_identifier(built.lab), notes(built)
+    asked(leader(built.lab), "select pg_switch_wal()")
+    wait_until("the last segment is archived", lambda: not waiting(built), seconds=PHASE_SECONDS)
+    docker("rm", "--force", *lost)
+    lifecycle.up(built.lab, MEMBERS)
+    begun = time.monotonic()
+    restore(built, f"source={built.lab.name}", "latest=true")
+    print(f"three empty members with the data of the lost ones in {time.monotonic() - begun:.1f} s")
+    assert (system_identifier(built.lab), notes(built)) == (identifier, before)
+    assert_one_cluster(built)
+    assert_changes_nothing(built.inventory)
+
+
+def waiting(built: Built) -> bool:
+    """Whether a segment is not in the archive yet."""
+    return asked(leader(built.lab), "select count(*) from pg_ls_archive_statusdir() where name like '%.ready'") != "0"
