@@ -36,7 +36,7 @@ class SeenAttempt(TypedDict):
 
 class SeenPgbackrest(TypedDict):
     """
-    The repository as its host sees it.
+    One repository as its host sees it.
 
     + answers: false when pgBackRest could not say; error says why
     + status: pgBackRest's code of the stanza: 0 well, 1 no stanza, 2 no backup, 99 unknown; message: its words for it

@@ -104,6 +104,26 @@ def test_a_backup_under_way_says_how_far_it_is() -> None:
     assert seen(json.dumps(document))["running"] == {"done": 512, "total": 2048}
 
 
+def test_of_what_cannot_be_read_the_repository_s_own_words_count() -> None:
+    """pgBackRest's verdict on the stanza is "other" then."""
+    status = {"code": 99, "message": "[CryptoError] unable to verify certificate"}
+    stanza = {"name": "main", "repo": [{"key": 2, "status": status}], "status": {"code": 99, "message": "other"}}
+    found = seen(json.dumps([stanza]))
+    assert (found["answers"], found["status"], found["message"]) == (True, 99, status["message"])
+
+
+def test_silence_has_a_word() -> None:
+    assert seen("", 124)["error"] == "no answer in 8 s"
+
+
+def test_the_second_repository_is_asked_for_by_its_number() -> None:
+    command = PgbackrestInfo().command("main", repository=2, wait_for="full", wait_seconds=10)
+    assert "--stanza=main --repo=2 " in command
+    assert "systemctl show -p SubState pgbackrest-backup@full-repo2.service" in command
+    assert "unit=pgbackrest-backup@$kind-repo2.service" in command
+    assert "unit=pgbackrest-backup@$kind.service" in PgbackrestInfo().command("main")
+
+
 def test_half_an_answer_is_none() -> None:
     with pytest.raises(FactProcessError, match="attempts missing"):
         PgbackrestInfo().process([line("info", INFO)])
