@@ -21,10 +21,12 @@ while systemctl show -p SubState {unit} | grep -qx 'SubState=start' && [ "$(date
 # An answer holds what was said on both streams, so what pgBackRest prints as errors must be alone when it fails.
 _SCRIPT = r"""
 cd /
-# Both together end before a look at the whole cluster gives the answer up.
+# Both together end before a look at the whole cluster gives the answer up. pgBackRest tries for io-timeout before it
+# says what is wrong with a certificate; its configuration's would leave no time.
 as() {{
   s=$1; shift
-  timeout "$s" runuser -u postgres -- pgbackrest --stanza={stanza} --repo={repository} --log-level-console=error "$@"
+  timeout "$s" runuser -u postgres -- pgbackrest --stanza={stanza} --repo={repository} \
+    --io-timeout=3 --log-level-console=error "$@"
 }}
 attempts() {{
   for kind in full diff incr; do
@@ -36,8 +38,8 @@ attempts() {{
   done
 }}
 segments() {{ {{ as 10 repo-ls --recurse archive/{stanza} && echo complete; }} | perl -e {holes}; }}
-# pgBackRest tries for io-timeout before it says what is wrong with a certificate; the default would leave no time.
-ask info as 8 info --output=json --io-timeout=3
+ask info as 8 info --output=json
+told=$code
 ask attempts attempts
 {archive}
 """
@@ -95,7 +97,7 @@ class PgbackrestInfo(Answer[SeenPgbackrest]):
         """One script with two questions, or three."""
         suffix = "" if repository == 1 else f"-repo{repository}"
         named = {"stanza": quote(stanza), "repository": repository, "suffix": suffix, "holes": quote(_HOLES)}
-        script = _SCRIPT.format(**named, archive="ask archive segments" if holes else "")
+        script = _SCRIPT.format(**named, archive='[ "$told" -ne 0 ] || ask archive segments' if holes else "")
         unit = f"pgbackrest-backup@{wait_for}{suffix}.service"
         return ASK + (_AWAIT.format(seconds=wait_seconds, unit=unit) if wait_for else "") + script
 
