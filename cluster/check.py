@@ -89,10 +89,14 @@ def as_data(overview: Overview, found: Iterable[Complaint]) -> dict[str, Any]:
             "members": {node.name: _member_data(overview, node) for node in overview.cluster.members},
             "etcd": {node.name: node in overview.healthy_etcd for node in overview.cluster.etcd},
             "haproxy": {node.name: servers_up(overview, node, PRIMARY) for node in overview.cluster.balancers},
-            **({"backups": overview.repository} if overview.cluster.repository else {}),
+            **({"backups": _repositories(overview)} if overview.cluster.repository else {}),
         },
         "findings": [{"kind": one.kind, "severity": one.severity, **asdict(one.finding)} for one in found],
     }
+
+
+def _repositories(overview: Overview) -> dict[str, Any]:
+    return {one.kind: seen for one, seen in overview.repositories}
 
 
 def _member_data(overview: Overview, node: Node) -> dict[str, Any]:

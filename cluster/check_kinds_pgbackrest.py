@@ -33,7 +33,8 @@ PGBACKREST_KINDS: Mapping[str, Kind] = {
     ),
     "archive-unlisted": Kind(
         *(REMARK, "backup", "nobody knows whether WAL is missing: there is too much of it, or the store is slow"),
-        "On {where}: `runuser -u postgres -- pgbackrest --stanza={cluster} repo-ls --recurse archive/{cluster}`.",
+        "On {where}: `runuser -u postgres -- pgbackrest --stanza={cluster} --repo={id} repo-ls --recurse "
+        "archive/{cluster}`.",
     ),
     "repository-unusable": Kind(
         *(ALARM, "backup", "pgBackRest cannot use the repository"),
@@ -41,7 +42,7 @@ PGBACKREST_KINDS: Mapping[str, Kind] = {
     ),
     "repository-foreign": Kind(
         *(ALARM, "backup", "the repository has the backups of another cluster; nothing of this one is stored"),
-        "Move that repository away, or declare another pgbackrest_path; see docs/backup.md.",
+        "Move that repository away, or declare another pgbackrest_path or pgbackrest_s3_path; see docs/backup.md.",
     ),
     "backup-none": Kind(
         *(WARNING, "backup", "there is no backup yet"),
@@ -53,7 +54,7 @@ PGBACKREST_KINDS: Mapping[str, Kind] = {
     ),
     "backup-failed": Kind(
         *(WARNING, "backup", "the last attempt at a type of backup failed"),
-        f"See `journalctl -u pgbackrest-backup@{{type}}` on {{where}}; then `{RUN}/backup.py --data type={{type}}`.",
+        f"See `journalctl -u pgbackrest-backup@{{unit}}` on {{where}}; then `{RUN}/backup.py --data type={{type}}`.",
     ),
     "backup-damaged": Kind(
         *(ALARM, "backup", "pages with a wrong checksum are in the newest backup, and so in a member's data"),

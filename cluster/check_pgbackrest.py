@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from cluster.complaints import Complaint, complaint
 from cluster.model import Node
 from cluster.observed_pgbackrest import SeenPgbackrest
 from cluster.overview import Overview
 from cluster.plan_backup import NO_BACKUP, WELL, newest
+from cluster.repositories import Repository, instance
+from cluster.repository_causes import cause
 
 # A primary that writes much has a few segments on their way at any moment. A gigabyte is a delay that somebody notices.
 WAITING_SEGMENTS = 64
@@ -18,18 +21,29 @@ def pgbackrest_complaints(overview: Overview) -> Iterable[Complaint]:
     """Everything about the backups; nothing for a cluster without a repository host."""
     for node in overview.cluster.members if overview.cluster.repository is not None else ():
         yield from _waiting(overview, node)
-    repository = overview.cluster.repository
-    seen = overview.repository
-    if repository is None or seen is None:
-        return  # a host that is silent, or a question without an answer, is a finding itself
+    for repository, seen in overview.repositories:
+        if seen is not None:  # a host that is silent, or a question without an answer, is a finding itself
+            yield from (_named(one, repository) for one in _of_one(overview, repository, seen))
+
+
+def _named(found: Complaint, repository: Repository) -> Complaint:
+    if repository.alone:
+        return found
+    return replace(found, finding=replace(found.finding, problem=f"{repository.title}: {found.finding.problem}"))
+
+
+def _of_one(overview: Overview, repository: Repository, seen: SeenPgbackrest) -> Iterable[Complaint]:
+    node = overview.cluster.repository
+    assert node is not None, "it has answered"
     if not seen["answers"]:
-        yield complaint("repository-unusable", repository.name, seen["error"])
+        yield complaint("repository-unusable", node.name, cause(seen["error"]))
     elif seen["status"] not in (WELL, NO_BACKUP):
-        yield complaint("repository-unusable", repository.name, f"stanza {overview.cluster.name}: {seen['message']}")
+        yield complaint("repository-unusable", node.name, f"stanza {overview.cluster.name}: {cause(seen['message'])}")
     else:
-        yield from _foreign(overview, repository, seen)
-        yield from _backups(overview, repository, seen)
-        yield from _holes(repository, seen)
+        yield from _foreign(overview, node, seen)
+        yield from _backups(overview, node, seen)
+        yield from _failures(node, seen, repository)
+        yield from _holes(node, seen, repository)
 
 
 def _waiting(overview: Overview, node: Node) -> Iterable[Complaint]:
@@ -64,17 +78,22 @@ def _backups(overview: Overview, repository: Node, seen: SeenPgbackrest) -> Iter
             yield complaint("backup-old", repository.name, problem)
         if last["damaged"]:
             yield complaint("backup-damaged", repository.name, f"{last['label']} has pages with a wrong checksum")
+
+
+def _failures(node: Node, seen: SeenPgbackrest, repository: Repository) -> Iterable[Complaint]:
     for kind, attempt in seen["attempts"].items():
         if attempt["failed"] and not attempt["running"]:
             problem = f"the last {kind} backup failed: {attempt['error'] or 'its journal says why'}"
-            yield complaint("backup-failed", repository.name, problem, type=kind)
+            unit = instance(kind, repository.number)
+            yield complaint("backup-failed", node.name, problem, type=kind, unit=unit)
 
 
-def _holes(repository: Node, seen: SeenPgbackrest) -> Iterable[Complaint]:
+def _holes(node: Node, seen: SeenPgbackrest, repository: Repository) -> Iterable[Complaint]:
     """What is missing before the oldest backup is of no use to anybody."""
     if seen["holes"] is None:
         problem = "the segments in the archive could not be listed in time"
-        yield complaint("archive-unlisted", repository.name, problem, cluster=repository.settings.cluster_name)
+        name = node.settings.cluster_name
+        yield complaint("archive-unlisted", node.name, problem, cluster=name, id=repository.number)
     starts = [one["wal_start"][8:] for one in seen["backups"] if one["wal_start"]]
     for hole in seen["holes"] or ():
         # Names without their timeline, which sort as the WAL was written.
@@ -82,4 +101,4 @@ def _holes(repository: Node, seen: SeenPgbackrest) -> Iterable[Complaint]:
         if of_this and starts and end >= min(starts):
             kind = "wal-missing" if max(starts) <= end else "wal-missing-before"
             where = hole["first"] if hole["count"] == 1 else f"{hole['first']} to {hole['last']}"
-            yield complaint(kind, repository.name, f"{hole['count']} segments are missing in the archive: {where}")
+            yield complaint(kind, node.name, f"{hole['count']} segments are missing in the archive: {where}")

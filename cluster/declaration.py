@@ -13,6 +13,7 @@ from cluster.address import Address, addresses_within
 from cluster.findings import Finding
 from cluster.model import ROLES, Cluster, Node
 from cluster.settings import DEFAULTS, Settings, is_per_host, unknown_names, validated
+from cluster.settings_pgbackrest import DIRECTORY
 
 ETCD_SIZES = (1, 3, 5)
 INVENTORY = "inventory.py"
@@ -131,8 +132,13 @@ def _repository_findings(cluster: Cluster) -> Iterable[Finding]:
             INVENTORY,
             "backup",
             problem,
-            "Leave one in the group backup; an S3-compatible store can keep copies of its own.",
+            "Leave one in the group backup; for a second copy add s3 to pgbackrest_repositories.",
         )
+    if not hosts and cluster.settings.pgbackrest_repositories != [DIRECTORY]:
+        places = ", ".join(cluster.settings.pgbackrest_repositories)
+        problem = f"{places}, and cluster {cluster.name} has no repository host to store anything there"
+        hint = "Put a host in the group backup; it may be a member, and for s3 alone needs no disk."
+        yield Finding(INVENTORY, "pgbackrest_repositories", problem, hint)
 
 
 def _size_hint(size: int) -> str:

@@ -9,12 +9,14 @@ class SeenBackup(TypedDict):
     """
     A backup in the repository. + size: of the database, + stored: of what it added to the repository, in bytes
 
+    + repository: pgBackRest's number of it
     + started_at, stopped_at: seconds since the epoch
     + wal_start, wal_stop: the segments without which it cannot be restored; + lsn_stop: where it ended, in bytes
     + damaged: pages whose checksum was wrong are in it
     """
 
     label: str
+    repository: int
     type: str
     started_at: int
     stopped_at: int
@@ -37,7 +39,7 @@ class SeenAttempt(TypedDict):
 
 class SeenPgbackrest(TypedDict):
     """
-    The repository as its host sees it.
+    One repository as its host sees it.
 
     + answers: false when pgBackRest could not say; error says why
     + status: pgBackRest's code of the stanza: 0 well, 1 no stanza, 2 no backup, 99 unknown; message: its words for it

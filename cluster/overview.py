@@ -13,6 +13,7 @@ from cluster.model import Cluster, Node
 from cluster.observed import SeenEtcd, SeenEtcdStatus, SeenMember, SeenPatroni, SeenPostgres
 from cluster.observed_pgbackrest import SeenPgbackrest
 from cluster.plan_etcd import formed
+from cluster.repositories import Repository, repositories_of
 from cluster.tuning import MIB
 
 
@@ -70,9 +71,15 @@ class Overview:
 
     @property
     def repository(self) -> SeenPgbackrest | None:
-        """What the repository host knows of the backups; None when it does not answer, or there is none."""
+        """The first repository; None when its host does not answer, or there is none."""
+        return next((seen for _, seen in self.repositories), None)
+
+    @property
+    def repositories(self) -> list[tuple[Repository, SeenPgbackrest | None]]:
+        """What the repository host knows of each; None where it does not answer."""
         node = self.cluster.repository
-        return cast(SeenPgbackrest | None, self.answer(node, "pgbackrest")) if node is not None else None
+        declared = repositories_of(self.cluster.settings) if node is not None else ()
+        return [(one, cast(SeenPgbackrest | None, self.answer(node, one.question))) for one in declared if node]
 
     def patroni_of(self, node: Node) -> SeenPatroni | None:
         """The cluster as the Patroni of one member sees it; None when that does not answer."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from cluster.observed_pgbackrest import SeenBackup, SeenPgbackrest
+from cluster.repository_causes import cause, way_out
 from cluster.tuning import MIB
 
 # https://pgbackrest.org/command.html#command-info
@@ -16,26 +17,27 @@ def stanza_is_absent(seen: SeenPgbackrest) -> bool:
     return seen["answers"] and seen["status"] in (NO_STANZA, NO_DATA)
 
 
-def repository_obstacle(seen: SeenPgbackrest, stanza: str, identifier: str | None) -> str | None:
+def repository_obstacle(
+    seen: SeenPgbackrest, stanza: str, identifier: str | None, title: str = "the repository"
+) -> str | None:
     """
-    Why nothing can be stored in the repository, with a way out; None when it can.
+    Why nothing can be stored in a repository, with a way out; None when it can.
 
     + identifier: the system identifier of the cluster's data, None while that is not known
+    + title: of the repository, where there are several
     """
     if not seen["answers"]:
-        return f"the repository does not answer: {seen['error']}\nHINT: see `journalctl -u pgbackrest` on its host."
+        return f"{title} does not answer: {cause(seen['error'])}\nHINT: {way_out(seen['error'])}"
     if stanza_is_absent(seen):
         return None
     if seen["status"] not in (WELL, NO_BACKUP):
-        return (
-            f"the stanza {stanza} cannot be used: {seen['message']}\n"
-            "HINT: with another pass phrase than at its creation a repository cannot be read; see docs/backup.md."
-        )
+        return f"{title} cannot be used: {cause(seen['message'])}\nHINT: {way_out(seen['message'])}"
     if identifier is not None and identifier not in seen["identifiers"]:
         return (
-            f"the stanza {stanza} has the backups of another cluster (system identifier "
+            f"{title} has the backups of another cluster {stanza} (system identifier "
             f"{', '.join(seen['identifiers'])}, this one has {identifier})\n"
-            "HINT: if they are worth keeping move that repository away, and take another pgbackrest_path otherwise."
+            "HINT: if they are worth keeping move that repository away, and take another path otherwise, "
+            "pgbackrest_path or pgbackrest_s3_path."
         )
     return None
 
@@ -57,11 +59,11 @@ def backup_lines(backup: SeenBackup) -> list[str]:
     ]
 
 
-def progress_line(kind: str, seen: SeenPgbackrest, seconds: float) -> str:
-    """How far a backup is that is under way. + seconds: since it was begun"""
+def progress_line(what: str, seen: SeenPgbackrest, seconds: float) -> str:
+    """How far a backup is that is under way. + what: its name; + seconds: since it was begun"""
     running = seen["running"]
     done = f", {mib(running['done'])} of {mib(running['total'])}" if running and running["total"] else ""
-    return f"{kind} backup under way for {seconds:.0f} s{done}"
+    return f"{what} under way for {seconds:.0f} s{done}"
 
 
 def mib(size: int) -> str:

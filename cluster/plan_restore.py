@@ -46,7 +46,8 @@ class Restore:
     @property
     def order(self) -> dict[str, Any]:
         """What is kept on the members until the restore is over."""
-        known = {"member": self.member, "set": self.backup["label"], "to_timeline": self.timeline, "led": self.led}
+        known = {"member": self.member, "set": self.backup["label"], "repository": self.backup["repository"]}
+        known |= {"to_timeline": self.timeline, "led": self.led}
         return {**self.target.as_dict(), **known}
 
 

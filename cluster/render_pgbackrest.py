@@ -11,7 +11,8 @@ from cluster.errors import ConfigError
 from cluster.files import File
 from cluster.model import Cluster, Node
 from cluster.private_files import read_text, refuse_open_to_others
-from cluster.settings_pgbackrest import TYPES
+from cluster.repositories import Repository, repositories_of
+from cluster.settings_pgbackrest import DIRECTORY, S3
 
 CONFIGURATION = "/etc/pgbackrest/pgbackrest.conf"
 SPOOL = "/var/spool/pgbackrest"
@@ -31,6 +32,10 @@ BACKUP_UNIT = "/etc/systemd/system/pgbackrest-backup@.service"
 # A host that is gone is noticed by this, three times in a row; pgBackRest's own default is a minute.
 IO_SECONDS = 10
 
+# A member that archives waits for a store that is gone, 18 times the above, before it stores in the other repository;
+# a backup there waits for the WAL that it needs. pgBackRest's own default, a minute, would fail it.
+LATE_WAL_SECONDS = 600
+
 
 @dataclass(frozen=True)
 class Store:
@@ -44,9 +49,9 @@ class Store:
 
 
 def store_of(cluster: Cluster) -> Store | None:
-    """The keys of the S3-compatible store, read on the control machine; None where the repository is a directory."""
+    """The keys of the S3-compatible store, read on the control machine; None where none is declared."""
     declared = cluster.settings.pgbackrest_s3_credentials
-    if cluster.settings.pgbackrest_s3_bucket is None or declared is None:
+    if S3 not in cluster.settings.pgbackrest_repositories or declared is None:
         return None
     path = Path(declared)
     if not path.exists():
@@ -64,26 +69,6 @@ def store_of(cluster: Cluster) -> Store | None:
     return Store(*words)
 
 
-def timer(kind: str) -> str:
-    """The timer of one type of backup. + kind: full, diff or incr"""
-    return f"pgbackrest-backup-{kind}.timer"
-
-
-def service(kind: str) -> str:
-    """The unit that takes one backup. + kind: full, diff or incr"""
-    return f"pgbackrest-backup@{kind}.service"
-
-
-def timer_path(kind: str) -> str:
-    """Where the timer's file lies. + kind: full, diff or incr"""
-    return f"/etc/systemd/system/{timer(kind)}"
-
-
-def unscheduled(cluster: Cluster) -> list[str]:
-    """The types of backups for which no time is declared."""
-    return [kind for kind in TYPES if kind not in cluster.settings.pgbackrest_schedule]
-
-
 def configuration(cluster: Cluster, node: Node, cipher_pass: str, store: Store | None) -> File:
     """
     pgbackrest.conf of one host. Only the repository host knows the pass phrase and the store's keys.
@@ -91,61 +76,29 @@ def configuration(cluster: Cluster, node: Node, cipher_pass: str, store: Store |
     + cipher_pass: with which everything in the repository is encrypted
     + store: the keys of an S3-compatible store
     """
-    lines = ["# Managed by pyinfra-patroni.", "[global]", *_lines(_shared(cluster, node))]
+    lines = ["# Managed by pyinfra-patroni.", "[global]", *option_lines(_shared(cluster, node))]
+    repositories = repositories_of(cluster.settings)
+    for one in repositories:
+        lines += option_lines(_stored(cluster, node, one, cipher_pass, store))
     if "backup" in node.roles:
-        lines += _lines(_repository(cluster, cipher_pass, store))
-    elif cluster.repository is not None:
-        lines += _lines(_host("repo1", cluster, cluster.repository))
+        lines.append("start-fast=y")
     lines += ["", "[global:archive-push]", "archive-async=y", "compress-level=3"]
-    if cluster.settings.pgbackrest_s3_bucket is not None:
+    if repositories[0].kind == S3:
         # Each segment is a journey to the store, so the next ones are fetched ahead. Where the repository is near this
         # would only cost a promotion, which asks for what is not there, the start of another process each time.
         lines += ["", "[global:archive-get]", "archive-async=y", "archive-get-queue-max=128MiB"]
+    if len(repositories) > 1 and "backup" in node.roles:
+        lines += ["", "[global:backup]", f"archive-timeout={LATE_WAL_SECONDS}"]
     lines += ["", f"[{cluster.name}]"]
     # The local one first: archive-push and restore take it without being told.
     members = sorted(_members(cluster, node), key=lambda member: member is not node)
     for number, member in enumerate(members, 1):
-        lines += _lines(_member(f"pg{number}", cluster, node, member))
+        lines += option_lines(_member(f"pg{number}", cluster, node, member))
     return File(CONFIGURATION, "\n".join(lines) + "\n", USER, USER, "600")
 
 
-SOURCE = "/etc/pgbackrest/source"
-
-
-def source_configuration(source: Cluster, data_directory: str) -> File:
-    """
-    How a host that begins a new cluster reads the backups of another one, beside its own configuration. Nothing is ever
-    stored with it: it is for restore and archive-get.
-
-    + data_directory: of the new cluster
-    """
-    repository = source.repository
-    if repository is None:
-        raise ConfigError(f"cluster {source.name} has no repository host\nHINT: there is nothing to restore from.")
-    tls = {name: f"{SOURCE}/{file}" for name, file in (("ca", "ca.crt"), ("cert", "client.crt"), ("key", "client.key"))}
-    lines = [
-        "# Managed by pyinfra-patroni.",
-        "[global]",
-        *_lines(
-            (
-                ("repo1-host", repository.address),
-                ("repo1-host-type", "tls"),
-                ("repo1-host-port", source.settings.pgbackrest_port),
-                *((f"repo1-host-{name}-file", path) for name, path in tls.items()),
-                ("spool-path", SPOOL),
-                ("io-timeout", IO_SECONDS),
-                ("log-level-console", "warn"),
-                ("log-level-stderr", "off"),
-            )
-        ),
-        "",
-        f"[{source.name}]",
-        f"pg1-path={data_directory}",
-    ]
-    return File(f"{SOURCE}/pgbackrest.conf", "\n".join(lines) + "\n", USER, USER, "600")
-
-
-def _lines(values: Iterable[tuple[str, object]]) -> list[str]:
+def option_lines(values: Iterable[tuple[str, object]]) -> list[str]:
+    """Options as pgbackrest.conf has them. + values: names with their values"""
     return [f"{name}={value}" for name, value in values]
 
 
@@ -182,39 +135,52 @@ def _clients(cluster: Cluster, node: Node) -> list[Node]:
     return [client for client in wanted if client is not node]
 
 
-def _repository(cluster: Cluster, cipher_pass: str, store: Store | None) -> Iterable[tuple[str, object]]:
-    settings = cluster.settings
-    yield "repo1-path", settings.pgbackrest_path
-    if store is not None:
-        yield from _store(cluster, store)
-    yield from (
-        ("repo1-cipher-type", "aes-256-cbc"),
-        ("repo1-cipher-pass", cipher_pass),
-        ("repo1-bundle", "y"),
-        ("repo1-retention-full", settings.pgbackrest_retention_full),
-        ("repo1-retention-full-type", settings.pgbackrest_retention_full_type),
+def _stored(
+    cluster: Cluster, node: Node, repository: Repository, cipher_pass: str, store: Store | None
+) -> Iterable[tuple[str, object]]:
+    """What a host knows of a repository: all of it, or the way to the host that does."""
+    if "backup" not in node.roles:
+        return _host(repository.prefix, cluster, cluster.repository) if cluster.repository is not None else ()
+    options = (
+        *_place(cluster, repository, store),
+        ("cipher-type", "aes-256-cbc"),
+        ("cipher-pass", cipher_pass),
+        ("bundle", "y"),
+        *_retention(cluster, repository),
     )
-    if settings.pgbackrest_retention_diff is not None:
-        yield "repo1-retention-diff", settings.pgbackrest_retention_diff
-    yield "start-fast", "y"
+    return ((f"{repository.prefix}-{name}", value) for name, value in options)
 
 
-def _store(cluster: Cluster, store: Store) -> Iterable[tuple[str, object]]:
+def _place(cluster: Cluster, repository: Repository, store: Store | None) -> Iterable[tuple[str, object]]:
     settings = cluster.settings
+    if repository.kind == DIRECTORY:
+        yield "path", settings.pgbackrest_path
+        return
+    assert store is not None, "a store is declared with its keys"
     endpoint, _, number = (settings.pgbackrest_s3_endpoint or "").partition(":")
     yield from (
-        ("repo1-type", "s3"),
-        ("repo1-s3-bucket", settings.pgbackrest_s3_bucket),
-        ("repo1-s3-endpoint", endpoint),
-        ("repo1-s3-region", settings.pgbackrest_s3_region),
-        ("repo1-s3-uri-style", settings.pgbackrest_s3_uri_style),
-        ("repo1-s3-key", store.key),
-        ("repo1-s3-key-secret", store.secret),
+        ("path", settings.pgbackrest_s3_path),
+        ("type", "s3"),
+        ("s3-bucket", settings.pgbackrest_s3_bucket),
+        ("s3-endpoint", endpoint),
+        ("s3-region", settings.pgbackrest_s3_region),
+        ("s3-uri-style", settings.pgbackrest_s3_uri_style),
+        ("s3-key", store.key),
+        ("s3-key-secret", store.secret),
     )
     if number:
-        yield "repo1-storage-port", number
+        yield "storage-port", number
     if settings.pgbackrest_s3_ca_file is not None:
-        yield "repo1-storage-ca-file", settings.pgbackrest_s3_ca_file
+        yield "storage-ca-file", settings.pgbackrest_s3_ca_file
+
+
+def _retention(cluster: Cluster, repository: Repository) -> Iterable[tuple[str, object]]:
+    for name in ("retention_full", "retention_full_type", "retention_diff"):
+        value = getattr(cluster.settings, f"pgbackrest_s3_{name}") if repository.kind == S3 else None
+        if value is None:
+            value = getattr(cluster.settings, f"pgbackrest_{name}")
+        if value is not None:
+            yield name.replace("_", "-"), value
 
 
 def _member(prefix: str, cluster: Cluster, node: Node, member: Node) -> Iterable[tuple[str, object]]:

@@ -9,18 +9,27 @@ from pydantic import field_validator, model_validator
 from cluster.settings_base import Strict, port, setting
 
 TYPES = ("full", "diff", "incr")
+DIRECTORY, S3 = "directory", "s3"
+# Without these there is no store.
+STORE = ("pgbackrest_s3_bucket", "pgbackrest_s3_endpoint", "pgbackrest_s3_region", "pgbackrest_s3_credentials")
 
 
 class PgbackrestSettings(Strict):
     """Backups and the WAL archive. https://pgbackrest.org/configuration.html"""
 
     pgbackrest_port: int = port(8432, "pgBackRest's TLS server, on the members and on the repository host")
+    pgbackrest_repositories: list[Literal["directory", "s3"]] = setting(
+        ["directory"],
+        "where backups and WAL are stored, each of them whole: a directory on the repository host, an S3-compatible "
+        "store, or both; the first is read first",
+    )
     pgbackrest_path: str = setting(
-        "/var/lib/pgbackrest", "directory of the repository, or the prefix of its keys in S3", pattern=r"^/[\w./-]+$"
+        "/var/lib/pgbackrest", "the repository directory on the repository host", pattern=r"^/[\w./-]+$"
     )
     pgbackrest_s3_bucket: str | None = setting(
-        None, "bucket of an S3-compatible store for the repository; absent: a directory", pattern=r"^[a-z0-9.-]+$"
+        None, "bucket of the store, which exists already", pattern=r"^[a-z0-9.-]+$"
     )
+    pgbackrest_s3_path: str = setting("/pgbackrest", "what all keys in the bucket begin with", pattern=r"^/[\w./-]+$")
     pgbackrest_s3_endpoint: str | None = setting(
         None,
         "the store's host, e.g. s3.eu-central-1.amazonaws.com, with :port where it is not 443",
@@ -47,6 +56,15 @@ class PgbackrestSettings(Strict):
     )
     pgbackrest_retention_diff: int | None = setting(
         None, "differential backups that are kept; absent: as long as their full backup", ge=1, le=9999999
+    )
+    pgbackrest_s3_retention_full: int | None = setting(
+        None, "pgbackrest_retention_full of the store; absent: the same as the directory's", ge=1, le=9999999
+    )
+    pgbackrest_s3_retention_full_type: Literal["count", "time"] | None = setting(
+        None, "what pgbackrest_s3_retention_full counts; absent: the same as the directory's"
+    )
+    pgbackrest_s3_retention_diff: int | None = setting(
+        None, "pgbackrest_retention_diff of the store; absent: the same as the directory's", ge=1, le=9999999
     )
     pgbackrest_process_max: int | None = setting(
         None,
@@ -80,10 +98,24 @@ class PgbackrestSettings(Strict):
                 raise ValueError(f"'{when}' is no time; take what `systemd-analyze calendar` accepts")
         return schedule
 
+    @field_validator("pgbackrest_repositories")
+    @classmethod
+    def _each_place_once(cls, places: list[str]) -> list[str]:
+        if not places:
+            raise ValueError("it names no place; a cluster without backups has no host in the group backup")
+        if len(set(places)) != len(places):
+            raise ValueError(f"{places[0]} stands there twice; one of a kind is all there can be")
+        return places
+
     @model_validator(mode="after")
     def _store_is_whole(self) -> PgbackrestSettings:
-        needed = ("pgbackrest_s3_endpoint", "pgbackrest_s3_region", "pgbackrest_s3_credentials")
-        missing = [name for name in needed if getattr(self, name) is None]
-        if self.pgbackrest_s3_bucket is not None and missing:
-            raise ValueError(f"pgbackrest_s3_bucket needs {', '.join(missing)}")
+        declared = [name for name in STORE if getattr(self, name) is not None]
+        missing = [name for name in STORE if getattr(self, name) is None]
+        if S3 in self.pgbackrest_repositories and missing:
+            raise ValueError(f"pgbackrest_repositories has s3, which needs {', '.join(missing)}")
+        if S3 not in self.pgbackrest_repositories and declared:
+            raise ValueError(
+                f"{declared[0]} is set, and pgbackrest_repositories has no s3; "
+                "add it there, as in ['directory', 's3'] or ['s3']"
+            )
         return self

@@ -16,6 +16,7 @@ FORMS: Mapping[str, str] = {
     "pgbackrest_s3_bucket": "a bucket's name: a-z, 0-9, dot and hyphen",
     "pgbackrest_s3_ca_file": "an absolute path of letters, digits, dot, hyphen, underscore and slash",
     "pgbackrest_s3_endpoint": "a host's name, with :port where it is not 443, and without https://",
+    "pgbackrest_s3_path": "an absolute path of letters, digits, dot, hyphen, underscore and slash",
     "pgbackrest_s3_region": "a word such as eu-central-1",
     "postgres_data_directory": "an absolute path of letters, digits, dot, hyphen, underscore and slash",
     "postgres_locale": "a locale such as C.UTF-8 or de_DE.UTF-8",

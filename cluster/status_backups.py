@@ -4,18 +4,29 @@ from __future__ import annotations
 
 from cluster.observed_pgbackrest import SeenPgbackrest
 from cluster.overview import Overview
-from cluster.plan_backup import mib, newest
+from cluster.plan_backup import NO_BACKUP, WELL, mib, newest
+from cluster.repositories import Repository
+from cluster.repository_causes import cause
 
 FULL = "full"
+INDENT = " " * 12  # of the screen's words, behind their titles
 
 
 def backups_words(overview: Overview) -> str:
-    """Newest backup, newest full one, what is under way, and up to where WAL is archived."""
+    """Newest backup, newest full one, what is under way, and up to where WAL is archived; a line a repository."""
     if overview.cluster.repository is None:
         return "no backups are configured"
-    seen = overview.repository
+    lines = [
+        f"{'' if one.alone else one.title + ': '}{_words(overview, one, seen)}" for one, seen in overview.repositories
+    ]
+    return f"\n{INDENT}".join(lines)
+
+
+def _words(overview: Overview, repository: Repository, seen: SeenPgbackrest | None) -> str:
     if seen is None or not seen["answers"]:
-        return "THE REPOSITORY DOES NOT ANSWER"
+        return f"{repository.title.upper()} DOES NOT ANSWER" if repository.alone else "DOES NOT ANSWER"
+    if seen["status"] not in (WELL, NO_BACKUP):
+        return cause(seen["message"])
     words = [*_backups(overview, seen), *_running(seen)]
     words.append(f"WAL to {seen['archive']['max']}" if seen["archive"] else "NO WAL IS ARCHIVED")
     return ", ".join(words)

@@ -33,6 +33,7 @@ else:
         cluster=cluster,
         target=asked_moment(),
         member=member_named(cluster, "node"),
+        repository=option("repository", int, 0),
         confirmed=bool(option("confirm", str, "")),
         unarchived=option("unarchived", bool, False),
     )

@@ -11,6 +11,7 @@ from cluster.observed_pgbackrest import SeenAttempt, SeenBackup, SeenPgbackrest
 from facts.answer import ASK, Answer, answers
 
 KINDS = ("full", "diff", "incr")
+TIMED_OUT = 124  # of timeout(1)
 
 _AWAIT = r"""
 end=$(( $(date +%s) + {seconds} ))
@@ -20,19 +21,25 @@ while systemctl show -p SubState {unit} | grep -qx 'SubState=start' && [ "$(date
 # An answer holds what was said on both streams, so what pgBackRest prints as errors must be alone when it fails.
 _SCRIPT = r"""
 cd /
-# Both together end before a look at the whole cluster gives the answer up.
-as() {{ s=$1; shift; timeout "$s" runuser -u postgres -- pgbackrest --stanza={stanza} --log-level-console=error "$@"; }}
+# Both together end before a look at the whole cluster gives the answer up. pgBackRest tries for io-timeout before it
+# says what is wrong with a certificate; its configuration's would leave no time.
+as() {{
+  s=$1; shift
+  timeout "$s" runuser -u postgres -- pgbackrest --stanza={stanza} --repo={repository} \
+    --io-timeout=3 --log-level-console=error "$@"
+}}
 attempts() {{
   for kind in full diff incr; do
     echo "kind=$kind"
-    systemctl show --timestamp=unix -p ActiveState -p SubState -p Result -p ExecMainExitTimestamp \
-      "pgbackrest-backup@$kind.service"
-    words=$(journalctl -u "pgbackrest-backup@$kind.service" -n 200 --no-pager -o cat | grep -o 'ERROR: .*' | tail -n 1)
+    unit=pgbackrest-backup@$kind{suffix}.service
+    systemctl show --timestamp=unix -p ActiveState -p SubState -p Result -p ExecMainExitTimestamp "$unit"
+    words=$(journalctl -u "$unit" -n 200 --no-pager -o cat | grep -o 'ERROR: .*' | tail -n 1)
     echo "words=$words"
   done
 }}
 segments() {{ {{ as 10 repo-ls --recurse archive/{stanza} && echo complete; }} | perl -e {holes}; }}
 ask info as 8 info --output=json
+told=$code
 ask attempts attempts
 {archive}
 """
@@ -74,18 +81,25 @@ class PgbackrestInfo(Answer[SeenPgbackrest]):
     backup that is under way, and how the last attempt of each type ended. ``answers`` is False when pgBackRest could
     not say, and then ``error`` says why.
 
-    + stanza: its name
+    + stanza: its name; + repository: pgBackRest's number of it
     + wait_for, wait_seconds: a type of backup, and for how long its end is waited for
     + holes: also look through the whole archive for missing segments
     """
 
-    def command(self, stanza: str, wait_for: str | None = None, wait_seconds: int = 0, holes: bool = False) -> str:
+    def command(
+        self,
+        stanza: str,
+        repository: int = 1,
+        wait_for: str | None = None,
+        wait_seconds: int = 0,
+        holes: bool = False,
+    ) -> str:
         """One script with two questions, or three."""
-        script = _SCRIPT.format(
-            stanza=quote(stanza), holes=quote(_HOLES), archive="ask archive segments" if holes else ""
-        )
-        waiting = _AWAIT.format(seconds=wait_seconds, unit=f"pgbackrest-backup@{wait_for}.service") if wait_for else ""
-        return ASK + waiting + script
+        suffix = "" if repository == 1 else f"-repo{repository}"
+        named = {"stanza": quote(stanza), "repository": repository, "suffix": suffix, "holes": quote(_HOLES)}
+        script = _SCRIPT.format(**named, archive='[ "$told" -ne 0 ] || ask archive segments' if holes else "")
+        unit = f"pgbackrest-backup@{wait_for}{suffix}.service"
+        return ASK + (_AWAIT.format(seconds=wait_seconds, unit=unit) if wait_for else "") + script
 
     def parsed(self, output: list[str]) -> SeenPgbackrest:
         """The answers as one picture."""
@@ -95,9 +109,9 @@ class PgbackrestInfo(Answer[SeenPgbackrest]):
         status = stanza.get("status", {})
         return {
             "answers": code == 0,
-            "error": "" if code == 0 else _last_line(text),
+            "error": "" if code == 0 else "no answer in 8 s" if code == TIMED_OUT else _last_line(text),
             "status": int(status.get("code", 99)),
-            "message": str(status.get("message", "")),
+            "message": _message(stanza, status),
             "identifiers": [str(one["system-id"]) for one in stanza.get("db", ())],
             "backups": [_backup(one) for one in stanza.get("backup", ())],
             "archive": _archive(stanza),
@@ -113,6 +127,12 @@ def _stanza(text: str) -> dict[str, Any]:
     return dict(listed[0]) if listed else {}
 
 
+def _message(stanza: Mapping[str, Any], status: Mapping[str, Any]) -> str:
+    # Of a repository that it cannot read pgBackRest says "other", and why at the repository itself.
+    said = [one["status"] for one in stanza.get("repo", ())] or [status]
+    return str(said[0].get("message", ""))
+
+
 def _last_line(text: str) -> str:
     lines = [line for line in text.splitlines() if line.strip()]
     errors = [line.partition("ERROR: ")[2] for line in lines if "ERROR: " in line]
@@ -123,6 +143,7 @@ def _backup(one: Mapping[str, Any]) -> SeenBackup:
     repository = one["info"]["repository"]
     return {
         "label": one["label"],
+        "repository": int(one["database"]["repo-key"]),
         "type": one["type"],
         "started_at": int(one["timestamp"]["start"]),
         "stopped_at": int(one["timestamp"]["stop"]),

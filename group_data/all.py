@@ -107,11 +107,15 @@ A host's own data in inventory.py wins over this file. docs/settings.md has all 
 # --- pgbackrest: Backups and the WAL archive. https://pgbackrest.org/configuration.html
 
 # pgbackrest_port = 8432  # pgBackRest's TLS server, on the members and on the repository host; 1..65535
-#   directory of the repository, or the prefix of its keys in S3; an absolute path of letters, digits, dot, hyphen,
-#   underscore and slash
+#   where backups and WAL are stored, each of them whole: a directory on the repository host, an S3-compatible store, or
+#   both; the first is read first
+# pgbackrest_repositories = ["directory"]
+#   the repository directory on the repository host; an absolute path of letters, digits, dot, hyphen, underscore and
+#   slash
 # pgbackrest_path = "/var/lib/pgbackrest"
-#   bucket of an S3-compatible store for the repository; absent: a directory; a bucket's name: a-z, 0-9, dot and hyphen
-# pgbackrest_s3_bucket = None
+# pgbackrest_s3_bucket = None  # bucket of the store, which exists already; a bucket's name: a-z, 0-9, dot and hyphen
+#   what all keys in the bucket begin with; an absolute path of letters, digits, dot, hyphen, underscore and slash
+# pgbackrest_s3_path = "/pgbackrest"
 #   the store's host, e.g. s3.eu-central-1.amazonaws.com, with :port where it is not 443; a host's name, with :port
 #   where it is not 443, and without https://
 # pgbackrest_s3_endpoint = None
@@ -129,6 +133,12 @@ A host's own data in inventory.py wins over this file. docs/settings.md has all 
 # pgbackrest_retention_full_type = "count"
 #   differential backups that are kept; absent: as long as their full backup; 1..9999999
 # pgbackrest_retention_diff = None
+#   pgbackrest_retention_full of the store; absent: the same as the directory's; 1..9999999
+# pgbackrest_s3_retention_full = None
+#   what pgbackrest_s3_retention_full counts; absent: the same as the directory's
+# pgbackrest_s3_retention_full_type = None
+#   pgbackrest_retention_diff of the store; absent: the same as the directory's; 1..9999999
+# pgbackrest_s3_retention_diff = None
 #   processes that compress and copy; absent: half of the cores, a quarter where PostgreSQL runs; 1 or more
 # pgbackrest_process_max = None
 #   full, diff or incr: when such a backup is taken, as systemd.time(7) has it; {} for a schedule of your own

@@ -25,6 +25,7 @@ from cluster.packages import packages_question
 from cluster.preflight import picture_question
 from cluster.render_etcd import etcd_component
 from cluster.render_patroni import patroni_component
+from cluster.repositories import repositories_of
 from cluster.secrets import NAMES, Secret
 from cluster.status import status_lines
 from facts.answer import Answer
@@ -172,7 +173,11 @@ def _questions(cluster: Cluster, node: Node, components: Sequence[Component]) ->
         asked["etcd"] = (EtcdCluster(), {**etcd, "prefix": cluster.scope_key})
         asked["etcd_status"] = (EtcdStatus(), etcd)
     if "backup" in node.roles:
-        asked["pgbackrest"] = (PgbackrestInfo(), {"stanza": cluster.name, "holes": True})
+        for one in repositories_of(cluster.settings):
+            asked[one.question] = (
+                PgbackrestInfo(),
+                {"stanza": cluster.name, "repository": one.number, "holes": True},
+            )
     if "haproxy" in node.roles:
         asked["haproxy"] = (HaproxyServers(), {})
     return asked

@@ -23,13 +23,11 @@ from cluster.render_pgbackrest import (
     SPOOL,
     USER,
     configuration,
-    service,
     store_of,
-    timer,
-    timer_path,
-    unscheduled,
 )
+from cluster.repositories import Repository, scheduled, service, timer, timer_path, unscheduled_timers
 from cluster.secrets import Secret
+from cluster.settings_pgbackrest import DIRECTORY
 from facts.host import HostComponent
 from operations.util.component import Commands, brought_up
 
@@ -70,8 +68,9 @@ def configured(cluster: Cluster, cipher_pass: Secret) -> Commands:
 
 
 def _unscheduled_gone(cluster: Cluster, node: Node) -> Commands:
-    """Stop the timers of types that have no time any more."""
-    names = {timer(kind): timer_path(kind) for kind in unscheduled(cluster)} if "backup" in node.roles else {}
+    """Stop the timers of types that have no time any more, and of a repository that is not declared any more."""
+    gone = unscheduled_timers(cluster.settings) if "backup" in node.roles else []
+    names = {name: timer_path(name) for name in gone}
     if not names:
         return
     seen = host.get_fact(HostComponent, paths=list(names.values()), units={})
@@ -92,15 +91,16 @@ def pgbackrest_component(cluster: Cluster, node: Node, cipher_pass: Secret) -> C
         files += [File(BOUNDED, _bounded(cluster, node), mode="755"), File(NEWEST_SET, _NEWEST_SET, mode="755")]
     if "backup" in node.roles:
         files += [File(BACKUP, _backup(cluster, node), mode="755"), File(BACKUP_UNIT, _backup_unit(cluster))]
-        for kind, when in cluster.settings.pgbackrest_schedule.items():
-            files.append(File(timer_path(kind), _timer(cluster, kind, when)))
-            units.append(Unit(timer(kind), (timer_path(kind), BACKUP_UNIT), load=f"systemctl restart {timer(kind)}"))
+        for repository, kind in scheduled(cluster.settings):
+            name = timer(kind, repository.number)
+            files.append(File(timer_path(name), _timer(cluster, repository, kind)))
+            units.append(Unit(name, (timer_path(name), BACKUP_UNIT), load=f"systemctl restart {name}"))
     return Component((Directory("/etc/pgbackrest"), *_owned(cluster, node)), tuple(files), tuple(units))
 
 
 def _owned(cluster: Cluster, node: Node) -> list[Directory]:
     paths = [SPOOL, "/var/log/pgbackrest"]
-    if "backup" in node.roles and cluster.settings.pgbackrest_s3_bucket is None:
+    if "backup" in node.roles and DIRECTORY in cluster.settings.pgbackrest_repositories:
         paths.append(cluster.settings.pgbackrest_path)
     return [Directory(path, USER, USER, "750") for path in paths]
 
@@ -137,13 +137,14 @@ def _backup_unit(cluster: Cluster) -> str:
     return _rendered("backup.service.j2", stanza=cluster.name, user=USER, program=BACKUP)
 
 
-def _timer(cluster: Cluster, kind: str, when: str) -> str:
+def _timer(cluster: Cluster, repository: Repository, kind: str) -> str:
     return _rendered(
         "backup.timer.j2",
         stanza=cluster.name,
         kind=kind,
-        service=service(kind),
-        when=when,
+        place=None if repository.alone else repository.title,
+        service=service(kind, repository.number),
+        when=cluster.settings.pgbackrest_schedule[kind],
         delay_minutes=cluster.settings.pgbackrest_random_delay_minutes,
     )
 

@@ -10,11 +10,11 @@ from pyinfra.api import StringCommand, operation
 from pyinfra.api.command import PyinfraCommand
 
 from cluster.errors import UnsafeError
-from cluster.model import Cluster, Node
+from cluster.model import Cluster
 from cluster.observed import SeenPostgres
 from cluster.observed_pgbackrest import SeenBackup, SeenPgbackrest
 from cluster.plan_backup import backup_lines, progress_line, repository_obstacle, stanza_is_absent
-from cluster.render_pgbackrest import service
+from cluster.repositories import Repository, repositories_of, service
 from facts.pgbackrest import PgbackrestInfo
 from facts.postgres_state import PostgresState
 from operations.util.cause import show_last_lines
@@ -41,7 +41,7 @@ done"""
 @operation()
 def stanza(cluster: Cluster) -> Commands:
     """
-    Create the stanza where there is none, and prove with a segment that WAL arrives in it.
+    Create the stanza where there is none, and prove with a segment that WAL arrives in it, in every repository.
 
     Refuses a repository that has the backups of another cluster, or cannot be read.
     """
@@ -49,17 +49,21 @@ def stanza(cluster: Cluster) -> Commands:
     if node is None or node.name != here():
         host.noop("the repository is not on this host")
         return
-    if planning() and not _has_stanza(cluster):
+    if planning() and not _has_stanzas(cluster):
         yield from undecided("the stanza")
         return
-    if not (yield from _stanza_created(cluster)):
+    obstacles, created = yield from _stanzas_created(cluster)
+    if obstacles:
+        raise UnsafeError(next(iter(obstacles.values())))
+    if not created:
         host.noop("the stanza is there")
 
 
 @operation()
 def backup(cluster: Cluster, kind: str) -> Commands:
     """
-    Take a backup now, and return when it is complete. One of this type that is under way already is waited for.
+    Take a backup now into each repository, one after the other, and return when they are complete. One of this type
+    that is under way already is waited for. A repository that cannot be used is refused when the other has its backup.
 
     + kind: full, diff or incr; the first one is a full one, whatever is asked for
     """
@@ -70,37 +74,71 @@ def backup(cluster: Cluster, kind: str) -> Commands:
     if planning():
         yield from undecided(f"a {kind} backup")
         return
-    created = yield from _stanza_created(cluster)
-    before = _repository(cluster)
-    known = {one["label"] for one in before["backups"]}
-    if before["attempts"][kind]["running"]:
-        print_lines([f"a {kind} backup is under way already: none is begun, its end is waited for"])
-    else:
-        if not created:
-            yield _pgbackrest(cluster, "check")
-        unit = service(kind)
-        yield StringCommand(f"systemctl reset-failed {unit} 2>/dev/null; systemctl start --no-block {unit}")
-    print_lines([line for one in _taken(cluster, node, kind, known) for line in backup_lines(one)])
+    obstacles, created = yield from _stanzas_created(cluster)
+    before = {one: _observed(cluster, one) for one in repositories_of(cluster.settings) if one not in obstacles}
+    begun = all(seen["attempts"][kind]["running"] for seen in before.values())
+    # With a store that is gone it would take minutes to say what is known already.
+    if not (created or obstacles or begun):
+        yield _pgbackrest(cluster, "check")
+    failures = list(obstacles.values())
+    for one, seen in before.items():
+        failures += yield from _backed_up(cluster, one, kind, seen)
+    print_lines([line for other in failures[1:] for line in other.splitlines()])
+    if failures:
+        raise UnsafeError(failures[0])
 
 
-def _stanza_created(cluster: Cluster) -> Generator[PyinfraCommand, None, bool]:
-    seen, leading = _repository(cluster), _leader_state(cluster)
+def _stanzas_created(
+    cluster: Cluster,
+) -> Generator[PyinfraCommand, None, tuple[dict[Repository, str], bool]]:
+    """
+    Create what is absent where nothing stands in the way. Returns what does, by repository, and whether anything was
+    created.
+    """
+    leading = _leader_state(cluster)
     identifier = leading["control"]["identifier"] if leading and leading["control"] else None
-    if obstacle := repository_obstacle(seen, cluster.name, identifier):
-        raise UnsafeError(obstacle)
-    if not stanza_is_absent(seen):
-        return False
+    seen = {one: _observed(cluster, one) for one in repositories_of(cluster.settings)}
+    judged = {one: repository_obstacle(said, cluster.name, identifier, one.title) for one, said in seen.items()}
+    obstacles = {one: obstacle for one, obstacle in judged.items() if obstacle}
+    if not any(stanza_is_absent(said) for said in seen.values()):
+        return obstacles, False
+    if obstacles:  # pgBackRest creates all or fails
+        raise UnsafeError(next(iter(obstacles.values())))
     yield StringCommand(_CREATE.format(seconds=LOCK_SECONDS, command=_words(cluster, "stanza-create")))
     # Turned on later, archive_mode waits for a restart of PostgreSQL; until then there is nothing to prove.
     if leading is not None and leading["archiver"] and leading["archiver"]["mode"] != "off":
         yield _pgbackrest(cluster, "check")
-    return True
+    return {}, True
 
 
-def _has_stanza(cluster: Cluster) -> bool:
+def _has_stanzas(cluster: Cluster) -> bool:
     """In the plan pgBackRest may not even be installed yet."""
-    seen = _repository(cluster)
-    return seen["answers"] and not stanza_is_absent(seen)
+    seen = [_observed(cluster, one) for one in repositories_of(cluster.settings)]
+    return all(one["answers"] and not stanza_is_absent(one) for one in seen)
+
+
+def _backed_up(
+    cluster: Cluster, repository: Repository, kind: str, before: SeenPgbackrest
+) -> Generator[PyinfraCommand, None, list[str]]:
+    """Take a backup into one repository. Returns why it failed, so that the other one gets its own all the same."""
+    what = _backup_words(kind, repository)
+    if before["attempts"][kind]["running"]:
+        print_lines([f"a {what} is under way already: none is begun, its end is waited for"])
+    else:
+        unit = service(kind, repository.number)
+        yield StringCommand(f"systemctl reset-failed {unit} 2>/dev/null; systemctl start --no-block {unit}")
+    known = {one["label"] for one in before["backups"]}
+    try:
+        taken = _taken(cluster, repository, kind, known)
+    except UnsafeError as failure:
+        return [str(failure)]
+    print_lines([] if repository.alone else [f"In {repository.title}:"])
+    print_lines([line for one in taken for line in backup_lines(one)])
+    return []
+
+
+def _backup_words(kind: str, repository: Repository) -> str:
+    return f"{kind} backup" if repository.alone else f"{kind} backup into {repository.title}"
 
 
 def _leader_state(cluster: Cluster) -> SeenPostgres | None:
@@ -108,8 +146,8 @@ def _leader_state(cluster: Cluster) -> SeenPostgres | None:
     return next((one for one in seen.values() if one is not None and one["in_recovery"] is False), None)
 
 
-def _repository(cluster: Cluster) -> SeenPgbackrest:
-    seen: SeenPgbackrest = host.get_fact(PgbackrestInfo, stanza=cluster.name)
+def _observed(cluster: Cluster, repository: Repository, **question: object) -> SeenPgbackrest:
+    seen: SeenPgbackrest = host.get_fact(PgbackrestInfo, stanza=cluster.name, repository=repository.number, **question)
     return seen
 
 
@@ -121,27 +159,26 @@ def _words(cluster: Cluster, command: str) -> str:
     return f"runuser -u postgres -- pgbackrest --stanza={cluster.name} {command}"
 
 
-def _taken(cluster: Cluster, node: Node, kind: str, known: Collection[str]) -> list[SeenBackup]:
+def _taken(cluster: Cluster, repository: Repository, kind: str, known: Collection[str]) -> list[SeenBackup]:
     """
     The backup, when it has ended; on the way a line now and then. Refuses when it failed.
 
     + known: labels of those that were there before
     """
-    began, looks = time.monotonic(), 0
-    question = {"stanza": cluster.name, "wait_for": kind, "wait_seconds": PROGRESS_SECONDS}
+    began, looks, what = time.monotonic(), 0, _backup_words(kind, repository)
     while True:
-        seen: SeenPgbackrest = host.get_fact(PgbackrestInfo, **question)
+        seen = _observed(cluster, repository, wait_for=kind, wait_seconds=PROGRESS_SECONDS)
         attempt = seen["attempts"][kind]
         if attempt["running"]:
-            print_lines([progress_line(kind, seen, time.monotonic() - began)])
+            print_lines([progress_line(what, seen, time.monotonic() - began)])
         elif attempt["failed"]:
             break
         elif taken := [one for one in seen["backups"] if one["label"] not in known]:
             return taken
         elif (looks := looks + 1) > LOOKS:  # systemd begins a moment after it was told to
             break
-    show_last_lines(node, service(kind))
+    show_last_lines(cluster.node(here()), service(kind, repository.number))
     raise UnsafeError(
-        f"the {kind} backup failed: {attempt['error'] or 'see its last lines above'}\n"
+        f"the {what} failed: {attempt['error'] or 'see its last lines above'}\n"
         "HINT: it is tried again by itself in ten minutes, three times; mend what it says, or run this again."
     )

@@ -14,15 +14,14 @@ from cluster.errors import UnsafeError
 from cluster.health import leaders_timeline
 from cluster.live import Live
 from cluster.model import Cluster, Node
-from cluster.observed_pgbackrest import SeenPgbackrest
 from cluster.observed_restore import SeenRestore
 from cluster.plan_restore import Restore, giving_back_obstacle, order_of, restore_plan
 from cluster.plan_restore_text import restore_lines
 from cluster.restore_target import Target
-from facts.pgbackrest import PgbackrestInfo
 from facts.pgbackrest_restore import RestoreState
 from operations.patroni_look import look
 from operations.pgbackrest_archived import archived_to_now, archived_to_the_end
+from operations.pgbackrest_repository import repository_to_read
 from operations.pgbackrest_restore_followers import elected, leaderless, led, rejoined
 from operations.pgbackrest_restore_member import (
     awaited,
@@ -42,7 +41,13 @@ from operations.util.stage import planning, undecided
 
 @operation()
 def restored(
-    cluster: Cluster, target: Target, member: str | None = None, *, confirmed: bool = False, unarchived: bool = False
+    cluster: Cluster,
+    target: Target,
+    member: str | None = None,
+    repository: int = 0,
+    *,
+    confirmed: bool = False,
+    unarchived: bool = False,
 ) -> Commands:
     """
     Take the cluster back to a moment, and return when one member leads with the data of then and all others stream from
@@ -51,6 +56,7 @@ def restored(
     https://www.postgresql.org/docs/current/continuous-archiving.html#BACKUP-PITR-RECOVERY
 
     + member: the one to restore from the backup; None: a standby
+    + repository: pgBackRest's number of the one to read; 0: the first that has backups
     + confirmed: the operator has named the cluster; without that only the plan is shown
     + unarchived: give up what the primary could not archive
     """
@@ -58,7 +64,7 @@ def restored(
         host.noop("another host does it")
         return
     live, seen = look(cluster), _seen(cluster, room=True)
-    plan = restore_plan(cluster, live, _repository(cluster), seen, target, member)
+    plan = restore_plan(cluster, live, repository_to_read(cluster, repository), seen, target, member)
     print_lines(restore_lines(cluster, live, plan, max(one["now"] for one in seen.values() if one is not None)))
     if planning():
         yield from undecided("the restore")
@@ -161,13 +167,3 @@ def _within(cluster: Cluster) -> list[Node]:
 
 def _seen(cluster: Cluster, *, room: bool = False) -> dict[str, SeenRestore | None]:
     return read(cluster.members, RestoreState, data=cluster.data_directory, room=room)
-
-
-def _repository(cluster: Cluster) -> SeenPgbackrest:
-    repository = cluster.repository
-    if repository is None:
-        raise UnsafeError(f"{cluster.name} has no repository host\nHINT: there are no backups; see docs/backup.md.")
-    seen: SeenPgbackrest | None = read([repository], PgbackrestInfo, stanza=cluster.name)[repository.name]
-    if seen is None:
-        raise UnsafeError(f"{repository.name} cannot be reached\nHINT: it has the backups; bring it back first.")
-    return seen

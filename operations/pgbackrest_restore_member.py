@@ -89,12 +89,13 @@ def begun(
     """
     Begin the unit that restores a member. Returns at once.
 
-    + order: holds the backup and the timeline
+    + order: holds the backup, its repository and the timeline
     + stanza, configuration: where pgBackRest finds them
     + roles: SQL for the restored data, before anybody else can connect
     """
     recovery = [f"{name}={value}" for name, value in recovery_settings(target, order["to_timeline"]).items()]
-    words = ["restore", cluster.data_directory, cluster.bin_directory, configuration, stanza, order["set"], *recovery]
+    place = [configuration, stanza, str(order["repository"]), order["set"]]
+    words = ["restore", cluster.data_directory, cluster.bin_directory, *place, *recovery]
     yield Act(node, _written("program", _PROGRAM, "700"))
     if roles:
         yield Act(node, _written("roles.sql", roles, "600"))

@@ -15,27 +15,32 @@ from cluster.health import has_begun
 from cluster.leaf_source import leaf_source
 from cluster.model import Cluster
 from cluster.observed import SeenEtcd
-from cluster.observed_pgbackrest import SeenPgbackrest
 from cluster.plan_restore import turns_in
 from cluster.plan_restore_new import new_lines, new_plan
 from cluster.plan_roles import identifier, literal, script
 from cluster.render_patroni import REPLICATION_USER, REWIND_USER, SUPERUSER
-from cluster.render_pgbackrest import CONFIGURATION, SOURCE, USER, source_configuration
+from cluster.render_pgbackrest import CONFIGURATION, USER
+from cluster.render_pgbackrest_source import SOURCE, SOURCE_CONFIGURATION, source_configuration
 from cluster.restore_target import Target
 from cluster.secrets import Secret, scram_verifier
 from facts.etcd import EtcdCluster
-from facts.pgbackrest import PgbackrestInfo
 from facts.pgbackrest_restore import STATE, RestoreState
+from operations.pgbackrest_repository import repository_to_read
 from operations.pgbackrest_restore_member import awaited, begun, noted
 from operations.util.component import Commands, written
 from operations.util.console import print_lines
-from operations.util.remote import here, read, read_first
+from operations.util.remote import here, read_first
 from operations.util.stage import planning, undecided
 
 
 @operation()
 def restored_from(
-    cluster: Cluster, source: Cluster, target: Target, secrets: Mapping[str, Secret], source_secrets: Path
+    cluster: Cluster,
+    source: Cluster,
+    target: Target,
+    secrets: Mapping[str, Secret],
+    source_secrets: Path,
+    repository: int = 0,
 ) -> Commands:
     """
     Restore the first member's data from another cluster's backup, or from the cluster's own after its hosts were lost.
@@ -44,6 +49,7 @@ def restored_from(
     + source: may be the cluster itself
     + secrets: of the new cluster, whose passwords the roles get
     + source_secrets: ``.secrets/<source>``, with the CA that its repository host trusts
+    + repository: pgBackRest's number of the source's repository to read; 0: the first that has backups
     """
     first = cluster.members[0]
     if first.name != here():
@@ -60,7 +66,7 @@ def restored_from(
             )
         host.noop("the data are restored, and the cluster has begun with them")
         return
-    plan = new_plan(cluster, source, _repository(source), seen, _turns(source), target)
+    plan = new_plan(cluster, source, repository_to_read(source, repository), seen, _turns(source), target)
     print_lines(new_lines(cluster, source, plan))
     if seen["result"] is not None and seen["order"] == plan.order:
         host.noop("the data are restored")
@@ -70,7 +76,7 @@ def restored_from(
         configuration = CONFIGURATION
         if source is not cluster:
             yield from written(_source_files(cluster, source, source_secrets))
-            configuration = f"{SOURCE}/pgbackrest.conf"
+            configuration = SOURCE_CONFIGURATION
         where = {"stanza": source.name, "configuration": configuration}
         yield from begun(cluster, first, plan.target, plan.order, roles=_roles(secrets), **where)
     result = awaited(cluster, first)
@@ -112,17 +118,6 @@ def _turns(source: Cluster) -> dict[int, int] | None:
     """The source may be gone for good; then only its backups speak."""
     keys = _keys(source)
     return turns_in(source, keys) if keys else None
-
-
-def _repository(source: Cluster) -> SeenPgbackrest:
-    repository = source.repository
-    seen: SeenPgbackrest | None = None
-    if repository is not None:
-        seen = read([repository], PgbackrestInfo, stanza=source.name)[repository.name]
-    if seen is None:
-        who = "has no repository host" if repository is None else f"keeps its backups on {repository.name}: it is away"
-        raise UnsafeError(f"{source.name} {who}\nHINT: the backups are read there; see docs/restore.md.")
-    return seen
 
 
 def _source_files(cluster: Cluster, source: Cluster, secrets: Path) -> list[Directory | File]:

@@ -75,6 +75,7 @@ def deploy_from_source(cluster: Cluster, source: str, target: Target) -> None:
         target=target,
         secrets=secrets,
         source_secrets=secrets_directory(origin),
+        repository=option("repository", int, 0),
     )
     deploy_patroni(cluster)
     begun_with(name="over", cluster=cluster)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 from cluster.check import as_data, check_lines, complaints
 from cluster.check_kinds_pgbackrest import PGBACKREST_KINDS
+from cluster.status import status_lines
 from cluster.status_backups import backups_words
 from tests.cluster.overview_world import AT, World, at_other_time, backed_up, backup, healthy
 
@@ -189,4 +191,62 @@ def test_the_screen_says_what_is_not_there() -> None:
 def test_a_check_says_that_it_looked_at_the_archive() -> None:
     overview = backed_up().overview()
     assert "every segment of the WAL archive" in check_lines(overview, [])[-1]
-    assert as_data(overview, [])["observed"]["backups"]["status"] == 0
+    assert as_data(overview, [])["observed"]["backups"]["directory"]["status"] == 0
+
+
+# --- Two repositories ---
+
+
+def in_two_places() -> World:
+    """The same in a directory and in a store."""
+    world = backed_up(
+        pgbackrest_repositories=["directory", "s3"],
+        **{f"pgbackrest_s3_{name}": "x" for name in ("bucket", "endpoint", "region", "credentials")},
+    )
+    world.answers["h4"]["pgbackrest2"] = copy.deepcopy(world.answers["h4"]["pgbackrest"])
+    return world
+
+
+def test_two_whole_repositories_have_nothing_to_complain_about() -> None:
+    assert found(in_two_places()) == []
+
+
+def test_a_finding_says_in_which_of_two_repositories() -> None:
+    world = in_two_places()
+    world.answers["h4"]["pgbackrest2"]["attempts"]["full"].update(failed=True, error="[082]: late")
+    ((kind, where, problem),) = found(world)
+    assert (kind, where, problem) == ("backup-failed", "h4", "the S3 store: the last full backup failed: [082]: late")
+    (one,) = complaints(world.overview())
+    assert "`journalctl -u pgbackrest-backup@full-repo2`" in one.finding.hint
+
+
+def test_holes_are_those_of_one_repository() -> None:
+    world = in_two_places()
+    hole("07C8", "07C8", 1)(world)
+    assert [(kind, problem.partition(":")[0]) for kind, _, problem in found(world)] == [
+        ("wal-missing", "the directory")
+    ]
+
+
+def test_a_store_that_is_gone_leaves_the_other_one_judged() -> None:
+    world = in_two_places()
+    attempt("diff", failed=True, error="[056]: no primary")(world)
+    world.answers["h4"]["pgbackrest2"].update(answers=False, error="no answer in 8 s")
+    assert [(kind, problem) for kind, _, problem in found(world)] == [
+        ("repository-unusable", "the S3 store: no answer in 8 s"),
+        ("backup-failed", "the directory: the last diff backup failed: [056]: no primary"),
+    ]
+
+
+def test_the_screen_has_a_line_for_each() -> None:
+    world = in_two_places()
+    world.answers["h4"]["pgbackrest2"].update(answers=False, error="no answer in 8 s")
+    first, second = backups_words(world.overview()).splitlines()
+    assert first.startswith("the directory: diff 60 min ago of 40.0 GiB")
+    assert second == "            the S3 store: DOES NOT ANSWER"
+    lines = status_lines(world.overview(), [])
+    assert "            the S3 store: DOES NOT ANSWER" in "\n".join(lines).splitlines()
+
+
+def test_machines_get_both() -> None:
+    assert set(as_data(in_two_places().overview(), [])["observed"]["backups"]) == {"directory", "s3"}

@@ -45,21 +45,27 @@ def test_silence_is_not_absence() -> None:
     assert not stanza_is_absent(silent)
     assert repository_obstacle(silent, "main", "42") == (
         "the repository does not answer: [055]: unable to load info file\n"
-        "HINT: see `journalctl -u pgbackrest` on its host."
+        "HINT: See `journalctl -u pgbackrest` on its host."
     )
 
 
 def test_another_pass_phrase_is_refused() -> None:
     refused = repository_obstacle(seen(status=99, message="[CryptoError] unable to flush"), "main", "42")
     assert refused is not None
-    assert refused.startswith("the stanza main cannot be used: [CryptoError] unable to flush\nHINT: ")
+    assert refused.startswith("the repository cannot be used: [CryptoError] unable to flush\nHINT: With another pass")
+
+
+def test_which_of_two_it_is_stands_in_the_refusal() -> None:
+    refused = repository_obstacle(seen(answers=False, error="no answer in 8 s"), "main", "42", "the S3 store")
+    assert refused is not None
+    assert refused.startswith("the S3 store does not answer: no answer in 8 s\nHINT: See whether")
 
 
 def test_another_cluster_s_backups_are_never_written_over() -> None:
     refused = repository_obstacle(seen(), "main", "43")
     assert refused is not None
     assert refused.startswith(
-        "the stanza main has the backups of another cluster (system identifier 42, this one has 43)\nHINT: "
+        "the repository has the backups of another cluster main (system identifier 42, this one has 43)\nHINT: "
     )
 
 
@@ -80,9 +86,9 @@ def test_a_backup_in_words() -> None:
 
 
 def test_progress_has_a_size_where_pgbackrest_tells() -> None:
-    assert progress_line("full", seen(), 12.3) == "full backup under way for 12 s"
+    assert progress_line("full backup", seen(), 12.3) == "full backup under way for 12 s"
     running = seen(running={"done": 512 * MIB, "total": 20480 * MIB})
-    assert progress_line("full", running, 12.3) == "full backup under way for 12 s, 512.0 MiB of 20.0 GiB"
+    assert progress_line("full backup", running, 12.3) == "full backup under way for 12 s, 512.0 MiB of 20.0 GiB"
 
 
 @pytest.mark.parametrize("size, text", [(0, "0 KiB"), (2048, "2 KiB"), (MIB, "1.0 MiB"), (10240 * MIB, "10.0 GiB")])

@@ -20,6 +20,7 @@ NOON = 1795262400
 MIB = 1 << 20
 BACKUP: dict[str, Any] = {
     "label": "20261121-110000F",
+    "repository": 1,
     "type": "full",
     "stopped_at": NOON - 3600,
     "size": 100 * MIB,
@@ -87,7 +88,7 @@ def test_the_timeline_is_the_leader_s_and_not_the_newest_in_the_archive() -> Non
     [
         ({"answers": False, "error": "[055]: unable"}, "the repository does not answer: [055]: unable"),
         ({"backups": [], "status": 2}, "there is no backup of main"),
-        ({"identifiers": ["99"]}, "the stanza main has the backups of another cluster"),
+        ({"identifiers": ["99"]}, "the repository has the backups of another cluster main"),
         ({"running": {"done": 1, "total": 2}}, "a backup is under way"),
     ],
 )

@@ -15,7 +15,8 @@ from cluster.packages_findings import pgbackrest_findings
 from cluster.preflight import picture_question
 from cluster.render_patroni import member_configuration
 from cluster.render_patroni_dynamic import dynamic_configuration
-from cluster.render_pgbackrest import Store, configuration, source_configuration, store_of, unscheduled
+from cluster.render_pgbackrest import Store, configuration, store_of
+from cluster.render_pgbackrest_source import source_configuration
 from cluster.secrets import NAMES
 from cluster.tuning import Resources
 
@@ -70,12 +71,24 @@ def test_a_member_that_is_the_repository_host_comes_first_to_itself() -> None:
     assert [one for one in found if "auth" in one] == ["tls-server-auth=pg1=main"]
 
 
-def test_the_store_s_keys_are_on_the_repository_host_alone(tmp_path: Path) -> None:
-    keys = tmp_path / "keys"
-    keys.write_text("AKIA\ns3cret\n")
-    keys.chmod(0o600)
-    declared = {"bucket": "b", "endpoint": "s3.example.net:9000", "region": "eu", "credentials": str(keys)}
-    cluster = cluster_of(**{f"pgbackrest_s3_{name}": value for name, value in declared.items()})
+def with_store(credentials: Path, *places: str, **settings: Any) -> Cluster:
+    """A cluster with an S3-compatible store. + places: its repositories"""
+    given = {"bucket": "b", "endpoint": "s3.example.net:9000", "region": "eu", "credentials": str(credentials)}
+    declared = {f"pgbackrest_s3_{name}": value for name, value in given.items()}
+    return cluster_of(pgbackrest_repositories=list(places or ("s3",)), **declared, **settings)
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> Path:
+    """A file of keys, as an operator keeps it."""
+    path = tmp_path / "keys"
+    path.write_text("AKIA\ns3cret\n")
+    path.chmod(0o600)
+    return path
+
+
+def test_the_store_s_keys_are_on_the_repository_host_alone(keys: Path) -> None:
+    cluster = with_store(keys)
     store = store_of(cluster)
     found = lines(cluster, "b", store)
     assert "repo1-type=s3" in found and "repo1-s3-key=AKIA" in found and "repo1-s3-key-secret=s3cret" in found
@@ -83,11 +96,49 @@ def test_the_store_s_keys_are_on_the_repository_host_alone(tmp_path: Path) -> No
     assert "s3" not in "".join(lines(cluster, "pg1"))
     assert "s3cret" not in repr(store)
     assert "backup_directory" not in picture_question(cluster, cluster.node("b"))
+    assert "archive-get-queue-max=128MiB" in found, "the next segments are fetched ahead"
+
+
+def test_two_repositories_are_whole_each_behind_one_host(keys: Path) -> None:
+    cluster = with_store(keys, "directory", "s3")
+    found = lines(cluster, "b", store_of(cluster))
+    assert {"repo1-path=/var/lib/pgbackrest", "repo2-path=/pgbackrest", "repo2-type=s3"} <= set(found)
+    for prefix in ("repo1", "repo2"):
+        assert {f"{prefix}-cipher-pass=phrase", f"{prefix}-bundle=y", f"{prefix}-retention-full=4"} <= set(found)
+    member = lines(cluster, "pg1")
+    assert {"repo1-host=10.0.0.3", "repo2-host=10.0.0.3"} <= set(member)
+    assert "backup_directory" in picture_question(cluster, cluster.node("b"))
+
+
+def test_the_order_is_that_of_the_numbers(keys: Path) -> None:
+    cluster = with_store(keys, "s3", "directory")
+    found = lines(cluster, "b", store_of(cluster))
+    assert {"repo1-type=s3", "repo2-path=/var/lib/pgbackrest"} <= set(found)
+
+
+def test_the_near_one_first_fetches_nothing_ahead(keys: Path) -> None:
+    cluster = with_store(keys, "directory", "s3")
+    assert "[global:archive-get]" not in lines(cluster, "pg1")
+
+
+def test_a_backup_waits_for_wal_that_a_dead_store_holds_up(keys: Path) -> None:
+    cluster = with_store(keys, "directory", "s3")
+    assert "archive-timeout=600" in lines(cluster, "b", store_of(cluster))
+    assert "archive-timeout=600" not in lines(cluster_of(), "b")
+
+
+def test_a_store_keeps_what_the_directory_does_or_its_own(keys: Path) -> None:
+    own = {"retention_full": 90, "retention_full_type": "time", "retention_diff": 3}
+    cluster = with_store(keys, "directory", "s3", **{f"pgbackrest_s3_{name}": value for name, value in own.items()})
+    found = [one for one in lines(cluster, "b", store_of(cluster)) if "retention" in one]
+    assert found == [
+        *("repo1-retention-full=4", "repo1-retention-full-type=count"),
+        *("repo2-retention-full=90", "repo2-retention-full-type=time", "repo2-retention-diff=3"),
+    ]
 
 
 def test_a_file_of_keys_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    given = {"bucket": "b", "endpoint": "e", "region": "eu", "credentials": str(tmp_path / "none")}
-    cluster = cluster_of(**{f"pgbackrest_s3_{name}": value for name, value in given.items()})
+    cluster = with_store(tmp_path / "none")
     with pytest.raises(ConfigError, match=r"is not there\nHINT: a file for its owner alone"):
         store_of(cluster)
     (tmp_path / "none").write_text("one\n")
@@ -102,11 +153,6 @@ def test_retention_and_processes_are_settings() -> None:
     assert {"repo1-retention-full=30", "repo1-retention-full-type=time", "repo1-retention-diff=7"} <= set(found)
     assert "process-max=3" in found
     assert not [one for one in lines(cluster_of(), "b") if "process-max" in one]
-
-
-def test_types_without_a_time_are_known() -> None:
-    assert unscheduled(cluster_of()) == ["incr"]
-    assert unscheduled(cluster_of(pgbackrest_schedule={})) == ["full", "diff", "incr"]
 
 
 def test_before_2_53_an_address_is_looked_for_among_the_names() -> None:
@@ -149,6 +195,17 @@ def test_two_repository_hosts_are_refused() -> None:
     ]
     (finding,) = declared_clusters(hosts, {})[1]
     assert finding.problem == "cluster main has 2 repository hosts: b, b2"
+
+
+def test_places_without_a_repository_host_are_refused() -> None:
+    """Nobody would store anything there, and nobody would notice."""
+    places = {"pgbackrest_repositories": ["s3"], "pgbackrest_s3_bucket": "b", "pgbackrest_s3_endpoint": "e"}
+    rest = {"pgbackrest_s3_region": "eu", "pgbackrest_s3_credentials": "keys"}
+    data = {"cluster_address": "10.0.0.1", **places, **rest}
+    (finding,) = declared_clusters([DeclaredHost("pg1", ("postgres", "etcd"), data, {})], {})[1]
+    assert finding.what == "pgbackrest_repositories"
+    assert finding.problem == "s3, and cluster main has no repository host to store anything there"
+    assert finding.hint.startswith("Put a host in the group backup; it may be a member")
 
 
 # --- Versions ---

@@ -34,6 +34,7 @@ INFO = {
     "backup": [
         {
             "label": "20261121-110000F",
+            "database": {"id": 1, "repo-key": 1},
             "type": "full",
             "timestamp": {"start": NOW - 3700, "stop": NOW - 3600},
             "info": {"size": 100 * MIB, "repository": {"delta": MIB}},

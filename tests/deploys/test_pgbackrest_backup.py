@@ -42,6 +42,7 @@ def a_backup(label: str, kind: str) -> dict[str, Any]:
         "info": {"size": 1024, "repository": {"delta": 512}},
         "archive": {"start": "000000010000000000000001", "stop": "000000010000000000000002"},
         "lsn": {"start": "0/1000028", "stop": "0/2000100"},
+        "database": {"id": 1, "repo-key": 1},
         "error": False,
     }
 
@@ -110,13 +111,41 @@ class World:
         return ["stanza-create" if "stanza-create" in one else one.rpartition(" ")[2] for _, one in self.commands]
 
 
-def cluster(**groups: tuple[str, ...]) -> Cluster:
+@dataclass
+class TwoPlaces:
+    """A directory and a store, behind one repository host. + commands: what was done, in order"""
+
+    directory: World
+    store: World
+    commands: list[str] = field(default_factory=list)
+
+    def run(self, host: str, command: str, stdin: str) -> tuple[bool, list[str]]:
+        if command.startswith("cd / && runuser") or "stanza-create" in command or "systemctl start" in command:
+            self.commands.append("stanza-create" if "stanza-create" in command else command.rpartition(" ")[2])
+        if "stanza-create" in command:
+            self.directory.status = 2
+        second = "--repo=2" in command or "-repo2.service" in command
+        done = (self.store if second else self.directory).run(host, command.replace("-repo2.", "."), stdin)
+        if "stanza-create" in command:
+            self.store.status = 2
+        return done
+
+
+STORE = {
+    "pgbackrest_repositories": ["directory", "s3"],
+    **{f"pgbackrest_s3_{name}": "x" for name in ("bucket", "endpoint", "region", "credentials")},
+}
+
+
+def cluster(settings: dict[str, Any] | None = None, **groups: tuple[str, ...]) -> Cluster:
     roles = groups or {"h1": ("postgres", "etcd"), "h2": ("postgres",), "h3": ("backup",)}
     hosts = [
-        DeclaredHost(name, given, {"cluster_address": f"10.0.0.{n}"}, {})
+        DeclaredHost(name, given, {"cluster_address": f"10.0.0.{n}", **(settings or {})}, {})
         for n, (name, given) in enumerate(roles.items(), 1)
     ]
-    return declared_clusters(hosts, {})[0]["main"]
+    clusters, findings = declared_clusters(hosts, {})
+    assert findings == []
+    return clusters["main"]
 
 
 def run(monkeypatch: pytest.MonkeyPatch, world: World, operation: Any, **arguments: Any) -> list[str]:
@@ -192,6 +221,48 @@ def test_one_that_fails_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UnsafeError, match=r"the full backup failed: \[082\]: late\nHINT: "):
         run(monkeypatch, world, backup, kind="full")
     assert world.backups == []
+
+
+# --- Two repositories ---
+
+
+def run_twice(monkeypatch: pytest.MonkeyPatch, world: TwoPlaces, operation: Any, **arguments: Any) -> list[str]:
+    return changed(run_operation(monkeypatch, world, cluster(STORE), operation, **arguments))
+
+
+def test_each_repository_gets_its_backup_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = TwoPlaces(World(running=2), World(running=2))
+    assert run_twice(monkeypatch, world, backup, kind="full") == ["h3"]
+    assert world.commands == ["check", "pgbackrest-backup@full.service", "pgbackrest-backup@full-repo2.service"]
+    assert [len(place.backups) for place in (world.directory, world.store)] == [1, 1]
+
+
+def test_a_store_without_the_stanza_gets_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = TwoPlaces(World(), World(status=1))
+    assert run_twice(monkeypatch, world, stanza) == ["h3"]
+    assert world.commands == ["stanza-create", "check"]
+
+
+def test_a_store_that_cannot_be_used_keeps_no_backup_from_the_directory(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = TwoPlaces(World(), World(status=99))
+    with pytest.raises(UnsafeError, match="the S3 store cannot be used: words\nHINT: "):
+        run_twice(monkeypatch, world, backup, kind="diff")
+    assert world.commands == ["pgbackrest-backup@diff.service"]
+    assert [len(place.backups) for place in (world.directory, world.store)] == [1, 0]
+
+
+def test_a_backup_that_fails_keeps_none_from_the_other_repository(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = TwoPlaces(World(fails=True, running=2), World(running=2))
+    with pytest.raises(UnsafeError, match=r"the full backup into the directory failed: \[082\]: late\nHINT: "):
+        run_twice(monkeypatch, world, backup, kind="full")
+    assert [len(place.backups) for place in (world.directory, world.store)] == [0, 1]
+
+
+def test_no_stanza_is_created_while_one_of_two_cannot_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = TwoPlaces(World(status=1), World(status=99))
+    with pytest.raises(UnsafeError, match="the S3 store cannot be used"):
+        run_twice(monkeypatch, world, stanza)
+    assert world.commands == []
 
 
 # --- The lock that a primary holds while it tries to archive ---

@@ -72,6 +72,7 @@ def test_a_stanza_with_a_backup() -> None:
             "wal_start": "000000010000000000000008",
             "wal_stop": "000000010000000000000009",
             "lsn_stop": 0x8000158,
+            "repository": 1,
             "damaged": False,
         }
     ]
@@ -105,6 +106,26 @@ def test_a_backup_under_way_says_how_far_it_is() -> None:
     assert seen(json.dumps(document))["running"] == {"done": 512, "total": 2048}
 
 
+def test_of_what_cannot_be_read_the_repository_s_own_words_count() -> None:
+    """pgBackRest's verdict on the stanza is "other" then."""
+    status = {"code": 99, "message": "[CryptoError] unable to verify certificate"}
+    stanza = {"name": "main", "repo": [{"key": 2, "status": status}], "status": {"code": 99, "message": "other"}}
+    found = seen(json.dumps([stanza]))
+    assert (found["answers"], found["status"], found["message"]) == (True, 99, status["message"])
+
+
+def test_silence_has_a_word() -> None:
+    assert seen("", 124)["error"] == "no answer in 8 s"
+
+
+def test_the_second_repository_is_asked_for_by_its_number() -> None:
+    command = PgbackrestInfo().command("main", repository=2, wait_for="full", wait_seconds=10)
+    assert "--stanza=main --repo=2 " in command
+    assert "systemctl show -p SubState pgbackrest-backup@full-repo2.service" in command
+    assert "unit=pgbackrest-backup@$kind-repo2.service" in command
+    assert "unit=pgbackrest-backup@$kind.service" in PgbackrestInfo().command("main")
+
+
 def test_half_an_answer_is_none() -> None:
     with pytest.raises(FactProcessError, match="attempts missing"):
         PgbackrestInfo().process([line("info", INFO)])
@@ -113,26 +134,30 @@ def test_half_an_answer_is_none() -> None:
 def test_a_wait_asks_for_the_unit_and_ends() -> None:
     command = PgbackrestInfo().command("main", wait_for="full", wait_seconds=10)
     assert "pgbackrest-backup@full.service | grep -qx 'SubState=start'" in command
-    assert "+ 10 ))" in command and "repo-ls" not in command.partition("ask info")[2]
+    assert "+ 10 ))" in command and "ask archive" not in command
 
 
 # --- Missing segments, found by the script itself ---
 
 
-def holes(tmp_path: Path, *segments: str, ends: int = 0) -> list[tuple[str, str, int]] | None:
+def holes(tmp_path: Path, *segments: str, ends: int = 0, info: int = 0) -> list[tuple[str, str, int]] | None:
     """
     What is missing; None when that is not known.
 
     + segments: timeline and number in hex, ``8:12``, of the segments that are there
-    + ends: exit code of the list
+    + ends: exit code of the list; + info: of what is asked first
     """
     listed = "".join(
         f"17-1/{int(t, 16):08X}00000000/{int(t, 16):08X}00000000{int(n, 16):08X}-{'0' * 40}.zst\n"
         for t, n in (one.split(":") for one in segments)
     )
     noise = "archive.info\n17-1\n17-1/00000002.history\n17-1/0000000100000000/000000010000000000000099.partial-00.zst\n"
+    runuser = f"""#!/bin/sh
+echo "$*" >> {tmp_path}/asked
+case "$*" in *repo-ls*) cat {tmp_path}/listed; exit {ends} ;; *) echo '[]'; exit {info} ;; esac
+"""
     stubs = {
-        "runuser": f"#!/bin/sh\ncase \"$*\" in *repo-ls*) cat {tmp_path}/listed; exit {ends} ;; *) echo '[]' ;; esac\n",
+        "runuser": runuser,
         "timeout": '#!/bin/sh\nshift; exec "$@"\n',
         "systemctl": "#!/bin/sh\necho Result=success; echo SubState=dead\n",
         "journalctl": "#!/bin/sh\n",
@@ -158,6 +183,12 @@ def test_a_whole_archive_has_no_holes(tmp_path: Path) -> None:
 def test_half_a_list_is_no_list(tmp_path: Path) -> None:
     assert holes(tmp_path, "1:06", "1:09") != []
     assert holes(tmp_path, "1:06", "1:09", ends=124) is None
+
+
+def test_a_repository_that_says_nothing_is_not_asked_for_its_segments(tmp_path: Path) -> None:
+    """It would be silent once more, until the whole look is given up."""
+    assert holes(tmp_path, "1:06", "1:09", info=124) is None
+    assert "repo-ls" not in (tmp_path / "asked").read_text()
 
 
 def test_what_was_never_archived_is_missing(tmp_path: Path) -> None:

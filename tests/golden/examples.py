@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import runpy
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,24 @@ def clusters_of(file: Path) -> dict[str, Cluster]:
 def example(name: str) -> Cluster:
     """The one cluster of an example."""
     (cluster,) = clusters_of(ROOT / "inventories" / f"{name}.py").values()
+    return cluster
+
+
+def with_store(name: str, credentials: Path) -> Cluster:
+    """An example with an S3-compatible store beside its directory. + credentials: file of the store's keys"""
+    given = {
+        "pgbackrest_repositories": ["directory", "s3"],
+        "pgbackrest_s3_bucket": "orders-backups",
+        "pgbackrest_s3_endpoint": "s3.example.net:9000",
+        "pgbackrest_s3_region": "eu-central-1",
+        "pgbackrest_s3_uri_style": "path",
+        "pgbackrest_s3_credentials": str(credentials),
+        "pgbackrest_s3_retention_full": 12,
+    }
+    hosts = inventory_hosts(ROOT / "inventories" / f"{name}.py")
+    clusters, findings = declared_clusters([replace(host, data={**host.data, **given}) for host in hosts], {})
+    assert findings == []
+    (cluster,) = clusters.values()
     return cluster
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.golden.examples import EXAMPLES, ROOT, SECRETS, clusters_of, example, rendered
+from tests.golden.examples import EXAMPLES, ROOT, SECRETS, clusters_of, example, rendered, with_store
 
 GOLDEN = Path(__file__).parent
 
@@ -39,6 +39,21 @@ def test_every_file_of_every_host_is_as_it_was_reviewed(name: str) -> None:
     assert sorted(texts) == sorted(seen)
     for path, text in texts.items():
         assert text == seen[path], f"{name}/{path}"
+
+
+def test_two_repositories_are_as_they_were_reviewed(tmp_path: Path) -> None:
+    """What the dedicated example gets for a store beside its directory, on the repository host and on a member."""
+    name, keys = "two_repositories", tmp_path / "keys"
+    keys.write_text("FAKEKEY\nfake-secret-key\n")
+    keys.chmod(0o600)
+    texts = {path: text for path, text in rendered(with_store("dedicated", keys)).items() if "repo2" in path + text}
+    texts = {path: text for path, text in texts.items() if "pg2" not in path and "pg3" not in path}
+    if os.environ.get("UPDATE_GOLDEN"):
+        update(name, texts)
+    assert texts == kept(name)
+    assert [path for path, text in texts.items() if "fake-secret-key" in text] == [
+        "orders-backup1.example.net/etc/pgbackrest/pgbackrest.conf"
+    ]
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

@@ -25,7 +25,7 @@ exit "${CODE:-0}"
 NEWEST = """#!/bin/bash
 echo "newest $*" >> "$LOG"
 [ "$2" != 'host=nobody' ] || exit 1
-echo 20261121-110000F
+echo 2 20261121-110000F
 """
 
 
@@ -73,7 +73,7 @@ def place(tmp_path: Path) -> Iterator[Place]:
     text = next(file.content for file in files if file.path == BOUNDED)
     text = text.replace("10.0.0.3/8432", f"127.0.0.1/{listening.getsockname()[1]}").replace(SPOOL, str(tmp_path))
     text = text.replace(NEWEST_SET, str(tmp_path / "newest"))
-    for old, new in (("timeout -k 1 15", "timeout -k 1 1"), ("timeout -k 1 5", "timeout -k 1 1")):
+    for old, new in (("seconds=15", "seconds=4"), ("seconds=5", "seconds=1"), ("timeout -k 1 5", "timeout -k 1 1")):
         assert old in text
         text = text.replace(old, new)
     for name, content in (("bounded", text), ("pgbackrest", PGBACKREST), ("newest", NEWEST)):
@@ -100,7 +100,7 @@ def test_a_replica_begins_with_the_backup_that_leads_to_its_leader(place: Place)
     )
     asked, restored = place.asked
     assert asked == "newest main host=10.0.0.1 user=replicator"
-    assert "--delta --type=standby --set=20261121-110000F " in restored and restored.endswith(" restore")
+    assert "--delta --type=standby --repo=2 --set=20261121-110000F " in restored and restored.endswith(" restore")
 
 
 def test_without_such_a_backup_patroni_takes_its_next_way(place: Place) -> None:
@@ -150,6 +150,16 @@ def test_an_archiver_that_stops_is_held_up_by_nothing(place: Place) -> None:
     assert place.run("push", "pg_wal/1", code=103)[0] == 255
     place.turn_off()
     assert place.run("push", "pg_wal/1")[0] == 255
+
+
+def test_an_archiver_that_stops_waits_less_for_a_store_that_hangs(place: Place) -> None:
+    """A switchover waits for it, and the segment follows after the next start."""
+    waited = place.run("push", "pg_wal/1", slow="archive-push")
+    (place.directory / "repository-is-silent").unlink()
+    place.stop_postgres()
+    stopping = place.run("push", "pg_wal/1", slow="archive-push")
+    assert (waited[0], stopping[0]) == (1, 255)
+    assert stopping[1] < 3 < waited[1]
 
 
 # --- What the former leader could not archive ---

@@ -26,6 +26,7 @@ def taken(label: str, stopped_at: int, timeline: int, lsn: str, **other: object)
     end = f"{timeline:08X}0000000000000004"
     return {
         "label": label,
+        "database": {"id": 1, "repo-key": 1},
         "timestamp": {"stop": stopped_at},
         "archive": {"stop": end},
         "lsn": {"stop": lsn},
@@ -69,7 +70,12 @@ AFTER = taken("after", 3, 3, "0/8000000")
 def test_the_newest_from_which_wal_leads_to_the_leader(
     tmp_path: Path, backups: list[dict[str, object]], label: str
 ) -> None:
-    assert newest(tmp_path, *backups) == (0, label)
+    assert newest(tmp_path, *backups) == (0, f"1 {label}")
+
+
+def test_of_two_repositories_the_first_one_is_read(tmp_path: Path) -> None:
+    there = {**BEFORE, "label": "there", "database": {"id": 1, "repo-key": 2}}
+    assert newest(tmp_path, there, BEFORE) == (0, "1 before")
 
 
 def test_none_is_taken_where_none_leads_there(tmp_path: Path) -> None:
@@ -78,7 +84,7 @@ def test_none_is_taken_where_none_leads_there(tmp_path: Path) -> None:
 
 
 def test_a_leader_without_a_history_is_not_asked_for_one(tmp_path: Path) -> None:
-    assert newest(tmp_path, BEFORE, GIVEN_UP, timeline=1) == (0, "given-up")
+    assert newest(tmp_path, BEFORE, GIVEN_UP, timeline=1) == (0, "1 given-up")
 
 
 def test_the_leader_is_asked_as_one_that_replicates(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +13,9 @@ from cluster.files import File
 from cluster.model import Cluster
 from cluster.secrets import Secret
 from operations.pgbackrest import configured, pgbackrest_component
-from tests.cluster.test_render_pgbackrest import cluster_of
+from tests.cluster.test_render_pgbackrest import cluster_of, keys, with_store
+
+__all__ = ["keys"]
 
 PHRASE = Secret("S3cretOfTheBackups")
 
@@ -54,7 +57,8 @@ def run(cluster: Cluster, host: PicturedHost) -> list[str]:
 
 def timers(*there: str) -> dict[str, Any]:
     """Whether the files of timers without a time are there. + there: the types"""
-    names = {kind: f"/etc/systemd/system/pgbackrest-backup-{kind}.timer" for kind in ("full", "diff", "incr")}
+    kinds = [f"{kind}{second}" for second in ("", "-repo2") for kind in ("full", "diff", "incr")]
+    names = {kind: f"/etc/systemd/system/pgbackrest-backup-{kind}.timer" for kind in kinds}
     return {"paths": {path: {"kind": "file"} if kind in there else None for kind, path in names.items()}, "units": {}}
 
 
@@ -88,6 +92,27 @@ def test_a_type_that_has_no_time_any_more_is_taken_from_the_schedule() -> None:
     cluster = cluster_of(pgbackrest_schedule={"full": "daily"})
     (gone,) = run(cluster, PicturedHost("b", timers("diff"), picture(cluster, "b")))
     assert gone.startswith("systemctl disable --now --quiet pgbackrest-backup-diff.timer; rm -f ")
+
+
+def test_a_repository_that_is_not_declared_any_more_is_taken_from_the_schedule() -> None:
+    cluster = cluster_of()
+    gone = run(cluster, PicturedHost("b", timers("full-repo2", "diff-repo2"), picture(cluster, "b")))
+    assert [one.partition(";")[0].rpartition(" ")[2] for one in gone] == [
+        "pgbackrest-backup-full-repo2.timer",
+        "pgbackrest-backup-diff-repo2.timer",
+    ]
+
+
+def test_the_second_repository_has_timers_of_its_own(keys: Path) -> None:
+    cluster = with_store(keys, "directory", "s3")
+    component = pgbackrest_component(cluster, cluster.node("b"), PHRASE)
+    (found,) = (file for file in component.files if file.path.endswith("/pgbackrest-backup-full-repo2.timer"))
+    assert "Description=full backups of main in the S3 store\n\n[Timer]\n" in found.content
+    assert "Unit=pgbackrest-backup@full-repo2.service\n" in found.content
+    assert [unit.name for unit in component.units if "repo2" in unit.name] == [
+        "pgbackrest-backup-full-repo2.timer",
+        "pgbackrest-backup-diff-repo2.timer",
+    ]
 
 
 def test_a_new_certificate_is_loaded_without_ending_a_backup() -> None:

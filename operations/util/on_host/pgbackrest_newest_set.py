@@ -1,5 +1,6 @@
 """
-Prints the label of the newest backup from which a replica of the leader can begin. Lies on the members as a program.
+Prints repository and label of the newest backup from which a replica of the leader can begin. Lies on the members as a
+program.
 
 Where a cluster was taken back to an earlier moment, the newest backup of all may belong to the time that was given up:
 a replica that began with it would never follow.
@@ -21,11 +22,11 @@ def main(stanza: str, connection: str) -> int:
     """Ask leader and repository. No answer is no backup: Patroni then copies the leader itself."""
     timeline, turns = leaders_history(connection)
     said = _printed("pgbackrest", f"--stanza={stanza}", "--log-level-console=off", "info", "--output=json")
-    label = newest_set(json.loads(said)[0]["backup"], timeline, turns)
-    if label is None:
+    found = newest_set(json.loads(said)[0]["backup"], timeline, turns)
+    if found is None:
         print(f"no backup leads to timeline {timeline}", file=sys.stderr)
         return 1
-    print(label)
+    print(found["database"]["repo-key"], found["label"])
     return 0
 
 
@@ -39,7 +40,7 @@ def leaders_history(connection: str) -> tuple[int, dict[int, int]]:
     return timeline, {int(turn[0]): position(turn[1]) for turn in turns}
 
 
-def newest_set(backups: list[dict[str, Any]], timeline: int, turns: dict[int, int]) -> str | None:
+def newest_set(backups: list[dict[str, Any]], timeline: int, turns: dict[int, int]) -> dict[str, Any] | None:
     """
     The newest backup that ended on this timeline, or on an earlier one before that was left.
 
@@ -52,7 +53,10 @@ def newest_set(backups: list[dict[str, Any]], timeline: int, turns: dict[int, in
         if (own := int(one["archive"]["stop"][:8], 16)) == timeline
         or position(one["lsn"]["stop"]) <= turns.get(own, -1)
     ]
-    return max(fitting, key=lambda one: int(one["timestamp"]["stop"]))["label"] if fitting else None
+    # Of two that are as new the one in the first repository, which is the nearer.
+    return max(
+        fitting, key=lambda one: (int(one["timestamp"]["stop"]), -int(one["database"]["repo-key"])), default=None
+    )
 
 
 def position(text: str) -> int:

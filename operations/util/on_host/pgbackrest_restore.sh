@@ -2,8 +2,8 @@
 # Restores one member's data and recovers them to a moment, as a unit of its own: it goes on when the run that began it
 # is cut off. At the end the data are those of a primary that was shut down, on a timeline of their own.
 #
-#   program restore DATA BIN CONFIG STANZA SET [NAME=VALUE ...]   the settings of the recovery
-#   program get CONFIG STANZA FILE PATH                           its restore_command
+#   program restore DATA BIN CONFIG STANZA REPOSITORY SET [NAME=VALUE ...]   the settings of the recovery
+#   program get CONFIG STANZA FILE PATH                                      its restore_command
 
 set -euo pipefail
 here=$(dirname "$(readlink -f "$0")")
@@ -19,8 +19,8 @@ get() {
 }
 
 restore() {
-  data=$1 bin=$2 config=$3 stanza=$4 set=$5
-  shift 5
+  data=$1 bin=$2 config=$3 stanza=$4 repository=$5 set=$6
+  shift 6
   cd /
   as="setpriv --reuid=postgres --regid=postgres --init-groups --"
   rm -f "$here/result"
@@ -29,7 +29,7 @@ restore() {
   # A delta compares what lies there. Nothing is compared with nothing, and a directory that is no data is not taken.
   delta=; [ ! -e "$data/PG_VERSION" ] && [ ! -e "$data/backup.manifest" ] || delta=--delta
   $as pgbackrest --config="$config" --stanza="$stanza" --pg1-path="$data" --process-max="$(nproc)" \
-    --log-level-console=info $delta --set="$set" --type=none restore
+    --log-level-console=info $delta --repo="$repository" --set="$set" --type=none restore
   $as touch "$data/recovery.signal"
   # Patroni's copy of the configuration of then, or of another cluster: where etcd has none it would count.
   rm -f "$data/patroni.dynamic.json"
