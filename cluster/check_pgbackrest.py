@@ -1,4 +1,4 @@
-"""What is wrong with the backups: none, old, failed; WAL that is missing in the archive or does not get there."""
+"""What is wrong with the backups: none, old, failed; WAL that is missing in the archive."""
 
 from __future__ import annotations
 
@@ -10,14 +10,9 @@ from cluster.observed_pgbackrest import SeenPgbackrest
 from cluster.overview import Overview
 from cluster.plan_backup import NO_BACKUP, WELL, newest
 
-# A primary that writes much has a few segments on their way at any moment. A gigabyte is a delay that somebody notices.
-WAITING_SEGMENTS = 64
-
 
 def pgbackrest_complaints(overview: Overview) -> Iterable[Complaint]:
     """Everything about the backups; nothing for a cluster without a repository host."""
-    for node in overview.cluster.members if overview.cluster.repository is not None else ():
-        yield from _waiting(overview, node)
     repository = overview.cluster.repository
     seen = overview.repository
     if repository is None or seen is None:
@@ -30,18 +25,6 @@ def pgbackrest_complaints(overview: Overview) -> Iterable[Complaint]:
         yield from _foreign(overview, repository, seen)
         yield from _backups(overview, repository, seen)
         yield from _holes(repository, seen)
-
-
-def _waiting(overview: Overview, node: Node) -> Iterable[Complaint]:
-    state = overview.postgres(node)
-    archiver = state["archiver"] if state is not None else None
-    if archiver is None or state is None:
-        return
-    if archiver["mode"] == "off" and not state["in_recovery"]:
-        yield complaint("archive-off", node.name, "archive_mode is off: WAL is not archived")
-    waiting = archiver.get("waiting") or 0
-    if waiting >= WAITING_SEGMENTS and not state["in_recovery"]:
-        yield complaint("wal-waiting", node.name, f"{waiting} segments of WAL wait for the archive")
 
 
 def _foreign(overview: Overview, repository: Node, seen: SeenPgbackrest) -> Iterable[Complaint]:

@@ -73,6 +73,11 @@ class Cluster:
         """The node with the backups; None: this cluster has none, and nothing of pgBackRest."""
         return next(iter(self.having("backup")), None)
 
+    @property
+    def repository_directory(self) -> str | None:
+        """Where the backups lie on the repository host; None where they lie in an S3-compatible store."""
+        return self.settings.pgbackrest_path if self.settings.pgbackrest_s3_bucket is None else None
+
     def uses_pgbackrest(self, node: Node) -> bool:
         """Whether a node takes part in the backups: it has the repository, or data to be backed up."""
         return self.repository is not None and bool(node.roles & {"postgres", "backup"})

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from cluster.observed_pgbackrest import SeenBackup, SeenPgbackrest
+from cluster.room import LEAST_MIB
 from cluster.tuning import MIB
 
 # https://pgbackrest.org/command.html#command-info
@@ -38,6 +40,31 @@ def repository_obstacle(seen: SeenPgbackrest, stanza: str, identifier: str | Non
             "HINT: if they are worth keeping move that repository away, and take another pgbackrest_path otherwise."
         )
     return None
+
+
+def room_obstacle(seen: SeenPgbackrest) -> str | None:
+    """Why nothing more fits into the repository, with a way out; None when it does, or nobody knows."""
+    room = seen["room"]
+    if room is None or room["free_mib"] >= LEAST_MIB:
+        return None
+    return (
+        f"the repository is full: {room['free_mib']} of {room['total_mib']} MiB are left on its file system\n"
+        "HINT: enlarge it, or keep fewer backups (pgbackrest_retention_full); see docs/backup.md."
+    )
+
+
+def unproven(said: Sequence[str], cause: str) -> str:
+    """
+    The refusal when no segment arrived in the archive.
+
+    + said: what pgBackRest's check printed
+    + cause: what the primary says of its archiver, empty when it says nothing
+    """
+    errors = [line.partition("ERROR: ")[2] for line in said if "ERROR: " in line]
+    return (
+        f"WAL is not archived, so no backup would be of use: {cause or (errors or ['it gives no reason'])[-1]}\n"
+        "HINT: mend that and run this again; the primary keeps its WAL meanwhile, and takes writes while it has room."
+    )
 
 
 def newest(seen: SeenPgbackrest) -> SeenBackup | None:

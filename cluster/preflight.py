@@ -44,8 +44,8 @@ def picture_question(cluster: Cluster, node: Node) -> dict[str, str]:
         question["data_directory"] = cluster.data_directory
     if "etcd" in node.roles:
         question["etcd_directory"] = etcd_data_directory(cluster)
-    if "backup" in node.roles and cluster.settings.pgbackrest_s3_bucket is None:
-        question["backup_directory"] = cluster.settings.pgbackrest_path
+    if "backup" in node.roles and cluster.repository_directory is not None:
+        question["backup_directory"] = cluster.repository_directory
     return question
 
 

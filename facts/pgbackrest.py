@@ -34,6 +34,7 @@ attempts() {{
 segments() {{ {{ as 10 repo-ls --recurse archive/{stanza} && echo complete; }} | perl -e {holes}; }}
 ask info as 8 info --output=json
 ask attempts attempts
+{room}
 {archive}
 """
 
@@ -77,12 +78,23 @@ class PgbackrestInfo(Answer[SeenPgbackrest]):
     + stanza: its name
     + wait_for, wait_seconds: a type of backup, and for how long its end is waited for
     + holes: also look through the whole archive for missing segments
+    + directory: of the repository, to see how full it is; absent: nobody looks
     """
 
-    def command(self, stanza: str, wait_for: str | None = None, wait_seconds: int = 0, holes: bool = False) -> str:
-        """One script with two questions, or three."""
+    def command(
+        self,
+        stanza: str,
+        wait_for: str | None = None,
+        wait_seconds: int = 0,
+        holes: bool = False,
+        directory: str | None = None,
+    ) -> str:
+        """One script with two questions, or more."""
         script = _SCRIPT.format(
-            stanza=quote(stanza), holes=quote(_HOLES), archive="ask archive segments" if holes else ""
+            stanza=quote(stanza),
+            holes=quote(_HOLES),
+            archive="ask archive segments" if holes else "",
+            room="" if directory is None else f"ask room df --output=avail,size -k -- {quote(directory)}",
         )
         waiting = _AWAIT.format(seconds=wait_seconds, unit=f"pgbackrest-backup@{wait_for}.service") if wait_for else ""
         return ASK + waiting + script
@@ -104,6 +116,7 @@ class PgbackrestInfo(Answer[SeenPgbackrest]):
             "running": _running(status),
             "attempts": _attempts(found["attempts"][1]),
             "holes": _holes(*found["archive"]) if "archive" in found else None,
+            "room": _room(*found["room"]) if "room" in found else None,
         }
 
 
@@ -169,6 +182,13 @@ def _attempt(values: Mapping[str, str]) -> SeenAttempt:
         "ended_at": int(ended) if ended.isdigit() else 0,
         "error": values["words"].removeprefix("ERROR: ") if failed else "",
     }
+
+
+def _room(code: int, text: str) -> dict[str, int] | None:
+    if code != 0:
+        return None
+    free, total = (int(word) // 1024 for word in text.split()[-2:])
+    return {"free_mib": free, "total_mib": total}
 
 
 def _holes(code: int, text: str) -> list[dict[str, Any]] | None:

@@ -28,6 +28,7 @@ from cluster.render_pgbackrest import (
     timer_path,
     unscheduled,
 )
+from cluster.room import LEAST_MIB
 from cluster.secrets import Secret
 from facts.host import HostComponent
 from operations.util.component import Commands, brought_up
@@ -95,8 +96,8 @@ def pgbackrest_component(cluster: Cluster, node: Node, cipher_pass: Secret) -> C
 
 def _owned(cluster: Cluster, node: Node) -> list[Directory]:
     paths = [SPOOL, "/var/log/pgbackrest"]
-    if "backup" in node.roles and cluster.settings.pgbackrest_s3_bucket is None:
-        paths.append(cluster.settings.pgbackrest_path)
+    if "backup" in node.roles and cluster.repository_directory is not None:
+        paths.append(cluster.repository_directory)
     return [Directory(path, USER, USER, "750") for path in paths]
 
 
@@ -124,6 +125,8 @@ def _backup(cluster: Cluster, node: Node) -> str:
         lock_seconds=LOCK_SECONDS,
         process_max=cluster.settings.pgbackrest_process_max,
         core_part=4 if "postgres" in node.roles else 2,
+        directory=cluster.repository_directory,
+        least_mib=LEAST_MIB,
     )
 
 

@@ -13,10 +13,19 @@ from cluster.errors import UnsafeError
 from cluster.model import Cluster, Node
 from cluster.observed import SeenPostgres
 from cluster.observed_pgbackrest import SeenBackup, SeenPgbackrest
-from cluster.plan_backup import backup_lines, progress_line, repository_obstacle, stanza_is_absent
+from cluster.plan_backup import (
+    backup_lines,
+    progress_line,
+    repository_obstacle,
+    room_obstacle,
+    stanza_is_absent,
+    unproven,
+)
 from cluster.render_pgbackrest import service
 from facts.pgbackrest import PgbackrestInfo
+from facts.pgbackrest_archiver import PgbackrestArchiver
 from facts.postgres_state import PostgresState
+from operations.util.act import Act
 from operations.util.cause import show_last_lines
 from operations.util.component import Commands
 from operations.util.console import print_lines
@@ -26,6 +35,11 @@ from operations.util.stage import planning, undecided
 PROGRESS_SECONDS = 10
 LOCK_SECONDS = 60
 LOOKS = 10
+ARRIVED = "a segment arrived"
+
+# Whether a cluster has a backup, as the step that looked at its repository saw it. The card at the end of the same run
+# says so, without another look.
+_has_backup: dict[str, bool] = {}
 
 # A primary that has WAL for the archive already tries, and holds the lock on it meanwhile. PostgreSQL lets go after
 # three attempts, for a minute.
@@ -52,8 +66,13 @@ def stanza(cluster: Cluster) -> Commands:
     if planning() and not _has_stanza(cluster):
         yield from undecided("the stanza")
         return
-    if not (yield from _stanza_created(cluster)):
+    if not (yield from _stanza_created(cluster, node)):
         host.noop("the stanza is there")
+
+
+def has_backup(cluster: Cluster) -> bool | None:
+    """Whether the repository has a backup, as this run has seen; None when it has not looked."""
+    return _has_backup.get(cluster.name)
 
 
 @operation()
@@ -70,21 +89,24 @@ def backup(cluster: Cluster, kind: str) -> Commands:
     if planning():
         yield from undecided(f"a {kind} backup")
         return
-    created = yield from _stanza_created(cluster)
+    created = yield from _stanza_created(cluster, node)
     before = _repository(cluster)
     known = {one["label"] for one in before["backups"]}
     if before["attempts"][kind]["running"]:
         print_lines([f"a {kind} backup is under way already: none is begun, its end is waited for"])
     else:
+        if obstacle := room_obstacle(before):
+            raise UnsafeError(obstacle)
         if not created:
-            yield _pgbackrest(cluster, "check")
+            yield from _proven(cluster, node)
         unit = service(kind)
         yield StringCommand(f"systemctl reset-failed {unit} 2>/dev/null; systemctl start --no-block {unit}")
     print_lines([line for one in _taken(cluster, node, kind, known) for line in backup_lines(one)])
 
 
-def _stanza_created(cluster: Cluster) -> Generator[PyinfraCommand, None, bool]:
+def _stanza_created(cluster: Cluster, node: Node) -> Generator[PyinfraCommand, None, bool]:
     seen, leading = _repository(cluster), _leader_state(cluster)
+    _has_backup[cluster.name] = bool(seen["backups"])
     identifier = leading["control"]["identifier"] if leading and leading["control"] else None
     if obstacle := repository_obstacle(seen, cluster.name, identifier):
         raise UnsafeError(obstacle)
@@ -93,8 +115,22 @@ def _stanza_created(cluster: Cluster) -> Generator[PyinfraCommand, None, bool]:
     yield StringCommand(_CREATE.format(seconds=LOCK_SECONDS, command=_words(cluster, "stanza-create")))
     # Turned on later, archive_mode waits for a restart of PostgreSQL; until then there is nothing to prove.
     if leading is not None and leading["archiver"] and leading["archiver"]["mode"] != "off":
-        yield _pgbackrest(cluster, "check")
+        yield from _proven(cluster, node)
     return True
+
+
+def _proven(cluster: Cluster, node: Node) -> Commands:
+    """Let the primary archive a segment. Refuses, with the words of its archiver, when that does not arrive in time."""
+    check = Act(node, StringCommand(f"cd / && {{ {_words(cluster, 'check')} 2>&1 && echo {ARRIVED}; }} || true"))
+    yield check
+    if check.printed[-1:] != [ARRIVED]:
+        raise UnsafeError(unproven(check.printed, _archivers_words(cluster)))
+
+
+def _archivers_words(cluster: Cluster) -> str:
+    said: dict[str, str | None] = read(cluster.members, PgbackrestArchiver, stanza=cluster.name)
+    leading = (said[name] for name, state in _states(cluster).items() if _leads(state))
+    return next(leading, None) or ""
 
 
 def _has_stanza(cluster: Cluster) -> bool:
@@ -104,17 +140,21 @@ def _has_stanza(cluster: Cluster) -> bool:
 
 
 def _leader_state(cluster: Cluster) -> SeenPostgres | None:
-    seen: dict[str, SeenPostgres | None] = read(cluster.members, PostgresState)
-    return next((one for one in seen.values() if one is not None and one["in_recovery"] is False), None)
+    return next((one for one in _states(cluster).values() if _leads(one)), None)
+
+
+def _states(cluster: Cluster) -> dict[str, SeenPostgres | None]:
+    return read(cluster.members, PostgresState)
+
+
+def _leads(state: SeenPostgres | None) -> bool:
+    return state is not None and state["in_recovery"] is False
 
 
 def _repository(cluster: Cluster) -> SeenPgbackrest:
-    seen: SeenPgbackrest = host.get_fact(PgbackrestInfo, stanza=cluster.name)
+    question = {"stanza": cluster.name, "directory": cluster.repository_directory}
+    seen: SeenPgbackrest = host.get_fact(PgbackrestInfo, **question)
     return seen
-
-
-def _pgbackrest(cluster: Cluster, command: str) -> StringCommand:
-    return StringCommand(f"cd / && {_words(cluster, command)}")
 
 
 def _words(cluster: Cluster, command: str) -> str:

@@ -104,6 +104,15 @@ def test_a_backup_under_way_says_how_far_it_is() -> None:
     assert seen(json.dumps(document))["running"] == {"done": 512, "total": 2048}
 
 
+def test_the_room_is_asked_for_where_there_is_a_directory() -> None:
+    room = line("room", "   Avail 1K-blocks\n 1048576   2097152")
+    assert seen(INFO, 0, room)["room"] == {"free_mib": 1024, "total_mib": 2048}
+    assert seen(INFO, 0, line("room", "df: /r: No such file or directory", 1))["room"] is None
+    assert seen()["room"] is None
+    assert "ask room" not in PgbackrestInfo().command("main")
+    assert "df --output=avail,size -k -- /r" in PgbackrestInfo().command("main", directory="/r")
+
+
 def test_half_an_answer_is_none() -> None:
     with pytest.raises(FactProcessError, match="attempts missing"):
         PgbackrestInfo().process([line("info", INFO)])
