@@ -9,6 +9,10 @@ from cluster.observed_pgbackrest import SeenBackup, SeenPgbackrest
 from cluster.room import LEAST_MIB
 from cluster.tuning import MIB
 
+# With these words the script that takes a backup names a full disk too; pgBackRest itself does not.
+FULL_WORDS = "the repository is full"
+MAKE_ROOM = "enlarge its file system, or keep fewer backups (pgbackrest_retention_full)"
+
 # https://pgbackrest.org/command.html#command-info
 WELL, NO_STANZA, NO_BACKUP, NO_DATA = 0, 1, 2, 3
 
@@ -48,8 +52,22 @@ def room_obstacle(seen: SeenPgbackrest) -> str | None:
     if room is None or room["free_mib"] >= LEAST_MIB:
         return None
     return (
-        f"the repository is full: {room['free_mib']} of {room['total_mib']} MiB are left on its file system\n"
-        "HINT: enlarge it, or keep fewer backups (pgbackrest_retention_full); see docs/backup.md."
+        f"{FULL_WORDS}: {room['free_mib']} of {room['total_mib']} MiB are left on its file system\n"
+        f"HINT: {MAKE_ROOM}; see docs/backup.md."
+    )
+
+
+def failure(kind: str, error: str) -> str:
+    """
+    The refusal when a backup has failed.
+
+    + kind: its type
+    + error: what its journal says, empty when it says nothing
+    """
+    mend = MAKE_ROOM if error.startswith(FULL_WORDS) else "mend what it says, or run this again"
+    return (
+        f"the {kind} backup failed: {error or 'see its last lines above'}\n"
+        f"HINT: it is tried again by itself in ten minutes, three times; {mend}."
     )
 
 

@@ -12,6 +12,7 @@ from cluster.certificates import PGBACKREST
 from cluster.component import Component, Unit
 from cluster.files import Directory, File
 from cluster.model import Cluster, Node
+from cluster.plan_backup import FULL_WORDS
 from cluster.render_pgbackrest import (
     BACKUP,
     BACKUP_UNIT,
@@ -127,6 +128,7 @@ def _backup(cluster: Cluster, node: Node) -> str:
         core_part=4 if "postgres" in node.roles else 2,
         directory=cluster.repository_directory,
         least_mib=LEAST_MIB,
+        full=FULL_WORDS,
     )
 
 

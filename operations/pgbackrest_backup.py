@@ -15,6 +15,7 @@ from cluster.observed import SeenPostgres
 from cluster.observed_pgbackrest import SeenBackup, SeenPgbackrest
 from cluster.plan_backup import (
     backup_lines,
+    failure,
     progress_line,
     repository_obstacle,
     room_obstacle,
@@ -181,7 +182,4 @@ def _taken(cluster: Cluster, node: Node, kind: str, known: Collection[str]) -> l
         elif (looks := looks + 1) > LOOKS:  # systemd begins a moment after it was told to
             break
     show_last_lines(node, service(kind))
-    raise UnsafeError(
-        f"the {kind} backup failed: {attempt['error'] or 'see its last lines above'}\n"
-        "HINT: it is tried again by itself in ten minutes, three times; mend what it says, or run this again."
-    )
+    raise UnsafeError(failure(kind, attempt["error"]))
