@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from cluster.complaints import Complaint, complaint
 from cluster.model import Node
@@ -64,5 +65,10 @@ def _holes(repository: Node, seen: SeenPgbackrest) -> Iterable[Complaint]:
         end, of_this = hole["last"][8:], seen["archive"] is not None and hole["id"] == seen["archive"]["id"]
         if of_this and starts and end >= min(starts):
             kind = "wal-missing" if max(starts) <= end else "wal-missing-before"
-            where = hole["first"] if hole["count"] == 1 else f"{hole['first']} to {hole['last']}"
-            yield complaint(kind, repository.name, f"{hole['count']} segments are missing in the archive: {where}")
+            yield complaint(kind, repository.name, _missing(hole))
+
+
+def _missing(hole: Mapping[str, Any]) -> str:
+    if hole["count"] == 1:
+        return f"a segment is missing in the archive: {hole['first']}"
+    return f"{hole['count']} segments are missing in the archive: {hole['first']} to {hole['last']}"

@@ -12,6 +12,9 @@ from facts.answer import ASK, Answer, answers
 
 KINDS = ("full", "diff", "incr")
 
+# After so long what is missing before a segment is not on its way any more.
+GRACE_SECONDS = 120
+
 _AWAIT = r"""
 end=$(( $(date +%s) + {seconds} ))
 while systemctl show -p SubState {unit} | grep -qx 'SubState=start' && [ "$(date +%s)" -lt "$end" ]; do sleep 0.3; done
@@ -31,7 +34,9 @@ attempts() {{
     echo "words=$words"
   done
 }}
-segments() {{ {{ as 10 repo-ls --recurse archive/{stanza} && echo complete; }} | perl -e {holes}; }}
+segments() {{
+  {{ as 10 repo-ls --recurse --output=json archive/{stanza} && printf '\ncomplete\n'; }} | perl -e {holes} {grace}
+}}
 ask info as 8 info --output=json
 ask attempts attempts
 {room}
@@ -39,14 +44,17 @@ ask attempts attempts
 """
 
 # Which timeline must have a segment: the newest one that had begun by then. What an older one wrote beside it is a
-# branch that was given up. A .partial is none of either.
+# branch that was given up. A .partial is none of either. Nothing is missing while the segment after it is fresh: there
+# are several on their way at a time, and a new leader archives older ones again.
 _HOLES = r"""
+my $fresh = time - shift;
 while (<>) {
   $complete = 1 if $_ eq "complete\n";
-  next unless m{^([^/]+)/[0-9A-F]{16}/([0-9A-F]{8})([0-9A-F]{8})([0-9A-F]{8})-[0-9a-f]{40}};
-  my ($id, $timeline, $number) = ($1, hex($2), hex($3) * 256 + hex($4));
-  $have{$id}{$number}{$timeline} = 1;
-  $first{$id}{$timeline} = $number if !defined $first{$id}{$timeline} or $number < $first{$id}{$timeline};
+  while (m!"([^/"]+)/[0-9A-F]{16}/([0-9A-F]{8})([0-9A-F]{8})([0-9A-F]{8})-[0-9a-f]{40}[^"]*":[{][^}]*"time":(\d+)!g) {
+    my ($id, $timeline, $number, $stored) = ($1, hex($2), hex($3) * 256 + hex($4), $5);
+    $have{$id}{$number}{$timeline} = $stored;
+    $first{$id}{$timeline} = $number if !defined $first{$id}{$timeline} or $number < $first{$id}{$timeline};
+  }
 }
 exit 1 if !$complete;
 for my $id (keys %have) {
@@ -58,8 +66,8 @@ for my $id (keys %have) {
       my $next = shift @starts;
       $timeline = $next if $next > $timeline;
     }
-    if ($have{$id}{$number}{$timeline}) {
-      print "$id $of $begin ", $number - 1, "\n" if defined $begin;
+    if (my $stored = $have{$id}{$number}{$timeline}) {
+      print "$id $of $begin ", $number - 1, "\n" if defined $begin and $stored <= $fresh;
       $begin = undef;
     } elsif (!defined $begin) {
       ($begin, $of) = ($number, $timeline);
@@ -93,6 +101,7 @@ class PgbackrestInfo(Answer[SeenPgbackrest]):
         script = _SCRIPT.format(
             stanza=quote(stanza),
             holes=quote(_HOLES),
+            grace=GRACE_SECONDS,
             archive="ask archive segments" if holes else "",
             room="" if directory is None else f"ask room df --output=avail,size -k -- {quote(directory)}",
         )

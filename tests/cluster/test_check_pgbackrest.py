@@ -76,7 +76,7 @@ CASES = [
         hole("07C8", "07CA", 3),
     ),
     Case(
-        *("wal-missing-before", "h4", "1 segments are missing in the archive: 0000000700000000000007B1"),
+        *("wal-missing-before", "h4", "a segment is missing in the archive: 0000000700000000000007B1"),
         hole("07B1", "07B1", 1),
     ),
     Case("archive-unlisted", "h4", "the segments in the archive could not be listed in time", repository(holes=None)),
