@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 from tests.lab.docker import run_in
 from tests.lab.runs import Built, leader, run, start
@@ -26,6 +27,18 @@ def backups(built: Built) -> list[dict[str, object]]:
 def archived(built: Built) -> str:
     """The newest segment in the archive."""
     return str(json.loads(pgbackrest(built, "info --output=json"))[0]["archive"][-1]["max"])
+
+
+def segments(built: Built) -> dict[str, str]:
+    """The segments in the archive: where each lies, by its name."""
+    listed = pgbackrest(built, f"repo-ls --recurse archive/{built.lab.name}").split()
+    return {name[0]: path for path in listed if (name := re.findall(r"/([0-9A-F]{24})-", path))}
+
+
+def absent(built: Built) -> set[int]:
+    """The numbers between the first and the last segment of which no timeline has one in the archive."""
+    there = {int(name[8:16], 16) * 256 + int(name[16:], 16) for name in segments(built)}
+    return set(range(min(there), max(there))) - there
 
 
 def findings(built: Built) -> dict[str, str]:

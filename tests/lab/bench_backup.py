@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from cluster.render_patroni import REPLICATION_USER
 from tests.lab.backups import psql, write_segments
 from tests.lab.docker import run_in
 from tests.lab.load import Load
-from tests.lab.runs import MEMBERS, Built, dsn, leader, replicas, run, site, wait_until_settled
+from tests.lab.runs import MEMBERS, Built, dsn, leader, replicas, run, secrets, site, wait_until_settled
 from tests.lab.test_switchover import gap
 from tests.lab.waiting import wait_until
 
@@ -67,8 +68,11 @@ def _others(built: Built, mb: float) -> Iterator[Figure]:
     yield Figure("incremental backup of the same data", _backup(built, "incr"), mb)
     yield Figure("restore into an empty directory", _timed(standby, as_postgres(f"{restore} restore"), fresh=True), mb)
     yield Figure("restore --delta where all files are as in the backup", _timed(standby, again(restore)), mb)
-    copy = as_postgres(f"pg_basebackup -c fast -X none -D {SCRATCH}")
-    yield Figure("pg_basebackup on the standby itself, uncompressed", _timed(standby, copy, fresh=True), mb)
+    password = f"PGPASSWORD={secrets(lab)['PATRONI_REPLICATION_PASSWORD']}"
+    copy = as_postgres(
+        f"{password} pg_basebackup -h {leader(lab).address4} -U {REPLICATION_USER} -c fast -X none -D {SCRATCH}"
+    )
+    yield Figure("pg_basebackup from the primary, over the network", _timed(standby, copy, fresh=True), mb)
     plain = f"cp -r /var/lib/postgresql/*/{lab.name}/. {SCRATCH}"
     yield Figure("cp -r on the standby itself", _timed(standby, plain, fresh=True), mb)
 

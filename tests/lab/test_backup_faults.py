@@ -22,14 +22,15 @@ from tests.lab.backups import (
     REPOSITORY,
     SECONDS,
     SWITCHOVER,
+    absent,
     archived,
     backups,
     findings,
     kinds,
     one_line,
-    pgbackrest,
     psql,
     refused,
+    segments,
     take,
     write_segments,
 )
@@ -249,7 +250,8 @@ def test_a_dead_repository_costs_a_failover_nothing_and_leaves_no_hole(built: Bu
     assert gone.seconds <= FAILOVERS.get("up", KILL_GAP_SECONDS) + TOLERANCE_SECONDS
     assert leader(built.lab) != kept
     wait_until("the archive has caught up", lambda: archived(built) >= last, seconds=CATCH_UP_SECONDS)
-    wait_until("nothing is missing in it", lambda: findings(built) == {}, seconds=CATCH_UP_SECONDS, poll_seconds=2)
+    wait_until("nothing is missing in it", lambda: not absent(built), seconds=CATCH_UP_SECONDS)
+    assert findings(built) == {}
 
 
 # --- A hole ---
@@ -260,12 +262,10 @@ def test_a_hole_in_the_archive_is_named_until_a_backup_makes_it_harmless(built: 
     victim = write_segments(built, 1)
     last = write_segments(built, 1)
     wait_until("they are archived", lambda: archived(built) >= last, seconds=SECONDS)
-    listed = pgbackrest(built, f"repo-ls --recurse archive/{built.lab.name}").split()
-    (path,) = (one for one in listed if victim in one)
-    (after,) = (one for one in listed if last in one)
+    there, archive = segments(built), f"cd {DIRECTORY}/archive/{built.lab.name}"
     # What is missing before a fresh one may be on its way.
-    archive = f"cd {DIRECTORY}/archive/{built.lab.name}"
-    run_in(repository(built), f"{archive} && rm {path} && touch -d '-5 minutes' {after}")
+    run_in(repository(built), f"{archive} && rm {there[victim]} && touch -d '-5 minutes' {there[last]}")
+    assert len(absent(built)) == 1
     assert findings(built) == {"wal-missing": f"a segment is missing in the archive: {victim}"}
     take(built, "full")
     # A restore to a moment between the two backups cannot succeed any more, and that stays worth a word.
