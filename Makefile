@@ -33,7 +33,7 @@ lab: $(READY) ## start the containers of the lab, without a cluster in them
 lab-down: $(READY) ## remove the containers of the lab, and the cluster with them
 	$(PY) -m tests.lab down
 
-bench: $(READY) ## measure a deployment and a run that changes nothing
+bench: $(READY) ## measure a deployment, a run that changes nothing, and backups
 	$(PY) -m tests.lab.bench
 
 settings: $(READY) ## write docs/settings.md and group_data/all.py anew

@@ -6,17 +6,21 @@ from collections.abc import Mapping
 
 from cluster.doors import published_doors, write_doors
 from cluster.health import leaders_timeline, waiting_for_restart
+from cluster.kind import RUN
 from cluster.model import Cluster, Node
 from cluster.observed import SeenPatroni
 
 
-def connection_card(cluster: Cluster, seen: SeenPatroni, version: str, places: Mapping[str, str]) -> list[str]:
+def connection_card(
+    cluster: Cluster, seen: SeenPatroni, version: str, places: Mapping[str, str], has_backup: bool | None = None
+) -> list[str]:
     """
     The card's lines.
 
     + seen: ``PatroniCluster`` as proven
     + version: PostgreSQL's, as a client sees it
     + places: ``ca`` and ``password``: where the CA's certificate and the admin's password lie
+    + has_backup: whether the repository has any; None when nobody looked
     """
     title = f"{cluster.name}: PostgreSQL {version}, Patroni {seen['version']}, timeline {leaders_timeline(seen)}"
     return [
@@ -35,15 +39,17 @@ def connection_card(cluster: Cluster, seen: SeenPatroni, version: str, places: M
         "",
         f"  Login     {cluster.settings.postgres_admin_user}, password: {places['password']}",
         f"  CA        {places['ca']}",
-        *_backups(cluster),
+        *_backups(cluster, has_backup),
     ]
 
 
-def _backups(cluster: Cluster) -> list[str]:
+def _backups(cluster: Cluster, has_backup: bool | None) -> list[str]:
     if cluster.repository is None:
         return []
     advice = "unreadable without PGBACKREST_CIPHER_PASS: keep that secret elsewhere too"
-    return [f"  Backups   on {cluster.repository.name}, {advice}"]
+    lines = [f"  Backups   on {cluster.repository.name}, {advice}"]
+    first = f"            NO BACKUP YET: `{RUN}/backup.py --data type=full` takes the first one now"
+    return [*lines, first] if has_backup is False else lines
 
 
 def _endpoints(cluster: Cluster) -> list[str]:

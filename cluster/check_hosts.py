@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from cluster.check_room import room_complaints
 from cluster.complaints import Complaint, complaint
 from cluster.component import Component
 from cluster.model import Node
@@ -13,8 +14,6 @@ from cluster.packages_findings import mixed_version_findings, pgbackrest_finding
 from cluster.preflight import clock_findings
 from cluster.units import has_loaded_its_files
 
-NEARLY_FULL_PERCENT, FULL_PERCENT = 85, 95
-
 
 def host_complaints(overview: Overview) -> Iterable[Complaint]:
     """Everything about the hosts themselves."""
@@ -22,7 +21,7 @@ def host_complaints(overview: Overview) -> Iterable[Complaint]:
         if overview.is_reached(node):
             yield from _silences(overview, node)
             yield from _components(overview, node)
-            yield from _disks(overview, node)
+            yield from room_complaints(overview, node)
             yield from _restore(overview, node)
         else:
             roles = ", ".join(role for role in ("postgres", "etcd", "haproxy", "backup") if role in node.roles)
@@ -62,21 +61,6 @@ def _units(overview: Overview, node: Node, component: Component, seen: Mapping[s
         if found["enabled"] != "enabled":
             problem = f"{unit.name} is {found['enabled'] or 'not installed'}"
             yield complaint("unit-disabled", node.name, problem, unit=unit.name)
-
-
-def used_percent(room: Mapping[str, Any]) -> float:
-    """How much of a file system cannot be used any more. + room: of ``HostPicture``"""
-    return 100 * (1 - float(room["free_mib"]) / max(1.0, float(room["total_mib"])))
-
-
-def _disks(overview: Overview, node: Node) -> Iterable[Complaint]:
-    by_mount = {room["mount"]: (path, room) for path, room in reversed(list(overview.rooms(node).items()))}
-    for mount, (path, room) in by_mount.items():
-        used = used_percent(room)
-        if used >= NEARLY_FULL_PERCENT:
-            kind = "disk-full" if used >= FULL_PERCENT else "disk-nearly-full"
-            problem = f"{mount} is filled to {used:.0f} %, {room['free_mib']} MiB are left for {path}"
-            yield complaint(kind, node.name, problem, path=mount)
 
 
 def _restore(overview: Overview, node: Node) -> Iterable[Complaint]:

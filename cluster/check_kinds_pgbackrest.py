@@ -36,6 +36,15 @@ PGBACKREST_KINDS: Mapping[str, Kind] = {
         "On {where}: `runuser -u postgres -- pgbackrest --stanza={cluster} --repo={id} repo-ls --recurse "
         "archive/{cluster}`.",
     ),
+    "repository-full": Kind(
+        *(ALARM, "disk", "the repository has no room: no WAL is archived, no backup is taken, and pg_wal grows"),
+        "Enlarge {path} on {where}; or lower pgbackrest_retention_full, run `cluster.py`, then there "
+        "`runuser -u postgres -- pgbackrest --stanza={cluster} expire`. Delete nothing in it by hand.",
+    ),
+    "repository-nearly-full": Kind(
+        *(WARNING, "disk", "the repository is filled to 85 % or more, or has no room for another full backup"),
+        "Enlarge {path} on {where} (`df -h {path}`), or keep fewer backups: pgbackrest_retention_full.",
+    ),
     "repository-unusable": Kind(
         *(ALARM, "backup", "pgBackRest cannot use the repository"),
         f"Mend what it says on {{where}}; a stanza that is absent `{RUN}/cluster.py` creates. See docs/backup.md.",

@@ -1,9 +1,10 @@
-"""What is wrong with the backups: none, old, failed; WAL that is missing in the archive or does not get there."""
+"""What is wrong with the backups: none, old, failed; WAL that is missing in the archive."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import Any
 
 from cluster.complaints import Complaint, complaint
 from cluster.model import Node
@@ -13,14 +14,9 @@ from cluster.plan_backup import NO_BACKUP, WELL, newest
 from cluster.repositories import Repository, instance
 from cluster.repository_causes import cause
 
-# A primary that writes much has a few segments on their way at any moment. A gigabyte is a delay that somebody notices.
-WAITING_SEGMENTS = 64
-
 
 def pgbackrest_complaints(overview: Overview) -> Iterable[Complaint]:
     """Everything about the backups; nothing for a cluster without a repository host."""
-    for node in overview.cluster.members if overview.cluster.repository is not None else ():
-        yield from _waiting(overview, node)
     for repository, seen in overview.repositories:
         if seen is not None:  # a host that is silent, or a question without an answer, is a finding itself
             yield from (_named(one, repository) for one in _of_one(overview, repository, seen))
@@ -44,18 +40,6 @@ def _of_one(overview: Overview, repository: Repository, seen: SeenPgbackrest) ->
         yield from _backups(overview, node, seen)
         yield from _failures(node, seen, repository)
         yield from _holes(node, seen, repository)
-
-
-def _waiting(overview: Overview, node: Node) -> Iterable[Complaint]:
-    state = overview.postgres(node)
-    archiver = state["archiver"] if state is not None else None
-    if archiver is None or state is None:
-        return
-    if archiver["mode"] == "off" and not state["in_recovery"]:
-        yield complaint("archive-off", node.name, "archive_mode is off: WAL is not archived")
-    waiting = archiver.get("waiting") or 0
-    if waiting >= WAITING_SEGMENTS and not state["in_recovery"]:
-        yield complaint("wal-waiting", node.name, f"{waiting} segments of WAL wait for the archive")
 
 
 def _foreign(overview: Overview, repository: Node, seen: SeenPgbackrest) -> Iterable[Complaint]:
@@ -100,5 +84,10 @@ def _holes(node: Node, seen: SeenPgbackrest, repository: Repository) -> Iterable
         end, of_this = hole["last"][8:], seen["archive"] is not None and hole["id"] == seen["archive"]["id"]
         if of_this and starts and end >= min(starts):
             kind = "wal-missing" if max(starts) <= end else "wal-missing-before"
-            where = hole["first"] if hole["count"] == 1 else f"{hole['first']} to {hole['last']}"
-            yield complaint(kind, node.name, f"{hole['count']} segments are missing in the archive: {where}")
+            yield complaint(kind, node.name, _missing(hole))
+
+
+def _missing(hole: Mapping[str, Any]) -> str:
+    if hole["count"] == 1:
+        return f"a segment is missing in the archive: {hole['first']}"
+    return f"{hole['count']} segments are missing in the archive: {hole['first']} to {hole['last']}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from cluster.check_archiver import archiver_complaints
 from cluster.complaints import Complaint, complaint
 from cluster.declaration import slot_name
 from cluster.model import Node
@@ -26,9 +27,9 @@ def postgres_complaints(overview: Overview) -> Iterable[Complaint]:
             yield from _altered(node, seen)
             yield from _connections(node, seen)
             yield from _transactions(node, seen)
-            # A standby archives nothing; what it once failed to stands in its statistics for ever. And it keeps copies
-            # of its primary's slots, which nobody reads from there.
-            yield from (*_archiver(node, seen), *_slots(overview, node, seen)) if not seen["in_recovery"] else ()
+            yield from archiver_complaints(overview, node, seen)
+            # A standby keeps copies of its primary's slots, which nobody reads from there.
+            yield from _slots(overview, node, seen) if not seen["in_recovery"] else ()
     yield from _other_data(overview)
 
 
@@ -61,15 +62,6 @@ def hours(seconds: float) -> str:
     """A time as hours and minutes."""
     minutes = int(seconds) // 60
     return f"{minutes // 60} h {minutes % 60} min"
-
-
-def _archiver(node: Node, seen: SeenPostgres) -> Iterable[Complaint]:
-    archiver = seen["archiver"]
-    if archiver is None or archiver["mode"] == "off" or archiver["last_failed_at"] is None:
-        return
-    if archiver["last_failed_at"] > (archiver["last_archived_at"] or 0):
-        problem = f"{archiver['last_failed']} could not be archived; {archiver['failed']} attempts have failed"
-        yield complaint("archiver-failing", node.name, problem)
 
 
 def _slots(overview: Overview, node: Node, seen: SeenPostgres) -> Iterable[Complaint]:

@@ -8,6 +8,7 @@ from functools import cached_property
 
 from cluster.address import Address
 from cluster.settings import Settings
+from cluster.settings_pgbackrest import DIRECTORY
 
 ROLES = ("postgres", "etcd", "haproxy", "backup")
 
@@ -72,6 +73,11 @@ class Cluster:
     def repository(self) -> Node | None:
         """The node with the backups; None: this cluster has none, and nothing of pgBackRest."""
         return next(iter(self.having("backup")), None)
+
+    @property
+    def repository_directory(self) -> str | None:
+        """Where backups lie on the repository host; None where they lie in an S3-compatible store alone."""
+        return self.settings.pgbackrest_path if DIRECTORY in self.settings.pgbackrest_repositories else None
 
     def uses_pgbackrest(self, node: Node) -> bool:
         """Whether a node takes part in the backups: it has the repository, or data to be backed up."""

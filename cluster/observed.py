@@ -207,6 +207,7 @@ class SeenPostgres(TypedDict):
     + written: position up to which a primary has written, a standby received
     + replay: ``not paused``, ``pause requested`` or ``paused``; None on a primary
     + altered: what ALTER SYSTEM has set; it wins over Patroni's configuration
+    + backup_seconds: for how long a backup of pgBackRest has had a session here
     + transactions: those older than a minute
     + control: what the control file has of the five settings that a standby must have as high, identifier and state
     """
@@ -228,6 +229,7 @@ class SeenPostgres(TypedDict):
     slots: list[dict[str, Any]]
     archiver: dict[str, Any] | None
     prepared: dict[str, Any] | None
+    backup_seconds: float | None
     connections: int | None
     transactions: list[dict[str, Any]]
     control: dict[str, Any] | None

@@ -47,6 +47,7 @@ class SeenPgbackrest(TypedDict):
     + archive: ``{id, min, max}`` of the WAL archive; None when it is empty
     + running: ``{done, total}`` in bytes of the backup under way
     + holes: ``{id, first, last, count}`` of segments that are missing; None when nobody looked, or not to the end
+    + room: ``{free_mib, total_mib}`` of the file system with the repository; None when nobody looked
     """
 
     answers: bool
@@ -59,3 +60,4 @@ class SeenPgbackrest(TypedDict):
     running: dict[str, int] | None
     attempts: dict[str, SeenAttempt]
     holes: list[dict[str, Any]] | None
+    room: dict[str, int] | None

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from cluster.observed_pgbackrest import SeenBackup, SeenPgbackrest
 from cluster.repository_causes import cause, way_out
+from cluster.room import LEAST_MIB
 from cluster.tuning import MIB
+
+# With these words the script that takes a backup names a full disk too; pgBackRest itself does not.
+FULL_WORDS = "the repository is full"
+MAKE_ROOM = "enlarge its file system, or keep fewer backups (pgbackrest_retention_full)"
 
 # https://pgbackrest.org/command.html#command-info
 WELL, NO_STANZA, NO_BACKUP, NO_DATA = 0, 1, 2, 3
@@ -40,6 +46,45 @@ def repository_obstacle(
             "pgbackrest_path or pgbackrest_s3_path."
         )
     return None
+
+
+def room_obstacle(seen: SeenPgbackrest, title: str = "the repository") -> str | None:
+    """Why nothing more fits into a repository, with a way out; None when it does, or nobody knows. + title: its"""
+    room = seen["room"]
+    if room is None or room["free_mib"] >= LEAST_MIB:
+        return None
+    return (
+        f"{title} is full: {room['free_mib']} of {room['total_mib']} MiB are left on its file system\n"
+        f"HINT: {MAKE_ROOM}; see docs/backup.md."
+    )
+
+
+def failure(what: str, error: str) -> str:
+    """
+    The refusal when a backup has failed.
+
+    + what: its name
+    + error: what its journal says, empty when it says nothing
+    """
+    mend = MAKE_ROOM if error.startswith(FULL_WORDS) else "mend what it says, or run this again"
+    return (
+        f"the {what} failed: {error or 'see its last lines above'}\n"
+        f"HINT: it is tried again by itself in ten minutes, three times; {mend}."
+    )
+
+
+def unproven(said: Sequence[str], cause: str) -> str:
+    """
+    The refusal when no segment arrived in the archive.
+
+    + said: what pgBackRest's check printed
+    + cause: what the primary says of its archiver, empty when it says nothing
+    """
+    errors = [line.partition("ERROR: ")[2] for line in said if "ERROR: " in line]
+    return (
+        f"WAL is not archived, so no backup would be of use: {cause or (errors or ['it gives no reason'])[-1]}\n"
+        "HINT: mend that and run this again; the primary keeps its WAL meanwhile, and takes writes while it has room."
+    )
 
 
 def newest(seen: SeenPgbackrest) -> SeenBackup | None:

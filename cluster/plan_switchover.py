@@ -33,7 +33,7 @@ class Switchover:
 
 
 def switchover_plan(
-    cluster: Cluster, live: Live, candidate: str | None = None, without: Collection[str] = ()
+    cluster: Cluster, live: Live, candidate: str | None = None, without: Collection[str] = (), *, force: bool = False
 ) -> Switchover:
     """
     The switchover that is safe now. Refuses with all reasons when there is none.
@@ -41,10 +41,13 @@ def switchover_plan(
     + live: all members' picture
     + candidate: the member that shall lead; absent: chosen by ``rank``
     + without: members that may be missing
+    + force: also while a backup is under way, which breaks off
     """
     if obstacles := cluster_obstacles(cluster, live, without):
         raise UnsafeError(f"no switchover now: {'; '.join(obstacles)}\nHINT: mend that first; nothing was changed.")
     leader, timeline = str(live.leader), int(leaders_timeline(live.patroni) or 0)
+    if (minutes := backup_minutes(live)) is not None and not force:
+        raise UnsafeError(_breaks_a_backup(leader, minutes))
     standbys = [node.name for node in cluster.members if node.name != leader and node.name not in without]
     reasons = {name: candidate_obstacles(live, name) for name in standbys}
     fit = sorted((name for name in standbys if not reasons[name]), key=lambda name: rank(live, name))
@@ -77,6 +80,20 @@ def behind(live: Live, name: str) -> int | None:
     if leading["written"] is None or standby["replayed"] is None:  # it streams from another standby
         return None
     return max(0, leading["written"] - standby["replayed"])
+
+
+def backup_minutes(live: Live) -> int | None:
+    """For how long a backup of pgBackRest has had its session on the leader; None when there is none."""
+    leading = live.postgres.get(str(live.leader))
+    seconds = leading["backup_seconds"] if leading is not None else None
+    return None if seconds is None else int(seconds // 60)
+
+
+def _breaks_a_backup(leader: str, minutes: int) -> str:
+    return (
+        f"a backup has been under way for {minutes} min, and breaks off when {leader} leads no more\n"
+        "HINT: deploys/status.py says when it is over; --data force=true does not wait, and the backup is tried again."
+    )
 
 
 def cluster_obstacles(cluster: Cluster, live: Live, without: Collection[str]) -> list[str]:
@@ -190,6 +207,8 @@ def remarks(live: Live, standbys: list[str], chosen: str, without: Collection[st
         found.append(f"{len(leading['transactions'])} transactions that are older than a minute are rolled back")
     if leading is not None and any(sender["state"] == "backup" for sender in leading["replication"]):
         found.append("a backup of the leader is running, and breaks off")
+    if (minutes := backup_minutes(live)) is not None:
+        found.append(f"a backup has been under way for {minutes} min, breaks off, and is tried again in ten minutes")
     archiver = leading.get("archiver") if leading is not None else None
     if archiver is not None and (archiver.get("waiting") or 0) >= BACKLOG_SEGMENTS:
         # pgBackRest reports no such thing: what the former leader has not archived it never will.

@@ -14,7 +14,6 @@ from cluster.pki_ca import BACKDATED
 from cluster.preflight_data import data_findings
 from cluster.preflight_ports import peer_findings, taken_port_findings
 from cluster.render_etcd import etcd_data_directory
-from cluster.settings_pgbackrest import DIRECTORY
 
 Picture = Mapping[str, Any]
 
@@ -47,8 +46,8 @@ def picture_question(cluster: Cluster, node: Node) -> dict[str, str]:
         question["data_directory"] = cluster.data_directory
     if "etcd" in node.roles:
         question["etcd_directory"] = etcd_data_directory(cluster)
-    if "backup" in node.roles and DIRECTORY in cluster.settings.pgbackrest_repositories:
-        question["backup_directory"] = cluster.settings.pgbackrest_path
+    if "backup" in node.roles and cluster.repository_directory is not None:
+        question["backup_directory"] = cluster.repository_directory
     return question
 
 

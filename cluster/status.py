@@ -8,13 +8,13 @@ from cluster.certificates import certificate_places
 from cluster.check import failing, summary
 from cluster.check_certificates import days_left
 from cluster.check_haproxy import servers_up
-from cluster.check_hosts import used_percent
 from cluster.complaints import Complaint
 from cluster.model import Node
 from cluster.observed import SeenMember
 from cluster.overview import Overview
 from cluster.pki import describe
 from cluster.render_haproxy import server_name
+from cluster.room import used_percent
 from cluster.status_backups import backups_words
 
 WIDTH = 110

@@ -1,13 +1,15 @@
 """Let another member lead: before work on the leader's host, or to bring the leader back to where it belongs.
 
     pyinfra inventory.py deploys/switchover.py [--data candidate=NAME] [--data without=NAME,NAME] [--data probe=true]
+        [--data force=true]
 
 Without a candidate it takes the best one: synchronous before asynchronous, then the least lag. Refuses what Patroni
-would refuse later, and what it would regret: see docs/switchover.md. Repeatable: with ``candidate`` given, a run that
+would refuse later, and what it would regret: see docs/switchover.md; with ``force`` it lets a backup that is under way
+break off. Repeatable: with ``candidate`` given, a run that
 finds it leading changes nothing.
 """
 
-from deploys.components.options import member_named, members_named
+from deploys.components.options import member_named, members_named, option
 from deploys.components.probe import probe_of
 from deploys.components.start import running_cluster
 from operations.patroni_switchover import switchover
@@ -21,4 +23,5 @@ if cluster is not None:
         candidate=member_named(cluster, "candidate"),
         without=members_named(cluster, "without"),
         probe=probe_of(cluster),
+        force=option("force", bool, False),
     )

@@ -13,6 +13,9 @@ from facts.answer import ASK, Answer, answers
 KINDS = ("full", "diff", "incr")
 TIMED_OUT = 124  # of timeout(1)
 
+# After so long what is missing before a segment is not on its way any more.
+GRACE_SECONDS = 120
+
 _AWAIT = r"""
 end=$(( $(date +%s) + {seconds} ))
 while systemctl show -p SubState {unit} | grep -qx 'SubState=start' && [ "$(date +%s)" -lt "$end" ]; do sleep 0.3; done
@@ -37,22 +40,28 @@ attempts() {{
     echo "words=$words"
   done
 }}
-segments() {{ {{ as 10 repo-ls --recurse archive/{stanza} && echo complete; }} | perl -e {holes}; }}
+segments() {{
+  {{ as 10 repo-ls --recurse --output=json archive/{stanza} && printf '\ncomplete\n'; }} | perl -e {holes} {grace}
+}}
 ask info as 8 info --output=json
 told=$code
 ask attempts attempts
+{room}
 {archive}
 """
 
 # Which timeline must have a segment: the newest one that had begun by then. What an older one wrote beside it is a
-# branch that was given up. A .partial is none of either.
+# branch that was given up. A .partial is none of either. Nothing is missing while the segment after it is fresh: there
+# are several on their way at a time, and a new leader archives older ones again.
 _HOLES = r"""
+my $fresh = time - shift;
 while (<>) {
   $complete = 1 if $_ eq "complete\n";
-  next unless m{^([^/]+)/[0-9A-F]{16}/([0-9A-F]{8})([0-9A-F]{8})([0-9A-F]{8})-[0-9a-f]{40}};
-  my ($id, $timeline, $number) = ($1, hex($2), hex($3) * 256 + hex($4));
-  $have{$id}{$number}{$timeline} = 1;
-  $first{$id}{$timeline} = $number if !defined $first{$id}{$timeline} or $number < $first{$id}{$timeline};
+  while (m!"([^/"]+)/[0-9A-F]{16}/([0-9A-F]{8})([0-9A-F]{8})([0-9A-F]{8})-[0-9a-f]{40}[^"]*":[{][^}]*"time":(\d+)!g) {
+    my ($id, $timeline, $number, $stored) = ($1, hex($2), hex($3) * 256 + hex($4), $5);
+    $have{$id}{$number}{$timeline} = $stored;
+    $first{$id}{$timeline} = $number if !defined $first{$id}{$timeline} or $number < $first{$id}{$timeline};
+  }
 }
 exit 1 if !$complete;
 for my $id (keys %have) {
@@ -64,8 +73,8 @@ for my $id (keys %have) {
       my $next = shift @starts;
       $timeline = $next if $next > $timeline;
     }
-    if ($have{$id}{$number}{$timeline}) {
-      print "$id $of $begin ", $number - 1, "\n" if defined $begin;
+    if (my $stored = $have{$id}{$number}{$timeline}) {
+      print "$id $of $begin ", $number - 1, "\n" if defined $begin and $stored <= $fresh;
       $begin = undef;
     } elsif (!defined $begin) {
       ($begin, $of) = ($number, $timeline);
@@ -84,6 +93,7 @@ class PgbackrestInfo(Answer[SeenPgbackrest]):
     + stanza: its name; + repository: pgBackRest's number of it
     + wait_for, wait_seconds: a type of backup, and for how long its end is waited for
     + holes: also look through the whole archive for missing segments
+    + directory: of the repository, to see how full it is; absent: nobody looks
     """
 
     def command(
@@ -93,11 +103,19 @@ class PgbackrestInfo(Answer[SeenPgbackrest]):
         wait_for: str | None = None,
         wait_seconds: int = 0,
         holes: bool = False,
+        directory: str | None = None,
     ) -> str:
-        """One script with two questions, or three."""
+        """One script with two questions, or more."""
         suffix = "" if repository == 1 else f"-repo{repository}"
-        named = {"stanza": quote(stanza), "repository": repository, "suffix": suffix, "holes": quote(_HOLES)}
-        script = _SCRIPT.format(**named, archive='[ "$told" -ne 0 ] || ask archive segments' if holes else "")
+        script = _SCRIPT.format(
+            stanza=quote(stanza),
+            repository=repository,
+            suffix=suffix,
+            holes=quote(_HOLES),
+            grace=GRACE_SECONDS,
+            archive='[ "$told" -ne 0 ] || ask archive segments' if holes else "",
+            room="" if directory is None else f"ask room df --output=avail,size -k -- {quote(directory)}",
+        )
         unit = f"pgbackrest-backup@{wait_for}{suffix}.service"
         return ASK + (_AWAIT.format(seconds=wait_seconds, unit=unit) if wait_for else "") + script
 
@@ -118,6 +136,7 @@ class PgbackrestInfo(Answer[SeenPgbackrest]):
             "running": _running(status),
             "attempts": _attempts(found["attempts"][1]),
             "holes": _holes(*found["archive"]) if "archive" in found else None,
+            "room": _room(*found["room"]) if "room" in found else None,
         }
 
 
@@ -196,6 +215,13 @@ def _attempt(values: Mapping[str, str]) -> SeenAttempt:
         "ended_at": int(ended) if ended.isdigit() else 0,
         "error": values["words"].removeprefix("ERROR: ") if failed else "",
     }
+
+
+def _room(code: int, text: str) -> dict[str, int] | None:
+    if code != 0:
+        return None
+    free, total = (int(word) // 1024 for word in text.split()[-2:])
+    return {"free_mib": free, "total_mib": total}
 
 
 def _holes(code: int, text: str) -> list[dict[str, Any]] | None:

@@ -56,6 +56,8 @@ select json_build_object(
       'last_failed', last_failed_wal, 'last_failed_at', extract(epoch from last_failed_time)) from pg_stat_archiver),
   'prepared', (select json_build_object('count', count(*), 'oldest_seconds',
       coalesce(extract(epoch from max(now() - prepared)), 0)) from pg_prepared_xacts),
+  'backup_seconds', (select extract(epoch from max(now() - backend_start)) from pg_stat_activity
+    where application_name = 'pgBackRest [backup]'),
   'connections', (select count(*) from pg_stat_activity where backend_type = 'client backend'),
   'transactions', (select coalesce(json_agg(json_build_object('pid', pid, 'user', usename, 'database', datname,
       'application', application_name, 'state', state, 'seconds', extract(epoch from now() - xact_start))
@@ -80,6 +82,7 @@ _NOTHING: dict[str, Any] = {
     "slots": [],
     "archiver": None,
     "prepared": None,
+    "backup_seconds": None,
     "connections": None,
     "transactions": [],
 }
@@ -103,8 +106,9 @@ class PostgresState(Answer[SeenPostgres]):
     "replay": "not paused", "pause requested" or "paused", "apply_delay_ms", "settings": {name: {setting, unit, type,
     shown, default, source, pending}}, "altered": {name: value that ALTER SYSTEM set}, "replication": [{name, state,
     sync, behind}], "slots": [{name, type, active, status, retained}], "archiver", "prepared": {count, oldest_seconds},
-    "connections": count, "transactions": [those older than a minute], "control": {five settings, "identifier", "state",
-    "timeline"} or None}``. ``answers`` is False when psql got no answer, and then ``error`` says why. Sizes in bytes.
+    "backup_seconds": age of pgBackRest's session or None, "connections": count, "transactions": [those older than a
+    minute], "control": {five settings, "identifier", "state", "timeline"} or None}``. ``answers`` is False when psql
+    got no answer, and then ``error`` says why. Sizes in bytes.
     """
 
     def command(self) -> str:

@@ -37,6 +37,7 @@ from facts.host_answers import QUESTION_SECONDS, HostAnswers
 from facts.packages import HostPackages
 from facts.patroni import MemberResources, PatroniCluster
 from facts.pgbackrest import PgbackrestInfo
+from facts.pgbackrest_archiver import PgbackrestArchiver
 from facts.postgres_state import PostgresState
 from facts.preflight import HostPicture
 from operations.haproxy import haproxy_component
@@ -169,6 +170,8 @@ def _questions(cluster: Cluster, node: Node, components: Sequence[Component]) ->
         asked["patroni"] = (PatroniCluster(), {})
         asked["postgres"] = (PostgresState(), {})
         asked["resources"] = (MemberResources(), {"directory": cluster.data_directory})
+    if "postgres" in node.roles and cluster.uses_pgbackrest(node):
+        asked["archiver"] = (PgbackrestArchiver(), {"stanza": cluster.name})
     if "etcd" in node.roles:
         asked["etcd"] = (EtcdCluster(), {**etcd, "prefix": cluster.scope_key})
         asked["etcd_status"] = (EtcdStatus(), etcd)

@@ -40,7 +40,12 @@ OPEN_ENDED = (0, 503)
 
 @operation()
 def switchover(
-    cluster: Cluster, candidate: str | None = None, without: Sequence[str] = (), probe: Secret | None = None
+    cluster: Cluster,
+    candidate: str | None = None,
+    without: Sequence[str] = (),
+    probe: Secret | None = None,
+    *,
+    force: bool = False,
 ) -> Commands:
     """
     Let a candidate lead, and return when it takes writes and all others that streamed stream from it. Called on every
@@ -49,6 +54,7 @@ def switchover(
     + candidate: a member's name; absent: the best one. Changes nothing while it leads
     + without: members that may be missing
     + probe: how clients connect, to measure what they feel; absent: nothing is measured
+    + force: also while a backup is under way, which breaks off
     """
     if not acts_for(cluster.members):
         host.noop("another host does it")
@@ -61,13 +67,13 @@ def switchover(
         print_lines([told, *_still_to_come(cluster, live, expected)])
         host.noop(f"{candidate} leads already")
         return
-    plan = switchover_plan(cluster, live, candidate, without)
+    plan = switchover_plan(cluster, live, candidate, without, force=force)
     print_lines(_announced(cluster, live, plan))
     # What is on disk by then need not be written while nobody can write.
     for name in (plan.leader, plan.candidate):
         yield Act(cluster.node(name), _checkpoint(cluster))
     _refuse_if_moved(plan, live := look(cluster))
-    switchover_plan(cluster, live, plan.candidate, without)  # refuses what has come up since
+    switchover_plan(cluster, live, plan.candidate, without, force=force)  # refuses what has come up since
     with probing(probe):
         yield from _switched(cluster, plan, [plan.leader, *_streaming(live.patroni, expected)])
 

@@ -12,6 +12,7 @@ from cluster.certificates import PGBACKREST
 from cluster.component import Component, Unit
 from cluster.files import Directory, File
 from cluster.model import Cluster, Node
+from cluster.plan_backup import FULL_WORDS
 from cluster.render_pgbackrest import (
     BACKUP,
     BACKUP_UNIT,
@@ -25,7 +26,8 @@ from cluster.render_pgbackrest import (
     configuration,
     store_of,
 )
-from cluster.repositories import Repository, scheduled, service, timer, timer_path, unscheduled_timers
+from cluster.repositories import Repository, repositories_of, scheduled, service, timer, timer_path, unscheduled_timers
+from cluster.room import LEAST_MIB
 from cluster.secrets import Secret
 from cluster.settings_pgbackrest import DIRECTORY
 from facts.host import HostComponent
@@ -100,8 +102,8 @@ def pgbackrest_component(cluster: Cluster, node: Node, cipher_pass: Secret) -> C
 
 def _owned(cluster: Cluster, node: Node) -> list[Directory]:
     paths = [SPOOL, "/var/log/pgbackrest"]
-    if "backup" in node.roles and DIRECTORY in cluster.settings.pgbackrest_repositories:
-        paths.append(cluster.settings.pgbackrest_path)
+    if "backup" in node.roles and cluster.repository_directory is not None:
+        paths.append(cluster.repository_directory)
     return [Directory(path, USER, USER, "750") for path in paths]
 
 
@@ -130,6 +132,10 @@ def _backup(cluster: Cluster, node: Node) -> str:
         lock_seconds=LOCK_SECONDS,
         process_max=cluster.settings.pgbackrest_process_max,
         core_part=4 if "postgres" in node.roles else 2,
+        directory=cluster.repository_directory,
+        directory_number=next((one.number for one in repositories_of(cluster.settings) if one.kind == DIRECTORY), 0),
+        least_mib=LEAST_MIB,
+        full=FULL_WORDS,
     )
 
 

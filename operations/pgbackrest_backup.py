@@ -10,13 +10,24 @@ from pyinfra.api import StringCommand, operation
 from pyinfra.api.command import PyinfraCommand
 
 from cluster.errors import UnsafeError
-from cluster.model import Cluster
+from cluster.model import Cluster, Node
 from cluster.observed import SeenPostgres
 from cluster.observed_pgbackrest import SeenBackup, SeenPgbackrest
-from cluster.plan_backup import backup_lines, progress_line, repository_obstacle, stanza_is_absent
+from cluster.plan_backup import (
+    backup_lines,
+    failure,
+    progress_line,
+    repository_obstacle,
+    room_obstacle,
+    stanza_is_absent,
+    unproven,
+)
 from cluster.repositories import Repository, repositories_of, service
+from cluster.settings_pgbackrest import DIRECTORY
 from facts.pgbackrest import PgbackrestInfo
+from facts.pgbackrest_archiver import PgbackrestArchiver
 from facts.postgres_state import PostgresState
+from operations.util.act import Act
 from operations.util.cause import show_last_lines
 from operations.util.component import Commands
 from operations.util.console import print_lines
@@ -26,6 +37,11 @@ from operations.util.stage import planning, undecided
 PROGRESS_SECONDS = 10
 LOCK_SECONDS = 60
 LOOKS = 10
+ARRIVED = "a segment arrived"
+
+# Whether a cluster has a backup, as the step that looked at its repository saw it. The card at the end of the same run
+# says so, without another look.
+_has_backup: dict[str, bool] = {}
 
 # A primary that has WAL for the archive already tries, and holds the lock on it meanwhile. PostgreSQL lets go after
 # three attempts, for a minute.
@@ -52,11 +68,16 @@ def stanza(cluster: Cluster) -> Commands:
     if planning() and not _has_stanzas(cluster):
         yield from undecided("the stanza")
         return
-    obstacles, created = yield from _stanzas_created(cluster)
+    obstacles, created = yield from _stanzas_created(cluster, node)
     if obstacles:
         raise UnsafeError(next(iter(obstacles.values())))
     if not created:
         host.noop("the stanza is there")
+
+
+def has_backup(cluster: Cluster) -> bool | None:
+    """Whether the repository has a backup, as this run has seen; None when it has not looked."""
+    return _has_backup.get(cluster.name)
 
 
 @operation()
@@ -74,22 +95,29 @@ def backup(cluster: Cluster, kind: str) -> Commands:
     if planning():
         yield from undecided(f"a {kind} backup")
         return
-    obstacles, created = yield from _stanzas_created(cluster)
+    obstacles, created = yield from _stanzas_created(cluster, node)
     before = {one: _observed(cluster, one) for one in repositories_of(cluster.settings) if one not in obstacles}
+    obstacles |= {one: obstacle for one, seen in before.items() if (obstacle := _no_room(one, seen, kind)) is not None}
     begun = all(seen["attempts"][kind]["running"] for seen in before.values())
     # With a store that is gone it would take minutes to say what is known already.
     if not (created or obstacles or begun):
-        yield _pgbackrest(cluster, "check")
+        yield from _proven(cluster, node)
     failures = list(obstacles.values())
     for one, seen in before.items():
-        failures += yield from _backed_up(cluster, one, kind, seen)
+        if one not in obstacles:
+            failures += yield from _backed_up(cluster, one, kind, seen)
     print_lines([line for other in failures[1:] for line in other.splitlines()])
     if failures:
         raise UnsafeError(failures[0])
 
 
+def _no_room(repository: Repository, seen: SeenPgbackrest, kind: str) -> str | None:
+    """What is under way has its room, or fails by itself."""
+    return None if seen["attempts"][kind]["running"] else room_obstacle(seen, repository.title)
+
+
 def _stanzas_created(
-    cluster: Cluster,
+    cluster: Cluster, node: Node
 ) -> Generator[PyinfraCommand, None, tuple[dict[Repository, str], bool]]:
     """
     Create what is absent where nothing stands in the way. Returns what does, by repository, and whether anything was
@@ -100,6 +128,7 @@ def _stanzas_created(
     seen = {one: _observed(cluster, one) for one in repositories_of(cluster.settings)}
     judged = {one: repository_obstacle(said, cluster.name, identifier, one.title) for one, said in seen.items()}
     obstacles = {one: obstacle for one, obstacle in judged.items() if obstacle}
+    _has_backup[cluster.name] = any(said["backups"] for said in seen.values())
     if not any(stanza_is_absent(said) for said in seen.values()):
         return obstacles, False
     if obstacles:  # pgBackRest creates all or fails
@@ -107,8 +136,22 @@ def _stanzas_created(
     yield StringCommand(_CREATE.format(seconds=LOCK_SECONDS, command=_words(cluster, "stanza-create")))
     # Turned on later, archive_mode waits for a restart of PostgreSQL; until then there is nothing to prove.
     if leading is not None and leading["archiver"] and leading["archiver"]["mode"] != "off":
-        yield _pgbackrest(cluster, "check")
+        yield from _proven(cluster, node)
     return {}, True
+
+
+def _proven(cluster: Cluster, node: Node) -> Commands:
+    """Let the primary archive a segment. Refuses, with the words of its archiver, when that does not arrive in time."""
+    check = Act(node, StringCommand(f"cd / && {{ {_words(cluster, 'check')} 2>&1 && echo {ARRIVED}; }} || true"))
+    yield check
+    if check.printed[-1:] != [ARRIVED]:
+        raise UnsafeError(unproven(check.printed, _archivers_words(cluster)))
+
+
+def _archivers_words(cluster: Cluster) -> str:
+    said: dict[str, str | None] = read(cluster.members, PgbackrestArchiver, stanza=cluster.name)
+    leading = (said[name] for name, state in _states(cluster).items() if _leads(state))
+    return next(leading, None) or ""
 
 
 def _has_stanzas(cluster: Cluster) -> bool:
@@ -142,17 +185,23 @@ def _backup_words(kind: str, repository: Repository) -> str:
 
 
 def _leader_state(cluster: Cluster) -> SeenPostgres | None:
-    seen: dict[str, SeenPostgres | None] = read(cluster.members, PostgresState)
-    return next((one for one in seen.values() if one is not None and one["in_recovery"] is False), None)
+    return next((one for one in _states(cluster).values() if _leads(one)), None)
+
+
+def _states(cluster: Cluster) -> dict[str, SeenPostgres | None]:
+    return read(cluster.members, PostgresState)
+
+
+def _leads(state: SeenPostgres | None) -> bool:
+    return state is not None and state["in_recovery"] is False
 
 
 def _observed(cluster: Cluster, repository: Repository, **question: object) -> SeenPgbackrest:
-    seen: SeenPgbackrest = host.get_fact(PgbackrestInfo, stanza=cluster.name, repository=repository.number, **question)
+    place: dict[str, object] = {"stanza": cluster.name, "repository": repository.number}
+    if repository.kind == DIRECTORY:
+        place["directory"] = cluster.settings.pgbackrest_path
+    seen: SeenPgbackrest = host.get_fact(PgbackrestInfo, **place, **question)
     return seen
-
-
-def _pgbackrest(cluster: Cluster, command: str) -> StringCommand:
-    return StringCommand(f"cd / && {_words(cluster, command)}")
 
 
 def _words(cluster: Cluster, command: str) -> str:
@@ -178,7 +227,4 @@ def _taken(cluster: Cluster, repository: Repository, kind: str, known: Collectio
         elif (looks := looks + 1) > LOOKS:  # systemd begins a moment after it was told to
             break
     show_last_lines(cluster.node(here()), service(kind, repository.number))
-    raise UnsafeError(
-        f"the {what} failed: {attempt['error'] or 'see its last lines above'}\n"
-        "HINT: it is tried again by itself in ten minutes, three times; mend what it says, or run this again."
-    )
+    raise UnsafeError(failure(what, attempt["error"]))

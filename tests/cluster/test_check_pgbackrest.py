@@ -40,6 +40,11 @@ def attempt(kind: str, **said: Any) -> Callable[[World], Any]:
     return lambda world: world.answers["h4"]["pgbackrest"]["attempts"][kind].update(said)
 
 
+def repository_room(free_mib: int, total_mib: int = 500_000) -> Callable[[World], Any]:
+    room = {"free_mib": free_mib, "total_mib": total_mib, "mount": "/backups"}
+    return lambda world: world.answers["h4"]["picture"]["rooms"].update({"/var/lib/pgbackrest": room})
+
+
 @dataclass(frozen=True)
 class Case:
     """A kind of finding. + breaks: what is done to a healthy cluster"""
@@ -56,13 +61,28 @@ CASES = [
         lambda world: world.answers["h2"]["picture"].update(restoring=True),
     ),
     Case("archive-off", "h1", "archive_mode is off: WAL is not archived", archiver("h1", mode="off")),
-    Case("wal-waiting", "h1", "64 segments of WAL wait for the archive", archiver("h1", waiting=64)),
+    Case(
+        "wal-waiting",
+        "h1",
+        "64 segments of WAL, 1024.0 MiB, wait for the archive on the disk, which has 146.5 GiB left",
+        archiver("h1", waiting=64),
+    ),
+    Case(
+        "repository-full",
+        "h4",
+        "/backups is filled to 96 %, 20000 MiB are left for /var/lib/pgbackrest",
+        repository_room(20_000),
+    ),
+    Case(
+        *("repository-nearly-full", "h4", "/backups is filled to 86 %, 70000 MiB are left for /var/lib/pgbackrest"),
+        repository_room(70_000),
+    ),
     Case(
         *("wal-missing", "h4", "3 segments are missing in the archive: 0000000700000000000007C8 to "),
         hole("07C8", "07CA", 3),
     ),
     Case(
-        *("wal-missing-before", "h4", "1 segments are missing in the archive: 0000000700000000000007B1"),
+        *("wal-missing-before", "h4", "a segment is missing in the archive: 0000000700000000000007B1"),
         hole("07B1", "07B1", 1),
     ),
     Case("archive-unlisted", "h4", "the segments in the archive could not be listed in time", repository(holes=None)),
@@ -158,12 +178,35 @@ def test_a_dead_repository_host_is_one_finding() -> None:
     assert backups_words(world.overview()) == "THE REPOSITORY DOES NOT ANSWER"
 
 
-def test_a_repository_that_fills_up_is_found_as_any_disk() -> None:
+def test_a_repository_without_room_for_another_full_backup_is_nearly_full() -> None:
     world = backed_up()
-    world.answers["h4"]["picture"]["rooms"]["/var/lib/pgbackrest"]["free_mib"] = 20_000
-    ((kind, where, problem),) = found(world)
-    assert (kind, where) == ("disk-full", "h4")
-    assert problem.endswith("left for /var/lib/pgbackrest")
+    repository_room(800, 2000)(world)
+    assert found(world) == []
+    world.answers["h4"]["pgbackrest"]["backups"][0]["stored"] = 900 * 1024 * 1024
+    ((kind, _, problem),) = found(world)
+    assert kind == "repository-nearly-full"
+    assert problem.endswith("800 MiB are left for /var/lib/pgbackrest; a full backup took 900.0 MiB")
+
+
+def test_a_repository_in_which_no_segment_fits_is_full_whatever_its_size() -> None:
+    world = backed_up()
+    repository_room(15, 64)(world)
+    assert [kind for kind, _, _ in found(world)] == ["repository-full"]
+
+
+def test_an_archiver_that_fails_says_why_and_what_it_keeps() -> None:
+    world = backed_up()
+    archiver("h1", failed=9, last_failed="0000000700000000000007D2", last_failed_at=2.0, waiting=70)(world)
+    world.answers["h1"]["archiver"] = "unable to write '/x': [28] No space left on device"
+    assert found(world) == [
+        (
+            "archiver-failing",
+            "h1",
+            "0000000700000000000007D2 could not be archived: unable to write '/x': [28] No space left on device; "
+            "9 attempts have failed, and 70 segments of WAL, 1120.0 MiB, wait for the archive on the disk, "
+            "which has 146.5 GiB left",
+        )
+    ]
 
 
 def test_versions_that_differ_are_found() -> None:

@@ -6,7 +6,18 @@ from typing import Any
 
 import pytest
 
-from cluster.plan_backup import backup_lines, mib, newest, progress_line, repository_obstacle, stanza_is_absent
+from cluster.plan_backup import (
+    FULL_WORDS,
+    backup_lines,
+    failure,
+    mib,
+    newest,
+    progress_line,
+    repository_obstacle,
+    room_obstacle,
+    stanza_is_absent,
+    unproven,
+)
 
 MIB = 1024 * 1024
 BACKUP: dict[str, Any] = {
@@ -24,7 +35,7 @@ BACKUP: dict[str, Any] = {
 
 def seen(**said: Any) -> Any:
     well = {"answers": True, "error": "", "status": 0, "message": "ok", "identifiers": ["42"], "backups": [BACKUP]}
-    return {**well, "archive": None, "running": None, "attempts": {}, "holes": None, **said}
+    return {**well, "archive": None, "running": None, "attempts": {}, "holes": None, "room": None, **said}
 
 
 def test_a_repository_of_this_cluster_can_be_used() -> None:
@@ -67,6 +78,30 @@ def test_another_cluster_s_backups_are_never_written_over() -> None:
     assert refused.startswith(
         "the repository has the backups of another cluster main (system identifier 42, this one has 43)\nHINT: "
     )
+
+
+def test_a_repository_in_which_a_segment_fits_is_no_obstacle() -> None:
+    assert room_obstacle(seen()) is None, "in a store nobody knows"
+    assert room_obstacle(seen(room={"free_mib": 16, "total_mib": 64})) is None
+    assert room_obstacle(seen(room={"free_mib": 15, "total_mib": 64})) == (
+        "the repository is full: 15 of 64 MiB are left on its file system\n"
+        "HINT: enlarge its file system, or keep fewer backups (pgbackrest_retention_full); see docs/backup.md."
+    )
+
+
+def test_a_failure_says_why_and_a_full_repository_what_to_do() -> None:
+    assert failure("diff backup", "") == (
+        "the diff backup failed: see its last lines above\n"
+        "HINT: it is tried again by itself in ten minutes, three times; mend what it says, or run this again."
+    )
+    assert "three times; enlarge its file system" in failure("full backup", f"{FULL_WORDS}: 0 MiB are left")
+
+
+def test_wal_that_does_not_arrive_has_the_archiver_s_words_before_pgbackrest_s() -> None:
+    check = ["P00   INFO: check", "P00  ERROR: [082]: WAL segment 2A was not archived", "HINT: check archive_command"]
+    assert "would be of use: [082]: WAL segment 2A was not archived\nHINT: " in unproven(check, "")
+    assert "would be of use: no space left\nHINT: " in unproven(check, "no space left")
+    assert "would be of use: it gives no reason\nHINT: " in unproven([], "")
 
 
 def test_the_newest_is_the_one_that_ended_last() -> None:

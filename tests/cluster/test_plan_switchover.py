@@ -169,6 +169,20 @@ def test_what_breaks_off_is_said_before() -> None:
     )
 
 
+def test_a_backup_under_way_is_not_broken_off_unasked() -> None:
+    live = with_postgres(healthy(), "pg1", backup_seconds=754.0)
+    assert refusal(live) == (
+        "a backup has been under way for 12 min, and breaks off when pg1 leads no more\n"
+        "HINT: deploys/status.py says when it is over; --data force=true does not wait, and the backup is tried again."
+    )
+    forced = switchover_plan(a_cluster(), live, force=True)
+    assert forced.remarks == ("a backup has been under way for 12 min, breaks off, and is tried again in ten minutes",)
+
+
+def test_a_session_of_the_backup_on_a_standby_is_no_obstacle() -> None:
+    assert plan(with_postgres(healthy(), "pg3", backup_seconds=754.0)).remarks == ()
+
+
 def test_a_backlog_of_the_archive_is_said_before() -> None:
     """The new leader archives again what it has; what it has no more is missing for ever."""
     assert plan(with_postgres(healthy(), "pg1", archiver={"mode": "on", "waiting": 2})).remarks == ()

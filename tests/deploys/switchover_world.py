@@ -23,6 +23,7 @@ class SwitchoverWorld:
     + hooks: command word to what happens just after that command, e.g. somebody else moves the leader
     + lame: members that do not stream, with their state
     + dead: members whose Patroni does not answer
+    + backup_seconds: age of a backup's session on the leader
     """
 
     names: list[str]
@@ -35,6 +36,7 @@ class SwitchoverWorld:
     dead: set[str] = field(default_factory=set)
     done: list[str] = field(default_factory=list)
     started_at: dict[str, float] = field(default_factory=dict)
+    backup_seconds: float | None = None
     sees_pause: dict[str, bool] = field(default_factory=dict)
 
     def run(self, host: str, command: str, stdin: str) -> tuple[bool, list[str]]:
@@ -115,6 +117,7 @@ class SwitchoverWorld:
                 "max_locks_per_xact setting:           100",
             ]
         )
+        state["backup_seconds"] = self.backup_seconds if leads else None
         sql = {name: value for name, value in state.items() if name not in ("answers", "error", "control")}
         return [_line("sql", 0, json.dumps(sql)), _line("control", 0, control)]
 

@@ -65,6 +65,16 @@ def test_a_candidate_that_falls_behind_between_look_and_act_ends_the_run(
     assert SWITCHED not in world.done
 
 
+def test_a_backup_that_begins_between_look_and_act_ends_the_run(
+    monkeypatch: pytest.MonkeyPatch, world: SwitchoverWorld
+) -> None:
+    world.hooks["CHECKPOINT"] = lambda: setattr(world, "backup_seconds", 3.0)
+    assert "a backup has been under way for 0 min" in refusal(monkeypatch, world, patroni_switchover.switchover)
+    assert SWITCHED not in world.done
+    assert act(monkeypatch, world, patroni_switchover.switchover, force=True) == ["h1"]
+    assert world.leader == "h2"
+
+
 @pytest.mark.parametrize(
     ("status", "text"),
     [(412, "switchover is not possible: no good candidates have been found"), (503, "Switchover failed")],

@@ -15,7 +15,7 @@ import pytest
 from cluster.declaration import DeclaredHost, declared_clusters
 from cluster.errors import UnsafeError
 from cluster.model import Cluster
-from operations.pgbackrest_backup import _CREATE, backup, stanza
+from operations.pgbackrest_backup import _CREATE, ARRIVED, backup, has_backup, stanza
 from tests.deploys.fake_hosts import changed, run_operation
 
 CONTROL = """\
@@ -53,6 +53,7 @@ class World:
     A repository and a primary.
 
     + status: of the stanza
+    + check: the last line of pgBackRest's check; + archiver: the primary's words about what it could not archive
     + late: answers until systemd has begun the backup; + running: those that show it then; + fails: how its unit ends
     """
 
@@ -60,6 +61,9 @@ class World:
     identifier: str = "42"
     mode: str = "on"
     fails: bool = False
+    check: str = ARRIVED
+    archiver: str = ""
+    free_mib: int = 1024
     running: int = 0
     late: int = 0
     begun: str | None = None
@@ -68,7 +72,10 @@ class World:
 
     def run(self, host: str, command: str, stdin: str) -> tuple[bool, list[str]]:
         if "ask info" in command:
-            return True, [line("info", json.dumps([self._stanza()])), line("attempts", self._attempts())]
+            answers = [line("info", json.dumps([self._stanza()])), line("attempts", self._attempts())]
+            return True, [*answers, line("room", f"Avail 1K-blocks\n{self.free_mib * 1024} 2097152")]
+        if "repository-is-silent" in command:
+            return True, ["tried", self.archiver if host == "h1" else "an older story"]
         if "pg_stat_archiver" in command:
             state = {"in_recovery": host != "h1", "archiver": {"mode": self.mode}}
             return True, [line("sql", json.dumps(state)), line("control", CONTROL)]
@@ -77,6 +84,8 @@ class World:
         self.commands.append((host, command))
         if "stanza-create" in command:
             self.status = 2
+        if " check " in command:
+            return True, [self.check]
         if "systemctl start" in command:
             self.begun = command.rpartition("@")[2].removesuffix(".service")
             self.running = max(self.running, 1)
@@ -108,7 +117,8 @@ class World:
     def acts(self) -> list[str]:
         """The last words of what was done, all of it on the repository host."""
         assert {host for host, _ in self.commands} <= {"h3"}
-        return ["stanza-create" if "stanza-create" in one else one.rpartition(" ")[2] for _, one in self.commands]
+        words = ("stanza-create", "check", "pgbackrest-backup@")
+        return [next(one[one.index(word) :].split()[0] for word in words if word in one) for _, one in self.commands]
 
 
 @dataclass
@@ -120,7 +130,9 @@ class TwoPlaces:
     commands: list[str] = field(default_factory=list)
 
     def run(self, host: str, command: str, stdin: str) -> tuple[bool, list[str]]:
-        if command.startswith("cd / && runuser") or "stanza-create" in command or "systemctl start" in command:
+        if "check 2>&1" in command:
+            self.commands.append("check")
+        elif "stanza-create" in command or "systemctl start" in command:
             self.commands.append("stanza-create" if "stanza-create" in command else command.rpartition(" ")[2])
         if "stanza-create" in command:
             self.directory.status = 2
@@ -263,6 +275,39 @@ def test_no_stanza_is_created_while_one_of_two_cannot_be_used(monkeypatch: pytes
     with pytest.raises(UnsafeError, match="the S3 store cannot be used"):
         run_twice(monkeypatch, world, stanza)
     assert world.commands == []
+
+
+def test_a_full_repository_is_refused_before_anything_is_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(free_mib=15)
+    with pytest.raises(
+        UnsafeError, match=r"^the repository is full: 15 of 2048 MiB are left on its file system\nHINT: "
+    ):
+        run(monkeypatch, world, backup, kind="full")
+    assert world.acts == []
+    assert run(monkeypatch, World(free_mib=16, running=2), backup, kind="full") == ["h3"]
+
+
+@pytest.mark.parametrize(
+    ("archiver", "cause"),
+    [
+        ("unable to write '/x': [28] No space left on device", r"unable to write '/x': \[28\] No space left on device"),
+        ("", r"\[082\]: WAL segment 2A was not archived"),
+    ],
+)
+def test_wal_that_does_not_arrive_is_refused_with_its_cause(
+    monkeypatch: pytest.MonkeyPatch, archiver: str, cause: str
+) -> None:
+    world = World(check="P00  ERROR: [082]: WAL segment 2A was not archived", archiver=archiver)
+    with pytest.raises(UnsafeError, match=f"^WAL is not archived, so no backup would be of use: {cause}\nHINT: "):
+        run(monkeypatch, world, backup, kind="full")
+    assert world.acts == ["check"]
+
+
+def test_the_card_knows_whether_there_is_a_backup_without_another_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert has_backup(cluster()) is not True
+    for backups in ([], [a_backup("old", "full")]):
+        run(monkeypatch, World(backups=backups), stanza)
+        assert has_backup(cluster()) is bool(backups)
 
 
 # --- The lock that a primary holds while it tries to archive ---

@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +127,15 @@ def test_the_second_repository_is_asked_for_by_its_number() -> None:
     assert "unit=pgbackrest-backup@$kind.service" in PgbackrestInfo().command("main")
 
 
+def test_the_room_is_asked_for_where_there_is_a_directory() -> None:
+    room = line("room", "   Avail 1K-blocks\n 1048576   2097152")
+    assert seen(INFO, 0, room)["room"] == {"free_mib": 1024, "total_mib": 2048}
+    assert seen(INFO, 0, line("room", "df: /r: No such file or directory", 1))["room"] is None
+    assert seen()["room"] is None
+    assert "ask room" not in PgbackrestInfo().command("main")
+    assert "df --output=avail,size -k -- /r" in PgbackrestInfo().command("main", directory="/r")
+
+
 def test_half_an_answer_is_none() -> None:
     with pytest.raises(FactProcessError, match="attempts missing"):
         PgbackrestInfo().process([line("info", INFO)])
@@ -144,14 +154,16 @@ def holes(tmp_path: Path, *segments: str, ends: int = 0, info: int = 0) -> list[
     """
     What is missing; None when that is not known.
 
-    + segments: timeline and number in hex, ``8:12``, of the segments that are there
+    + segments: timeline and number in hex, ``8:12``, of the segments that are there; with a ``!`` just stored
     + ends: exit code of the list; + info: of what is asked first
     """
-    listed = "".join(
-        f"17-1/{int(t, 16):08X}00000000/{int(t, 16):08X}00000000{int(n, 16):08X}-{'0' * 40}.zst\n"
-        for t, n in (one.split(":") for one in segments)
-    )
-    noise = "archive.info\n17-1\n17-1/00000002.history\n17-1/0000000100000000/000000010000000000000099.partial-00.zst\n"
+    names = ["archive.info", "17-1/00000002.history", "17-1/0000000100000000/000000010000000000000099.partial-00.zst"]
+    listed: dict[str, dict[str, object]] = {"17-1": {"type": "path"}}
+    listed |= {name: {"type": "file", "size": 4711, "time": 1795287360} for name in names}
+    for timeline, number in (one.rstrip("!").split(":") for one in segments):
+        age = 5 if f"{timeline}:{number}!" in segments else 1000
+        name = f"17-1/{int(timeline, 16):08X}00000000/{int(timeline, 16):08X}00000000{int(number, 16):08X}"
+        listed[f"{name}-{'0' * 40}.zst"] = {"type": "file", "size": 624, "time": int(time.time()) - age}
     runuser = f"""#!/bin/sh
 echo "$*" >> {tmp_path}/asked
 case "$*" in *repo-ls*) cat {tmp_path}/listed; exit {ends} ;; *) echo '[]'; exit {info} ;; esac
@@ -162,7 +174,8 @@ case "$*" in *repo-ls*) cat {tmp_path}/listed; exit {ends} ;; *) echo '[]'; exit
         "systemctl": "#!/bin/sh\necho Result=success; echo SubState=dead\n",
         "journalctl": "#!/bin/sh\n",
     }
-    (tmp_path / "listed").write_text(noise + listed)
+    # As pgBackRest prints it: all on one line, without an end.
+    (tmp_path / "listed").write_text(json.dumps(listed, separators=(",", ":")))
     for name, text in stubs.items():
         (tmp_path / name).write_text(text)
         (tmp_path / name).chmod(0o755)
@@ -193,6 +206,12 @@ def test_a_repository_that_says_nothing_is_not_asked_for_its_segments(tmp_path: 
 
 def test_what_was_never_archived_is_missing(tmp_path: Path) -> None:
     assert holes(tmp_path, "1:06", "1:09", "1:0A", "1:0C") == [("01:07", "08", 2), ("01:0B", "0B", 1)]
+
+
+def test_what_is_on_its_way_is_not_missing(tmp_path: Path) -> None:
+    assert holes(tmp_path, "1:06", "1:08!", "1:09!") == []
+    assert holes(tmp_path, "1:06", "1:08", "1:0A!") == [("01:07", "07", 1)]
+    assert holes(tmp_path, "7:11", "9:13!") == []
 
 
 def test_a_new_timeline_goes_on_where_the_old_one_ended(tmp_path: Path) -> None:

@@ -178,7 +178,7 @@ def _card(cluster: Cluster) -> str:
     seen: Mapping[str, Any] = {"leader": leader, "version": "4.0.7", "members": members}
     places = {"ca": f".secrets/{cluster.name}/ca.crt", "password": f".secrets/{cluster.name}/secrets.json"}
     version = f"{cluster.settings.postgres_version}.1"
-    return "".join(f"{line}\n" for line in connection_card(cluster, seen, version, places))
+    return "".join(f"{line}\n" for line in connection_card(cluster, seen, version, places, has_backup=False))
 
 
 def _seen(node: Node, *, streaming: bool) -> dict[str, Any]:

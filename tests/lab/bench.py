@@ -1,4 +1,4 @@
-"""`make bench`: how long a cluster takes from fresh hosts, from bare hosts, and when nothing is to be done.
+"""`make bench`: how long a cluster takes from fresh or bare hosts, and when nothing is to be done; and its backups.
 
 Prints what each operation costs, and fails when a figure is beyond its limit.
 """
@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.lab.bench_backup import GAP_SECONDS, measured_backups, print_backups
 from tests.lab.inventory import inventory_text
 from tests.lab.labs import find_lab
 from tests.lab.lifecycle import down, up
@@ -78,7 +79,7 @@ def fresh_cluster(lab: Lab, directory: Path) -> tuple[Path, Measured]:
 
 
 def verdicts(
-    packaged: Measured, bare: Measured, idle: Measured, counted: Measured
+    packaged: Measured, bare: Measured, idle: Measured, counted: Measured, gap_seconds: float
 ) -> Iterator[tuple[str, float, float, str]]:
     """What was measured, its limit, and its unit."""
     yield "packages installed, fresh hosts to proven cluster", packaged.seconds, PACKAGED_SECONDS, "s"
@@ -86,6 +87,7 @@ def verdicts(
     yield "nothing to do", idle.seconds, IDLE_SECONDS, "s"
     yield "nothing to do, remote commands on the busiest host", max(counted.commands.values()), COMMANDS_A_HOST, ""
     yield "memory of the control machine", max(packaged.memory_mib, idle.memory_mib), MEMORY_MIB, "MiB"
+    yield "no write during a full backup", gap_seconds, GAP_SECONDS, "s"
 
 
 def print_costs(title: str, measured: Measured) -> None:
@@ -108,12 +110,14 @@ def main() -> int:
     finally:
         for lab in labs:
             down(lab)
+    figures, gap_seconds = measured_backups(directory)
     print_costs("packages installed", packaged)
     print_costs("bare hosts", bare)
     print_costs("nothing to do", idle)
+    print_backups(figures, gap_seconds)
     print()
     beyond = 0
-    for what, value, limit, unit in verdicts(packaged, bare, idle, counted):
+    for what, value, limit, unit in verdicts(packaged, bare, idle, counted, gap_seconds):
         beyond += value > limit
         print(f"  {what:<52} {value:7.1f} {unit:<3} limit {limit} {'' if value <= limit else '  BEYOND'}")
     return 1 if beyond else 0

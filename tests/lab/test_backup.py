@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import statistics
 import time
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.lab import faults
+from tests.lab.backups import SECONDS, SWITCHOVER, archived, backups, kinds, pgbackrest, take
 from tests.lab.docker import run_in
 from tests.lab.load import Load, Outcome
 from tests.lab.runs import (
@@ -24,18 +24,16 @@ from tests.lab.runs import (
     secrets,
     site,
     sql,
-    start,
     wait_until_settled,
 )
 from tests.lab.test_switchover import gap
 from tests.lab.waiting import wait_until
 
-BACKUP, CHECK, REINIT, SWITCHOVER = (f"deploys/{name}.py" for name in ("backup", "check", "reinit_node", "switchover"))
+REINIT = "deploys/reinit_node.py"
 TIMES = 3
 # Of the median with the repository host up: what a loaded machine makes of the same thing.
 TOLERANCE_SECONDS = 2.0
 CATCH_UP_SECONDS = 120
-SECONDS = 60
 
 
 @pytest.fixture(scope="module")
@@ -56,34 +54,6 @@ def test_debian_12_s_own_version_does_with_what_it_has(tmp_path_factory: pytest.
         assert "invalid option" not in pgbackrest(old, "info 2>&1")
         assert kinds(old) <= {"etcd-one-left"}
         assert_changes_nothing(old.inventory)
-
-
-def pgbackrest(built: Built, words: str) -> str:
-    """What pgBackRest prints on the repository host."""
-    command = f"cd / && runuser -u postgres -- pgbackrest --stanza={built.lab.name} {words}"
-    return run_in(built.lab.host("backup1").container, command)
-
-
-def backups(built: Built) -> list[dict[str, object]]:
-    found: list[dict[str, object]] = json.loads(pgbackrest(built, "info --output=json"))[0]["backup"]
-    return found
-
-
-def archived(built: Built) -> str:
-    """The newest segment in the archive."""
-    return str(json.loads(pgbackrest(built, "info --output=json"))[0]["archive"][-1]["max"])
-
-
-def kinds(built: Built) -> set[str]:
-    """What a check finds, as kinds."""
-    said, log = start(built.inventory, CHECK, "--json").communicate(timeout=SECONDS)
-    assert said.startswith("{"), log
-    return {one["kind"] for one in json.loads(said)["clusters"][built.lab.name]["findings"]}
-
-
-def take(built: Built, kind: str) -> str:
-    done = run(built.inventory, BACKUP, "--data", f"type={kind}")
-    return " ".join(done.log.split())
 
 
 def test_wal_is_archived_from_the_first_start(built: Built) -> None:

@@ -171,8 +171,19 @@ def segment(place: Place, name: str, mark: str | None) -> None:
         (place.directory / "pg_wal" / "archive_status" / f"{name}.{mark}").touch()
 
 
+def unfinished(place: Place) -> str | None:
+    """Up to which history it has to catch up; None when it has."""
+    path = place.directory / "catch-up-until"
+    return path.read_text().strip() if path.exists() else None
+
+
+def begin(place: Place, history: str = "00000009.history") -> None:
+    (place.directory / "catch-up-until").write_text(f"{history}\n")
+
+
 def caught_up(place: Place) -> list[str]:
-    place.run("catch-up", "00000009.history")
+    begin(place)
+    place.run("catch-up")
     return [line.rpartition("/")[2] for line in place.asked if "--no-archive-async" in line]
 
 
@@ -184,13 +195,16 @@ def test_a_new_leader_archives_what_is_left_of_older_timelines(place: Place) -> 
     segment(place, "00000008.history", "done")
     segment(place, "000000080000000000000020", None)  # an old file with a name for later
     assert caught_up(place) == ["000000070000000000000011", "000000080000000000000012"]
+    assert unfinished(place) is None
 
 
 def test_one_that_cannot_be_archived_keeps_no_other_from_it(place: Place) -> None:
     for number in range(3):
         segment(place, f"00000008000000000000001{number}", "done")
-    place.run("catch-up", "00000009.history", code=45)
+    begin(place)
+    place.run("catch-up", code=45)
     assert len(place.asked) == 3
+    assert unfinished(place) is None, "the archive has another file of that name, and always will"
 
 
 def test_the_history_of_a_new_leader_begins_it_in_the_background(place: Place) -> None:
@@ -201,6 +215,33 @@ def test_the_history_of_a_new_leader_begins_it_in_the_background(place: Place) -
     while len(place.asked) < 2 and time.monotonic() < end:
         time.sleep(0.05)
     assert place.asked[1].endswith("archive-push pg_wal/000000080000000000000012")
+
+
+@pytest.mark.parametrize("code", [56, 103])
+def test_what_was_cut_off_goes_on_with_the_next_segment(place: Place, code: int) -> None:
+    segment(place, "000000080000000000000012", "done")
+    begin(place)
+    place.run("catch-up", code=code)
+    assert unfinished(place) == "00000009.history"
+    place.run("push", "pg_wal/000000090000000000000014")
+    wait_until_caught_up(place)
+    assert place.asked[-1].endswith("archive-push pg_wal/000000080000000000000012")
+
+
+def test_a_repository_that_falls_silent_is_not_asked_for_every_segment(place: Place) -> None:
+    for number in range(3):
+        segment(place, f"00000008000000000000001{number}", "done")
+    begin(place)
+    place.turn_off()
+    assert place.run("catch-up")[0] == 1
+    assert place.asked == [] and unfinished(place) == "00000009.history"
+
+
+def wait_until_caught_up(place: Place) -> None:
+    end = time.monotonic() + 10
+    while unfinished(place) is not None and time.monotonic() < end:
+        time.sleep(0.05)
+    assert unfinished(place) is None
 
 
 def test_another_word_is_refused(place: Place) -> None:

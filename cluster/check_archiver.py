@@ -1,0 +1,51 @@
+"""WAL on its way from the primary to the archive: what keeps it, why, and how much of it waits on the disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from cluster.complaints import Complaint, complaint
+from cluster.model import Node
+from cluster.observed import SeenPostgres
+from cluster.overview import Overview
+from cluster.plan_backup import mib
+from cluster.tuning import MIB
+
+# initdb's own size, which nothing of ours changes.
+SEGMENT_MIB = 16
+
+# A primary that writes much has a few segments on their way at any moment. A gigabyte is a delay that somebody notices.
+WAITING_SEGMENTS = 64
+
+
+def archiver_complaints(overview: Overview, node: Node, seen: SeenPostgres) -> Iterable[Complaint]:
+    """
+    The archiver of one primary. A standby archives nothing; what it once failed to stands in its statistics for ever.
+
+    + seen: its PostgreSQL
+    """
+    archiver, has_repository = seen["archiver"], overview.cluster.repository is not None
+    if archiver is None or seen["in_recovery"]:
+        return
+    waiting = archiver.get("waiting") or 0
+    if archiver["mode"] == "off":
+        if has_repository:
+            yield complaint("archive-off", node.name, "archive_mode is off: WAL is not archived")
+    elif archiver["last_failed_at"] is not None and archiver["last_failed_at"] > (archiver["last_archived_at"] or 0):
+        attempts = f"{archiver['failed']} attempts have failed"
+        kept = f", and {_waiting(overview, node, waiting)}" if waiting else ""
+        problem = f"{archiver['last_failed']} could not be archived{_cause(overview, node)}; {attempts}{kept}"
+        yield complaint("archiver-failing", node.name, problem)
+    elif has_repository and waiting >= WAITING_SEGMENTS:
+        yield complaint("wal-waiting", node.name, _waiting(overview, node, waiting))
+
+
+def _cause(overview: Overview, node: Node) -> str:
+    words = overview.answer(node, "archiver")
+    return f": {words}" if words else ""
+
+
+def _waiting(overview: Overview, node: Node, segments: int) -> str:
+    room = overview.rooms(node).get(overview.cluster.data_directory)
+    left = f", which has {mib(room['free_mib'] * MIB)} left" if room is not None else ""
+    return f"{segments} segments of WAL, {mib(segments * SEGMENT_MIB * MIB)}, wait for the archive on the disk{left}"
