@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from cluster.errors import ConfigError
 from cluster.model import Cluster
 from cluster.packages_findings import pgbackrest_findings
 from cluster.preflight import picture_question
+from cluster.preflight_control import control_findings
 from cluster.render_patroni import member_configuration
 from cluster.render_patroni_dynamic import dynamic_configuration
 from cluster.render_pgbackrest import Store, configuration, store_of
@@ -144,6 +146,17 @@ def test_a_file_of_keys_that_is_not_there_is_refused(tmp_path: Path) -> None:
     (tmp_path / "none").chmod(0o600)
     with pytest.raises(ConfigError, match="has 1 words"):
         store_of(cluster)
+
+
+def test_keys_that_others_can_read_are_found_before_any_host_is_touched(keys: Path) -> None:
+    keys.chmod(0o644)
+    (finding,) = control_findings(with_store(keys), {}, {}, datetime.now(UTC))
+    assert (finding.where, finding.what) == ("group_data/all.py", "pgbackrest_s3_credentials")
+    assert finding.problem == f"{keys} is open to other users: mode is 0644, not 0600"
+    keys.unlink()
+    (finding,) = control_findings(with_store(keys), {}, {}, datetime.now(UTC))
+    assert finding.problem == f"{keys} is not there"
+    assert finding.hint.startswith("A file for its owner alone (chmod 600)")
 
 
 def test_retention_and_processes_are_settings() -> None:
