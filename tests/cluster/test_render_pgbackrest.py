@@ -12,6 +12,7 @@ from cluster.certificates import PGBACKREST, certificate_places, leaf_request
 from cluster.declaration import DeclaredHost, declared_clusters
 from cluster.errors import ConfigError
 from cluster.model import Cluster
+from cluster.packages import wanted_packages
 from cluster.packages_findings import pgbackrest_findings
 from cluster.preflight import picture_question
 from cluster.preflight_control import control_findings
@@ -109,6 +110,14 @@ def test_two_repositories_are_whole_each_behind_one_host(keys: Path) -> None:
     member = lines(cluster, "pg1")
     assert {"repo1-host=10.0.0.3", "repo2-host=10.0.0.3"} <= set(member)
     assert "backup_directory" in picture_question(cluster, cluster.node("b"))
+
+
+def test_the_host_that_reaches_the_store_has_the_system_s_cas(keys: Path) -> None:
+    """Debian's minimum has none; nobody's certificate would be accepted."""
+    cluster = with_store(keys)
+    assert wanted_packages(cluster, cluster.node("b")) == ("ca-certificates", "pgbackrest", "openssl")
+    member = wanted_packages(cluster, cluster.node("pg1"))
+    assert len(set(member)) == len(member)
 
 
 def test_the_order_is_that_of_the_numbers(keys: Path) -> None:
