@@ -19,6 +19,7 @@ from cluster.packages_files import (
     source_files,
 )
 from cluster.packages_releases import Release
+from cluster.settings_pgbackrest import S3
 
 # An upgrade of one of these restarts its service, or leaves client and server at different versions.
 _HELD = ("postgresql-", "patroni", "etcd-", "haproxy", "pgbackrest")
@@ -40,10 +41,12 @@ def wanted_packages(cluster: Cluster, node: Node) -> tuple[str, ...]:
         ),
         "etcd": ("etcd-server", "etcd-client"),
         "haproxy": ("haproxy",),
+        # The store's certificate is verified by the system's CAs, of which Debian's minimum has none.
+        "backup": ("ca-certificates",) if S3 in cluster.settings.pgbackrest_repositories else (),
     }
     by_role = [package for role, packages in wanted.items() if role in node.roles for package in packages]
     backups = ("pgbackrest",) if cluster.uses_pgbackrest(node) else ()
-    return (*by_role, *backups, "openssl")
+    return tuple(dict.fromkeys((*by_role, *backups, "openssl")))
 
 
 def held_packages(cluster: Cluster, node: Node) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""What the control machine brings to a cluster: passwords, and certificates that the user made."""
+"""What the control machine brings to a cluster: passwords, a store's keys, and certificates that the user made."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from cluster.findings import Finding
 from cluster.leaf_source import SuppliedLeaves
 from cluster.model import Cluster, Node
 from cluster.pki import Authority, check_user_leaf
+from cluster.render_pgbackrest import store_of
 from cluster.secrets import repeated_secrets, weak_password_reason
 
 ENVIRONMENT = "environment"
@@ -65,6 +66,7 @@ def control_findings(
         *secret_findings(cluster, secrets, origin),
         *_authority_findings(cluster),
         *_certificate_findings(cluster, now),
+        *_store_findings(cluster),
     ]
 
 
@@ -123,6 +125,12 @@ def _leaf_findings(
     for problem in found:
         hint = f"Have it made anew for {node.name} with the names and the usage that docs/certificates.md lists."
         yield Finding(where, "certificates_directory", problem, hint)
+
+
+def _store_findings(cluster: Cluster) -> Iterator[Finding]:
+    keys = _tried(lambda: store_of(cluster))
+    if isinstance(keys, ConfigError):
+        yield _finding("group_data/all.py", "pgbackrest_s3_credentials", keys)
 
 
 def _tried(act: Callable[[], T]) -> T | ConfigError:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Generator
+from collections.abc import Collection, Generator, Mapping
+from dataclasses import dataclass, replace
 
 from pyinfra import host
 from pyinfra.api import StringCommand, operation
@@ -54,6 +55,20 @@ until said=$({command} 2>&1); do
 done"""
 
 
+@dataclass(frozen=True)
+class Found:
+    """
+    The repositories at the beginning.
+
+    + fit: those that can be used, as they were; + obstacles: why others cannot, with a way out
+    + created: whether a stanza was created in one since
+    """
+
+    fit: Mapping[Repository, SeenPgbackrest]
+    obstacles: tuple[str, ...]
+    created: bool = False
+
+
 @operation()
 def stanza(cluster: Cluster) -> Commands:
     """
@@ -68,10 +83,10 @@ def stanza(cluster: Cluster) -> Commands:
     if planning() and not _has_stanzas(cluster):
         yield from undecided("the stanza")
         return
-    obstacles, created = yield from _stanzas_created(cluster, node)
-    if obstacles:
-        raise UnsafeError(next(iter(obstacles.values())))
-    if not created:
+    found = yield from _stanzas_created(cluster, node)
+    if found.obstacles:
+        raise UnsafeError(found.obstacles[0])
+    if not found.created:
         host.noop("the stanza is there")
 
 
@@ -95,16 +110,15 @@ def backup(cluster: Cluster, kind: str) -> Commands:
     if planning():
         yield from undecided(f"a {kind} backup")
         return
-    obstacles, created = yield from _stanzas_created(cluster, node)
-    before = {one: _observed(cluster, one) for one in repositories_of(cluster.settings) if one not in obstacles}
-    obstacles |= {one: obstacle for one, seen in before.items() if (obstacle := _no_room(one, seen, kind)) is not None}
-    begun = all(seen["attempts"][kind]["running"] for seen in before.values())
+    found = yield from _stanzas_created(cluster, node)
+    full = {one: obstacle for one, seen in found.fit.items() if (obstacle := _no_room(one, seen, kind)) is not None}
+    begun = all(seen["attempts"][kind]["running"] for seen in found.fit.values())
     # With a store that is gone it would take minutes to say what is known already.
-    if not (created or obstacles or begun):
+    if not (found.created or found.obstacles or full or begun):
         yield from _proven(cluster, node)
-    failures = list(obstacles.values())
-    for one, seen in before.items():
-        if one not in obstacles:
+    failures = [*found.obstacles, *full.values()]
+    for one, seen in found.fit.items():
+        if one not in full:
             failures += yield from _backed_up(cluster, one, kind, seen)
     print_lines([line for other in failures[1:] for line in other.splitlines()])
     if failures:
@@ -116,28 +130,28 @@ def _no_room(repository: Repository, seen: SeenPgbackrest, kind: str) -> str | N
     return None if seen["attempts"][kind]["running"] else room_obstacle(seen, repository.title)
 
 
-def _stanzas_created(
-    cluster: Cluster, node: Node
-) -> Generator[PyinfraCommand, None, tuple[dict[Repository, str], bool]]:
-    """
-    Create what is absent where nothing stands in the way. Returns what does, by repository, and whether anything was
-    created.
-    """
-    leading = _leader_state(cluster)
+def _found(cluster: Cluster, leading: SeenPostgres | None) -> Found:
     identifier = leading["control"]["identifier"] if leading and leading["control"] else None
     seen = {one: _observed(cluster, one) for one in repositories_of(cluster.settings)}
-    judged = {one: repository_obstacle(said, cluster.name, identifier, one.title) for one, said in seen.items()}
-    obstacles = {one: obstacle for one, obstacle in judged.items() if obstacle}
     _has_backup[cluster.name] = any(said["backups"] for said in seen.values())
-    if not any(stanza_is_absent(said) for said in seen.values()):
-        return obstacles, False
-    if obstacles:  # pgBackRest creates all or fails
-        raise UnsafeError(next(iter(obstacles.values())))
+    judged = {one: repository_obstacle(said, cluster.name, identifier, one.title) for one, said in seen.items()}
+    fit = {one: said for one, said in seen.items() if judged[one] is None}
+    return Found(fit, tuple(obstacle for obstacle in judged.values() if obstacle))
+
+
+def _stanzas_created(cluster: Cluster, node: Node) -> Generator[PyinfraCommand, None, Found]:
+    """Create what is absent. Refuses when another repository cannot be used: pgBackRest creates all or fails."""
+    leading = _leader_state(cluster)
+    found = _found(cluster, leading)
+    if not any(stanza_is_absent(said) for said in found.fit.values()):
+        return found
+    if found.obstacles:
+        raise UnsafeError(found.obstacles[0])
     yield StringCommand(_CREATE.format(seconds=LOCK_SECONDS, command=_words(cluster, "stanza-create")))
     # Turned on later, archive_mode waits for a restart of PostgreSQL; until then there is nothing to prove.
     if leading is not None and leading["archiver"] and leading["archiver"]["mode"] != "off":
         yield from _proven(cluster, node)
-    return {}, True
+    return replace(found, created=True)
 
 
 def _proven(cluster: Cluster, node: Node) -> Commands:

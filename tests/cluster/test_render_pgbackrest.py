@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,10 @@ from cluster.certificates import PGBACKREST, certificate_places, leaf_request
 from cluster.declaration import DeclaredHost, declared_clusters
 from cluster.errors import ConfigError
 from cluster.model import Cluster
+from cluster.packages import wanted_packages
 from cluster.packages_findings import pgbackrest_findings
 from cluster.preflight import picture_question
+from cluster.preflight_control import control_findings
 from cluster.render_patroni import member_configuration
 from cluster.render_patroni_dynamic import dynamic_configuration
 from cluster.render_pgbackrest import Store, configuration, store_of
@@ -110,6 +113,14 @@ def test_two_repositories_are_whole_each_behind_one_host(keys: Path) -> None:
     assert "backup_directory" in picture_question(cluster, cluster.node("b"))
 
 
+def test_the_host_that_reaches_the_store_has_the_system_s_cas(keys: Path) -> None:
+    """Debian's minimum has none; nobody's certificate would be accepted."""
+    cluster = with_store(keys)
+    assert wanted_packages(cluster, cluster.node("b")) == ("ca-certificates", "pgbackrest", "openssl")
+    member = wanted_packages(cluster, cluster.node("pg1"))
+    assert len(set(member)) == len(member)
+
+
 def test_the_order_is_that_of_the_numbers(keys: Path) -> None:
     cluster = with_store(keys, "s3", "directory")
     found = lines(cluster, "b", store_of(cluster))
@@ -145,6 +156,17 @@ def test_a_file_of_keys_that_is_not_there_is_refused(tmp_path: Path) -> None:
     (tmp_path / "none").chmod(0o600)
     with pytest.raises(ConfigError, match="has 1 words"):
         store_of(cluster)
+
+
+def test_keys_that_others_can_read_are_found_before_any_host_is_touched(keys: Path) -> None:
+    keys.chmod(0o644)
+    (finding,) = control_findings(with_store(keys), {}, {}, datetime.now(UTC))
+    assert (finding.where, finding.what) == ("group_data/all.py", "pgbackrest_s3_credentials")
+    assert finding.problem == f"{keys} is open to other users: mode is 0644, not 0600"
+    keys.unlink()
+    (finding,) = control_findings(with_store(keys), {}, {}, datetime.now(UTC))
+    assert finding.problem == f"{keys} is not there"
+    assert finding.hint.startswith("A file for its owner alone (chmod 600)")
 
 
 def test_retention_and_processes_are_settings() -> None:
