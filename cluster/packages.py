@@ -15,6 +15,7 @@ from cluster.packages_files import (
     PGDG_URI,
     PREFERENCES,
     SOURCE,
+    has_server,
     host_files,
     source_files,
 )
@@ -32,18 +33,18 @@ ABSENT: Mapping[str, Any] = {"status": "not-installed", "version": "", "held": F
 def wanted_packages(cluster: Cluster, node: Node) -> tuple[str, ...]:
     """The packages that a host needs for its roles, each once."""
     version = cluster.settings.postgres_version
+    server = (f"postgresql-{version}", f"postgresql-client-{version}")
     wanted = {
         # Patroni reaches etcd through python3-etcd, which its package does not insist on.
-        "postgres": (
-            *(f"postgresql-{version}", f"postgresql-client-{version}", "patroni"),
-            *("python3-etcd", "python3-psycopg2", "ca-certificates"),
-        ),
+        "postgres": (*server, "patroni", "python3-etcd", "python3-psycopg2", "ca-certificates"),
         "etcd": ("etcd-server", "etcd-client"),
         "haproxy": ("haproxy",),
+        # Where a backup is restored to be proven.
+        "backup": (*server, "python3"),
     }
     by_role = [package for role, packages in wanted.items() if role in node.roles for package in packages]
     backups = ("pgbackrest",) if cluster.uses_pgbackrest(node) else ()
-    return (*by_role, *backups, "openssl")
+    return tuple(dict.fromkeys((*by_role, *backups, "openssl")))
 
 
 def held_packages(cluster: Cluster, node: Node) -> tuple[str, ...]:
@@ -161,7 +162,7 @@ def _holds(
 
 def _must_mask(node: Node, seen: Mapping[str, Any]) -> bool:
     # Somebody else's cluster on this host is not ours to keep from starting; the preflight says what it thinks of it.
-    return "postgres" in node.roles and not seen["masked"] and not seen["clusters"]
+    return has_server(node) and not seen["masked"] and not seen["clusters"]
 
 
 def _units(packages: tuple[str, ...]) -> tuple[str, ...]:

@@ -90,11 +90,11 @@ def configuration(cluster: Cluster, node: Node, cipher_pass: str, store: Store |
     + cipher_pass: with which everything in the repository is encrypted
     + store: the keys of an S3-compatible store
     """
-    lines = ["# Managed by pyinfra-patroni.", "[global]", *_lines(_shared(cluster, node))]
+    lines = ["# Managed by pyinfra-patroni.", "[global]", *option_lines(_shared(cluster, node))]
     if "backup" in node.roles:
-        lines += _lines(_repository(cluster, cipher_pass, store))
+        lines += option_lines(repository_options(cluster, cipher_pass, store))
     elif cluster.repository is not None:
-        lines += _lines(_host("repo1", cluster, cluster.repository))
+        lines += option_lines(_host("repo1", cluster, cluster.repository))
     lines += ["", "[global:archive-push]", "archive-async=y", "compress-level=3"]
     if cluster.settings.pgbackrest_s3_bucket is not None:
         # Each segment is a journey to the store, so the next ones are fetched ahead. Where the repository is near this
@@ -104,11 +104,12 @@ def configuration(cluster: Cluster, node: Node, cipher_pass: str, store: Store |
     # The local one first: archive-push and restore take it without being told.
     members = sorted(_members(cluster, node), key=lambda member: member is not node)
     for number, member in enumerate(members, 1):
-        lines += _lines(_member(f"pg{number}", cluster, node, member))
+        lines += option_lines(_member(f"pg{number}", cluster, node, member))
     return File(CONFIGURATION, "\n".join(lines) + "\n", USER, USER, "600")
 
 
-def _lines(values: Iterable[tuple[str, object]]) -> list[str]:
+def option_lines(values: Iterable[tuple[str, object]]) -> list[str]:
+    """Options as they stand in a file. + values: name and value of each"""
     return [f"{name}={value}" for name, value in values]
 
 
@@ -145,7 +146,8 @@ def _clients(cluster: Cluster, node: Node) -> list[Node]:
     return [client for client in wanted if client is not node]
 
 
-def _repository(cluster: Cluster, cipher_pass: str, store: Store | None) -> Iterable[tuple[str, object]]:
+def repository_options(cluster: Cluster, cipher_pass: str, store: Store | None) -> Iterable[tuple[str, object]]:
+    """Where the repository is, and how it is read and kept. + cipher_pass, store: as ``configuration`` has them"""
     settings = cluster.settings
     yield "repo1-path", settings.pgbackrest_path
     if store is not None:

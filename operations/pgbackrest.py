@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pyinfra import host
 from pyinfra.api import StringCommand, operation
 
@@ -28,11 +25,12 @@ from cluster.render_pgbackrest import (
     timer_path,
     unscheduled,
 )
+from cluster.render_pgbackrest_drill import DRILL_TIMER, DRILL_TIMER_PATH
 from cluster.secrets import Secret
 from facts.host import HostComponent
+from operations.pgbackrest_drill_files import drill_component
+from operations.pgbackrest_templates import rendered
 from operations.util.component import Commands, brought_up
-
-TEMPLATES = Path(__file__).parent.parent / "deploys" / "templates" / "pgbackrest"
 
 # Whoever got no answer from the repository keeps the others from asking for so long: longer than a promotion takes.
 SILENCE_SECONDS = 20
@@ -65,14 +63,19 @@ def configured(cluster: Cluster, cipher_pass: Secret) -> Commands:
 
 
 def _unscheduled_gone(cluster: Cluster, node: Node) -> Commands:
-    """Stop the timers of types that have no time any more."""
-    names = {timer(kind): timer_path(kind) for kind in unscheduled(cluster)} if "backup" in node.roles else {}
+    """Stop the timers of what has no time any more."""
+    names = _without_time(cluster) if "backup" in node.roles else {}
     if not names:
         return
     seen = host.get_fact(HostComponent, paths=list(names.values()), units={})
     for name, path in names.items():
         if seen["paths"][path] is not None:
             yield StringCommand(f"systemctl disable --now --quiet {name}; rm -f {path} && systemctl daemon-reload")
+
+
+def _without_time(cluster: Cluster) -> dict[str, str]:
+    drill = {DRILL_TIMER: DRILL_TIMER_PATH} if cluster.settings.pgbackrest_drill_schedule is None else {}
+    return {**{timer(kind): timer_path(kind) for kind in unscheduled(cluster)}, **drill}
 
 
 def pgbackrest_component(cluster: Cluster, node: Node, cipher_pass: Secret) -> Component:
@@ -90,7 +93,8 @@ def pgbackrest_component(cluster: Cluster, node: Node, cipher_pass: Secret) -> C
         for kind, when in cluster.settings.pgbackrest_schedule.items():
             files.append(File(timer_path(kind), _timer(cluster, kind, when)))
             units.append(Unit(timer(kind), (timer_path(kind), BACKUP_UNIT), load=f"systemctl restart {timer(kind)}"))
-    return Component((Directory("/etc/pgbackrest"), *_owned(cluster, node)), tuple(files), tuple(units))
+    component = Component((Directory("/etc/pgbackrest"), *_owned(cluster, node)), tuple(files), tuple(units))
+    return component + drill_component(cluster, str(cipher_pass), store) if "backup" in node.roles else component
 
 
 def _owned(cluster: Cluster, node: Node) -> list[Directory]:
@@ -102,7 +106,7 @@ def _owned(cluster: Cluster, node: Node) -> list[Directory]:
 
 def _bounded(cluster: Cluster, node: Node) -> str:
     repository = cluster.repository
-    return _rendered(
+    return rendered(
         "bounded.sh.j2",
         stanza=cluster.name,
         spool=SPOOL,
@@ -117,7 +121,7 @@ def _bounded(cluster: Cluster, node: Node) -> str:
 
 
 def _backup(cluster: Cluster, node: Node) -> str:
-    return _rendered(
+    return rendered(
         "backup.sh.j2",
         stanza=cluster.name,
         spool=SPOOL,
@@ -128,11 +132,11 @@ def _backup(cluster: Cluster, node: Node) -> str:
 
 
 def _backup_unit(cluster: Cluster) -> str:
-    return _rendered("backup.service.j2", stanza=cluster.name, user=USER, program=BACKUP)
+    return rendered("backup.service.j2", stanza=cluster.name, user=USER, program=BACKUP)
 
 
 def _timer(cluster: Cluster, kind: str, when: str) -> str:
-    return _rendered(
+    return rendered(
         "backup.timer.j2",
         stanza=cluster.name,
         kind=kind,
@@ -140,11 +144,3 @@ def _timer(cluster: Cluster, kind: str, when: str) -> str:
         when=when,
         delay_minutes=cluster.settings.pgbackrest_random_delay_minutes,
     )
-
-
-def _rendered(template: str, **values: object) -> str:
-    loader = FileSystemLoader(TEMPLATES)
-    environment = Environment(
-        loader=loader, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
-    )
-    return environment.get_template(template).render(values)
