@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from cluster.check_pgbackrest_drill import drill_complaints
 from cluster.complaints import Complaint, complaint
 from cluster.model import Node
 from cluster.observed_pgbackrest import SeenPgbackrest
@@ -30,6 +31,7 @@ def pgbackrest_complaints(overview: Overview) -> Iterable[Complaint]:
         yield from _foreign(overview, repository, seen)
         yield from _backups(overview, repository, seen)
         yield from _holes(repository, seen)
+        yield from drill_complaints(overview, repository)
 
 
 def _waiting(overview: Overview, node: Node) -> Iterable[Complaint]:

@@ -36,6 +36,7 @@ from facts.host_answers import QUESTION_SECONDS, HostAnswers
 from facts.packages import HostPackages
 from facts.patroni import MemberResources, PatroniCluster
 from facts.pgbackrest import PgbackrestInfo
+from facts.pgbackrest_drill import PgbackrestDrill
 from facts.postgres_state import PostgresState
 from facts.preflight import HostPicture
 from operations.haproxy import haproxy_component
@@ -173,6 +174,7 @@ def _questions(cluster: Cluster, node: Node, components: Sequence[Component]) ->
         asked["etcd_status"] = (EtcdStatus(), etcd)
     if "backup" in node.roles:
         asked["pgbackrest"] = (PgbackrestInfo(), {"stanza": cluster.name, "holes": True})
+        asked["pgbackrest_drill"] = (PgbackrestDrill(), {})
     if "haproxy" in node.roles:
         asked["haproxy"] = (HaproxyServers(), {})
     return asked

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sys
 import time
 from datetime import UTC, datetime
@@ -21,7 +20,7 @@ from typing import Any
 
 from pgbackrest_drill_checks import amcheck, checksums, look_inside, verify
 from pgbackrest_drill_copy import choose, make_room, recover, restore, stop
-from pgbackrest_drill_tools import MIB, PLACE, PROOF, SCRATCH, UNDER_WAY, Failed, Undecided, step
+from pgbackrest_drill_tools import MIB, PLACE, PROOF, UNDER_WAY, Failed, Undecided, remove_copy, step
 
 PROOFS = Path(PLACE["proofs"])
 PASSED, FAILED, UNDECIDED = "passed", "failed", "undecided"
@@ -55,7 +54,7 @@ def drill(request: dict[str, Any]) -> None:
         PROOF["reasons"].append(str(error))
     finally:
         stop()
-        shutil.rmtree(SCRATCH, ignore_errors=True)
+        remove_copy()
     step("verify", verify)
 
 
@@ -90,7 +89,7 @@ def line(verdict: str, seconds: int) -> str:
 
 def clean() -> None:
     """After the unit's end, with systemd's word for it: the copy goes, and a drill that was killed gets its proof."""
-    shutil.rmtree(SCRATCH, ignore_errors=True)
+    remove_copy()
     if UNDER_WAY.exists():
         PROOF.update(json.loads(UNDER_WAY.read_text()))
         how = f"{os.environ.get('EXIT_CODE', 'ended')} {os.environ.get('EXIT_STATUS', '')}".strip()

@@ -29,6 +29,7 @@ from pgbackrest_drill_tools import (
     errors,
     found,
     pgbackrest,
+    remove_copy,
 )
 
 # Beyond the backup: what replay adds to it, and segments that wait for a checkpoint of the copy.
@@ -74,7 +75,7 @@ def expect(stanza: Mapping[str, Any], backup: Mapping[str, Any]) -> None:
 
 def make_room() -> None:
     """A scratch directory. Refuses a disk that would be filled by the copy."""
-    shutil.rmtree(SCRATCH, ignore_errors=True)
+    remove_copy()
     disk, needed = shutil.disk_usage(SCRATCH.parent), int(PROOF["size"] * ROOM_FACTOR) + ROOM_MIB * MIB
     spare = disk.total // SPARE_PART
     if disk.free - spare < needed:

@@ -23,6 +23,7 @@ MIB = 1024 * 1024
 # The rest of the disk is not ours to fill: a twentieth stays free.
 SPARE_PART = 20
 SHOWN_REASONS = 5
+LOOK_SECONDS = 0.3
 # What a role or a database has been given for its sessions would hold for these, too.
 SESSION = "-c statement_timeout=0 -c lock_timeout=0 -c default_transaction_read_only=off"
 ENVIRONMENT = {**os.environ, "LC_ALL": "C.UTF-8", "PGHOST": str(RUNTIME), "PGUSER": "postgres", "PGOPTIONS": SESSION}
@@ -57,9 +58,9 @@ def found(reason: str) -> None:
 
 
 def ended(process: subprocess.Popen[bytes]) -> bool:
-    """Whether a process has ended, within the next second. Kills it when the disk gets full meanwhile."""
+    """Whether a process has ended, or does so in a moment. Kills it when the disk gets full meanwhile."""
     try:
-        process.wait(1)
+        process.wait(LOOK_SECONDS)
         return True
     except subprocess.TimeoutExpired:
         refuse_a_full_disk(process)
@@ -74,6 +75,12 @@ def refuse_a_full_disk(process: subprocess.Popen[bytes]) -> None:
     if disk.free < disk.total // SPARE_PART:
         process.kill()
         raise Undecided(f"given up when {disk.free // MIB} MiB were left on the disk of {SCRATCH}")
+
+
+def remove_copy() -> None:
+    """The scratch directory. One that cannot be removed is no secret: it holds the data."""
+    if SCRATCH.exists():
+        shutil.rmtree(SCRATCH)
 
 
 def run(*words: object) -> tuple[int, str]:
