@@ -195,6 +195,14 @@ def test_a_drill_that_is_killed_leaves_nothing_but_a_word(built: Built) -> None:
     assert set(findings(built)) == {"drill-undecided"}
 
 
+def test_one_that_is_stopped_leaves_nothing_either(built: Built) -> None:
+    on_repository(built, "systemctl start --no-block pgbackrest-drill")
+    on_repository(built, f"until pgrep -f '[p]ostgres -D {COPY}' > /dev/null; do sleep 0.02; done")
+    on_repository(built, "systemctl stop pgbackrest-drill")
+    assert_nothing_is_left(built)
+    assert "the drill was ended from outside" in proof(built)["reasons"][-1]
+
+
 def unit_state(built: Built) -> str:
     return on_repository(built, "systemctl show -P ActiveState pgbackrest-drill").strip()
 
@@ -303,6 +311,35 @@ def test_the_second_run_after_all_that_changes_nothing(built: Built) -> None:
     began = time.monotonic()
     assert "PASSED in" in drill(built)
     print(f"a whole run with its drill: {time.monotonic() - began:.1f} s")
+
+
+def test_a_member_with_the_repository_goes_on_meanwhile(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The same user, the same programs, the same pgBackRest: and nothing of the copy meets the member's data."""
+    with site("v-both", tmp_path_factory.mktemp("v-both"), hosts=("pg1",)) as ready:
+        name = ready.lab.host("pg1").container
+        text = ready.inventory.read_text().replace("backup = []", f'backup = ["{name}"]')
+        ready.inventory.write_text(text)
+        both = Built(ready.lab, ready.inventory, run(ready.inventory))
+        make_a_tablespace(both)
+        run(both.inventory, BACKUP, "--data", "type=full")
+        before = sql(both.lab, "select pg_postmaster_start_time(), (select sum(id) from orders)")
+        assert "PASSED in" in drill(both)
+        assert sql(both.lab, "select pg_postmaster_start_time(), (select sum(id) from orders)") == before
+        assert run_in(name, "ls /srv/space").split() == ["PG_17_202406281"], "tablespaces of the copy lie in it"
+        left = run_in(name, f"pgrep -f '[r]estore-drill' ; ls -A {COPY} /dev/shm | grep -v : ; true").split()
+        assert not [word for word in left if not word.startswith("PostgreSQL.")]
+        assert_changes_nothing(both.inventory)
+
+
+def make_a_tablespace(built: Built) -> None:
+    psql = "runuser -u postgres -- psql -XAtq -d app -c"
+    create = f"{psql} \"create tablespace space location '/srv/space'\""
+    run_in(
+        built.lab.host("pg1").container,
+        f"install -d -o postgres -g postgres -m 700 /srv/space && {create}"
+        f" && {psql} 'create table orders tablespace space as select id from generate_series(1, 100000) id'"
+        f" && {psql} 'grant select on orders to admin'",
+    )
 
 
 def test_debian_12_does_with_what_it_has(tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -263,8 +263,11 @@ def test_another_cluster_s_data_is_no_proof(place: Place) -> None:
 
 
 def test_pages_that_pgbackrest_found_wrong_are_a_reason(place: Place) -> None:
+    words = "choice: pgBackRest found pages with a wrong checksum when it took this backup, in"
+    place.backups = [a_backup(NEWEST, 2000, **{"error": True, "error-list": ["base/5/1", "base/5/2"]})]
+    assert reasons(place) == [f"{words} base/5/1; base/5/2"]
     place.backups = [a_backup(NEWEST, 2000, error=True)]
-    assert reasons(place) == ["choice: pgBackRest found pages with a wrong checksum when it took this backup"]
+    assert reasons(place) == [f"{words} files that its log names"]
 
 
 def test_a_database_that_cannot_be_entered_hides_no_other_reason(place: Place) -> None:

@@ -28,6 +28,7 @@ from pgbackrest_drill_tools import (
     ended,
     errors,
     found,
+    listed,
     pgbackrest,
     remove_copy,
 )
@@ -70,7 +71,8 @@ def expect(stanza: Mapping[str, Any], backup: Mapping[str, Any]) -> None:
     PROOF.update(identifier=str(database["system-id"]), archived=max(archived, default=backup["archive"]["stop"]))
     PROOF.update(expected={one["name"]: one["oid"] for one in backup.get("database-ref") or ()})
     if backup.get("error"):
-        found("pgBackRest found pages with a wrong checksum when it took this backup")
+        where = listed(backup.get("error-list") or ["files that its log names"])
+        found(f"pgBackRest found pages with a wrong checksum when it took this backup, in {where}")
 
 
 def make_room() -> None:
