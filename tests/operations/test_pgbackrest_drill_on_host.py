@@ -213,6 +213,12 @@ def test_a_disk_without_room_is_refused_before_anything_is_restored(place: Place
     assert not [one for one in place.asked if " restore" in one]
 
 
+def test_what_was_found_is_a_failure_however_the_drill_ends(place: Place) -> None:
+    place.backups = [a_backup(NEWEST, 2000, error=True, info={"size": 10**15})]
+    found, room = reasons(place)
+    assert found.startswith("choice: ") and room.startswith("room: ")
+
+
 def test_a_restore_that_fails_is_named_and_the_repository_looked_through(place: Place) -> None:
     text = "unable to open missing file '/r/bundle/1' for read"
     noise = f"{' ' * 12}[FileMissingError] on 2 retries from 10-15011ms: {text}"
@@ -348,6 +354,12 @@ def test_one_that_was_killed_gets_its_proof_and_its_copy_goes(place: Place) -> N
     assert (code, proof["verdict"], proof["label"]) == (0, "undecided", NEWEST)
     assert proof["reasons"] == ["restore: the drill was ended from outside (killed KILL)"]
     assert place.left == []
+
+
+def test_one_that_was_killed_after_it_had_found_something_has_failed(place: Place) -> None:
+    under_way = {"label": NEWEST, "began_at": 1795285803, "step": "amcheck", "seconds": {}, "reasons": ["x"]}
+    (place.directory / "run" / "under-way.json").write_text(json.dumps(under_way))
+    assert place.run("clean")[1]["verdict"] == "failed"
 
 
 def test_after_a_whole_drill_there_is_nothing_to_clean(place: Place) -> None:

@@ -92,19 +92,21 @@ def clean() -> None:
     remove_copy()
     if UNDER_WAY.exists():
         PROOF.update(json.loads(UNDER_WAY.read_text()))
+        verdict = FAILED if PROOF["reasons"] else UNDECIDED
         how = f"{os.environ.get('EXIT_CODE', 'ended')} {os.environ.get('EXIT_STATUS', '')}".strip()
         PROOF["reasons"].append(f"{PROOF['step']}: the drill was ended from outside ({how})")
-        prove(UNDECIDED)
+        prove(verdict)
 
 
 def main() -> int:
     """The exit code: 0 only when the backup is proven."""
     try:
         drill(requested())
-    except Exception as error:  # whatever it is, it is no verdict on the backup
+    except Exception as error:  # whatever it is, it says nothing about the backup, and takes nothing back
+        verdict = FAILED if PROOF["reasons"] else UNDECIDED
         words = str(error) if isinstance(error, Undecided) else repr(error)
         PROOF["reasons"].append(f"{PROOF['step']}: {words}")
-        prove(UNDECIDED)
+        prove(verdict)
         return 1
     prove(FAILED if PROOF["reasons"] else PASSED)
     return 1 if PROOF["reasons"] else 0

@@ -25,7 +25,7 @@ SPARE_PART = 20
 SHOWN_REASONS = 5
 LOOK_SECONDS = 0.3
 # What a role or a database has been given for its sessions would hold for these, too.
-SESSION = "-c statement_timeout=0 -c lock_timeout=0 -c default_transaction_read_only=off"
+SESSION = "-c statement_timeout=0 -c lock_timeout=0 -c default_transaction_read_only=off -c session_preload_libraries="
 ENVIRONMENT = {**os.environ, "LC_ALL": "C.UTF-8", "PGHOST": str(RUNTIME), "PGUSER": "postgres", "PGOPTIONS": SESSION}
 
 PROOF: dict[str, Any] = {"label": None, "began_at": int(time.time()), "step": "", "seconds": {}, "reasons": []}
