@@ -316,7 +316,7 @@ def test_the_second_run_after_all_that_changes_nothing(built: Built) -> None:
 
 def test_a_member_with_the_repository_goes_on_meanwhile(tmp_path_factory: pytest.TempPathFactory) -> None:
     """The same user, the same programs, the same pgBackRest: and nothing of the copy meets the member's data."""
-    with site("v-both", tmp_path_factory.mktemp("v-both"), hosts=("pg1", "pg2")) as ready:
+    with site("v-both", tmp_path_factory.mktemp("v-both"), hosts=("pg1", "pg2", "etcd1")) as ready:
         name = ready.lab.host("pg1").container
         text = ready.inventory.read_text().replace("backup = []", f'backup = ["{name}"]')
         ready.inventory.write_text(text)
@@ -328,7 +328,7 @@ def test_a_member_with_the_repository_goes_on_meanwhile(tmp_path_factory: pytest
         assert "PASSED in" in drill(both)
         assert sql(both.lab, "select pg_postmaster_start_time(), (select sum(id) from orders)") == before
         assert run_in(name, "ls /srv/space").split() == ["PG_17_202406281"], "tablespaces of the copy lie in it"
-        left = run_in(name, f"pgrep -f '[r]estore-drill' ; ls -A {COPY} /dev/shm | grep -v : ; true").split()
+        left = run_in(name, f"pgrep -fa restore-drill | grep -v pgrep; ls -A {COPY}; ls /dev/shm").split()
         assert not [word for word in left if not word.startswith("PostgreSQL.")]
         assert_changes_nothing(both.inventory)
 
@@ -356,5 +356,7 @@ def test_debian_12_does_with_what_it_has(tmp_path_factory: pytest.TempPathFactor
         bundle = f"$(ls -S {REPOSITORY}/backup/{old.lab.name}/{newest}/bundle/* | head -n 1)"
         with damaged(old, bundle, "rm $f"):
             assert "unable to open missing file" in drill(old, passes=False)
+            restore, verify = proof(old)["reasons"]
+            assert restore.startswith("restore: [055]") and verify.startswith("verify: ")
         assert_nothing_is_left(old)
         assert_changes_nothing(old.inventory)
