@@ -26,6 +26,9 @@ CHECKS = (
 )
 
 
+_BACKUPS = "  backups, their age, what failed and when one was proven; every segment of the WAL archive"
+
+
 def complaints(overview: Overview) -> list[Complaint]:
     """All findings about one cluster, alarms first, then warnings, then remarks."""
     found = dict.fromkeys(one for check in CHECKS for one in check(overview))
@@ -74,7 +77,7 @@ def _looked_at(overview: Overview) -> list[str]:
         f"  etcd's {len(cluster.etcd)} members; Patroni's view, roles, timelines and lag of {len(cluster.members)};",
         "  PostgreSQL's settings, slots, transactions and archiver; the dynamic configuration;",
         f"  where {len(cluster.balancers)} HAProxy lead; every certificate, its key and its CA",
-        *(["  backups, their age and what failed; every segment of the WAL archive"] if cluster.repository else []),
+        *([_BACKUPS] if cluster.repository else []),
     ]
 
 
@@ -89,7 +92,7 @@ def as_data(overview: Overview, found: Iterable[Complaint]) -> dict[str, Any]:
             "members": {node.name: _member_data(overview, node) for node in overview.cluster.members},
             "etcd": {node.name: node in overview.healthy_etcd for node in overview.cluster.etcd},
             "haproxy": {node.name: servers_up(overview, node, PRIMARY) for node in overview.cluster.balancers},
-            **({"backups": _repositories(overview)} if overview.cluster.repository else {}),
+            **({"backups": _repositories(overview), "drill": overview.drill} if overview.cluster.repository else {}),
         },
         "findings": [{"kind": one.kind, "severity": one.severity, **asdict(one.finding)} for one in found],
     }

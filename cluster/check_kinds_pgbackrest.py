@@ -73,4 +73,20 @@ PGBACKREST_KINDS: Mapping[str, Kind] = {
         *(ALARM, "restore", "a restore was begun and is not finished: the member may be kept down for it"),
         f"Run `{RUN}/restore.py` again with the same words; with `--data cancel=true` it is ended.",
     ),
+    "drill-failed": Kind(
+        *(ALARM, "backup", "the last restore drill failed: a backup, or what was written after it, cannot be restored"),
+        f"Run `{RUN}/backup.py --data type=full`, then `{RUN}/verify_backup.py`; see docs/verify-backup.md.",
+    ),
+    "drill-undecided": Kind(
+        *(WARNING, "backup", "the last restore drill came to no verdict: no room, no backup, or it was ended"),
+        f"Mend what it says on {{where}}, then run `{RUN}/verify_backup.py`.",
+    ),
+    "drill-old": Kind(
+        *(WARNING, "backup", "no backup was proven for `pgbackrest_drill_age_alarm_days`"),
+        f"Run `{RUN}/verify_backup.py`; see `systemctl list-timers` and `journalctl -u pgbackrest-drill` on {{where}}.",
+    ),
+    "drill-none": Kind(
+        *(WARNING, "backup", "drills are on the schedule for `pgbackrest_drill_age_alarm_days`, and none has passed"),
+        f"Run `{RUN}/verify_backup.py`; see `systemctl list-timers` and `journalctl -u pgbackrest-drill` on {{where}}.",
+    ),
 }

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from cluster.check_pgbackrest_drill import drill_complaints
 from cluster.complaints import Complaint, complaint
 from cluster.model import Node
 from cluster.observed_pgbackrest import SeenPgbackrest
@@ -20,6 +21,8 @@ def pgbackrest_complaints(overview: Overview) -> Iterable[Complaint]:
     for repository, seen in overview.repositories:
         if seen is not None:  # a host that is silent, or a question without an answer, is a finding itself
             yield from (_named(one, repository) for one in _of_one(overview, repository, seen))
+    if overview.cluster.repository is not None:
+        yield from drill_complaints(overview, overview.cluster.repository)
 
 
 def _named(found: Complaint, repository: Repository) -> Complaint:

@@ -34,6 +34,12 @@ class Component:
     files: tuple[File, ...] = ()
     units: tuple[Unit, ...] = ()
 
+    def __add__(self, other: Component) -> Component:
+        """Both as one. + other: comes after this one"""
+        return Component(
+            (*self.directories, *other.directories), (*self.files, *other.files), (*self.units, *other.units)
+        )
+
     @property
     def items(self) -> list[Directory | File]:
         """All that lies on disk, directories first."""

@@ -61,3 +61,55 @@ class SeenPgbackrest(TypedDict):
     attempts: dict[str, SeenAttempt]
     holes: list[dict[str, Any]] | None
     room: dict[str, int] | None
+
+
+class SeenProof(TypedDict):
+    """
+    What a restore drill left behind. + verdict: ``passed``, ``failed``, or ``undecided`` when it came to none
+
+    + label: of the backup; None when there was none to take
+    + began_at, ended_at, backup_at: seconds since the epoch; the last one is the end of the backup
+    + reasons: why it did not pass; + notes: what is worth a word all the same
+    + line: all of it in one line for people
+    """
+
+    verdict: str
+    label: str | None
+    began_at: int
+    ended_at: int
+    backup_at: int | None
+    reasons: list[str]
+    notes: list[str]
+    seconds: dict[str, float]
+    databases: dict[str, dict[str, int]]
+    replayed: str | None
+    replayed_at: str | None
+    line: str
+
+
+class SeenDrill(TypedDict):
+    """
+    The restore drills on the repository host.
+
+    + installed: whether there is a unit for them; + since: seconds since the epoch, None while none is scheduled
+    + running, step: whether one is under way, and where it is
+    + done, total: bytes of the copy that are there, and of the backup; 0 while that is not known
+    + last, passed: the newest proof, and the newest one that passed
+    """
+
+    installed: bool
+    since: int | None
+    running: bool
+    step: str
+    done: int
+    total: int
+    last: SeenProof | None
+    passed: SeenProof | None
+
+
+class SeenDatabases(TypedDict):
+    """A member's databases for comparison. + databases: ``{name: {oid, bytes}}``; None on a standby"""
+
+    in_recovery: bool
+    identifier: str
+    databases: dict[str, dict[str, int]] | None

@@ -11,7 +11,7 @@ from typing import Any, cast
 from cluster.component import Component
 from cluster.model import Cluster, Node
 from cluster.observed import SeenEtcd, SeenEtcdStatus, SeenMember, SeenPatroni, SeenPostgres
-from cluster.observed_pgbackrest import SeenPgbackrest
+from cluster.observed_pgbackrest import SeenDrill, SeenPgbackrest
 from cluster.plan_etcd import formed
 from cluster.repositories import Repository, repositories_of
 from cluster.tuning import MIB
@@ -80,6 +80,12 @@ class Overview:
         node = self.cluster.repository
         declared = repositories_of(self.cluster.settings) if node is not None else ()
         return [(one, cast(SeenPgbackrest | None, self.answer(node, one.question))) for one in declared if node]
+
+    @property
+    def drill(self) -> SeenDrill | None:
+        """What the restore drills proved; None when the repository host does not answer, or there is none."""
+        node = self.cluster.repository
+        return cast(SeenDrill | None, self.answer(node, "pgbackrest_drill")) if node is not None else None
 
     def patroni_of(self, node: Node) -> SeenPatroni | None:
         """The cluster as the Patroni of one member sees it; None when that does not answer."""

@@ -15,6 +15,7 @@ from cluster.packages_files import (
     PGDG_URI,
     PREFERENCES,
     SOURCE,
+    has_server,
     host_files,
     source_files,
 )
@@ -33,16 +34,18 @@ ABSENT: Mapping[str, Any] = {"status": "not-installed", "version": "", "held": F
 def wanted_packages(cluster: Cluster, node: Node) -> tuple[str, ...]:
     """The packages that a host needs for its roles, each once."""
     version = cluster.settings.postgres_version
+    server = (f"postgresql-{version}", f"postgresql-client-{version}")
     wanted = {
         # Patroni reaches etcd through python3-etcd, which its package does not insist on.
-        "postgres": (
-            *(f"postgresql-{version}", f"postgresql-client-{version}", "patroni"),
-            *("python3-etcd", "python3-psycopg2", "ca-certificates"),
-        ),
+        "postgres": (*server, "patroni", "python3-etcd", "python3-psycopg2", "ca-certificates"),
         "etcd": ("etcd-server", "etcd-client"),
         "haproxy": ("haproxy",),
-        # The store's certificate is verified by the system's CAs, of which Debian's minimum has none.
-        "backup": ("ca-certificates",) if S3 in cluster.settings.pgbackrest_repositories else (),
+        # Where a backup is restored to be proven. A store's certificate is verified by the system's CAs, of which
+        # Debian's minimum has none.
+        "backup": (
+            *(*server, "python3"),
+            *(("ca-certificates",) if S3 in cluster.settings.pgbackrest_repositories else ()),
+        ),
     }
     by_role = [package for role, packages in wanted.items() if role in node.roles for package in packages]
     backups = ("pgbackrest",) if cluster.uses_pgbackrest(node) else ()
@@ -164,7 +167,7 @@ def _holds(
 
 def _must_mask(node: Node, seen: Mapping[str, Any]) -> bool:
     # Somebody else's cluster on this host is not ours to keep from starting; the preflight says what it thinks of it.
-    return "postgres" in node.roles and not seen["masked"] and not seen["clusters"]
+    return has_server(node) and not seen["masked"] and not seen["clusters"]
 
 
 def _units(packages: tuple[str, ...]) -> tuple[str, ...]:

@@ -110,6 +110,11 @@ def source_files(cluster: Cluster, release: Release, key: str | None) -> tuple[D
     return (*map(Directory, APT_DIRECTORIES), File(KEY, key), preferences, source)
 
 
+def has_server(node: Node) -> bool:
+    """Whether PostgreSQL's server is installed on a host: for its data, or for the copy of a restore drill."""
+    return bool(node.roles & {"postgres", "backup"})
+
+
 def host_files(cluster: Cluster, node: Node, *, needrestart: bool) -> tuple[Directory | File, ...]:
     """
     What must lie there before a package is installed.
@@ -117,7 +122,7 @@ def host_files(cluster: Cluster, node: Node, *, needrestart: bool) -> tuple[Dire
     + needrestart: whether the host has it
     """
     files: list[Directory | File] = []
-    if "postgres" in node.roles:
+    if has_server(node):
         # No more than this one line: postgresql-common ignores the whole file over a line that it cannot read.
         files += [Directory(POSTGRES_DIRECTORY), File(CREATECLUSTER, "create_main_cluster = false\n")]
     if needrestart:

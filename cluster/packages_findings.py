@@ -8,7 +8,7 @@ from typing import Any
 from cluster.findings import Finding
 from cluster.model import Cluster, Node
 from cluster.packages import ABSENT, changed_packages, wanted_packages
-from cluster.packages_files import PGDG_URI, SOURCE
+from cluster.packages_files import PGDG_URI, SOURCE, has_server
 from cluster.packages_releases import ETCD_FLOOR, OFFERS, POSTGRES_FLOOR, Release, offered_postgres, supported_releases
 from cluster.packages_versions import is_older, upstream
 
@@ -118,7 +118,7 @@ def offer_findings(cluster: Cluster, node: Node, seen: Mapping[str, Any]) -> lis
 def _offer_findings(cluster: Cluster, node: Node, release: Release) -> Iterable[Finding]:
     settings, own = cluster.settings, OFFERS[release]
     source, offered = settings.packages_source, offered_postgres(settings.packages_source, release)
-    if "postgres" in node.roles and offered is not None and settings.postgres_version not in offered:
+    if has_server(node) and offered is not None and settings.postgres_version not in offered:
         has = ", ".join(map(str, offered))
         problem = (
             f"PostgreSQL {settings.postgres_version} is not offered by {_SOURCE_NAMES[source]} of {release}, "

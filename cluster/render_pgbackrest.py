@@ -98,7 +98,7 @@ def configuration(cluster: Cluster, node: Node, cipher_pass: str, store: Store |
 
 
 def option_lines(values: Iterable[tuple[str, object]]) -> list[str]:
-    """Options as pgbackrest.conf has them. + values: names with their values"""
+    """Options as they stand in a file. + values: name and value of each"""
     return [f"{name}={value}" for name, value in values]
 
 
@@ -139,8 +139,15 @@ def _stored(
     cluster: Cluster, node: Node, repository: Repository, cipher_pass: str, store: Store | None
 ) -> Iterable[tuple[str, object]]:
     """What a host knows of a repository: all of it, or the way to the host that does."""
-    if "backup" not in node.roles:
-        return _host(repository.prefix, cluster, cluster.repository) if cluster.repository is not None else ()
+    if "backup" in node.roles:
+        return repository_options(cluster, repository, cipher_pass, store)
+    return _host(repository.prefix, cluster, cluster.repository) if cluster.repository is not None else ()
+
+
+def repository_options(
+    cluster: Cluster, repository: Repository, cipher_pass: str, store: Store | None
+) -> Iterable[tuple[str, object]]:
+    """Where a repository is, and how it is read and kept. + cipher_pass, store: as ``configuration`` has them"""
     options = (
         *_place(cluster, repository, store),
         ("cipher-type", "aes-256-cbc"),

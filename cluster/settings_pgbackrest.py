@@ -88,6 +88,23 @@ class PgbackrestSettings(Strict):
         300, "seconds after which WAL is archived though its segment is not full: what a lost cluster may lose", ge=10
     )
 
+    pgbackrest_drill_schedule: str | None = setting(
+        "Wed *-*-* 03:00:00",
+        "when the newest backup is restored as a drill, as systemd.time(7) has it; None: only when you ask for it",
+        pattern=r"^[^\n]*\S[^\n]*$",
+    )
+    pgbackrest_drill_path: str | None = setting(
+        None,
+        "directory on the repository host with room for all data; absent: where the repository is",
+        pattern=r"^/[\w./-]+$",
+    )
+    pgbackrest_drill_memory_mib: int = setting(
+        1024, "MiB of memory that a drill may use, a quarter of it for PostgreSQL's cache", ge=512
+    )
+    pgbackrest_drill_age_alarm_days: int = setting(
+        14, "days after which a check complains that no drill has proven a backup", ge=1
+    )
+
     @field_validator("pgbackrest_schedule")
     @classmethod
     def _schedule_names_types(cls, schedule: dict[str, str]) -> dict[str, str]:

@@ -12,6 +12,8 @@ FORMS: Mapping[str, str] = {
     "cluster_name": "a letter a-z, then at most 30 of a-z, 0-9 and hyphen",
     "patroni_namespace": "a path that begins and ends with a slash, such as /service/",
     "haproxy_stats_user": "letters, digits, dot, hyphen and underscore",
+    "pgbackrest_drill_path": "an absolute path of letters, digits, dot, hyphen, underscore and slash",
+    "pgbackrest_drill_schedule": "a time; take what `systemd-analyze calendar` accepts, or None",
     "pgbackrest_path": "an absolute path of letters, digits, dot, hyphen, underscore and slash",
     "pgbackrest_s3_bucket": "a bucket's name: a-z, 0-9, dot and hyphen",
     "pgbackrest_s3_ca_file": "an absolute path of letters, digits, dot, hyphen, underscore and slash",

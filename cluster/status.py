@@ -15,7 +15,7 @@ from cluster.overview import Overview
 from cluster.pki import describe
 from cluster.render_haproxy import server_name
 from cluster.room import used_percent
-from cluster.status_backups import backups_words
+from cluster.status_backups import backups_words, drill_words
 
 WIDTH = 110
 DEAD, SILENT = "no answer", "-"
@@ -58,6 +58,7 @@ def _summary(overview: Overview) -> list[str]:
         "etcd": _etcd_words(overview),
         "HAProxy": _haproxy_words(overview),
         "Backups": backups_words(overview),
+        "Drill": drill_words(overview),
         "CA": _authority(overview),
     }
     return [f"  {name:<9} {text}" for name, text in lines.items() if text]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from cluster.observed_pgbackrest import SeenPgbackrest
 from cluster.overview import Overview
 from cluster.plan_backup import NO_BACKUP, WELL, mib, newest
+from cluster.plan_drill import FAILED
 from cluster.repositories import Repository
 from cluster.repository_causes import cause
 
@@ -30,6 +31,20 @@ def _words(overview: Overview, repository: Repository, seen: SeenPgbackrest | No
     words = [*_backups(overview, seen), *_running(seen)]
     words.append(f"WAL to {seen['archive']['max']}" if seen["archive"] else "NO WAL IS ARCHIVED")
     return ", ".join(words)
+
+
+def drill_words(overview: Overview) -> str:
+    """What the restore drills proved, and when; empty for a cluster without backups, or one that does not tell."""
+    drill = overview.drill
+    if drill is None:
+        return ""
+    last, passed = drill["last"], drill["passed"]
+    words = ["no backup was proven yet"]
+    if passed is not None:
+        words = [f"{passed['label']} proven {_age(overview.at.timestamp() - passed['ended_at'])} ago"]
+    if last is not None and last["verdict"] == FAILED:
+        words.append("THE LAST ONE FAILED")
+    return ", ".join([*words, *(["one is under way"] if drill["running"] else [])])
 
 
 def _backups(overview: Overview, seen: SeenPgbackrest) -> list[str]:

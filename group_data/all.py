@@ -148,3 +148,13 @@ A host's own data in inventory.py wins over this file. docs/settings.md has all 
 # pgbackrest_age_alarm_hours = 30  # hours after which a check complains that the newest backup is old; 1 or more
 #   seconds after which WAL is archived though its segment is not full: what a lost cluster may lose; 10 or more
 # pgbackrest_archive_seconds = 300
+#   when the newest backup is restored as a drill, as systemd.time(7) has it; None: only when you ask for it; a time;
+#   take what `systemd-analyze calendar` accepts, or None
+# pgbackrest_drill_schedule = "Wed *-*-* 03:00:00"
+#   directory on the repository host with room for all data; absent: where the repository is; an absolute path of
+#   letters, digits, dot, hyphen, underscore and slash
+# pgbackrest_drill_path = None
+#   MiB of memory that a drill may use, a quarter of it for PostgreSQL's cache; 512 or more
+# pgbackrest_drill_memory_mib = 1024
+#   days after which a check complains that no drill has proven a backup; 1 or more
+# pgbackrest_drill_age_alarm_days = 14

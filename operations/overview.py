@@ -38,6 +38,7 @@ from facts.packages import HostPackages
 from facts.patroni import MemberResources, PatroniCluster
 from facts.pgbackrest import PgbackrestInfo
 from facts.pgbackrest_archiver import PgbackrestArchiver
+from facts.pgbackrest_drill import PgbackrestDrill
 from facts.postgres_state import PostgresState
 from facts.preflight import HostPicture
 from operations.haproxy import haproxy_component
@@ -181,6 +182,7 @@ def _questions(cluster: Cluster, node: Node, components: Sequence[Component]) ->
                 PgbackrestInfo(),
                 {"stanza": cluster.name, "repository": one.number, "holes": True},
             )
+        asked["pgbackrest_drill"] = (PgbackrestDrill(), {})
     if "haproxy" in node.roles:
         asked["haproxy"] = (HaproxyServers(), {})
     return asked

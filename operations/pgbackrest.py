@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pyinfra import host
 from pyinfra.api import StringCommand, operation
 
@@ -26,14 +25,15 @@ from cluster.render_pgbackrest import (
     configuration,
     store_of,
 )
+from cluster.render_pgbackrest_drill import DRILL_TIMER, DRILL_TIMER_PATH
 from cluster.repositories import Repository, repositories_of, scheduled, service, timer, timer_path, unscheduled_timers
 from cluster.room import LEAST_MIB
 from cluster.secrets import Secret
 from cluster.settings_pgbackrest import DIRECTORY
 from facts.host import HostComponent
+from operations.pgbackrest_drill_files import drill_component
+from operations.pgbackrest_templates import rendered
 from operations.util.component import Commands, brought_up
-
-TEMPLATES = Path(__file__).parent.parent / "deploys" / "templates" / "pgbackrest"
 
 _NEWEST_SET = (
     "#!/usr/bin/python3\n" + (Path(__file__).parent / "util" / "on_host" / "pgbackrest_newest_set.py").read_text()
@@ -70,15 +70,19 @@ def configured(cluster: Cluster, cipher_pass: Secret) -> Commands:
 
 
 def _unscheduled_gone(cluster: Cluster, node: Node) -> Commands:
-    """Stop the timers of types that have no time any more, and of a repository that is not declared any more."""
-    gone = unscheduled_timers(cluster.settings) if "backup" in node.roles else []
-    names = {name: timer_path(name) for name in gone}
+    """Stop the timers of what has no time any more, and of a repository that is not declared any more."""
+    names = _without_time(cluster) if "backup" in node.roles else {}
     if not names:
         return
     seen = host.get_fact(HostComponent, paths=list(names.values()), units={})
     for name, path in names.items():
         if seen["paths"][path] is not None:
             yield StringCommand(f"systemctl disable --now --quiet {name}; rm -f {path} && systemctl daemon-reload")
+
+
+def _without_time(cluster: Cluster) -> dict[str, str]:
+    drill = {DRILL_TIMER: DRILL_TIMER_PATH} if cluster.settings.pgbackrest_drill_schedule is None else {}
+    return {**{name: timer_path(name) for name in unscheduled_timers(cluster.settings)}, **drill}
 
 
 def pgbackrest_component(cluster: Cluster, node: Node, cipher_pass: Secret) -> Component:
@@ -97,7 +101,8 @@ def pgbackrest_component(cluster: Cluster, node: Node, cipher_pass: Secret) -> C
             name = timer(kind, repository.number)
             files.append(File(timer_path(name), _timer(cluster, repository, kind)))
             units.append(Unit(name, (timer_path(name), BACKUP_UNIT), load=f"systemctl restart {name}"))
-    return Component((Directory("/etc/pgbackrest"), *_owned(cluster, node)), tuple(files), tuple(units))
+    component = Component((Directory("/etc/pgbackrest"), *_owned(cluster, node)), tuple(files), tuple(units))
+    return component + drill_component(cluster, str(cipher_pass), store) if "backup" in node.roles else component
 
 
 def _owned(cluster: Cluster, node: Node) -> list[Directory]:
@@ -109,7 +114,7 @@ def _owned(cluster: Cluster, node: Node) -> list[Directory]:
 
 def _bounded(cluster: Cluster, node: Node) -> str:
     repository = cluster.repository
-    return _rendered(
+    return rendered(
         "bounded.sh.j2",
         stanza=cluster.name,
         spool=SPOOL,
@@ -125,7 +130,7 @@ def _bounded(cluster: Cluster, node: Node) -> str:
 
 
 def _backup(cluster: Cluster, node: Node) -> str:
-    return _rendered(
+    return rendered(
         "backup.sh.j2",
         stanza=cluster.name,
         spool=SPOOL,
@@ -140,11 +145,11 @@ def _backup(cluster: Cluster, node: Node) -> str:
 
 
 def _backup_unit(cluster: Cluster) -> str:
-    return _rendered("backup.service.j2", stanza=cluster.name, user=USER, program=BACKUP)
+    return rendered("backup.service.j2", stanza=cluster.name, user=USER, program=BACKUP)
 
 
 def _timer(cluster: Cluster, repository: Repository, kind: str) -> str:
-    return _rendered(
+    return rendered(
         "backup.timer.j2",
         stanza=cluster.name,
         kind=kind,
@@ -153,11 +158,3 @@ def _timer(cluster: Cluster, repository: Repository, kind: str) -> str:
         when=cluster.settings.pgbackrest_schedule[kind],
         delay_minutes=cluster.settings.pgbackrest_random_delay_minutes,
     )
-
-
-def _rendered(template: str, **values: object) -> str:
-    loader = FileSystemLoader(TEMPLATES)
-    environment = Environment(
-        loader=loader, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
-    )
-    return environment.get_template(template).render(values)

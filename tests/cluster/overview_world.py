@@ -125,7 +125,28 @@ def _repository_answers(cluster: Cluster, node: Node) -> dict[str, Any]:
         "packages": {"release": {"id": "debian", "codename": "trixie", "version": "13"}, "packages": {}},
         "certificates": {PGBACKREST.certificate: certificate(node, PGBACKREST)},
         "pgbackrest": seen,
+        "pgbackrest_drill": drill(now - 2 * 86400),
     }
+
+
+def drill(passed_at: int) -> dict[str, Any]:
+    """A repository host on which the last drill has passed."""
+    proof = {
+        "verdict": "passed",
+        "label": "20261115-010512F",
+        "line": "it passed",
+        "reasons": [],
+        "notes": [],
+        "began_at": passed_at - 900,
+        "ended_at": passed_at,
+        "backup_at": passed_at - 9000,
+        "seconds": {"restore": 800.0},
+        "databases": {},
+        "replayed": "0/7C40000",
+        "replayed_at": None,
+    }
+    idle = {"running": False, "step": "", "done": 0, "total": 0}
+    return {"installed": True, "since": passed_at - 30 * 86400, **idle, "last": proof, "passed": dict(proof)}
 
 
 def backup(label: str, kind: str, stopped_at: int, segment: str) -> dict[str, Any]:

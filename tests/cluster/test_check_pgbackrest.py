@@ -12,10 +12,10 @@ import pytest
 from cluster.check import as_data, check_lines, complaints
 from cluster.check_kinds_pgbackrest import PGBACKREST_KINDS
 from cluster.status import status_lines
-from cluster.status_backups import backups_words
-from tests.cluster.overview_world import AT, World, at_other_time, backed_up, backup, healthy
+from cluster.status_backups import backups_words, drill_words
+from tests.cluster.overview_world import AT, World, at_other_time, backed_up, backup, drill, healthy
 
-HOUR = 3600
+HOUR, DAY = 3600, 86400
 NOW = int(AT.timestamp())
 
 
@@ -34,6 +34,15 @@ def archiver(name: str, **said: Any) -> Callable[[World], Any]:
 def hole(first: str, last: str, count: int) -> Callable[[World], Any]:
     names = (f"00000007000000000000{text}" for text in (first, last))
     return repository(holes=[dict(zip(("id", "first", "last", "count"), ("17-1", *names, count), strict=True))])
+
+
+def drills(**said: Any) -> Callable[[World], Any]:
+    return lambda world: world.answers["h4"]["pgbackrest_drill"].update(said)
+
+
+def last_drill(verdict: str, *reasons: str) -> Callable[[World], Any]:
+    said = {"verdict": verdict, "reasons": list(reasons), "label": "20261121-010512F"}
+    return lambda world: world.answers["h4"]["pgbackrest_drill"]["last"].update(said)
 
 
 def attempt(kind: str, **said: Any) -> Callable[[World], Any]:
@@ -110,6 +119,22 @@ CASES = [
     Case(
         *("backup-damaged", "h4", "20261121-010512F has pages with a wrong checksum"),
         repository(backups=[{**backup("20261121-010512F", "full", NOW - HOUR, "07A0"), "damaged": True}]),
+    ),
+    Case(
+        *("drill-failed", "h4", "20261121-010512F: restore: [055]: unable to open missing file; verify: file missing"),
+        last_drill("failed", "restore: [055]: unable to open missing file", "verify: file missing"),
+    ),
+    Case(
+        *("drill-undecided", "h4", "20261121-010512F: room: 900 MiB are free"),
+        last_drill("undecided", "room: 900 MiB are free"),
+    ),
+    Case(
+        *("drill-old", "h4", "the last backup that was proven, 20261115-010512F, is 15 days ago, more than 14"),
+        lambda world: world.answers["h4"].update(pgbackrest_drill=drill(NOW - 15 * DAY)),
+    ),
+    Case(
+        *("drill-none", "h4", "no backup was ever proven, though drills have been scheduled for 20 days"),
+        drills(last=None, passed=None, since=NOW - 20 * DAY),
     ),
 ]
 
@@ -229,6 +254,42 @@ def test_the_screen_says_what_is_not_there() -> None:
     repository(backups=[], archive=None)(world)
     attempt("full", running=True)(world)
     assert backups_words(world.overview()) == "NO BACKUP, full under way, NO WAL IS ARCHIVED"
+
+
+def test_a_new_cluster_has_time_for_its_first_drill() -> None:
+    world = backed_up()
+    drills(last=None, passed=None, since=NOW - 13 * DAY)(world)
+    assert found(world) == []
+    assert drill_words(world.overview()) == "no backup was proven yet"
+
+
+def test_without_a_schedule_nobody_waits_for_the_first_drill() -> None:
+    world = backed_up()
+    drills(last=None, passed=None, since=None)(world)
+    assert found(world) == []
+
+
+def test_who_drills_by_hand_is_told_when_it_was_long_ago() -> None:
+    world = backed_up()
+    world.answers["h4"].update(pgbackrest_drill={**drill(NOW - 15 * DAY), "since": None})
+    assert [kind for kind, _, _ in found(world)] == ["drill-old"]
+
+
+def test_a_failed_drill_is_one_finding_however_old_the_last_proof() -> None:
+    world = backed_up()
+    world.answers["h4"].update(pgbackrest_drill=drill(NOW - 99 * DAY))
+    last_drill("failed", "amcheck: broken")(world)
+    assert [kind for kind, _, _ in found(world)] == ["drill-failed"]
+
+
+def test_the_screen_has_the_last_proof_and_the_last_failure() -> None:
+    world = backed_up()
+    assert drill_words(world.overview()) == "20261115-010512F proven 48 h ago"
+    last_drill("failed", "amcheck: broken")(world)
+    drills(running=True)(world)
+    words = "20261115-010512F proven 48 h ago, THE LAST ONE FAILED, one is under way"
+    assert drill_words(world.overview()) == words
+    assert drill_words(healthy().overview()) == ""
 
 
 def test_a_check_says_that_it_looked_at_the_archive() -> None:

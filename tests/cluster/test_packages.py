@@ -33,7 +33,8 @@ def test_pgbackrest_is_where_the_repository_and_the_data_are() -> None:
     cluster = with_repository()
     names = {node.name for node in cluster if "pgbackrest" in wanted_packages(cluster, node)}
     assert names == {"pg1", "b"}
-    assert wanted_packages(cluster, cluster.node("b")) == ("pgbackrest", "openssl")
+    server = ("postgresql-17", "postgresql-client-17")
+    assert wanted_packages(cluster, cluster.node("b")) == (*server, "python3", "pgbackrest", "openssl")
     assert "pgbackrest" in held_packages(cluster, cluster.node("b"))
     without = a_cluster()
     assert not [node for node in without if "pgbackrest" in wanted_packages(without, node)]

@@ -116,7 +116,7 @@ def test_two_repositories_are_whole_each_behind_one_host(keys: Path) -> None:
 def test_the_host_that_reaches_the_store_has_the_system_s_cas(keys: Path) -> None:
     """Debian's minimum has none; nobody's certificate would be accepted."""
     cluster = with_store(keys)
-    assert wanted_packages(cluster, cluster.node("b")) == ("ca-certificates", "pgbackrest", "openssl")
+    assert "ca-certificates" in wanted_packages(cluster, cluster.node("b"))
     member = wanted_packages(cluster, cluster.node("pg1"))
     assert len(set(member)) == len(member)
 

@@ -137,7 +137,9 @@ def _haproxy(cluster: Cluster, node: Node) -> dict[str, str]:
 
 
 def _pgbackrest(cluster: Cluster, node: Node) -> dict[str, str]:
-    return _component(pgbackrest_component(cluster, node, SECRETS["PGBACKREST_CIPHER_PASS"]))
+    texts = _component(pgbackrest_component(cluster, node, SECRETS["PGBACKREST_CIPHER_PASS"]))
+    # A program of ours would be in the repository twice, and nothing in it depends on the cluster.
+    return {path: text for path, text in texts.items() if not path.endswith(".py")}
 
 
 def _package_files(cluster: Cluster, node: Node) -> Iterable[Any]:

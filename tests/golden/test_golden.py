@@ -76,9 +76,9 @@ def test_a_password_is_only_where_it_is_needed(name: str) -> None:
     assert holders["PATRONI_ADMIN_PASSWORD"] == set()
     # On the repository host alone: who breaks into a member cannot read old backups.
     with_cipher = [path for path, text in rendered(example(name)).items() if "fake-pgbackrest_cipher_pass" in text]
-    assert with_cipher == [
-        f"{node.name}/etc/pgbackrest/pgbackrest.conf" for node in example(name) if "backup" in node.roles
-    ]
+    holding = ("pgbackrest.conf", "drill.conf")
+    hosts = [node.name for node in example(name) if "backup" in node.roles]
+    assert with_cipher == [f"{host}/etc/pgbackrest/{file}" for host in hosts for file in holding]
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

@@ -62,6 +62,9 @@ def backups() -> World:
     seen = world.answers["h4"]["pgbackrest"]
     seen["attempts"]["full"].update(running=True)
     seen["attempts"]["diff"].update(failed=True, error="[082]: WAL segment 0000000700000000000007C9 was not archived")
+    reason = "checksums: app.public.orders (base/16388/16391), block 3: wrong checksum"
+    drill = world.answers["h4"]["pgbackrest_drill"]
+    drill["last"].update(verdict="failed", label="20261115-010512F_20261121-010733D", reasons=[reason])
     return world
 
 

@@ -257,7 +257,7 @@ def test_the_original_is_untouched(built: Built, copy: Built) -> None:
     timeline = int(next(iter(members(built.lab).values()))["timeline"])
     words = f"pgbackrest --stanza={built.lab.name} repo-ls --recurse archive/{built.lab.name}"
     listed = run_in(built.lab.host("backup1").container, f"cd / && runuser -u postgres -- {words}")
-    assert f"{timeline + 1:08X}" not in listed
+    assert f"/{timeline + 1:08X}" not in listed
     assert there(built.lab.host("pg4"), "test ! -e /etc/pgbackrest/source"), "its way to the source is taken away"
     assert asked(built.lab.host("pg4"), "select system_identifier from pg_control_system()") == system_identifier(
         built.lab

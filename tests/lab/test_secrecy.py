@@ -43,7 +43,8 @@ PRIVATE = {
 }
 HOLDING = {
     "pg": {"/etc/patroni/config.yml", "/etc/haproxy/haproxy.cfg"},
-    "backup": {"/etc/pgbackrest/pgbackrest.conf"},  # the pass phrase of the backups, and nothing else
+    # The pass phrase of the backups, and nothing else.
+    "backup": {"/etc/pgbackrest/pgbackrest.conf", "/etc/pgbackrest/drill.conf"},
 }
 SEARCHED = "/etc /var /run /tmp /home /root /opt /usr/local /srv"
 PGPASS = "/var/lib/postgresql/.pgpass_patroni"  # Patroni writes it where a member follows another

@@ -132,7 +132,56 @@ def test_another_time_reaches_the_timer() -> None:
     component = pgbackrest_component(cluster, cluster.node("b"), PHRASE)
     (timer,) = (file for file in component.files if file.path.endswith("-full.timer"))
     assert "OnCalendar=Sat 03:00\nRandomizedDelaySec=5min\n" in timer.content
-    assert [unit.name for unit in component.units] == ["pgbackrest", "pgbackrest-backup-full.timer"]
+    names = ["pgbackrest", "pgbackrest-backup-full.timer", "pgbackrest-drill.timer"]
+    assert [unit.name for unit in component.units] == names
+
+
+def test_drills_that_have_no_time_any_more_are_taken_from_the_schedule() -> None:
+    cluster = cluster_of(pgbackrest_drill_schedule=None)
+    gone = timers("diff")
+    gone["paths"]["/etc/systemd/system/pgbackrest-drill.timer"] = {"kind": "file"}
+    (command,) = run(cluster, PicturedHost("b", gone, picture(cluster, "b")))
+    assert command.startswith("systemctl disable --now --quiet pgbackrest-drill.timer; rm -f ")
+    component = pgbackrest_component(cluster, cluster.node("b"), PHRASE)
+    assert "/etc/systemd/system/pgbackrest-drill.service" in {file.path for file in component.files}
+
+
+def drill_files(**settings: Any) -> dict[str, str]:
+    cluster = cluster_of(**settings)
+    component = pgbackrest_component(cluster, cluster.node("b"), PHRASE)
+    return {file.path.rpartition("/")[2]: file.content for file in component.files if "drill" in file.path}
+
+
+def test_a_drill_knows_of_no_host() -> None:
+    """Its copy is the only PostgreSQL that its pgBackRest has heard of, wherever it runs."""
+    text = drill_files()["drill.conf"]
+    assert "-host" not in text
+    scratch = "/var/lib/pgbackrest/restore-drill/scratch"
+    assert text.endswith(f"[main]\npg1-path={scratch}/data\n")
+    assert f"spool-path={scratch}/spool\nlock-path=/run/pgbackrest-drill\n" in text
+
+
+def test_a_copy_reaches_the_network_only_where_the_repository_is_one(tmp_path: Path) -> None:
+    assert "PrivateNetwork=yes" in drill_files()["pgbackrest-drill.service"]
+    keys = tmp_path / "keys"
+    keys.write_text("key\nsecret\n")
+    keys.chmod(0o600)
+    store = {"bucket": "b", "endpoint": "s3.example.net", "region": "x", "credentials": str(keys)}
+    settings: dict[str, Any] = {f"pgbackrest_s3_{name}": value for name, value in store.items()}
+    files = drill_files(**settings, pgbackrest_repositories=["s3"], pgbackrest_path="/orders")
+    assert "PrivateNetwork" not in files["pgbackrest-drill.service"]
+    assert "/var/lib/pgbackrest/restore-drill/scratch" in files["drill.json"], "the store's path is no directory here"
+
+
+def test_another_disk_for_the_copies_gets_a_directory_of_theirs() -> None:
+    assert '"/srv/restore-drill/scratch"' in drill_files(pgbackrest_drill_path="/srv")["drill.json"]
+
+
+def test_a_host_that_is_a_member_too_gives_a_drill_fewer_cores() -> None:
+    cluster = cluster_of({"pg1": ("postgres", "etcd", "backup")})
+    files = {file.path: file.content for file in pgbackrest_component(cluster, cluster.node("pg1"), PHRASE).files}
+    assert '"core_part": 4' in files["/etc/pgbackrest/drill.json"]
+    assert '"core_part": 2' in drill_files()["drill.json"]
 
 
 def test_the_pass_phrase_is_in_no_command_line() -> None:

@@ -1,0 +1,83 @@
+"""The restore drill on the repository host: where it lies, and what it is told. It has a configuration of its own."""
+
+from __future__ import annotations
+
+import json
+from pathlib import PurePosixPath
+
+from cluster.files import Directory, File
+from cluster.model import Cluster
+from cluster.render_pgbackrest import USER, Store, option_lines, repository_options
+from cluster.repositories import Repository, repositories_of
+
+PROGRAMS = "/usr/local/lib/pgbackrest-drill"
+DRILL = f"{PROGRAMS}/pgbackrest_drill.py"
+DRILL_SETTINGS = f"{PROGRAMS}/postgresql.conf"
+DRILL_HBA = f"{PROGRAMS}/pg_hba.conf"
+DRILL_SERVICE = "pgbackrest-drill.service"
+DRILL_TIMER = "pgbackrest-drill.timer"
+DRILL_UNIT = f"/etc/systemd/system/{DRILL_SERVICE}"
+DRILL_TIMER_PATH = f"/etc/systemd/system/{DRILL_TIMER}"
+DRILL_CONFIGURATION = "/etc/pgbackrest/drill.conf"
+DRILL_PLACE = "/etc/pgbackrest/drill.json"
+
+# Proofs outlive every copy, and the directory of systemd's that goes with the unit has the socket and the locks.
+PROOFS = "/var/lib/pgbackrest-drill"
+REQUEST = f"{PROOFS}/request.json"
+RUNTIME = "/run/pgbackrest-drill"
+
+# Where backups lie in a store alone; Debian's package makes it.
+_HOME = "/var/lib/pgbackrest"
+
+
+def drill_directory(cluster: Cluster) -> str:
+    """Where the copies are made, in a directory that belongs to the drill alone."""
+    settings = cluster.settings
+    own = cluster.repository_directory or _HOME
+    return str(PurePosixPath(settings.pgbackrest_drill_path or own) / "restore-drill")
+
+
+def proven_repository(cluster: Cluster) -> Repository:
+    """The one that drills read: the first, with which restores and new replicas begin."""
+    return repositories_of(cluster.settings)[0]
+
+
+def drill_directories(cluster: Cluster) -> list[Directory]:
+    """For PostgreSQL's user alone: what lies there is the data."""
+    return [Directory(path, USER, USER, "700") for path in (PROOFS, drill_directory(cluster))]
+
+
+def drill_configuration(cluster: Cluster, cipher_pass: str, store: Store | None) -> File:
+    """
+    pgBackRest's configuration for a drill. It knows the repository, and of all clusters the scratch instance alone: not
+    even by mistake can a restore reach a member's data. Locks and queues are its own, too.
+
+    + cipher_pass, store: as ``configuration`` has them
+    """
+    scratch = f"{drill_directory(cluster)}/scratch"
+    lines = [
+        *("# Managed by pyinfra-patroni.", "[global]"),
+        *option_lines(repository_options(cluster, proven_repository(cluster), cipher_pass, store)),
+        *option_lines({"spool-path": f"{scratch}/spool", "lock-path": RUNTIME}.items()),
+        *("log-level-file=off", "log-level-console=info", "log-timestamp=n"),
+        *("", f"[{cluster.name}]", f"pg1-path={scratch}/data"),
+    ]
+    return File(DRILL_CONFIGURATION, "\n".join(lines) + "\n", USER, USER, "600")
+
+
+def drill_place(cluster: Cluster) -> File:
+    """What the program has to know, as one JSON object."""
+    node = cluster.repository
+    place = {
+        "stanza": cluster.name,
+        "configuration": DRILL_CONFIGURATION,
+        "programs": cluster.bin_directory,
+        "scratch": f"{drill_directory(cluster)}/scratch",
+        "proofs": PROOFS,
+        "request": REQUEST,
+        "runtime": RUNTIME,
+        "settings": DRILL_SETTINGS,
+        "process_max": cluster.settings.pgbackrest_process_max,
+        "core_part": 4 if node is not None and "postgres" in node.roles else 2,
+    }
+    return File(DRILL_PLACE, json.dumps(place, indent=2) + "\n")
