@@ -41,6 +41,7 @@ SILENCE_SECONDS = 20
 # A segment of 16 MiB that takes longer goes on in the background, and the next call finds it done.
 PUSH_SECONDS, GET_SECONDS = 15, 5
 LOCK_SECONDS = 4 * 3600
+ARCHIVE_SECONDS = 600
 
 # A signal, after which new connections find the new files; sessions go on. The port alone needs a restart.
 _RELOAD = """
@@ -127,6 +128,7 @@ def _backup(cluster: Cluster, node: Node) -> str:
         process_max=cluster.settings.pgbackrest_process_max,
         core_part=4 if "postgres" in node.roles else 2,
         directory=cluster.repository_directory,
+        archive_seconds=ARCHIVE_SECONDS,
         least_mib=LEAST_MIB,
         full=FULL_WORDS,
     )
