@@ -32,10 +32,6 @@ BACKUP_UNIT = "/etc/systemd/system/pgbackrest-backup@.service"
 # A host that is gone is noticed by this, three times in a row; pgBackRest's own default is a minute.
 IO_SECONDS = 10
 
-# A member that archives waits for a store that is gone, 18 times the above, before it stores in the other repository;
-# a backup there waits for the WAL that it needs. pgBackRest's own default, a minute, would fail it.
-LATE_WAL_SECONDS = 600
-
 
 @dataclass(frozen=True)
 class Store:
@@ -87,8 +83,6 @@ def configuration(cluster: Cluster, node: Node, cipher_pass: str, store: Store |
         # Each segment is a journey to the store, so the next ones are fetched ahead. Where the repository is near this
         # would only cost a promotion, which asks for what is not there, the start of another process each time.
         lines += ["", "[global:archive-get]", "archive-async=y", "archive-get-queue-max=128MiB"]
-    if len(repositories) > 1 and "backup" in node.roles:
-        lines += ["", "[global:backup]", f"archive-timeout={LATE_WAL_SECONDS}"]
     lines += ["", f"[{cluster.name}]"]
     # The local one first: archive-push and restore take it without being told.
     members = sorted(_members(cluster, node), key=lambda member: member is not node)

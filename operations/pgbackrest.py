@@ -44,6 +44,9 @@ SILENCE_SECONDS = 20
 # A segment of 16 MiB that takes longer goes on in the background, and the next call finds it done.
 PUSH_SECONDS, GET_SECONDS = 15, 5
 LOCK_SECONDS = 4 * 3600
+# What a backup waits for the checkpoint that it begins with, and for the WAL that it needs. A member waits for a store
+# that is gone, 18 times pgBackRest's io-timeout, before it stores in the other one.
+ARCHIVE_SECONDS = 600
 
 # A signal, after which new connections find the new files; sessions go on. The port alone needs a restart.
 _RELOAD = """
@@ -139,6 +142,7 @@ def _backup(cluster: Cluster, node: Node) -> str:
         core_part=4 if "postgres" in node.roles else 2,
         directory=cluster.repository_directory,
         directory_number=next((one.number for one in repositories_of(cluster.settings) if one.kind == DIRECTORY), 0),
+        archive_seconds=ARCHIVE_SECONDS,
         least_mib=LEAST_MIB,
         full=FULL_WORDS,
     )

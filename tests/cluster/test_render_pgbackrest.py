@@ -132,12 +132,6 @@ def test_the_near_one_first_fetches_nothing_ahead(keys: Path) -> None:
     assert "[global:archive-get]" not in lines(cluster, "pg1")
 
 
-def test_a_backup_waits_for_wal_that_a_dead_store_holds_up(keys: Path) -> None:
-    cluster = with_store(keys, "directory", "s3")
-    assert "archive-timeout=600" in lines(cluster, "b", store_of(cluster))
-    assert "archive-timeout=600" not in lines(cluster_of(), "b")
-
-
 def test_a_store_keeps_what_the_directory_does_or_its_own(keys: Path) -> None:
     own = {"retention_full": 90, "retention_full_type": "time", "retention_diff": 3}
     cluster = with_store(keys, "directory", "s3", **{f"pgbackrest_s3_{name}": value for name, value in own.items()})
