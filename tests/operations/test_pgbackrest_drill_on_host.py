@@ -324,12 +324,20 @@ def test_a_living_database_that_was_backed_up_has_to_be_in_the_copy(place: Place
     place.ask(living=living(app=(16388, 7763635), postgres=(5, 7763635)))
     reason = "contents: database app lives, was there at the time of the backup, and is not in the copy"
     assert reasons(place) == [reason]
+    assert place.proofs()[-1]["notes"] == []
 
 
 def test_one_that_came_later_or_was_made_anew_need_not(place: Place) -> None:
     place.says("databases", json.dumps({"postgres": 5}))
     place.ask(living=living(app=(20000, 7763635), new=(20001, 7763635), postgres=(5, 7763635)))
     assert place.run()[0] == 0
+
+
+def test_a_database_that_was_dropped_since_the_backup_is_worth_a_word(place: Place) -> None:
+    place.says("databases", json.dumps({"postgres": 5}))
+    code, proof = place.run()
+    note = "database app was there at the time of the backup, and was dropped since"
+    assert (code, proof["notes"]) == (0, [note])
 
 
 def test_another_living_cluster_is_no_proof(place: Place) -> None:

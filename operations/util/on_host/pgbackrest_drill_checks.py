@@ -48,6 +48,7 @@ def look_inside(living: Mapping[str, Any]) -> None:
         FILES.update(contents.pop("files"))
         PROOF["databases"][name] = contents
     compare(living, restored)
+    note_dropped(living, restored)
 
 
 def compare(living: Mapping[str, Any], restored: Mapping[str, int]) -> None:
@@ -62,6 +63,13 @@ def compare(living: Mapping[str, Any], restored: Mapping[str, int]) -> None:
             found(f"database {name} lives, was there at the time of the backup, and is not in the copy")
         elif name in PROOF["databases"]:
             note_difference(name, one["bytes"], PROOF["databases"][name]["bytes"])
+
+
+def note_dropped(living: Mapping[str, Any], restored: Mapping[str, int]) -> None:
+    """What pgBackRest knew of and is gone: its end was replayed, unless it lives, which is a reason and no note."""
+    there = {*restored.values(), *(one["oid"] for one in living.get("databases", {}).values())}
+    for name in sorted(name for name, oid in PROOF["expected"].items() if oid not in there):
+        PROOF["notes"].append(f"database {name} was there at the time of the backup, and was dropped since")
 
 
 def note_difference(name: str, lives: int, copied: int) -> None:
