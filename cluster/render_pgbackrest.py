@@ -102,14 +102,15 @@ def _members(cluster: Cluster, node: Node) -> list[Node]:
 
 def _shared(cluster: Cluster, node: Node) -> Iterable[tuple[str, object]]:
     settings = cluster.settings
-    yield from (
-        ("tls-server-address", node.address),
-        ("tls-server-port", settings.pgbackrest_port),
-        ("tls-server-ca-file", PGBACKREST.authority),
-        ("tls-server-cert-file", PGBACKREST.certificate),
-        ("tls-server-key-file", PGBACKREST.key),
-    )
-    for client in _clients(cluster, node):
+    if clients(cluster, node):
+        yield from (
+            ("tls-server-address", node.address),
+            ("tls-server-port", settings.pgbackrest_port),
+            ("tls-server-ca-file", PGBACKREST.authority),
+            ("tls-server-cert-file", PGBACKREST.certificate),
+            ("tls-server-key-file", PGBACKREST.key),
+        )
+    for client in clients(cluster, node):
         yield "tls-server-auth", f"{client.name}={cluster.name}"
     yield from (
         ("spool-path", SPOOL),
@@ -123,8 +124,11 @@ def _shared(cluster: Cluster, node: Node) -> Iterable[tuple[str, object]]:
         yield "process-max", settings.pgbackrest_process_max
 
 
-def _clients(cluster: Cluster, node: Node) -> list[Node]:
-    """Those whose certificate opens this host: the members on the repository host, and it on them."""
+def clients(cluster: Cluster, node: Node) -> list[Node]:
+    """
+    Those whose certificate opens this host: the members on the repository host, and it on them. A host that is the only
+    member and has the repository, too, has none, and pgBackRest's server does not start then.
+    """
     wanted = cluster.members if "backup" in node.roles else cluster.having("backup")
     return [client for client in wanted if client is not node]
 

@@ -22,6 +22,7 @@ from cluster.render_pgbackrest import (
     SERVER,
     SPOOL,
     USER,
+    clients,
     configuration,
     store_of,
 )
@@ -95,7 +96,7 @@ def pgbackrest_component(cluster: Cluster, node: Node, cipher_pass: Secret) -> C
     files = [configuration(cluster, node, str(cipher_pass), store)]
     loads = (CONFIGURATION, PGBACKREST.certificate, PGBACKREST.authority)
     load = f"({_RELOAD.format(unit=SERVER, port=cluster.settings.pgbackrest_port)})"
-    units = [Unit(SERVER, loads, load=load)]
+    units = [Unit(SERVER, loads, load=load)] if clients(cluster, node) else []
     if "postgres" in node.roles:
         files += [File(BOUNDED, _bounded(cluster, node), mode="755"), File(NEWEST_SET, _NEWEST_SET, mode="755")]
     if "backup" in node.roles:

@@ -20,8 +20,9 @@ from cluster.render_patroni import member_configuration
 from cluster.render_patroni_dynamic import dynamic_configuration
 from cluster.render_pgbackrest import Store, configuration, store_of
 from cluster.render_pgbackrest_source import source_configuration
-from cluster.secrets import NAMES
+from cluster.secrets import NAMES, Secret
 from cluster.tuning import Resources
+from operations.pgbackrest import pgbackrest_component
 
 GROUPS = {"pg1": ("postgres", "etcd"), "pg2": ("postgres",), "b": ("backup",)}
 
@@ -54,6 +55,15 @@ def test_each_side_lets_in_those_it_works_with() -> None:
         "tls-server-auth=pg2=main",
     ]
     assert [one for one in lines(cluster, "pg1") if "auth" in one] == ["tls-server-auth=b=main"]
+
+
+def test_the_only_host_there_is_has_no_server_for_itself() -> None:
+    """pgBackRest's does not start without anybody to let in."""
+    alone = cluster_of({"pg1": ("postgres", "etcd", "backup")})
+    assert [one for one in lines(alone, "pg1") if one.startswith("tls-server")] == []
+    assert [unit.name for unit in pgbackrest_component(alone, alone.node("pg1"), Secret("x")).units][:1] != [
+        "pgbackrest"
+    ]
 
 
 def test_a_member_knows_itself_and_the_repository_host() -> None:
