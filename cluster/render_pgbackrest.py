@@ -16,6 +16,8 @@ from cluster.settings_pgbackrest import DIRECTORY, S3
 
 CONFIGURATION = "/etc/pgbackrest/pgbackrest.conf"
 SPOOL = "/var/spool/pgbackrest"
+# Of a member to which the repository gave no answer, and which does not ask again for a while.
+SILENT_MARK = f"{SPOOL}/repository-is-silent"
 USER = "postgres"
 SERVER = "pgbackrest"
 

@@ -23,6 +23,7 @@ from cluster.plan_backup import (
     stanza_is_absent,
     unproven,
 )
+from cluster.render_pgbackrest import SILENT_MARK
 from cluster.repositories import Repository, repositories_of, service
 from cluster.settings_pgbackrest import DIRECTORY
 from facts.pgbackrest import PgbackrestInfo
@@ -156,6 +157,10 @@ def _stanzas_created(cluster: Cluster, node: Node) -> Generator[PyinfraCommand, 
 
 def _proven(cluster: Cluster, node: Node) -> Commands:
     """Let the primary archive a segment. Refuses, with the words of its archiver, when that does not arrive in time."""
+    # The repository answers. Who has tried in vain just now would not ask again for a while, and then PostgreSQL lets a
+    # minute go by: as long as pgBackRest waits for the segment.
+    for name in (name for name, state in _states(cluster).items() if _leads(state)):
+        yield Act(cluster.node(name), StringCommand(f"rm -f {SILENT_MARK}"))
     check = Act(node, StringCommand(f"cd / && {{ {_words(cluster, 'check')} 2>&1 && echo {ARRIVED}; }} || true"))
     yield check
     if check.printed[-1:] != [ARRIVED]:

@@ -162,10 +162,13 @@ def test_the_store_alone_brings_the_data_back(built: Built) -> None:
 
 
 def test_the_keys_are_on_the_repository_host_alone(built: Built, place: Place, refused: dict[str, Run]) -> None:
-    for secret in (place.store.secret, secrets(built.lab)["PGBACKREST_CIPHER_PASS"]):
+    configuration, drill = "/etc/pgbackrest/pgbackrest.conf", "/etc/pgbackrest/drill.conf"
+    phrase = secrets(built.lab)["PGBACKREST_CIPHER_PASS"]
+    # A drill reads the first repository, which is the directory.
+    for secret, files in ((place.store.secret, [configuration]), (phrase, [drill, configuration])):
         holding = f"grep -rlF '{secret}' /etc /usr/local /var/log /var/spool /run /tmp 2>/dev/null || true"
         assert run_in(built.lab.host("pg1").container, holding) == ""
-        assert run_in(built.lab.host("backup1").container, holding).split() == ["/etc/pgbackrest/pgbackrest.conf"]
+        assert sorted(run_in(built.lab.host("backup1").container, holding).split()) == files
         assert not [one for one in (built.run, *refused.values()) if secret in one.log + json.dumps(dict(one.results))]
     mode = run_in(built.lab.host("backup1").container, "stat -c '%a %U' /etc/pgbackrest/pgbackrest.conf")
     assert mode == "600 postgres"
