@@ -39,7 +39,7 @@ from operations.util.stage import planning, undecided
 PROGRESS_SECONDS = 10
 LOCK_SECONDS = 60
 LOOKS = 10
-ARRIVED = "a segment arrived"
+CHECK, ARRIVED = "--archive-timeout=130 check", "a segment arrived"
 
 # Whether a cluster has a backup, as the step that looked at its repository saw it. The card at the end of the same run
 # says so, without another look.
@@ -158,10 +158,10 @@ def _stanzas_created(cluster: Cluster, node: Node) -> Generator[PyinfraCommand, 
 def _proven(cluster: Cluster, node: Node) -> Commands:
     """Let the primary archive a segment. Refuses, with the words of its archiver, when that does not arrive in time."""
     # The repository answers. Who has tried in vain just now would not ask again for a while, and then PostgreSQL lets a
-    # minute go by: as long as pgBackRest waits for the segment.
+    # minute go by: as long as pgBackRest would wait for the segment by default.
     for name in (name for name, state in _states(cluster).items() if _leads(state)):
         yield Act(cluster.node(name), StringCommand(f"rm -f {SILENT_MARK}"))
-    check = Act(node, StringCommand(f"cd / && {{ {_words(cluster, 'check')} 2>&1 && echo {ARRIVED}; }} || true"))
+    check = Act(node, StringCommand(f"cd / && {{ {_words(cluster, CHECK)} 2>&1 && echo {ARRIVED}; }} || true"))
     yield check
     if check.printed[-1:] != [ARRIVED]:
         raise UnsafeError(unproven(check.printed, _archivers_words(cluster)))
