@@ -67,7 +67,7 @@ def restore_plan(
       are there until the restored ones lead
     """
     order = order_of(seen)
-    obstacle = _obstacle(cluster, live, repository) or _order_obstacle(seen, order, target)
+    obstacle = _obstacle(cluster, live, repository) or order_obstacle(seen, order, target)
     if obstacle is None:
         chosen = member or _member(cluster, live, seen, order)
         timeline = target.timeline or _timeline(live, order)
@@ -132,9 +132,10 @@ def _beyond_obstacle(cluster: Cluster, live: Live) -> str | None:
     )
 
 
-def _order_obstacle(
+def order_obstacle(
     seen: Mapping[str, SeenRestore | None], order: Mapping[str, Any] | None, target: Target
 ) -> str | None:
+    """Why this moment has to wait for another one, to which a member is being restored; None when it has not to."""
     running = [name for name, one in seen.items() if one is not None and one["running"]]
     if not running or order is None or target_from(order) == target:
         return None

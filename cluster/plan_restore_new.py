@@ -9,7 +9,7 @@ from cluster.model import Cluster
 from cluster.observed_pgbackrest import SeenPgbackrest
 from cluster.observed_restore import SeenRestore
 from cluster.plan_backup import mib, repository_obstacle
-from cluster.plan_restore import Restore, room_obstacle
+from cluster.plan_restore import Restore, order_obstacle, room_obstacle
 from cluster.plan_restore_set import chosen_set, moment, on_timeline, set_obstacle, timeline_of
 from cluster.restore_target import Target
 
@@ -30,16 +30,18 @@ def new_plan(
     + seen: of the first member
     + turns: where the source left its earlier timelines; None: its etcd does not say
     """
-    member = cluster.members[0].name
-    obstacle = _source_obstacle(cluster, source, repository) or _target_obstacle(repository, target, seen["now"])
-    timeline = target.timeline or newest_timeline(repository)
+    member, order = cluster.members[0].name, seen["order"]
+    obstacle = order_obstacle({member: seen}, order, target) or _source_obstacle(cluster, source, repository)
+    obstacle = obstacle or _target_obstacle(repository, target, seen["now"])
+    # A cluster that begins with its own backup has begun a timeline in the same archive by the time it is gone on with.
+    timeline = target.timeline or (order["to_timeline"] if order is not None else newest_timeline(repository))
     usable = on_timeline(repository["backups"], turns, timeline)
     obstacle = obstacle or set_obstacle(usable, repository["backups"], target)
     backup = chosen_set(usable, target)
     if obstacle is None and backup is not None:
         obstacle = room_obstacle(member, seen, backup)
         if obstacle is None:
-            return Restore(member, target, backup, timeline, None, None, seen["order"] is not None)
+            return Restore(member, target, backup, timeline, None, None, order is not None)
     raise UnsafeError(f"{obstacle}")
 
 

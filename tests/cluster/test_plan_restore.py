@@ -194,15 +194,31 @@ def test_a_cluster_is_given_back_unless_its_only_data_were_touched() -> None:
 # --- A new cluster from another's backup ---
 
 
-def a_new_plan(said: Any = None, target: Target = LATEST, version: int = 17, room_mib: int = 1000) -> Restore:
+def a_new_plan(
+    said: Any = None, target: Target = LATEST, version: int = 17, room_mib: int = 1000, **state: Any
+) -> Restore:
     source = a_cluster(cluster_name="orders", pgbackrest_path="/backups")
     new = a_cluster("pg8", cluster_name="copy", postgres_version=version)
-    return new_plan(new, source, said or repository(), member(room_mib=room_mib), {1: 1, 2: 2}, target)
+    return new_plan(new, source, said or repository(), member(room_mib=room_mib, **state), {1: 1, 2: 2}, target)
 
 
 def test_a_new_cluster_begins_on_the_newest_timeline_of_the_archive() -> None:
     found = a_new_plan()
     assert (found.member, found.timeline, found.leader) == ("pg8", 3, None)
+
+
+def test_a_new_cluster_goes_on_with_the_timeline_that_it_began_with() -> None:
+    """With its own backup it archives where it reads: its own new timeline is the newest one there by then."""
+    order = a_new_plan().order
+    begun = {"id": "17-1", "min": "000000010000000000000001", "max": "000000040000000000000009"}
+    found = a_new_plan(repository(archive=begun), order=order, begun=True)
+    assert (found.timeline, found.goes_on, found.order) == (3, True, order)
+
+
+def test_another_moment_waits_for_a_new_cluster_that_is_being_restored() -> None:
+    order = a_new_plan().order
+    with pytest.raises(UnsafeError, match=r"^pg8 is being restored to the end of the archive\nHINT: wait"):
+        a_new_plan(target=asked_target({"set": BACKUP["label"]}), order=order, running=True)
 
 
 @pytest.mark.parametrize(
