@@ -18,7 +18,7 @@ from cluster.secrets import Secret
 from facts.endpoints import EndpointsTried
 from facts.etcd import EtcdCluster
 from facts.patroni import PatroniCluster
-from operations.pgbackrest_backup import has_backup
+from operations.pgbackrest_stanza import has_backup
 from operations.util.component import Commands
 from operations.util.console import print_lines
 from operations.util.remote import acts_for, coordinator, here, read

@@ -6,7 +6,7 @@ from pyinfra.api import deploy
 
 from cluster.model import Cluster
 from deploys.components.secrets import cluster_secrets
-from operations import pgbackrest, pgbackrest_backup
+from operations import pgbackrest, pgbackrest_stanza
 
 
 @deploy("pgBackRest")
@@ -23,4 +23,4 @@ def deploy_pgbackrest(cluster: Cluster) -> None:
 @deploy("Backups")
 def deploy_stanza(cluster: Cluster) -> None:
     """The cluster's place in the repository, which takes a primary. + cluster: as declared"""
-    pgbackrest_backup.stanza(name="stanza", cluster=cluster)
+    pgbackrest_stanza.stanza(name="stanza", cluster=cluster)

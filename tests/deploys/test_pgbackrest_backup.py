@@ -15,7 +15,8 @@ import pytest
 from cluster.declaration import DeclaredHost, declared_clusters
 from cluster.errors import UnsafeError
 from cluster.model import Cluster
-from operations.pgbackrest_backup import _CREATE, ARRIVED, backup, has_backup, stanza
+from operations.pgbackrest_backup import backup
+from operations.pgbackrest_stanza import _CREATE, ARRIVED, has_backup, stanza
 from tests.deploys.fake_hosts import changed, run_operation
 
 CONTROL = """\
