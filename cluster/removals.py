@@ -1,15 +1,17 @@
-"""Notes in etcd about hosts that go: later runs must not bring back unasked what was taken out on purpose."""
+"""Notes in etcd about hosts that go, or make way for another of the same name: what a later run cannot see itself."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from cluster.model import Cluster
 
 # Beside Patroni's own keys, of which none has this name. It reads those that it knows, and leaves others alone.
 REMOVED = "removed/"
+REPLACED = "replaced/"
 
 
 @dataclass(frozen=True)
@@ -30,9 +32,32 @@ class Removal:
         return json.dumps({"at": self.at, "slots_ttl": self.slots_ttl})
 
 
+@dataclass(frozen=True)
+class Replacement:
+    """
+    That a host is lost, and a fresh one takes its place.
+
+    + at: when this was begun, as ISO time
+    + etcd: the memberships of etcd that the lost one had; another one of its name is the fresh one's
+    """
+
+    at: str
+    etcd: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """As etcd keeps it."""
+        return json.dumps({"at": self.at, "etcd": list(self.etcd)})
+
+
 def removal_key(cluster: Cluster, name: str) -> str:
     """Where etcd keeps the note. + name: the node's"""
     return f"{cluster.scope_key}{REMOVED}{name}"
+
+
+def replacement_key(cluster: Cluster, name: str) -> str:
+    """The same for a host that is replaced. + name: the node's"""
+    return f"{cluster.scope_key}{REPLACED}{name}"
 
 
 def removals(cluster: Cluster, keys: Mapping[str, str] | None) -> dict[str, Removal]:
@@ -41,9 +66,19 @@ def removals(cluster: Cluster, keys: Mapping[str, str] | None) -> dict[str, Remo
 
     + keys: what etcd holds below the cluster's prefix; None when it does not say, and then there is no note to be seen
     """
-    prefix = removal_key(cluster, "")
-    found = {name.removeprefix(prefix): text for name, text in (keys or {}).items() if name.startswith(prefix)}
-    return {name: Removal(**json.loads(text)) for name, text in found.items()}
+    return {name: Removal(**said) for name, said in _notes(removal_key(cluster, ""), keys)}
+
+
+def replacements(cluster: Cluster, keys: Mapping[str, str] | None) -> dict[str, Replacement]:
+    """The same for hosts that are replaced. + keys: as above"""
+    notes = _notes(replacement_key(cluster, ""), keys)
+    return {name: Replacement(said["at"], tuple(said["etcd"])) for name, said in notes}
+
+
+def _notes(prefix: str, keys: Mapping[str, str] | None) -> Iterator[tuple[str, Any]]:
+    for key, text in (keys or {}).items():
+        if key.startswith(prefix):
+            yield key.removeprefix(prefix), json.loads(text)
 
 
 def remaining(cluster: Cluster, gone: Collection[str]) -> Cluster:

@@ -34,6 +34,7 @@ ACTS = {
     "disable --now --quiet pgbackrest": "stop pgbackrest",
     "disable --now --quiet etcd": "stop etcd",
     "rm -rf": "clear",
+    "pg_drop_replication_slot": "drop slot",
     "CHECKPOINT": "checkpoint",
     "/switchover": "switchover",
     "create temporary": "write",
@@ -49,6 +50,7 @@ class RemovalWorld:
     + running: members whose Patroni runs; + listed: those whose key is in etcd, which outlives them a while
     + dead: hosts that must not be asked anything
     + voters: etcd's members by id; + unhealthy: those of them whose etcd is down
+    + lost: slots of which PostgreSQL has no WAL any more; + answering: addresses that no host of ours has
     + units: of each host those that run; + files: that are there; + slots: of each member
     + hooks: an act to what happens just after it
     """
@@ -62,6 +64,8 @@ class RemovalWorld:
     config: dict[str, Any] = field(default_factory=lambda: {"ttl": 30})
     dead: set[str] = field(default_factory=set)
     lame: set[str] = field(default_factory=set)
+    lost: set[str] = field(default_factory=set)
+    answering: set[str] = field(default_factory=set)
     unhealthy: set[str] = field(default_factory=set)
     keys: dict[str, str] = field(default_factory=dict)
     done: list[str] = field(default_factory=list)
@@ -74,9 +78,20 @@ class RemovalWorld:
         self.addresses = {node.name: str(node.address) for node in self.cluster}
         self.keys |= {f"/service/main/members/{name}": "{}" for name in names}
         self.slots = {name: {other for other in names if other != name} for name in names}
+        self.was_at: dict[str, str] = {}
         self.units = {node.name: {"patroni", "etcd"} for node in self.cluster}
         ties = {CONFIG, BOOTSTRAP, etcd_data_directory(self.cluster), self.cluster.data_directory}
         self.files = {node.name: set(ties) for node in self.cluster}
+
+    def join_etcd(self, name: str) -> None:
+        """As ``etcd.quorum`` lets a host join."""
+        self.voters[f"{20 + len(self.voters):x}"] = name
+        self.unhealthy.discard(name)
+
+    def come(self, name: str) -> None:
+        """A fresh host has the dead one's name."""
+        self.dead.discard(name)
+        self.files[name], self.units[name] = set(), set()
 
     def die(self, name: str) -> None:
         """A host dies, and is left out of the run; its key in etcd has run out."""
@@ -98,9 +113,12 @@ class RemovalWorld:
             return True, self._etcd(command)
         if "endpoint status" in command:
             return True, [json.dumps([self._status(one, name) for one, name in self.voters.items()])]
+        if "/dev/tcp/" in command and "greet()" in command:
+            peers = re.findall(r"(?:greet|try) ([\d.]+) (\d+) &", command)
+            return True, [f"{a}|{p}|{'open' if a in self.answering else 'refused'}" for a, p in peers]
         if "client_addr is not null" in command:
             return True, ["4711"] * self.clients
-        if "where slot_name =" in command:
+        if "select slot_name from" in command:
             name = re.search(r"slot_name = '\W*(\w+)", command)
             return True, [slot for slot in self.slots[host] if name is not None and slot == name[1]]
         if "systemctl show" in command or "stat -c 'path|" in command:
@@ -130,6 +148,8 @@ class RemovalWorld:
             found = re.search(r"member remove (\w+)", command)
             assert found is not None
             self._leave_etcd(found[1])
+        elif word == "drop slot":
+            self.slots[host] -= self.lost
         elif word == "move etcd's leader":
             self.etcd_leader = self.voters[command.split("move-leader ")[1].split()[0]]
         elif word == "configure":
@@ -172,7 +192,10 @@ class RemovalWorld:
         return {"answers": True, "error": "", **known, **other}
 
     def _postgres(self, host: str) -> list[str]:
-        slots = [{"name": name, "type": "physical", "active": True} for name in sorted(self.slots[host])]
+        slots = [
+            {"name": name, "type": "physical", "active": True, "status": "lost" if name in self.lost else "reserved"}
+            for name in sorted(self.slots[host])
+        ]
         state = postgres_state(host == self.leader, slots=slots)
         sql = {name: value for name, value in state.items() if name not in ("answers", "error", "control")}
         up = host in self.running
@@ -187,7 +210,11 @@ class RemovalWorld:
             if self.addresses[name] in asked
         ]
         members = [
-            {"ID": int(one, 16), "name": name, "peerURLs": [f"https://{self.addresses[name]}:2380"]}
+            {
+                "ID": int(one, 16),
+                "name": name,
+                "peerURLs": [f"https://{self.was_at.get(one, self.addresses[name])}:2380"],
+            }
             for one, name in self.voters.items()
         ]
         pairs = [{"key": encoded(key), "value": encoded(value)} for key, value in self.keys.items()]
