@@ -25,4 +25,4 @@ if cluster is not None and node is not None:
     refuse_irreplaceable(cluster, cluster.node(node))
     made_way(name=f"{node} makes way", cluster=cluster, newcomer=node)
     deploy_all(cluster)
-    settled(name=f"{node} is in its place", cluster=cluster, names=[node])
+    settled(name=f"{node} is in its place", cluster=cluster, names=[node], replaced=True)

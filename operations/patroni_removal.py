@@ -23,16 +23,17 @@ from cluster.render_patroni import CONFIG, PASSWORD_FILE
 from cluster.render_patroni import UNIT as PATRONI_UNIT
 from cluster.render_pgbackrest import CONFIGURATION as PGBACKREST_CONFIGURATION
 from cluster.render_pgbackrest import SERVER
-from facts.etcd import ETCDCTL, EtcdCluster
+from facts.etcd import ETCDCTL
 from facts.host import HostComponent
 from facts.patroni import PatroniCluster
 from facts.postgres_leaving import ClientsLeft
+from operations.etcd_look import look_at_etcd
 from operations.patroni_look import look
 from operations.patroni_switchover import led_by
 from operations.util.act import Act
 from operations.util.component import Commands
 from operations.util.console import print_lines
-from operations.util.remote import acts_for, coordinator, here, in_this_run, read_first
+from operations.util.remote import acts_for, coordinator, here, in_this_run
 from operations.util.stage import planning
 
 # All that ties a host to its cluster, secrets and keys among it. Packages stay, and so does PostgreSQL's data.
@@ -50,14 +51,13 @@ def without_removed(cluster: Cluster, but: str = "") -> Cluster:
 
     + but: a node that is left in all the same
     """
-    question = {"endpoints": cluster.etcd_endpoints, "prefix": cluster.scope_key, "if_open": True}
-    seen = read_first(in_this_run(cluster.etcd), EtcdCluster, **question)
-    if seen is None or seen["keys"] is None:
+    asked = look_at_etcd(cluster)
+    if asked is None:
         raise ConfigError(
             f"etcd of {cluster.name} does not answer, and nobody leaves without it\n"
             "HINT: look at 'journalctl -u etcd'; nothing was changed."
         )
-    return remaining(cluster, set(removals(cluster, seen["keys"])) - {but})
+    return remaining(cluster, set(removals(cluster, asked[1]["keys"])) - {but})
 
 
 @operation()

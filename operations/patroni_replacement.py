@@ -25,17 +25,17 @@ from cluster.plan_replacement import (
 from cluster.preflight_ports import tls_ports
 from cluster.removals import Replacement, remaining, removal_key, replacement_key, replacements
 from cluster.render_etcd import etcd_data_directory
-from facts.etcd import EtcdCluster
 from facts.host import HostComponent
 from facts.postgres import PSQL
 from facts.preflight_ports import PeerPorts
+from operations.etcd_look import look_at_etcd
 from operations.etcd_removal import refuse_quorum_loss, removed
 from operations.patroni_look import look
 from operations.patroni_removal import etcdctl
 from operations.util.act import Act
 from operations.util.component import Commands
 from operations.util.console import print_lines
-from operations.util.remote import acts_for, coordinator, read_all, read_first
+from operations.util.remote import acts_for, coordinator, read_all
 from operations.util.stage import planning, undecided
 
 
@@ -82,10 +82,11 @@ def _newcomer(cluster: Cluster, rest: Cluster, live: Live, node: Node) -> Newcom
 
 
 def _out_of_etcd(cluster: Cluster, rest: Cluster, node: Node, lost: Sequence[str]) -> Commands:
-    seen = read_first(rest.etcd, EtcdCluster, endpoints=rest.etcd_endpoints, prefix=cluster.scope_key)
-    if seen is None or seen["members"] is None:
+    asked = look_at_etcd(rest)
+    if asked is None:
         raise UnsafeError("etcd does not answer\nHINT: mend it, and run again; this run goes on where it stopped.")
-    if memberships := [one for one in seen["members"] if one["id"] in lost]:
+    seen = asked[1]
+    if memberships := [one for one in seen["members"] or () if one["id"] in lost]:
         refuse_quorum_loss(cluster, seen, node)
         for one in memberships:
             yield Act(coordinator(rest.etcd), removed(rest, one["id"]))
@@ -98,24 +99,27 @@ def _drop(cluster: Cluster, slot: str) -> StringCommand:
 
 
 @operation()
-def settled(cluster: Cluster, names: Sequence[str]) -> Commands:
+def settled(cluster: Cluster, names: Sequence[str], *, replaced: bool = False) -> Commands:
     """
-    Remove the notes that hosts were taken out, or are being replaced: they are members again, or about to be.
+    Remove the notes that hosts were taken out: they are members again, or about to be.
 
     + names: of the nodes
+    + replaced: the notes, too, that they are being replaced
     """
     if not acts_for(cluster.etcd):
         host.noop("another host does it")
         return
-    if planning():
+    asked = look_at_etcd(cluster)
+    if asked is None and planning():
         yield from undecided("notes about them")
         return
-    seen = read_first(cluster.etcd, EtcdCluster, endpoints=cluster.etcd_endpoints, prefix=cluster.scope_key)
-    if seen is None or seen["keys"] is None:
-        raise UnsafeError("etcd does not answer\nHINT: mend it, and run again; only notes are left to remove.")
-    keys = [key for name in names for key in (removal_key(cluster, name), replacement_key(cluster, name))]
-    notes = [key for key in keys if key in seen["keys"]]
+    if asked is None:
+        raise UnsafeError("etcd does not answer\nHINT: mend it, and run again; this run goes on where it stopped.")
+    witness, seen = asked
+    kinds = (removal_key, *([replacement_key] if replaced else []))
+    keys = [key_of(cluster, name) for name in names for key_of in kinds]
+    notes = [key for key in keys if key in (seen["keys"] or {})]
     for key in notes:
-        yield Act(coordinator(cluster.etcd), etcdctl(cluster, f"del {quote(key)}"))
+        yield Act(witness, etcdctl(cluster, f"del {quote(key)}"))
     if not notes:
         host.noop("there is no note about them")

@@ -49,11 +49,11 @@ def test_when_it_is_in_its_place_the_note_goes_and_a_second_run_changes_nothing(
 ) -> None:
     replace_third(monkeypatch, world)
     build(world)
-    run_operation(monkeypatch, world, world.cluster, settled, names=["h3"])
+    run_operation(monkeypatch, world, world.cluster, settled, names=["h3"], replaced=True)
     assert [key for key in world.keys if "replaced" in key] == []
     world.done.clear()
     assert replace_third(monkeypatch, world) == []
-    run_operation(monkeypatch, world, world.cluster, settled, names=["h3"])
+    run_operation(monkeypatch, world, world.cluster, settled, names=["h3"], replaced=True)
     assert world.done == []
 
 
