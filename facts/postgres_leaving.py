@@ -21,13 +21,8 @@ class ClientsLeft(Answer[int]):
         sql = "select pid from pg_stat_activity where backend_type = 'client backend' and client_addr is not null"
         return AWAIT.format(wait=wait_seconds, psql=PSQL, port=port, sql=quote(sql))
 
-    @staticmethod
-    def default() -> int:
-        """Nothing was printed: nobody is there."""
-        return 0
-
     def parsed(self, output: list[str]) -> int:
-        """One process number a line."""
+        """One process number a line; an empty line for nobody."""
         return len([line for line in output if line])
 
 
@@ -45,11 +40,6 @@ class SlotLeft(Answer[bool]):
         sql = f"select slot_name from pg_replication_slots where slot_name = '{slot}'"
         return AWAIT.format(wait=wait_seconds, psql=PSQL, port=port, sql=quote(sql))
 
-    @staticmethod
-    def default() -> bool:
-        """Nothing was printed: there is none."""
-        return False
-
     def parsed(self, output: list[str]) -> bool:
-        """Its name, or nothing."""
+        """Its name, or an empty line."""
         return any(output)

@@ -84,7 +84,7 @@ def _slots_dropped(cluster: Cluster, rest: Cluster, live: Live, node: Node) -> G
     if patch:
         yield Act(speaker, patch_command(patch))
     if keeping or permanent:
-        _await_their_end(rest, slot)
+        _await_their_end(rest, live, slot)
     before, lowered = _ttl_before(cluster, live, node), {**config, **patch}.get("member_slots_ttl") == 0
     if lowered and before != 0:
         yield Act(speaker, patch_command({"member_slots_ttl": before}))
@@ -102,9 +102,11 @@ def _speaker(rest: Cluster, live: Live) -> Node:
     return next(node for node in in_this_run(rest.members) if node.name not in live.silent)
 
 
-def _await_their_end(rest: Cluster, slot: str) -> None:
+def _await_their_end(rest: Cluster, live: Live, slot: str) -> None:
+    # A member whose PostgreSQL is down cannot be asked; Patroni drops its slot when it is up again.
+    asked = [node for node in in_this_run(rest.members) if (seen := live.postgres[node.name]) and seen["answers"]]
     question = {"port": rest.settings.postgres_port, "slot": slot, "wait_seconds": SLOT_SECONDS}
-    left = [name for name, there in read(in_this_run(rest.members), SlotLeft, **question).items() if there]
+    left = [name for name, there in read(asked, SlotLeft, **question).items() if there is not False]
     if left:
         raise UnsafeError(
             f"the slot {slot} is still there on {', '.join(left)} after {SLOT_SECONDS} s\n"

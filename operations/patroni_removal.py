@@ -27,6 +27,7 @@ from facts.etcd import ETCDCTL
 from facts.host import HostComponent
 from facts.patroni import PatroniCluster
 from facts.postgres_leaving import ClientsLeft
+from facts.postgres_state import PostgresState
 from operations.etcd_look import look_at_etcd
 from operations.patroni_look import look
 from operations.patroni_switchover import led_by
@@ -118,13 +119,18 @@ def stopped(cluster: Cluster, leaving: str, drain_seconds: int) -> Commands:
     active = _on(_units(cluster, node))
     if PATRONI_UNIT in active:
         _refuse_a_leader(leaving)
-        port, seconds = cluster.settings.postgres_port, 0 if planning() else drain_seconds
-        if left := host.get_fact(ClientsLeft, port=port, wait_seconds=seconds):
-            host.log(f"{left} connections to PostgreSQL here end")
+        _drain(cluster, 0 if planning() else drain_seconds)
     for unit in active:
         yield _stop(cluster, unit)
     if not active:
         host.noop("its services are stopped and disabled")
+
+
+def _drain(cluster: Cluster, seconds: int) -> None:
+    if not host.get_fact(PostgresState)["answers"]:
+        return  # what is down has no clients
+    if left := host.get_fact(ClientsLeft, port=cluster.settings.postgres_port, wait_seconds=seconds):
+        host.log(f"{left} connections to PostgreSQL here end")
 
 
 def _units(cluster: Cluster, node: Node) -> list[str]:

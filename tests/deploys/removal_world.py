@@ -117,10 +117,10 @@ class RemovalWorld:
             peers = re.findall(r"(?:greet|try) ([\d.]+) (\d+) &", command)
             return True, [f"{a}|{p}|{'open' if a in self.answering else 'refused'}" for a, p in peers]
         if "client_addr is not null" in command:
-            return True, ["4711"] * self.clients
+            return True, ["4711"] * self.clients or [""]
         if "select slot_name from" in command:
             name = re.search(r"slot_name = '\W*(\w+)", command)
-            return True, [slot for slot in self.slots[host] if name is not None and slot == name[1]]
+            return True, [slot for slot in self.slots[host] if name is not None and slot == name[1]] or [""]
         if "systemctl show" in command or "stat -c 'path|" in command:
             return True, self._component(host, command)
         if "journalctl" in command:

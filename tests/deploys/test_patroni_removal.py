@@ -146,6 +146,13 @@ def test_a_lame_member_takes_nothing_away(monkeypatch: pytest.MonkeyPatch) -> No
     assert_gone(world, "h3")
 
 
+def test_a_host_whose_postgresql_is_down_is_not_asked_for_its_clients(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = world_of(3, lame={"h3"})
+    world.running.discard("h3")
+    remove(monkeypatch, world, "h3")
+    assert_gone(world, "h3")
+
+
 def test_a_host_without_which_etcd_has_no_quorum_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     world = world_of(3, unhealthy={"h2"})
     said = refusal(monkeypatch, world, "h3")
