@@ -12,7 +12,8 @@ from cluster.live import Live
 from cluster.model import Cluster, Node
 from cluster.plan_etcd import outage
 from cluster.plan_reinit import streams_well
-from cluster.plan_removal import etcd_members_of, quorum_loss, traces_of
+from cluster.plan_removal import Traces, etcd_members_of, quorum_loss, traces_of
+from cluster.removals import Replacement
 from cluster.render_etcd import peer_url
 
 
@@ -46,6 +47,16 @@ def is_in_place(cluster: Cluster, live: Live, node: Node) -> bool:
     votes = [peer_url(cluster, node) in one["peer_urls"] and one["started"] and not one["learner"] for one in mine]
     member_well = "postgres" not in node.roles or live.leader == node.name or streams_well(live, node.name)
     return member_well and ("etcd" not in node.roles or votes == [True])
+
+
+def is_stale(note: Replacement, traces: Traces, newcomer: Newcomer) -> bool:
+    """
+    Whether a note is about an earlier loss: its host came, joined etcd, and is lost again by now.
+
+    + traces: what the others know of the host now
+    """
+    joined = [one for one in traces.voters if one["started"] and not one["learner"] and one["id"] not in note.etcd]
+    return bool(joined) and not newcomer.data
 
 
 def former_addresses(cluster: Cluster, live: Live, node: Node) -> list[str]:

@@ -18,6 +18,7 @@ from cluster.plan_replacement import (
     Newcomer,
     former_addresses,
     is_in_place,
+    is_stale,
     refuse_replacement,
     replacement_lines,
     unusable_slots,
@@ -52,15 +53,15 @@ def made_way(cluster: Cluster, newcomer: str) -> Commands:
         host.noop("another host does it")
         return
     live = look(rest)
-    keys = live.etcd["keys"] if live.etcd is not None else None
-    note = replacements(cluster, keys).get(newcomer)
-    if note is None:
-        if is_in_place(cluster, live, node):
-            host.noop(f"{newcomer} is in its place")
-            return
-        refuse_replacement(cluster, live, node, _newcomer(cluster, rest, live, node))
+    if is_in_place(cluster, live, node):
+        host.noop(f"{newcomer} is in its place")
+        return
+    seen, found = _newcomer(cluster, rest, live, node), traces_of(cluster, live, node)
+    note = replacements(cluster, live.etcd["keys"] if live.etcd is not None else None).get(newcomer)
+    if note is None or is_stale(note, found, seen):
+        refuse_replacement(cluster, live, node, seen)
         print_lines(replacement_lines(cluster, live, node))
-        ids = tuple(one["id"] for one in traces_of(cluster, live, node).voters)
+        ids = tuple(one["id"] for one in found.voters)
         note = Replacement(datetime.now(UTC).isoformat(timespec="seconds"), ids)
         key = quote(replacement_key(cluster, newcomer))
         yield Act(coordinator(rest.etcd), etcdctl(rest, f"put {key} {quote(note.text)}"))

@@ -81,6 +81,17 @@ def test_cut_off_in_the_build_the_fresh_membership_stays(monkeypatch: pytest.Mon
     assert sorted(world.voters.values()) == ["h1", "h2", "h3"]
 
 
+def test_a_host_that_is_lost_again_is_judged_anew(monkeypatch: pytest.MonkeyPatch, world: RemovalWorld) -> None:
+    replace_third(monkeypatch, world)
+    world.join_etcd("h3")
+    (second,) = [one for one, name in world.voters.items() if name == "h3"]
+    world.die("h3")
+    world.come("h3")
+    world.done.clear()
+    assert replace_third(monkeypatch, world) == ["note h1", "out of etcd h1"]
+    assert second not in world.voters
+
+
 def test_a_slot_that_is_lost_goes_and_others_stay(monkeypatch: pytest.MonkeyPatch, world: RemovalWorld) -> None:
     world.lost = {"h3"}
     assert replace_third(monkeypatch, world)[2:] == ["drop slot h1", "drop slot h2"]
