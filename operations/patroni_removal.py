@@ -37,13 +37,12 @@ from operations.util.console import print_lines
 from operations.util.remote import acts_for, coordinator, here, in_this_run
 from operations.util.stage import planning
 
-# All that ties a host to its cluster, secrets and keys among it. Packages stay, and so does PostgreSQL's data.
-TIES = (
-    *(CONFIG, PASSWORD_FILE, PATRONI.directory, POSTGRES.directory),
-    *(ENVIRONMENT, BOOTSTRAP, ETCD.directory),
-    *(HAPROXY_CONFIGURATION, HAPROXY.directory),
-    *(PGBACKREST_CONFIGURATION, PGBACKREST.directory),
-)
+# What ties a host to its cluster by each of its roles, secrets and keys among it.
+TIES = {
+    "postgres": (CONFIG, PASSWORD_FILE, PATRONI.directory, POSTGRES.directory),
+    "etcd": (ENVIRONMENT, BOOTSTRAP, ETCD.directory),
+    "haproxy": (HAPROXY_CONFIGURATION, HAPROXY.directory),
+}
 
 
 def without_removed(cluster: Cluster, but: str = "") -> Cluster:
@@ -179,12 +178,20 @@ def cleared(cluster: Cluster, leaving: str, *, wipe: bool = False) -> Commands:
     active = _on([ETCD_UNIT] if "etcd" in cluster.node(leaving).roles else [])
     for unit in active:
         yield _stop(cluster, unit)
-    ties = [*TIES, etcd_data_directory(cluster), *([cluster.data_directory] if wipe else [])]
+    ties = _ties(cluster, cluster.node(leaving), wipe=wipe)
     seen = host.get_fact(HostComponent, paths=ties, units={})["paths"]
     if there := [path for path in ties if seen[path] is not None]:
         yield StringCommand(f"rm -rf -- {' '.join(map(quote, there))}")
     if not active and not there:
         host.noop("nothing ties this host to the cluster")
+
+
+def _ties(cluster: Cluster, node: Node, *, wipe: bool) -> list[str]:
+    """Paths of ours alone: a service that is none of its roles may be somebody else's there."""
+    backups = [PGBACKREST_CONFIGURATION, PGBACKREST.directory] if cluster.uses_pgbackrest(node) else []
+    etcd = [etcd_data_directory(cluster)] if "etcd" in node.roles else []
+    data = [cluster.data_directory] if wipe and "postgres" in node.roles else []
+    return [*(path for role, paths in TIES.items() if role in node.roles for path in paths), *backups, *etcd, *data]
 
 
 @operation()

@@ -26,9 +26,7 @@ def deploy_removal(declared: Cluster, leaving: str, *, alone: bool, wipe: bool, 
     + leaving: the node's name
     + alone, wipe, drain_seconds: as ``patroni_removal`` has them
     """
-    cluster = once(
-        host.inventory, f"{declared.name} without removed", lambda: patroni_removal.without_removed(declared, leaving)
-    )
+    cluster = _without_removed(declared, leaving)
     refuse_indispensable(cluster, cluster.node(leaving))
     rest, secrets = remaining(cluster, {leaving}), cluster_secrets(cluster)
     stays = here() in {node.name for node in rest}

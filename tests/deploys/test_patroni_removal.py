@@ -106,6 +106,14 @@ def test_data_go_only_for_somebody_who_says_so(monkeypatch: pytest.MonkeyPatch) 
     assert world.files["h3"] == set()
 
 
+def test_what_is_none_of_its_roles_is_somebody_else_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = world_of(4)
+    world.files["h4"] |= {"/etc/haproxy/haproxy.cfg", "/etc/default/etcd"}
+    remove(monkeypatch, world, "h4")
+    assert {"/etc/haproxy/haproxy.cfg", "/etc/default/etcd"} <= world.files["h4"]
+    assert "/etc/patroni/config.yml" not in world.files["h4"]
+
+
 def test_a_dead_host_is_never_asked_and_its_traces_go(monkeypatch: pytest.MonkeyPatch) -> None:
     world = world_of(3)
     world.die("h3")
