@@ -1,6 +1,7 @@
 """Hosts come, go and are replaced while clients write; and nothing of those that went is left behind."""
 
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,12 +18,13 @@ from tests.lab.runs import (
     changed,
     dsn,
     etcdctl,
+    kill_run,
     leader,
     members,
     run,
     site,
     sql,
-    switchover,
+    start,
     wait_until_settled,
     write_inventory,
 )
@@ -67,6 +69,17 @@ def report(load: Load, what: str, seconds: float, gap_seconds: float) -> None:
     assert seen.longest_gap_seconds <= gap_seconds
 
 
+def wait_until_all_stream(lab: Lab) -> None:
+    """Return when one of the four leads and the others stream on its timeline; the fourth publishes no port."""
+
+    def do_they() -> bool:
+        shown = [members(lab).get(lab.host(name).container, {}) for name in ALL]
+        states, timelines = [one.get("state") for one in shown], {one.get("timeline") for one in shown}
+        return sorted(map(str, states)) == ["running", *["streaming"] * 3] and len(timelines) == 1
+
+    wait_until(f"all of {lab.name} stream", do_they, seconds=90)
+
+
 def traces(lab: Lab, gone: str, rest: tuple[str, ...]) -> list[str]:
     """Everything that still knows a host, wherever it is."""
     host, first = lab.host(gone), lab.host(rest[0])
@@ -95,7 +108,7 @@ def test_a_host_joins_while_clients_write(built: Growing) -> None:
     with Load(dsn(built.lab)) as load:
         done = run(built.four, ADD)
     report(load, "a host joined", done.seconds, GAP_SECONDS)
-    wait_until_settled(built.lab, ALL)
+    wait_until_all_stream(built.lab)
     shown = members(built.lab)[built.lab.host("pg4").container]
     assert shown["role"] == "replica" and set(shown.get("tags", {})) <= {"clonefrom"}
     assert_changes_nothing(built.four)
@@ -103,7 +116,10 @@ def test_a_host_joins_while_clients_write(built: Growing) -> None:
 
 def test_a_leader_is_taken_out_and_nothing_is_left_of_it(built: Growing) -> None:
     lab, fourth = built.lab, built.lab.host("pg4")
-    switchover(lab, fourth)
+    order = f"patronictl -c /etc/patroni/config.yml switchover {lab.name} --force --candidate {fourth.container}"
+    run_in(fourth.container, order)
+    wait_until_all_stream(lab)
+    assert leader(lab) == fourth
     with Load(dsn(lab)) as load:
         done = run(built.four, REMOVE, "--data", f"node={fourth.container}")
     print(json.dumps(changed(done), indent=1))
@@ -118,16 +134,14 @@ def test_it_comes_back_only_when_somebody_says_so(built: Growing) -> None:
     refused = run(built.four, CLUSTER, check=False)
     assert refused.code == 1 and f"was taken out of {built.lab.name}" in refused.log
     run(built.four, ADD)
-    wait_until_settled(built.lab, ALL)
+    wait_until_all_stream(built.lab)
     assert_changes_nothing(built.four)
 
 
 def test_a_host_that_is_lost_is_replaced_by_a_fresh_one(built: Growing) -> None:
     lab, third = built.lab, built.lab.host("pg3")
-    if leader(lab) == lab.host("pg3"):
-        switchover(lab, lab.host("pg1"))
-    refused = run(built.four, REPLACE, "--data", f"node={third.container}", check=False)
-    assert refused.code == 0 and changed(refused) == {}, "it is in its place"
+    in_place = run(built.four, REPLACE, "--data", f"node={third.container}")
+    assert changed(in_place) == {}
     with Load(dsn(lab)) as load:
         faults.kill(third.container)
         docker("rm", "--force", "--volumes", third.container)
@@ -135,10 +149,26 @@ def test_a_host_that_is_lost_is_replaced_by_a_fresh_one(built: Growing) -> None:
         wait_until("its key has run out", lambda: third.container not in members(lab), seconds=60)
         done = run(built.four, REPLACE, "--data", f"node={third.container}")
     report(load, "a lost host was replaced", done.seconds, SWITCHOVER_SECONDS)
-    wait_until_settled(lab, ALL)
+    wait_until_all_stream(lab)
     listed = etcdctl(lab.host("pg1"), "member list").splitlines()
     assert len(listed) == 3 and all(line.endswith(", false") for line in listed)
     assert_changes_nothing(built.four)
+
+
+@pytest.mark.parametrize("seconds", [5, 9, 13])
+def test_a_removal_that_is_killed_is_gone_on_with(built: Growing, seconds: int) -> None:
+    words = ("--data", f"node={built.lab.host('pg4').container}")
+    with Load(dsn(built.lab)) as load:
+        process = start(built.four, REMOVE, *words)
+        time.sleep(seconds)
+        kill_run(process)
+        done = run(built.four, REMOVE, *words)
+    print(f"killed after {seconds} s, the next run changed {', '.join(changed(done)) or 'nothing'}")
+    report(load, "finished", done.seconds, GAP_SECONDS)
+    assert traces(built.lab, "pg4", MEMBERS) == []
+    assert_changes_nothing(built.three)
+    run(built.four, ADD)
+    wait_until_all_stream(built.lab)
 
 
 def test_a_dead_host_is_taken_out_without_waiting_for_it(built: Growing) -> None:
