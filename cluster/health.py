@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from cluster.model import Cluster, Node
 from cluster.observed import SeenPatroni
+from cluster.render_patroni import JOINING
 
 # Patroni's own word for a member that copies the data directory; how long that takes depends on its size alone.
 CLONING = "creating replica"
@@ -67,6 +68,12 @@ def _reason(seen: SeenPatroni, name: str) -> str | None:
 def leaders_timeline(seen: SeenPatroni) -> int | None:
     """The timeline that every member has to be on; None without a leader. + seen: ``PatroniCluster``"""
     return None if seen["leader"] is None else seen["members"][seen["leader"]]["timeline"]
+
+
+def joined(cluster: Cluster, seen: SeenPatroni) -> tuple[Node, ...]:
+    """Members that stream and are still marked as on their way to their data. + seen: ``PatroniCluster``, settled"""
+    known = {name: member["tags"] for name, member in seen["members"].items()}
+    return tuple(node for node in cluster.members if JOINING.items() <= known.get(node.name, {}).items())
 
 
 def waiting_for_restart(cluster: Cluster, seen: SeenPatroni) -> list[str]:

@@ -69,12 +69,25 @@ def joining(cluster: Cluster, members: Sequence[SeenEtcdMember]) -> tuple[Node, 
 
 def moved_members(cluster: Cluster, members: Sequence[SeenEtcdMember]) -> list[str]:
     """Declared nodes that are members under another URL. They would seem to be new and would join a second time."""
-    urls = {member["name"]: member["peer_urls"] for member in members if member["started"]}
+    settled = (member for member in members if member["started"] and not member["learner"])
+    urls = {member["name"]: member["peer_urls"] for member in settled}
     return [
         f"{node.name} is an etcd member at {urls[node.name][0]}, declared is {peer_url(cluster, node)}"
         for node in cluster.etcd
         if node.name in urls and peer_url(cluster, node) not in urls[node.name]
     ]
+
+
+def stray_learners(cluster: Cluster, members: Sequence[SeenEtcdMember]) -> tuple[SeenEtcdMember, ...]:
+    """
+    Learners that a run added under an address which is not declared any more, so that nobody goes on with them. They
+    have no vote: to take them out costs no quorum.
+
+    + members: as etcd lists them; one that never started has no name
+    """
+    declared, names = {peer_url(cluster, node) for node in cluster.etcd}, {"", *(node.name for node in cluster.etcd)}
+    learners = (member for member in members if member["learner"] and member["name"] in names)
+    return tuple(member for member in learners if declared.isdisjoint(member["peer_urls"]))
 
 
 def unfinished(cluster: Cluster, members: Sequence[SeenEtcdMember]) -> tuple[tuple[Node, SeenEtcdMember], ...]:

@@ -17,6 +17,9 @@ from cluster.tuning import MIB
 # While nobody can write, the candidate replays what it is behind; so much takes less than a second.
 REPLAY_MIB = 16
 
+# The one reason that passes by itself once the synchronous standby is gone.
+NOT_SYNCHRONOUS = "is not synchronous, and the cluster is"
+
 # A primary at work always has one or two segments on their way.
 BACKLOG_SEGMENTS = 3
 
@@ -151,7 +154,7 @@ def _patroni_obstacles(live: Live, member: SeenMember) -> list[str]:
     if member["tags"].get("nofailover") or member["tags"].get("failover_priority") == 0:
         found.append("has the tag nofailover")
     if _is_synchronous(live) and not member["synchronous"]:
-        found.append("is not synchronous, and the cluster is")
+        found.append(NOT_SYNCHRONOUS)
     return found
 
 

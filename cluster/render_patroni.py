@@ -18,12 +18,19 @@ CONFIG = "/etc/patroni/config.yml"
 DROP_IN = "/etc/systemd/system/patroni.service.d/pyinfra-patroni.conf"
 UNIT = "patroni"
 
+# Patroni writes it for its own connections.
+PASSWORD_FILE = "/var/lib/postgresql/.pgpass_patroni"
+
 # Succeeds when a URL answers with any status: 503 is an answer too.
 _ANSWERS = (
     "import ssl, sys, urllib.error as e, urllib.request as r\n"
     "try: r.urlopen(sys.argv[1], timeout=3, context=ssl.create_default_context(cafile=sys.argv[2]))\n"
     "except e.HTTPError: pass"
 )
+
+# Of a member that has no data yet: it may not lead, gets no clients, and no commit waits for it.
+# https://patroni.readthedocs.io/en/latest/yaml_configuration.html#tags
+JOINING = {"nofailover": True, "noloadbalance": True, "nosync": True}
 
 SUPERUSER, REPLICATION_USER, REWIND_USER = "postgres", "replicator", "rewind"
 
@@ -42,13 +49,19 @@ ExecStartPre=-+/bin/chown postgres /dev/watchdog
 """
 
 
-def patroni_component(cluster: Cluster, node: Node, secrets: Mapping[str, str], bootstrap: Any = None) -> Component:
+def patroni_component(
+    cluster: Cluster, node: Node, secrets: Mapping[str, str], bootstrap: Any = None, *, joins: bool = False
+) -> Component:
     """
     Patroni's files and unit on one member.
 
     + bootstrap: the dynamic configuration to begin the cluster with, on the one member that does, until it has
+    + joins: it is about to get its data from a cluster that runs, and nobody shall rely on it yet
     """
-    text = "# Managed by pyinfra-patroni.\n" + as_yaml(member_configuration(cluster, node, secrets, bootstrap))
+    configuration = member_configuration(cluster, node, secrets, bootstrap)
+    if joins:
+        configuration["tags"] |= JOINING
+    text = "# Managed by pyinfra-patroni.\n" + as_yaml(configuration)
     config = File(CONFIG, text, "postgres", "postgres", "600")
     loads = (CONFIG, DROP_IN, *(path for place in (PATRONI, POSTGRES) for path in (place.certificate, place.authority)))
     return Component(
@@ -61,6 +74,11 @@ def patroni_component(cluster: Cluster, node: Node, secrets: Mapping[str, str], 
         files=(config, File(DROP_IN, _DROP_IN)),
         units=(Unit(UNIT, loads, load=_reload(cluster, node)),),
     )
+
+
+def config_of(component: Component) -> File:
+    """Patroni's own file in its component."""
+    return next(file for file in component.files if file.path == CONFIG)
 
 
 def _data_directories(cluster: Cluster) -> tuple[Directory, ...]:
@@ -155,7 +173,7 @@ def _postgresql(cluster: Cluster, node: Node, secrets: Mapping[str, str]) -> dic
         "use_unix_socket_repl": True,
         "data_dir": cluster.data_directory,
         "bin_dir": cluster.bin_directory,
-        "pgpass": "/var/lib/postgresql/.pgpass_patroni",
+        "pgpass": PASSWORD_FILE,
         "authentication": {
             "superuser": _login(SUPERUSER, secrets["PATRONI_SUPERUSER_PASSWORD"]),
             "replication": _login(REPLICATION_USER, secrets["PATRONI_REPLICATION_PASSWORD"]),

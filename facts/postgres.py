@@ -72,7 +72,8 @@ class PostgresCatalog(Answer[dict[str, SeenParameter]]):
         return seen
 
 
-_AWAIT = r"""
+# Ask for what is left until there is nothing, or the time is over; in both cases what is left is printed.
+AWAIT = r"""
 end=$(( $(date +%s) + {wait} ))
 while :; do
   left=$({psql} -p {port} -d postgres -c {sql}) || exit 1
@@ -95,7 +96,7 @@ class SettingsAwaited(Answer[list[str]]):
         """Ask until nothing is left."""
         left = " or ".join(_differs(name, value) for name, value in wanted.items())
         sql = f"select name from pg_settings where {left} order by name"
-        return _AWAIT.format(wait=wait_seconds, psql=PSQL, port=port, sql=quote(sql))
+        return AWAIT.format(wait=wait_seconds, psql=PSQL, port=port, sql=quote(sql))
 
     def parsed(self, output: list[str]) -> list[str]:
         """One name a line."""

@@ -21,6 +21,7 @@ from cluster.plan_etcd import (
     peers_with,
     quorum_obstacle,
     serving,
+    stray_learners,
     unfinished,
     unwell,
 )
@@ -34,8 +35,9 @@ from cluster.render_etcd import (
     peer_url,
 )
 from cluster.units import has_loaded_its_files
-from facts.etcd import ETCDCTL, EtcdBootstrapState, EtcdCluster
+from facts.etcd import EtcdBootstrapState, EtcdCluster
 from facts.host import HostComponent
+from operations.etcd_learner import etcdctl, promoted, strays_removed
 from operations.util.act import Act
 from operations.util.cause import show_last_lines
 from operations.util.commands import or_journal, stamp, start_unit, write_file
@@ -91,8 +93,9 @@ def _first_start(cluster: Cluster, node: Node, component: Component) -> Componen
 def quorum(cluster: Cluster) -> Commands:
     """
     Wait until etcd has its quorum, let declared hosts join that are not members yet, and restart members whose
-    configuration changed; one at a time, each only while all are healthy. Called on every host, so that nothing that
-    needs etcd comes before it; one host acts, and only on hosts of this run.
+    configuration changed; one at a time, each only while all are healthy. A host that cannot get etcd's data where it
+    was added is taken out again. Called on every host, so that nothing that needs etcd comes before it; one host acts,
+    and only on hosts of this run.
 
     Refuses while a member is unhealthy, an alarm is raised or an added member never started.
     """
@@ -104,6 +107,9 @@ def quorum(cluster: Cluster) -> Commands:
         yield from undecided("etcd's members and their restarts")
         return
     voters, acted = serving(cluster, seen["members"]), False
+    if stray_learners(cluster, seen["members"] or ()):
+        yield from strays_removed(cluster, voters, seen)
+        acted, seen = True, _look(cluster, voters)
     for node in in_this_run(_to_join(cluster, seen)):
         others = tuple(other for other in voters if other is not node)
         yield from _join(cluster, node, others, seen)
@@ -135,7 +141,7 @@ def _look(cluster: Cluster, nodes: Sequence[Node], *, wait_seconds: int = 0) -> 
 def _settled(cluster: Cluster) -> SeenEtcd:
     """What etcd says when those that have a vote are healthy, or have had the time for it."""
     seen = _look(cluster, cluster.etcd)
-    if planning() or quorum_obstacle(seen) is None:
+    if planning() or quorum_obstacle(seen) is None or stray_learners(cluster, seen["members"] or ()):
         return seen
     return _look(cluster, serving(cluster, seen["members"]), wait_seconds=QUORUM_SECONDS)
 
@@ -173,26 +179,14 @@ def _join(cluster: Cluster, node: Node, voters: Sequence[Node], seen: SeenEtcd) 
         peers = peers_with(cluster, node, members)
         yield Act(node, write_file(bootstrap_file(cluster, peers, state="existing")))
         yield Act(node, start_unit(UNIT, etcd_component(cluster, node).units[0].loads))
-    yield StringCommand(_promote(cluster, voters, node))
+    yield from promoted(cluster, node, voters, QUORUM_SECONDS)
 
 
 def _add(cluster: Cluster, voters: Sequence[Node], node: Node) -> str:
     # etcd refuses until all members have been connected for 5 s, which the one that joined just before has not.
-    listed = _etcdctl(cluster, voters, f"member list | grep -qF {peer_url(cluster, node)},")
-    add = _etcdctl(cluster, voters, f"member add {node.name} --learner --peer-urls={peer_url(cluster, node)}")
+    listed = etcdctl(cluster, voters, f"member list | grep -qF {peer_url(cluster, node)},")
+    add = etcdctl(cluster, voters, f"member add {node.name} --learner --peer-urls={peer_url(cluster, node)}")
     return f"timeout {QUORUM_SECONDS} sh -c 'until {listed} || {add}; do sleep 0.5; done'"
-
-
-def _promote(cluster: Cluster, voters: Sequence[Node], node: Node) -> str:
-    # A learner is promoted only once it has caught up; etcd refuses before that, and a refused try costs nothing.
-    identify = _etcdctl(cluster, voters, f"member list | grep -F {peer_url(cluster, node)}, | cut -d, -f1")
-    promote = _etcdctl(cluster, voters, 'member promote "$1"')
-    return f"timeout {QUORUM_SECONDS} sh -c 'until {promote}; do sleep 0.3; done' sh $({identify})"
-
-
-def _etcdctl(cluster: Cluster, nodes: Sequence[Node], words: str) -> str:
-    endpoints = ",".join(node.address.url(cluster.settings.etcd_client_port) for node in nodes)
-    return f"{ETCDCTL} ETCDCTL_ENDPOINTS={endpoints} etcdctl {words}"
 
 
 def _pictures(cluster: Cluster) -> Mapping[str, SeenComponent]:

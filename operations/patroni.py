@@ -9,19 +9,22 @@ from pyinfra.api import operation
 
 from cluster.component import Component
 from cluster.errors import UnsafeError
-from cluster.health import CLONING, has_begun, holdup
-from cluster.model import Cluster
+from cluster.health import CLONING, has_begun, holdup, joined
+from cluster.model import Cluster, Node
 from cluster.observed import SeenPatroni
 from cluster.plan_config import without_absences
-from cluster.render_patroni import patroni_component
+from cluster.render_patroni import CONFIG, config_of, patroni_component
 from cluster.secrets import Secret
 from facts.etcd import EtcdCluster
+from facts.host import HostComponent
 from facts.patroni import PatroniCluster
 from operations.patroni_bootstrap import begun_again
 from operations.patroni_clones import Copying, refuse_with_last_lines
 from operations.patroni_configuration import declared_configuration
+from operations.util.act import Act
+from operations.util.commands import load_unit, write_file
 from operations.util.component import Commands, brought_up
-from operations.util.remote import acts_for, coordinator, here, read
+from operations.util.remote import acts_for, coordinator, here, in_this_run, read
 from operations.util.stage import planning, undecided
 
 # initdb and the clones of an empty cluster take less; what is not settled by then is looked at.
@@ -44,13 +47,23 @@ def member(cluster: Cluster, secrets: Mapping[str, Secret]) -> Commands:
         host.noop("no PostgreSQL on this host")
         return
     begins = node is cluster.members[0] and not _has_begun(cluster)
-    component = _beginning(cluster, secrets) if begins else patroni_component(cluster, node, secrets)
-    yield from brought_up(component)
+    yield from brought_up(_beginning(cluster, secrets) if begins else _following(cluster, node, secrets))
 
 
 def _beginning(cluster: Cluster, secrets: Mapping[str, Secret]) -> Component:
     """The first member's component with what it begins the cluster with."""
     return patroni_component(cluster, cluster.members[0], secrets, without_absences(declared_configuration(cluster)))
+
+
+def _following(cluster: Cluster, node: Node, secrets: Mapping[str, Secret]) -> Component:
+    """
+    The component of a member that does not begin the cluster. One that has no data yet, and one that an earlier run
+    left on its way to them, is marked until ``formed`` has seen it stream.
+    """
+    joining, version = patroni_component(cluster, node, secrets, joins=True), f"{cluster.data_directory}/PG_VERSION"
+    seen = host.get_fact(HostComponent, paths=[CONFIG, version], units={})["paths"]
+    on_its_way = config_of(joining).fits(seen[CONFIG]) or (seen[version] is None and _has_begun(cluster))
+    return joining if on_its_way else patroni_component(cluster, node, secrets)
 
 
 def _has_begun(cluster: Cluster) -> bool:
@@ -72,7 +85,8 @@ def _has_begun(cluster: Cluster) -> bool:
 def formed(cluster: Cluster, secrets: Mapping[str, Secret]) -> Commands:
     """
     Wait until the cluster has a leader and every standby streams on its timeline; then take the bootstrap section
-    from the member that had it. Called on every host, so that nothing that needs the database comes before it.
+    from the member that had it, and the mark from those that have just joined. Called on every host, so that nothing
+    that needs the database comes before it.
 
     A member that is being cloned is waited for as long as its copy grows. Refuses, with the last lines of the member
     that holds it up, when the cluster does not settle.
@@ -87,7 +101,11 @@ def formed(cluster: Cluster, secrets: Mapping[str, Secret]) -> Commands:
     if not seen["settled"]:
         yield from begun_again(cluster, seen, _beginning(cluster, secrets))
         seen = _settled(cluster, wait_seconds=FORMING_SECONDS)
-    _wait_for_clones(cluster, seen)
+    seen = _wait_for_clones(cluster, seen)
+    for node in in_this_run(joined(cluster, seen)):
+        component = patroni_component(cluster, node, secrets)
+        yield Act(node, write_file(config_of(component)))
+        yield from (Act(node, load_unit(unit.name, unit.loads, str(unit.load))) for unit in component.units)
     first = cluster.members[0]
     if first.name == here():
         yield from brought_up(patroni_component(cluster, first, secrets))
@@ -98,7 +116,7 @@ def _settled(cluster: Cluster, wait_seconds: int) -> SeenPatroni:
     return host.get_fact(PatroniCluster, expected=names, wait_seconds=wait_seconds)
 
 
-def _wait_for_clones(cluster: Cluster, seen: SeenPatroni) -> None:
+def _wait_for_clones(cluster: Cluster, seen: SeenPatroni) -> SeenPatroni:
     """Name the member that holds the cluster up, and show its last lines; a clone that goes on is waited for."""
     copying = Copying(cluster.data_directory)
     while not seen["settled"]:
@@ -106,3 +124,4 @@ def _wait_for_clones(cluster: Cluster, seen: SeenPatroni) -> None:
         if not reason.startswith(CLONING) or not copying.goes_on(node, reason):
             refuse_with_last_lines(node, f"the cluster did not settle: {node.name} {reason}")
         seen = _settled(cluster, wait_seconds=PROGRESS_SECONDS)
+    return seen

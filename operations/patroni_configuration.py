@@ -14,15 +14,17 @@ from pyinfra.api.command import PyinfraCommand
 
 from cluster.errors import UnsafeError, refusal
 from cluster.model import Cluster
-from cluster.observed import SeenParameter
+from cluster.observed import SeenParameter, SeenPatroni
 from cluster.parameters_findings import PARAMETERS, parameter_findings
 from cluster.plan_config import Change, changed_names, changes_of, config_patch, undeclared_parameters
+from cluster.render_hba import hba_lines
 from cluster.render_patroni_dynamic import configuration_for
 from facts.patroni import ANSWER_SECONDS, MemberResources, PatroniCluster
 from facts.postgres import PostgresCatalog, SettingsAwaited
 from operations.preflight import origin_of
+from operations.util.act import Act
 from operations.util.component import Commands
-from operations.util.remote import acts_for, read, read_all
+from operations.util.remote import acts_for, in_this_run, read, read_all
 from operations.util.stage import planning, undecided
 
 # Beyond two of Patroni's looks at the configuration: on a busy host each takes a moment.
@@ -71,6 +73,27 @@ def configuration(cluster: Cluster, restart_follows: bool = False) -> Commands:
         host.noop("the dynamic configuration is as declared")
     if left := undeclared_parameters(declared, seen["config"]):
         host.log(f"left alone, though nobody declares them: {', '.join(left)}")
+
+
+@operation()
+def admitted(cluster: Cluster) -> Commands:
+    """
+    Let declared members into a cluster that runs before they knock: pg_hba first, then their copy. Does nothing while
+    no Patroni answers, for then the cluster is yet to begin.
+    """
+    if not acts_for(cluster.members):
+        host.noop("another host does it")
+        return
+    nodes = in_this_run(cluster.members)
+    said: dict[str, SeenPatroni | None] = read(nodes, PatroniCluster)
+    heard = {name: seen["config"] for name, seen in said.items() if seen is not None and seen["config"]}
+    name, config = next(iter(heard.items()), ("", None))
+    patch = config_patch({"postgresql": {"pg_hba": hba_lines(cluster)}}, config) if config else {}
+    if patch:
+        host.log("changes pg_hba")
+        yield Act(cluster.node(name), patch_command(patch))
+    else:
+        host.noop("everybody is let in")
 
 
 def _patched(

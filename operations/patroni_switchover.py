@@ -59,6 +59,18 @@ def switchover(
     if not acts_for(cluster.members):
         host.noop("another host does it")
         return
+    yield from led_by(cluster, candidate, without, probe, force=force)
+
+
+def led_by(
+    cluster: Cluster,
+    candidate: str | None = None,
+    without: Sequence[str] = (),
+    probe: Secret | None = None,
+    *,
+    force: bool = False,
+) -> Commands:
+    """The switchover itself, on the host that acts: for procedures of which it is one step. + candidate: as above"""
     expected = [node.name for node in cluster.members if node.name not in without]
     # A run that was cut off may have left a switchover under way.
     live = look(cluster, expected, 0 if planning() else ANSWER_SECONDS)

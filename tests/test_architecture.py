@@ -173,7 +173,7 @@ COMPONENTS = (
 SHARED = {
     "facts": ("host", "endpoints", "answer"),
     "operations": ("proof", "probe", "overview"),
-    "deploys/components": ("proof", "probe", "start", "options"),
+    "deploys/components": ("proof", "probe", "start", "options", "build"),
 }
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from pyinfra import host
 
 from cluster.errors import ConfigError
-from cluster.model import Cluster
+from cluster.model import Cluster, Node
 
 Kind = TypeVar("Kind", bool, int, float, str)
 Default = TypeVar("Default")
@@ -36,19 +37,25 @@ def option(name: str, kind: type[Kind], default: Default) -> Kind | Default:
 def members_named(cluster: Cluster, name: str) -> tuple[str, ...]:
     """The members that an option names, separated by commas. + name: the option's"""
     words = [word.strip() for word in option(name, str, "").split(",")]
-    return tuple(_member(cluster, name, word) for word in words if word)
+    return tuple(_among(cluster.members, "member", cluster, name, word) for word in words if word)
 
 
 def member_named(cluster: Cluster, name: str) -> str | None:
     """The one member that an option names; None when it is not given. + name: the option's"""
     value = option(name, str, "")
-    return _member(cluster, name, value) if value else None
+    return _among(cluster.members, "member", cluster, name, value) if value else None
 
 
-def _member(cluster: Cluster, name: str, value: str) -> str:
-    known = [node.name for node in cluster.members]
+def node_named(cluster: Cluster, name: str) -> str | None:
+    """The one host that an option names, whatever its roles; None when it is not given. + name: the option's"""
+    value = option(name, str, "")
+    return _among(cluster.nodes, "host", cluster, name, value) if value else None
+
+
+def _among(nodes: Sequence[Node], noun: str, cluster: Cluster, name: str, value: str) -> str:
+    known = [node.name for node in nodes]
     if value not in known:
         close = difflib.get_close_matches(value, known, n=1)
-        hint = f"did you mean {close[0]}?" if close else f"the members are {', '.join(known)}."
-        raise ConfigError(f"--data {name}: {value} is no member of {cluster.name}\nHINT: {hint}")
+        hint = f"did you mean {close[0]}?" if close else f"the {noun}s are {', '.join(known)}."
+        raise ConfigError(f"--data {name}: {value} is no {noun} of {cluster.name}\nHINT: {hint}")
     return value

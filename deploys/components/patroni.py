@@ -11,6 +11,7 @@ from operations import patroni, patroni_configuration, postgres
 def deploy_patroni(cluster: Cluster) -> None:
     """Patroni on this host, and the order point behind which every standby streams. + cluster: as declared"""
     secrets = cluster_secrets(cluster)
+    patroni_configuration.admitted(name="members let in", cluster=cluster)
     patroni.member(name="Patroni configured and started", cluster=cluster, secrets=secrets)
     patroni.formed(name="one leader, every standby streaming", cluster=cluster, secrets=secrets)
     patroni_configuration.configuration(name="dynamic configuration", cluster=cluster)

@@ -8,14 +8,9 @@ from pyinfra.api import deploy
 from cluster.errors import ConfigError
 from cluster.model import Cluster
 from cluster.restore_target import Target, asked_target
-from deploys.components.certificates import deploy_certificates
-from deploys.components.etcd import deploy_etcd
-from deploys.components.haproxy import deploy_haproxy
+from deploys.components.build import deploy_doors, deploy_ground
 from deploys.components.options import option
-from deploys.components.packages import deploy_packages
 from deploys.components.patroni import deploy_patroni
-from deploys.components.pgbackrest import deploy_pgbackrest, deploy_stanza
-from deploys.components.proof import deploy_proof
 from deploys.components.secrets import cluster_secrets, secrets_directory
 from deploys.components.start import declared_cluster, running_cluster
 from operations.pgbackrest_restore_new import begun_with, restored_from
@@ -64,10 +59,7 @@ def deploy_from_source(cluster: Cluster, source: str, target: Target) -> None:
     if cluster.repository is None:
         raise ConfigError(f"{cluster.name} has no repository host\nHINT: put a host in the group backup.")
     origin, secrets = declared[source], cluster_secrets(cluster)
-    deploy_packages(cluster)
-    deploy_certificates(cluster)
-    deploy_etcd(cluster)
-    deploy_pgbackrest(cluster)
+    deploy_ground(cluster)
     restored_from(
         name=f"data of {source}",
         cluster=cluster,
@@ -79,6 +71,4 @@ def deploy_from_source(cluster: Cluster, source: str, target: Target) -> None:
     )
     deploy_patroni(cluster)
     begun_with(name="over", cluster=cluster)
-    deploy_stanza(cluster)
-    deploy_haproxy(cluster, secrets)
-    deploy_proof(cluster)
+    deploy_doors(cluster)

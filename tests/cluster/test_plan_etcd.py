@@ -8,7 +8,16 @@ import pytest
 
 from cluster.declaration import DeclaredHost, declared_clusters
 from cluster.model import Cluster
-from cluster.plan_etcd import formed, joining, peers_with, quorum_obstacle, unfinished, unwell
+from cluster.plan_etcd import (
+    formed,
+    joining,
+    moved_members,
+    peers_with,
+    quorum_obstacle,
+    stray_learners,
+    unfinished,
+    unwell,
+)
 
 ADDRESSES = {"etcd1": "10.0.0.1", "etcd2": "10.0.0.2", "etcd3": "10.0.0.3"}
 
@@ -88,6 +97,18 @@ def test_a_member_is_known_by_its_peer_url_and_not_by_its_name() -> None:
     assert [
         node.name for node in joining(cluster(), [*ALL[:2], member("etcd3", peer_urls=["https://10.9.9.9:2380"])])
     ] == ["etcd3"]
+
+
+def test_only_learners_of_ours_go_astray() -> None:
+    elsewhere = ["https://10.9.9.9:2380"]
+    unstarted = member("etcd3", name="", started=False, learner=True, peer_urls=elsewhere)
+    named = member("etcd3", learner=True, peer_urls=elsewhere)
+    somebody = member("etcd3", name="other", learner=True, peer_urls=elsewhere)
+    voter = member("etcd3", peer_urls=elsewhere)
+    for one, astray in ((unstarted, True), (named, True), (somebody, False), (voter, False)):
+        assert stray_learners(cluster(), [*ALL[:2], one]) == ((one,) if astray else ())
+    assert stray_learners(cluster(), [*ALL[:2], member("etcd3", learner=True)]) == ()
+    assert moved_members(cluster(), [*ALL[:2], named]) == [] and moved_members(cluster(), [*ALL[:2], voter]) != []
 
 
 def test_an_interrupted_join_is_continued() -> None:

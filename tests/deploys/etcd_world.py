@@ -7,6 +7,7 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 from cluster.model import Cluster
@@ -38,11 +39,15 @@ class EtcdWorld:
     The hosts by short name, and what was done to them, in order.
 
     + breaks: hosts whose etcd does not come back from a restart
+    + deaf: hosts that the others do not reach where they were added
+    + strays: learners at an address that no host has, by their id
     """
 
     hosts: dict[str, EtcdHost]
     alarms: list[str] = field(default_factory=list)
     breaks: set[str] = field(default_factory=set)
+    deaf: set[str] = field(default_factory=set)
+    strays: dict[str, str] = field(default_factory=dict)
     done: list[str] = field(default_factory=list)
     least_up: int = 99
 
@@ -73,6 +78,11 @@ class EtcdWorld:
             self.done.append(f"write {host} {'new' if '=new' in stdin else 'existing'}")
         elif "systemctl restart" in command:
             self._restart(host)
+        elif "systemctl disable" in command:
+            self.hosts[host].loaded = None
+            self.done.append(f"stop and empty {host}")
+        elif found := re.search(r"member remove (\w+)", command):
+            self._remove(found[1])
         elif "systemctl start" in command:
             self.hosts[host].loaded = self.hosts[host].config
             self.hosts[host].started = True
@@ -80,7 +90,7 @@ class EtcdWorld:
         elif found := re.search(r"member add (\S+) --learner", command):
             self._add(found[1])
         elif found := re.search(r"https://([\d.]+):2380, \| cut", command):
-            self._promote(found[1])
+            return True, self._promote(found[1])
         else:
             raise AssertionError(f"unexpected on {host}: {command}")
         return True, []
@@ -97,11 +107,25 @@ class EtcdWorld:
         host.member, host.learner, host.started = True, True, False
         self.done.append(f"add {name.rpartition('/')[2]}")
 
-    def _promote(self, address: str) -> None:
+    def _promote(self, address: str) -> list[str]:
         short, host = next((short, one) for short, one in self.hosts.items() if one.address == address)
+        member_id = format(10 + [one for one in self.hosts.values() if one.member].index(host), "x")
+        if short in self.deaf:
+            return [member_id, "late"]
         assert host.started and host.up, f"{short} has not caught up"
         host.learner = False
         self.done.append(f"promote {short}")
+        return [member_id]
+
+    def _remove(self, member_id: str) -> None:
+        if member_id in self.strays:
+            del self.strays[member_id]
+            self.done.append("remove the stray")
+            return
+        short, host = [(name, one) for name, one in self.hosts.items() if one.member][int(member_id, 16) - 10]
+        assert host.learner, f"{short} has a vote"
+        host.member = host.learner = False
+        self.done.append(f"remove {short}")
 
     def _etcdctl(self, command: str) -> list[str]:
         found = re.search(r"ETCDCTL_ENDPOINTS=(\S+)", command)
@@ -112,7 +136,7 @@ class EtcdWorld:
         voters = [one for one in members if not one.learner]
         answers = {
             "health": (json.dumps(health), all(one.up for one in reached)),
-            "members": (json.dumps({"members": [_member(n, one) for n, one in enumerate(members, 10)]}), True),
+            "members": (json.dumps({"members": [*map(_member, count(10), members), *self._strays()]}), True),
             "alarms": ("\n".join(self.alarms), True),
             "keys": (json.dumps({"kvs": []}), True),
         }
@@ -122,6 +146,9 @@ class EtcdWorld:
             f"{name}|{0 if good else 1}|{base64.b64encode(text.encode()).decode()}"
             for name, (text, good) in answers.items()
         ]
+
+    def _strays(self) -> list[dict[str, Any]]:
+        return [{"ID": int(one, 16), "peerURLs": [url], "isLearner": True} for one, url in self.strays.items()]
 
     def _component(self, host: EtcdHost, command: str) -> list[str]:
         lines = []

@@ -54,7 +54,7 @@ def run_operation(
     + limit: the hosts that ``--limit`` leaves in the run; absent: all
     + arguments: the operation's own, beside the cluster
     """
-    monkeypatch.setattr(FakeConnector, "run_shell_command", _answering(world))
+    monkeypatch.setattr(FakeConnector, "run_shell_command", answering(world))
     inventory = Inventory(([f"{PREFIX}{node.name}" for node in cluster], {}))
     state = State(inventory, Config(FAIL_PERCENT=0), check_for_changes=False)
     with ExitStack() as stack:
@@ -72,7 +72,7 @@ def run_operation(
     return {host.name.removeprefix(PREFIX): meta.did_change() for host, meta in done.items()}
 
 
-def _answering(world: World) -> Any:
+def answering(world: World) -> Any:
     def run_shell_command(self: Any, command: Any, *_: Any, **arguments: Any) -> tuple[bool, CommandOutput]:
         text = command if isinstance(command, str) else command.get_raw_value()
         stdin = arguments.get("_stdin") or []

@@ -15,6 +15,8 @@ RESOURCES = {"memory_kib": 16 * 1024 * 1024, "cores": 8, "disk_kib": 200 * 1024 
 # What a PostgreSQL 17 answered, of the parameters that this tool sets and some others.
 CATALOG = json.loads((Path(__file__).parent / "postgres_catalog.json").read_text())
 
+UNMARKED: dict[str, Any] = {"tags": {}, "pending_restart": False}
+
 
 @dataclass
 class PatroniWorld:
@@ -34,6 +36,8 @@ class PatroniWorld:
     # What a member does not have yet when it is asked for settings; and all that was asked.
     lacks: dict[str, list[str]] = field(default_factory=dict)
     awaited: list[tuple[str, str]] = field(default_factory=list)
+    # Members with tags, or with something else that differs.
+    marks: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, cluster: Cluster) -> PatroniWorld:
@@ -70,4 +74,11 @@ class PatroniWorld:
     def _member(self, name: str) -> dict[str, Any]:
         leads = name == self.leader
         state = {"role": "leader" if leads else "replica", "state": "running" if leads else "streaming"}
-        return {**state, "running": True, "streaming": not leads, "timeline": 1, "lag_mib": 0, "pending_restart": False}
+        return {
+            **state,
+            "running": True,
+            "streaming": not leads,
+            "timeline": 1,
+            "lag_mib": 0,
+            **self.marks.get(name, UNMARKED),
+        }

@@ -136,6 +136,28 @@ def test_a_join_that_died_before_the_promotion_is_continued(monkeypatch: pytest.
     assert world.done == ["promote h3"]
 
 
+def test_a_host_that_the_others_do_not_reach_is_taken_out_again_and_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    world, cluster = joining_world()
+    world.deaf = {"h3"}
+    with pytest.raises(UnsafeError) as refused:
+        run_operation(monkeypatch, world, cluster, etcd.quorum)
+    assert str(refused.value).startswith(
+        "h3 did not get etcd's data at https://10.0.0.3:2380 within 0 s and was taken out again\nHINT: "
+    )
+    assert world.done == ["add h3", "write h3 existing", "start h3", "stop and empty h3", "remove h3"]
+    world.deaf.clear()
+    world.done.clear()
+    run_operation(monkeypatch, world, cluster, etcd.quorum)
+    assert world.done == ["add h3", "write h3 existing", "start h3", "promote h3"]
+
+
+def test_a_learner_at_an_address_that_nobody_declares_any_more_makes_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    world, cluster = joining_world()
+    world.strays = {"ff": "https://10.9.9.9:2380"}
+    run_operation(monkeypatch, world, cluster, etcd.quorum)
+    assert world.done == ["remove the stray", "add h3", "write h3 existing", "start h3", "promote h3"]
+
+
 def test_nobody_joins_while_a_member_is_unwell(monkeypatch: pytest.MonkeyPatch) -> None:
     cluster = fake_cluster(5)
     world = EtcdWorld.of(cluster)

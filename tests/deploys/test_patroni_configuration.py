@@ -50,6 +50,22 @@ def test_a_configuration_that_cannot_be_read_is_not_an_empty_one(monkeypatch: py
     assert world.patches == []
 
 
+def test_a_new_member_is_let_in_before_it_knocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = PatroniWorld.of(fake_cluster())
+    assert changed(run_operation(monkeypatch, world, fake_cluster(5), patroni_configuration.admitted)) == ["h1"]
+    ((host, patch),) = world.patches
+    assert host == "h1" and list(patch["postgresql"]) == ["pg_hba"]
+    assert "hostssl replication replicator 10.0.0.4/32 scram-sha-256" in patch["postgresql"]["pg_hba"]
+
+
+def test_nobody_has_to_be_let_in_where_all_are_and_where_nothing_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = PatroniWorld.of(fake_cluster())
+    assert changed(run_operation(monkeypatch, world, fake_cluster(), patroni_configuration.admitted)) == []
+    world.config = None
+    assert changed(run_operation(monkeypatch, world, fake_cluster(), patroni_configuration.admitted)) == []
+    assert world.patches == []
+
+
 @pytest.fixture
 def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What the operation says."""

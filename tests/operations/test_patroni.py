@@ -11,6 +11,7 @@ from pyinfra.context import ctx_host
 from cluster.declaration import DeclaredHost, declared_clusters
 from cluster.errors import UnsafeError
 from cluster.model import Cluster, Node
+from cluster.render_patroni import JOINING
 from cluster.secrets import NAMES, Secret
 from operations import patroni, patroni_configuration
 from tests.deploys.fake_hosts import changed, fake_cluster, run_operation
@@ -103,6 +104,39 @@ def test_no_answer_of_etcd_is_not_no_cluster(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_plan_on_fresh_hosts_needs_no_etcd(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "bootstrap" in configuration_written(monkeypatch, "db1", None, planning=True)
+
+
+@pytest.mark.parametrize("name", ["db1", "db3"])
+def test_a_member_that_joins_is_not_relied_on_before_it_streams(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    written = configuration_written(monkeypatch, name, {**BEGUN, "/service/main/config": "{}"})
+    assert written["tags"] == {"clonefrom": True, "nofailover": True, "noloadbalance": True, "nosync": True}
+
+
+def test_the_members_that_form_a_cluster_together_are_not_marked(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert configuration_written(monkeypatch, "db2", {})["tags"] == {"clonefrom": True}
+
+
+class Marked(PatroniWorld):
+    """Of h3 the tags are those of a member that joins. + acts: what is done about it"""
+
+    def run(self, host: str, command: str, stdin: str) -> tuple[bool, list[str]]:
+        """See World."""
+        self.marks["h3"] = {"tags": {"clonefrom": True, **JOINING}, "pending_restart": False}
+        if "/etc/patroni/config.yml.new" not in command and "systemctl reload" not in command:
+            return super().run(host, command, stdin)
+        self.scripts.append((host, stdin or "reload"))
+        return True, []
+
+
+def test_a_member_that_streams_is_relied_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    declared = fake_cluster()
+    known = PatroniWorld.of(declared)
+    world = Marked(known.names, known.config, known.leader)
+    monkeypatch.setattr(patroni, "brought_up", lambda _: iter(()))
+    run_operation(monkeypatch, world, declared, patroni.formed, secrets=SECRETS)
+    (written, (_, reloaded)) = world.scripts
+    assert written[0] == "h3" and yaml.safe_load(written[1])["tags"] == {"clonefrom": True}
+    assert reloaded == "reload"
 
 
 def test_a_settled_cluster_is_not_touched(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,22 @@
+"""Let every host join that the inventory declares and the cluster does not have; also one that was taken out before.
+
+    pyinfra inventory.py deploys/add_node.py
+
+Says who joins, and builds as deploys/cluster.py does, which ends in the same state. Members of etcd join one after the
+other, as learners until they have the data; members of PostgreSQL get a copy, and are relied on only when they stream.
+Refuses where there is no cluster yet, a name or an address that somebody else has, too little room for the data, and
+whatever the preflight refuses. Repeatable, and can be cut off anywhere: see docs/add-node.md.
+"""
+
+from deploys.components.build import deploy_all
+from deploys.components.start import declared_cluster
+from operations.patroni_addition import announced
+from operations.patroni_replacement import settled
+
+cluster = declared_cluster(returns=True)
+
+if cluster is not None:
+    announced(name="Who joins", cluster=cluster)
+    # From here on deploys/cluster.py goes on with it, wherever this run is cut off.
+    settled(name="no one is taken out", cluster=cluster, names=[node.name for node in cluster])
+    deploy_all(cluster)

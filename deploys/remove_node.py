@@ -1,0 +1,31 @@
+"""Take a host out of the cluster for good, also one that is dead.
+
+    pyinfra inventory.py deploys/remove_node.py --data node=NAME [--data wipe=true] [--data alone=true]
+        [--data drain_seconds=10]
+
+The host is still in the inventory. A leader hands over first; clients have ``drain_seconds`` to leave it; its services
+are stopped and disabled, its key, slot and certificates go, the others' configuration does without it, and it leaves
+etcd last. Its data are kept without ``wipe``. Refuses the last host of a role, the last member that could take over
+(``alone`` accepts that), and the loss of etcd's quorum. Repeatable, and can be cut off anywhere: see
+docs/remove-node.md.
+"""
+
+from cluster.errors import ConfigError
+from deploys.components.options import node_named, option
+from deploys.components.patroni_removal import deploy_removal
+from deploys.components.start import running_cluster
+
+cluster = running_cluster()
+node = None if cluster is None else node_named(cluster, "node")
+
+if cluster is not None and node is None:
+    raise ConfigError("no host is named\nHINT: --data node=NAME names the one that goes.")
+
+if cluster is not None and node is not None:
+    deploy_removal(
+        cluster,
+        node,
+        alone=option("alone", bool, False),
+        wipe=option("wipe", bool, False),
+        drain_seconds=option("drain_seconds", int, 10),
+    )

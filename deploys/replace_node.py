@@ -1,0 +1,28 @@
+"""Put a fresh host in the place of one that is lost for good: the same name, the same or another address.
+
+    pyinfra inventory.py deploys/replace_node.py --data node=NAME
+
+The inventory declares the fresh host. The lost one's membership of etcd makes way, and the cluster is built as
+deploys/cluster.py does: the fresh host joins etcd as a learner, gets its data from the others, and is relied on only
+when it streams. Refuses while the old host still answers or its Patroni is known to etcd, a host that has data, and the
+loss of etcd's quorum. Repeatable, and can be cut off anywhere: see docs/replace-node.md.
+"""
+
+from cluster.errors import ConfigError
+from cluster.plan_replacement import refuse_irreplaceable
+from deploys.components.build import deploy_all
+from deploys.components.options import node_named
+from deploys.components.start import declared_cluster
+from operations.patroni_replacement import made_way, settled
+
+cluster = declared_cluster(returns=True)
+node = None if cluster is None else node_named(cluster, "node")
+
+if cluster is not None and node is None:
+    raise ConfigError("no host is named\nHINT: --data node=NAME names the one that is replaced.")
+
+if cluster is not None and node is not None:
+    refuse_irreplaceable(cluster, cluster.node(node))
+    made_way(name=f"{node} makes way", cluster=cluster, newcomer=node)
+    deploy_all(cluster)
+    settled(name=f"{node} is in its place", cluster=cluster, names=[node], replaced=True)

@@ -1,0 +1,205 @@
+"""Take a host out of a running cluster: judged, another leader, its services stopped, and then all trace of it gone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from shlex import quote
+
+from pyinfra import host
+from pyinfra.api import StringCommand, operation
+
+from cluster.certificates import ETCD, HAPROXY, PATRONI, PGBACKREST, POSTGRES
+from cluster.errors import ConfigError, UnsafeError
+from cluster.live import Live
+from cluster.model import Cluster, Node
+from cluster.plan_removal import farewell_lines, refuse_removal, removal_lines, was_removed
+from cluster.removals import Removal, remaining, removal_key, removals
+from cluster.render_etcd import BOOTSTRAP, ENVIRONMENT, etcd_data_directory
+from cluster.render_etcd import UNIT as ETCD_UNIT
+from cluster.render_haproxy import CONFIGURATION as HAPROXY_CONFIGURATION
+from cluster.render_haproxy import UNIT as HAPROXY_UNIT
+from cluster.render_patroni import CONFIG, PASSWORD_FILE
+from cluster.render_patroni import UNIT as PATRONI_UNIT
+from cluster.render_pgbackrest import CONFIGURATION as PGBACKREST_CONFIGURATION
+from cluster.render_pgbackrest import SERVER
+from facts.etcd import ETCDCTL
+from facts.host import HostComponent
+from facts.patroni import PatroniCluster
+from facts.postgres_leaving import ClientsLeft
+from facts.postgres_state import PostgresState
+from operations.etcd_look import look_at_etcd
+from operations.patroni_look import look
+from operations.patroni_switchover import led_by
+from operations.util.act import Act
+from operations.util.component import Commands
+from operations.util.console import print_lines
+from operations.util.remote import acts_for, coordinator, here, in_this_run
+from operations.util.stage import planning
+
+# What ties a host to its cluster by each of its roles, secrets and keys among it.
+TIES = {
+    "postgres": (CONFIG, PASSWORD_FILE, PATRONI.directory, POSTGRES.directory),
+    "etcd": (ENVIRONMENT, BOOTSTRAP, ETCD.directory),
+    "haproxy": (HAPROXY_CONFIGURATION, HAPROXY.directory),
+}
+
+
+def without_removed(cluster: Cluster, but: str = "") -> Cluster:
+    """
+    The cluster without the hosts that were taken out and are still declared. Refuses while etcd does not say.
+
+    + but: a node that is left in all the same
+    """
+    asked = look_at_etcd(cluster)
+    if asked is None:
+        raise ConfigError(
+            f"etcd of {cluster.name} does not answer, and nobody leaves without it\n"
+            "HINT: look at 'journalctl -u etcd'; nothing was changed."
+        )
+    return remaining(cluster, set(removals(cluster, asked[1]["keys"])) - {but})
+
+
+@operation()
+def begun(cluster: Cluster, leaving: str, *, alone: bool = False, wipe: bool = False) -> Commands:
+    """
+    Judge whether a host may go, say what will happen, note in etcd that it goes, and let another member lead when it
+    does. Refuses what ``refuse_removal`` refuses. Does nothing when it is gone.
+
+    + leaving: the node's name
+    + alone: although nobody could take over from the leader afterwards
+    + wipe: its data will be removed
+    """
+    node, rest = cluster.node(leaving), remaining(cluster, {leaving})
+    if not acts_for(rest.members):
+        host.noop("another host does it")
+        return
+    reached = bool(in_this_run((node,)))
+    live = look(cluster if reached else rest)
+    if was_removed(cluster, live, node):
+        host.noop(f"{leaving} is no part of {cluster.name} any more")
+        return
+    refuse_removal(cluster, live, node, reached=reached, alone=alone)
+    print_lines(removal_lines(cluster, live, node, reached=reached, wipe=wipe))
+    yield from _noted(rest, live, leaving)
+    if live.leader == leaving:
+        missing = [one.name for one in cluster.members if live.member(one.name) is None]
+        yield from led_by(cluster, without=missing)
+
+
+def _noted(rest: Cluster, live: Live, leaving: str) -> Commands:
+    """From here on no other run builds the host up again, wherever this one is cut off."""
+    if live.etcd is None or leaving in removals(rest, live.etcd["keys"]):
+        return
+    config = live.patroni["config"] or {}
+    note = Removal(datetime.now(UTC).isoformat(timespec="seconds"), config.get("member_slots_ttl"))
+    witness = coordinator(rest.etcd)
+    yield Act(witness, etcdctl(rest, f"put {quote(removal_key(rest, leaving))} {quote(note.text)}"))
+
+
+def etcdctl(cluster: Cluster, words: str) -> StringCommand:
+    """A command of etcd's own client on a host with etcd. + words: quoted, without secrets"""
+    return StringCommand(f"{ETCDCTL} ETCDCTL_ENDPOINTS={','.join(cluster.etcd_endpoints)} etcdctl {words} >/dev/null")
+
+
+@operation()
+def stopped(cluster: Cluster, leaving: str, drain_seconds: int) -> Commands:
+    """
+    On the leaving host: wait a while for its clients to go, for nobody sends new ones any more, then stop and disable
+    Patroni with its PostgreSQL, HAProxy and pgBackRest. Refuses while it leads.
+
+    + leaving: the node's name
+    + drain_seconds: how long clients have to finish; those that are left then are cut off
+    """
+    if here() != leaving:
+        host.noop("this host stays")
+        return
+    node = cluster.node(leaving)
+    active = _on(_units(cluster, node))
+    if PATRONI_UNIT in active:
+        _refuse_a_leader(leaving)
+        _drain(cluster, 0 if planning() else drain_seconds)
+    for unit in active:
+        yield _stop(cluster, unit)
+    if not active:
+        host.noop("its services are stopped and disabled")
+
+
+def _drain(cluster: Cluster, seconds: int) -> None:
+    if not host.get_fact(PostgresState)["answers"]:
+        return  # what is down has no clients
+    if left := host.get_fact(ClientsLeft, port=cluster.settings.postgres_port, wait_seconds=seconds):
+        host.log(f"{left} connections to PostgreSQL here end")
+
+
+def _units(cluster: Cluster, node: Node) -> list[str]:
+    """Services that go before etcd does; PostgreSQL's first, so that HAProxy there sees it go."""
+    backups = [SERVER] if cluster.uses_pgbackrest(node) else []
+    roles = {"postgres": PATRONI_UNIT, "haproxy": HAPROXY_UNIT}
+    return [*(unit for role, unit in roles.items() if role in node.roles), *backups]
+
+
+def _on(units: Sequence[str]) -> list[str]:
+    """Those of some units that run now, or would after a reboot."""
+    seen = host.get_fact(HostComponent, paths=[], units={unit: [] for unit in units})["units"] if units else {}
+    return [
+        name
+        for name, unit in seen.items()
+        if unit["present"] and (unit["active"] not in ("inactive", "failed") or unit["enabled"] == "enabled")
+    ]
+
+
+def _refuse_a_leader(leaving: str) -> None:
+    seen = host.get_fact(PatroniCluster)
+    if seen["leader"] == leaving and not planning():
+        raise UnsafeError(
+            f"{leaving} leads again and is not stopped\nHINT: run again; another member leads first then."
+        )
+
+
+def _stop(cluster: Cluster, unit: str) -> StringCommand:
+    # A PostgreSQL that goes on without Patroni would go on taking writes that nobody replicates.
+    gone = f" && [ ! -e {quote(cluster.data_directory)}/postmaster.pid ]" if unit == PATRONI_UNIT else ""
+    return StringCommand(f"systemctl disable --now --quiet {quote(unit)}{gone}")
+
+
+@operation()
+def cleared(cluster: Cluster, leaving: str, *, wipe: bool = False) -> Commands:
+    """
+    On the host that has left: stop and disable etcd, and remove what ties it to the cluster: configuration, passwords,
+    keys, and etcd's data, with which no etcd starts that is no member. PostgreSQL's data stay, and packages.
+
+    + leaving: the node's name
+    + wipe: remove PostgreSQL's data, too
+    """
+    if here() != leaving:
+        host.noop("this host stays")
+        return
+    active = _on([ETCD_UNIT] if "etcd" in cluster.node(leaving).roles else [])
+    for unit in active:
+        yield _stop(cluster, unit)
+    ties = _ties(cluster, cluster.node(leaving), wipe=wipe)
+    seen = host.get_fact(HostComponent, paths=ties, units={})["paths"]
+    if there := [path for path in ties if seen[path] is not None]:
+        yield StringCommand(f"rm -rf -- {' '.join(map(quote, there))}")
+    if not active and not there:
+        host.noop("nothing ties this host to the cluster")
+
+
+def _ties(cluster: Cluster, node: Node, *, wipe: bool) -> list[str]:
+    """Paths of ours alone: a service that is none of its roles may be somebody else's there."""
+    backups = [PGBACKREST_CONFIGURATION, PGBACKREST.directory] if cluster.uses_pgbackrest(node) else []
+    etcd = [etcd_data_directory(cluster)] if "etcd" in node.roles else []
+    data = [cluster.data_directory] if wipe and "postgres" in node.roles else []
+    return [*(path for role, paths in TIES.items() if role in node.roles for path in paths), *backups, *etcd, *data]
+
+
+@operation()
+def over(cluster: Cluster, leaving: str) -> Commands:
+    """Say what is left to the operator. + leaving: the node's name"""
+    node = cluster.node(leaving)
+    if acts_for(remaining(cluster, {leaving}).members) and not planning():
+        print_lines(farewell_lines(cluster, node, reached=bool(in_this_run((node,)))))
+    host.noop("said")
+    return
+    yield
