@@ -15,9 +15,10 @@ cluster: $(READY) ## set up everything and build the cluster in containers on th
 	$(PY) -m tests.lab up
 	$(PY) -m pyinfra inventory.py deploys/cluster.py -y
 
-# Two processes: what tests pyinfra's parts loads gevent, which patches the threads that the load generator needs.
+# A process of its own: what tests pyinfra's parts loads gevent, which patches the threads that the load generator needs.
+# Two labs at a time: a cluster that fails over mostly waits, and a second one is tested meanwhile.
 test: test-fast ## everything that CI runs, with containers
-	$(PY) -m pytest tests/lab
+	$(PY) -m pytest tests/lab --numprocesses 2 --verbose
 
 test-fast: lint ## what needs no containers
 	$(PY) -m pytest -m "not lab"

@@ -1,26 +1,48 @@
 """What the tests of the lab share: hosts, and a cluster that is built on them once."""
 
+import re
 from collections.abc import Iterator
-from pathlib import Path
+from typing import Any
 
 import pytest
 from gevent import monkey
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.lab.engine import ensure_engine
+from tests.lab.paths import ROOT
 from tests.lab.runs import MEMBERS, Built, run, site, wait_until_settled
-
-HERE = Path(__file__).parent
 
 # What moves the leader from host to host comes after what looks at a cluster as it was built.
 LAST = ("test_second_run.py", "test_failover.py")
+SHARED = "t2"
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Whatever is tested in this directory needs the containers."""
+    item.add_marker(pytest.mark.lab)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whatever is tested in this directory needs the containers; what breaks the shared cluster comes last."""
-    for item in items:
-        if HERE in item.path.parents:
-            item.add_marker(pytest.mark.lab)
+    """What breaks the shared cluster comes last."""
     items.sort(key=lambda item: LAST.index(item.path.name) if item.path.name in LAST else -1)
+
+
+class ByLab(LoadScopeScheduling):
+    """Files run side by side, each with labs of its own; those that share the cluster ``built`` go to one process."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return SHARED if shares_the_cluster((ROOT / file).read_text()) else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByLab:
+    """pytest-xdist asks who runs what."""
+    return ByLab(config, log)
+
+
+def shares_the_cluster(test: str) -> bool:
+    """Whether a test file uses the fixture ``built`` of this one. + test: its text"""
+    return "def built(" not in test and re.search(r"def test_\w+\(\s*built\b", test) is not None
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -39,12 +61,12 @@ def engine(real_threads: None) -> None:
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
     """
-    The cluster of the lab ``t2`` with three members and a host for backups, built by ``deploys/cluster.py``.
+    The cluster of one lab, with three members and a host for backups, built by ``deploys/cluster.py``.
 
     Shared by all test files: a test that stops or moves something leaves three streaming members behind
     (``wait_until_settled``), so that the next one finds what it expects.
     """
-    with site("t2", tmp_path_factory.mktemp("t2"), hosts=(*MEMBERS, "backup1")) as ready:
+    with site(SHARED, tmp_path_factory.mktemp(SHARED), hosts=(*MEMBERS, "backup1")) as ready:
         first = run(ready.inventory)
         wait_until_settled(ready.lab)
         yield Built(ready.lab, ready.inventory, first)

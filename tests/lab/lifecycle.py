@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from tests.lab import faults, hosts
 from tests.lab.docker import DockerError, docker
@@ -10,12 +11,25 @@ from tests.lab.engine import ensure_engine
 from tests.lab.errors import LabError
 from tests.lab.image import ensure_image
 from tests.lab.keys import ensure_key, remember_host
-from tests.lab.labs import Observed, container_ids, labels, network_ids, observe
+from tests.lab.labs import Observed, container_ids, find_lab, labels, network_ids, observe
 from tests.lab.paths import locked
 from tests.lab.ports import reserve_ports
 from tests.lab.spec import DEFAULT_HOSTS, Host, Lab
 
 PARALLEL_HOSTS = 4
+
+
+def reserve(name: str, **kind: Any) -> Lab:
+    """
+    The lab of that name, which has a network from now on: what is reserved at the same moment gets another index.
+
+    + kind: ``release`` and ``flavour``, as ``find_lab`` takes them
+    """
+    ensure_engine()
+    with locked():
+        lab = find_lab(name, **kind)
+        _make_network(lab)
+    return lab
 
 
 def up(lab: Lab, names: Iterable[str] = DEFAULT_HOSTS) -> None:
@@ -29,7 +43,8 @@ def up(lab: Lab, names: Iterable[str] = DEFAULT_HOSTS) -> None:
     reserve_ports()
     image = ensure_image(lab.release, lab.flavour)
     key = ensure_key()
-    _ensure_network(lab)
+    with locked():
+        _make_network(lab)
     seen = observe(lab)
 
     def ready(host: Host) -> None:
@@ -55,20 +70,20 @@ def down(lab: Lab) -> None:
     print(f"lab {lab.name}: {len(containers)} hosts and {len(networks)} network removed")
 
 
-def _ensure_network(lab: Lab) -> None:
-    with locked():
-        if network_ids(lab):
-            return
-        try:
-            docker(
-                *("network", "create", "--driver", "bridge", "--ipv6", *labels(lab)),
-                *("--subnet", str(lab.subnet4), "--subnet", str(lab.subnet6), lab.network),
-            )
-        except DockerError as error:
-            raise LabError(
-                f"network {lab.network} with {lab.subnet4} and {lab.subnet6}: {error}",
-                "When another network has these addresses, choose another lab with --index.",
-            ) from None
+def _make_network(lab: Lab) -> None:
+    """Unless it is there; under the lock, for an index belongs to whoever made its network."""
+    if network_ids(lab):
+        return
+    try:
+        docker(
+            *("network", "create", "--driver", "bridge", "--ipv6", *labels(lab)),
+            *("--subnet", str(lab.subnet4), "--subnet", str(lab.subnet6), lab.network),
+        )
+    except DockerError as error:
+        raise LabError(
+            f"network {lab.network} with {lab.subnet4} and {lab.subnet6}: {error}",
+            "When another network has these addresses, choose another lab with --index.",
+        ) from None
 
 
 def _ensure_running(host: Host, seen: Observed | None, image: str) -> None:

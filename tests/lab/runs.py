@@ -93,7 +93,7 @@ def site(name: str, directory: Path, *, hosts: Iterable[str] = MEMBERS, **settin
     keep = os.environ.get("KEEP_LAB") == "1"
     if not keep:
         lifecycle.down(find_lab(name))
-    lab = find_lab(name, **kind)
+    lab = lifecycle.reserve(name, **kind)
     try:
         if not observe(lab):
             shutil.rmtree(secrets_directory(lab), ignore_errors=True)

@@ -13,7 +13,6 @@ from facts.packages import POLICY, POLICY_MARK
 from tests.lab import lifecycle, mirror
 from tests.lab.docker import run_in
 from tests.lab.inventory import host_data
-from tests.lab.labs import find_lab
 from tests.lab.mirror import Mirror
 from tests.lab.paths import ROOT
 from tests.lab.spec import Host
@@ -52,7 +51,7 @@ deploy_packages(clusters["main"])
 @pytest.fixture(scope="module")
 def balancer() -> Iterator[Host]:
     """A bare host that is to get HAProxy."""
-    lab = find_lab("mirror", release="trixie", flavour="bare")
+    lab = lifecycle.reserve("mirror", release="trixie", flavour="bare")
     try:
         lifecycle.up(lab, ["haproxy1", "backup1"])
         yield lab.host("haproxy1")
