@@ -8,9 +8,10 @@ from cluster.errors import UnsafeError
 from cluster.model import Cluster
 from cluster.observed_pgbackrest import SeenPgbackrest
 from cluster.observed_restore import SeenRestore
-from cluster.plan_backup import mib, repository_obstacle
+from cluster.plan_backup import repository_obstacle
 from cluster.plan_restore import Restore, order_obstacle, room_obstacle
-from cluster.plan_restore_set import chosen_set, moment, on_timeline, set_obstacle, timeline_of
+from cluster.plan_restore_set import chosen_set, moment, on_timeline, set_obstacle
+from cluster.plan_restore_text import source_lines
 from cluster.restore_target import Target
 
 SEGMENT_BYTES = 16 * 1024 * 1024
@@ -80,13 +81,12 @@ def _end(segment: str) -> int:
 
 def new_lines(cluster: Cluster, source: Cluster, plan: Restore) -> list[str]:
     """The plan for the operator."""
-    backup, others = plan.backup, [node.name for node in cluster.members[1:]]
+    others = [node.name for node in cluster.members[1:]]
     same = source is cluster
     return [
         f"{cluster.name} begins with the data of {'its own backup' if same else source.name} at {plan.target}",
         *(["  goes on with what an earlier run has begun"] if plan.goes_on else []),
-        f"  from    {backup['label']}, {mib(backup['size'])}, complete at {moment(backup['stopped_at'])}, "
-        f"timeline {timeline_of(backup)}; then WAL on timeline {plan.timeline}",
+        *source_lines(plan),
         f"  on      {plan.member}; then {', '.join(others) or 'nobody'} from it",
         *([] if same else [f"  leaves  {source.name} and its archive as they are; subscriptions here are disabled"]),
     ]

@@ -15,15 +15,25 @@ from cluster.plan_restore_set import moment, timeline_of
 
 def restore_lines(cluster: Cluster, live: Live, plan: Restore, now: int) -> list[str]:
     """The plan. + now: seconds since the epoch"""
-    backup, others = plan.backup, [node.name for node in cluster.members if node.name != plan.member]
+    others = [node.name for node in cluster.members if node.name != plan.member]
     return [
         f"Restore of {cluster.name} to {plan.target}",
         *(["  goes on with a restore that an earlier run has begun"] if plan.goes_on else []),
-        f"  from    {backup['label']}, {mib(backup['size'])}, complete at {moment(backup['stopped_at'])}, "
-        f"timeline {timeline_of(backup)}; then WAL on timeline {plan.timeline}",
+        *source_lines(plan),
         f"  on      {plan.member}; then {', '.join(others) or 'nobody'} from it and the backup",
         f"  costs   no writes and no reads from the stop until {plan.member} leads; every connection ends",
         *(f"  LOST    {loss}" for loss in _losses(cluster, live, plan, now)),
+    ]
+
+
+def source_lines(plan: Restore) -> list[str]:
+    """What it begins with, and what is wrong with that."""
+    backup = plan.backup
+    damage = "  note    this backup has DAMAGED pages: its log names them; an older backup, set=LABEL, may have none"
+    return [
+        f"  from    {backup['label']}, {mib(backup['size'])}, complete at {moment(backup['stopped_at'])}, "
+        f"timeline {timeline_of(backup)}; then WAL on timeline {plan.timeline}",
+        *([damage] if backup["damaged"] else []),
     ]
 
 

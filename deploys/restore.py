@@ -12,30 +12,17 @@ anything stops; a run that was cut off is gone on with by the next one. See docs
 With ``source`` nothing is stopped: CLUSTER does not exist yet, and is built on its own hosts from a backup of OTHER.
 """
 
-from deploys.components.options import member_named, option
-from deploys.components.pgbackrest_restore import asked_moment, begun_cluster, deploy_from_source, meant_cluster
-from operations.pgbackrest_backup import backup
-from operations.pgbackrest_restore import given_back, restored
+from deploys.components.options import option
+from deploys.components.pgbackrest_restore import begun_cluster, deploy_copy, deploy_in_place, meant_cluster
+from operations.pgbackrest_restore import given_back
 
 source = option("source", str, "")
 cluster = begun_cluster() if source else meant_cluster()
 
-if cluster is None:
-    pass
-elif source:
-    deploy_from_source(cluster, source, asked_moment())
-    backup(name="Backup: full", cluster=cluster, kind="full")
-elif option("cancel", bool, False):
-    given_back(name="Restore: given back", cluster=cluster)
-else:
-    restored(
-        name="Restore",
-        cluster=cluster,
-        target=asked_moment(),
-        member=member_named(cluster, "node"),
-        repository=option("repository", int, 0),
-        confirmed=bool(option("confirm", str, "")),
-        unarchived=option("unarchived", bool, False),
-    )
-    # Nothing in the repository belongs to the new timeline yet.
-    backup(name="Backup: incr", cluster=cluster, kind="incr")
+if cluster is not None:
+    if source:
+        deploy_copy(cluster, source)
+    elif option("cancel", bool, False):
+        given_back(name="Restore: given back", cluster=cluster)
+    else:
+        deploy_in_place(cluster)

@@ -9,10 +9,12 @@ from cluster.errors import ConfigError
 from cluster.model import Cluster
 from cluster.restore_target import Target, asked_target
 from deploys.components.build import deploy_doors, deploy_ground
-from deploys.components.options import option
+from deploys.components.options import member_named, option
 from deploys.components.patroni import deploy_patroni
 from deploys.components.secrets import cluster_secrets, secrets_directory
 from deploys.components.start import declared_cluster, running_cluster
+from operations.pgbackrest_backup import backup
+from operations.pgbackrest_restore import restored
 from operations.pgbackrest_restore_new import begun_with, restored_from
 from operations.preflight import declared_clusters_of
 
@@ -46,10 +48,24 @@ def begun_cluster() -> Cluster | None:
     return None if meant_cluster() is None else declared_cluster(restores=True)
 
 
-@deploy("Restore")
-def deploy_from_source(cluster: Cluster, source: str, target: Target) -> None:
+def deploy_in_place(cluster: Cluster) -> None:
+    """The cluster back at the moment that the command line names, and a backup of it."""
+    restored(
+        name="Restore",
+        cluster=cluster,
+        target=asked_moment(),
+        member=member_named(cluster, "node"),
+        repository=option("repository", int, 0),
+        confirmed=bool(option("confirm", str, "")),
+        unarchived=option("unarchived", bool, False),
+    )
+    # Nothing in the repository belongs to the new timeline yet.
+    backup(name="Backup: incr", cluster=cluster, kind="incr")
+
+
+def deploy_copy(cluster: Cluster, source: str) -> None:
     """
-    The whole build of a cluster that begins with a backup. Refuses a source that the inventory does not declare.
+    A cluster that begins with a backup, and its own first one. Refuses a source that the inventory does not declare.
 
     + source: the name of the cluster whose backup it is; its own, after all its hosts were lost
     """
@@ -58,15 +74,22 @@ def deploy_from_source(cluster: Cluster, source: str, target: Target) -> None:
         raise ConfigError(f"source: {source} is no cluster of this inventory\nHINT: it has {', '.join(declared)}.")
     if cluster.repository is None:
         raise ConfigError(f"{cluster.name} has no repository host\nHINT: put a host in the group backup.")
-    origin, secrets = declared[source], cluster_secrets(cluster)
+    _deploy_from(declared[source], cluster, asked_moment())
+    backup(name="Backup: full", cluster=cluster, kind="full")
+
+
+@deploy("Restore")
+def _deploy_from(source: Cluster, cluster: Cluster, target: Target) -> None:
+    """The whole build, with the data of a backup."""
+    secrets = cluster_secrets(cluster)
     deploy_ground(cluster)
     restored_from(
-        name=f"data of {source}",
+        name=f"data of {source.name}",
         cluster=cluster,
-        source=origin,
+        source=source,
         target=target,
         secrets=secrets,
-        source_secrets=secrets_directory(origin),
+        source_secrets=secrets_directory(source),
         repository=option("repository", int, 0),
     )
     deploy_patroni(cluster)

@@ -1,14 +1,13 @@
 """Versions are ordered as dpkg orders them."""
 
-import shutil
 import subprocess
 
-import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from cluster.packages_versions import compare, is_older, upstream
+from tests.judges import needs_dpkg
 
 
 def test_upstream_versions() -> None:
@@ -27,7 +26,7 @@ def test_versions_are_ordered(a: str, b: str, c: str) -> None:
         assert compare(a, c) <= 0
 
 
-@pytest.mark.skipif(shutil.which("dpkg") is None, reason="no dpkg on this machine")
+@needs_dpkg
 @hypothesis_settings(deadline=None, max_examples=150)
 @given(VERSIONS, VERSIONS)
 def test_versions_are_ordered_as_dpkg_orders_them(left: str, right: str) -> None:

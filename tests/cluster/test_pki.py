@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +23,7 @@ from cluster.pki import Authority, LeafRequest, check_user_leaf, describe, publi
 from cluster.pki_pem import certificate_pem, certificates_in, key_pem, signed_by
 from cluster.private_files import write_whole
 from tests.cluster.racing import in_processes
+from tests.judges import needs_openssl
 
 NOW = datetime.now(UTC)
 REQUEST = LeafRequest("pg1", ("pg1", "localhost"), (IPv4Address("10.0.0.1"), IPv6Address("::1")), True, True, 365)
@@ -364,8 +364,6 @@ def test_a_client_needs_no_names(authority: Authority) -> None:
 
 
 # --- against OpenSSL, which is what the hosts use
-
-needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl here")
 
 
 @needs_openssl

@@ -26,6 +26,7 @@ BACKUP: dict[str, Any] = {
     "size": 100 * MIB,
     "wal_stop": "000000030000000000000008",
     "lsn_stop": 1 << 20,
+    "damaged": False,
 }
 LATEST = Target("latest")
 
@@ -163,6 +164,12 @@ def test_the_operator_reads_where_to_on_what_and_what_is_lost() -> None:
         "  LOST    everything committed after 2026-11-21 11:15:00+00:00: the last 45 min 0 s",
         "  LOST    the replication slots reports: backups have none",
     ]
+
+
+def test_damage_that_the_backup_has_is_said_before_it_is_restored() -> None:
+    found = plan(live())
+    broken = replace(found, backup={**found.backup, "damaged": True})  # type: ignore[typeddict-item]
+    assert "DAMAGED" in restore_lines(a_cluster(), live(), broken, NOON)[2]
 
 
 def test_the_latest_loses_nothing_only_while_somebody_leads() -> None:

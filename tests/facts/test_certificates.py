@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -12,12 +11,11 @@ from pyinfra_testing.facts import make_fact_tests
 
 from cluster.pki import Authority, LeafRequest, public_key_digest
 from facts.certificates import CertificateDays, HostCertificates
+from tests.judges import needs_openssl
 
 TestHostCertificates = make_fact_tests(
     "facts", "certificates.HostCertificates", Path(__file__).parent / "certificates.HostCertificates"
 )
-
-needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="this machine has no openssl")
 
 
 def look(*place: Path) -> dict[str, str | None]:
