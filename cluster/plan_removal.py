@@ -193,10 +193,10 @@ def _notes(cluster: Cluster, live: Live, node: Node) -> Iterator[str]:
 
 def farewell_lines(cluster: Cluster, node: Node, *, reached: bool) -> list[str]:
     """What is left to the operator afterwards. + reached: the host itself was cleared"""
-    returning = "  it was not reached: keep it off. Once it is back its Patroni would join; run this again at once"
+    returning = "  it was not reached, and has its keys still: Patroni there does not start any more, HAProxy does"
     return [
         f"{node.name} is no part of {cluster.name} any more",
-        *([] if reached else [returning]),
+        *([] if reached else [returning, "  should it come back, run this again with it, which clears it"]),
         "  take it out of the inventory now: until then deploys/cluster.py refuses to run",
     ]
 

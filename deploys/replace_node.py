@@ -24,5 +24,7 @@ if cluster is not None and node is None:
 if cluster is not None and node is not None:
     refuse_irreplaceable(cluster, cluster.node(node))
     made_way(name=f"{node} makes way", cluster=cluster, newcomer=node)
+    # A host that was taken out before would not start Patroni as long as the note says so.
+    settled(name=f"{node} may join", cluster=cluster, names=[node])
     deploy_all(cluster)
     settled(name=f"{node} is in its place", cluster=cluster, names=[node], replaced=True)

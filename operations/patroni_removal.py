@@ -19,7 +19,7 @@ from cluster.render_etcd import BOOTSTRAP, ENVIRONMENT, etcd_data_directory
 from cluster.render_etcd import UNIT as ETCD_UNIT
 from cluster.render_haproxy import CONFIGURATION as HAPROXY_CONFIGURATION
 from cluster.render_haproxy import UNIT as HAPROXY_UNIT
-from cluster.render_patroni import CONFIG, PASSWORD_FILE
+from cluster.render_patroni import CONFIG, DROP_IN, MAY_START, PASSWORD_FILE
 from cluster.render_patroni import UNIT as PATRONI_UNIT
 from cluster.render_pgbackrest import CONFIGURATION as PGBACKREST_CONFIGURATION
 from cluster.render_pgbackrest import SERVER
@@ -39,7 +39,7 @@ from operations.util.stage import planning
 
 # What ties a host to its cluster by each of its roles, secrets and keys among it.
 TIES = {
-    "postgres": (CONFIG, PASSWORD_FILE, PATRONI.directory, POSTGRES.directory),
+    "postgres": (CONFIG, DROP_IN, MAY_START, PASSWORD_FILE, PATRONI.directory, POSTGRES.directory),
     "etcd": (ENVIRONMENT, BOOTSTRAP, ETCD.directory),
     "haproxy": (HAPROXY_CONFIGURATION, HAPROXY.directory),
 }
@@ -181,7 +181,7 @@ def cleared(cluster: Cluster, leaving: str, *, wipe: bool = False) -> Commands:
     ties = _ties(cluster, cluster.node(leaving), wipe=wipe)
     seen = host.get_fact(HostComponent, paths=ties, units={})["paths"]
     if there := [path for path in ties if seen[path] is not None]:
-        yield StringCommand(f"rm -rf -- {' '.join(map(quote, there))}")
+        yield StringCommand(f"rm -rf -- {' '.join(map(quote, there))} && systemctl daemon-reload")
     if not active and not there:
         host.noop("nothing ties this host to the cluster")
 

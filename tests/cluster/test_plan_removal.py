@@ -154,4 +154,4 @@ def test_the_plan_in_its_words() -> None:
         "  note   etcd has 2 members then; take out one more, or add one: the inventory takes 1, 3 or 5",
     ]
     left = farewell_lines(cluster, cluster.node("pg1"), reached=False)
-    assert left[0] == "pg1 is no part of main any more" and "keep it off" in left[1]
+    assert left[0] == "pg1 is no part of main any more" and "Patroni there does not start any more" in left[1]
