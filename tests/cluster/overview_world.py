@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from cluster.certificates import PGBACKREST, CertificatePlace, certificate_places, leaf_request
+from cluster.check_removals import without_removed
 from cluster.component import Component, Unit
 from cluster.declaration import DeclaredHost, declared_clusters
 from cluster.files import File
@@ -67,7 +68,8 @@ class World:
         """The look at it."""
         answers = {name: None if name in self.dead else said for name, said in self.answers.items()}
         components = dict.fromkeys(self.answers, (COMPONENT,))
-        return Overview(self.cluster, AT, answers, self.silences, components, self.trust)
+        whole = Overview(self.cluster, AT, answers, self.silences, components, self.trust)
+        return without_removed(whole, lambda _, node: components[node.name])
 
 
 def healthy(**settings: Any) -> World:
