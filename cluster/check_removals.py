@@ -9,7 +9,7 @@ from cluster.complaints import Complaint, complaint
 from cluster.component import Component
 from cluster.model import Cluster, Node
 from cluster.overview import Overview
-from cluster.plan_removal import etcd_members_of
+from cluster.plan_removal import is_known
 from cluster.removals import remaining
 
 
@@ -19,20 +19,12 @@ def without_removed(whole: Overview, components: Callable[[Cluster, Node], tuple
 
     + components: what a host of the others shall have, for it is another then
     """
-    gone = {name: note for name, note in whole.notes.items() if not _is_known(whole, name)}
+    gone = {name: note for name, note in whole.notes.items() if not is_known(whole.cluster, whole.etcd, name)}
     if not gone:
         return whole
     rest = remaining(whole.cluster, gone)
     declared = {node.name: components(rest, node) for node in rest}
     return replace(whole, cluster=rest, components=declared, removed=gone)
-
-
-def _is_known(overview: Overview, name: str) -> bool:
-    cluster, seen = overview.cluster, overview.etcd
-    if seen is None or seen["keys"] is None or seen["members"] is None:
-        return True
-    known = etcd_members_of(cluster, cluster.node(name), seen["members"])
-    return bool(known) or f"{cluster.scope_key}members/{name}" in seen["keys"]
 
 
 def removal_complaints(overview: Overview) -> Iterable[Complaint]:

@@ -13,7 +13,7 @@ from cluster.certificates import ETCD, HAPROXY, PATRONI, PGBACKREST, POSTGRES
 from cluster.errors import ConfigError, UnsafeError
 from cluster.live import Live
 from cluster.model import Cluster, Node
-from cluster.plan_removal import farewell_lines, refuse_removal, removal_lines, was_removed
+from cluster.plan_removal import farewell_lines, refuse_half_done, refuse_removal, removal_lines, was_removed
 from cluster.removals import Removal, remaining, removal_key, removals
 from cluster.render_etcd import BOOTSTRAP, ENVIRONMENT, etcd_data_directory
 from cluster.render_etcd import UNIT as ETCD_UNIT
@@ -45,11 +45,12 @@ TIES = {
 }
 
 
-def without_removed(cluster: Cluster, but: str = "") -> Cluster:
+def without_removed(cluster: Cluster, leaving: str) -> Cluster:
     """
-    The cluster without the hosts that were taken out and are still declared. Refuses while etcd does not say.
+    The cluster without the hosts that were taken out and are still declared. Refuses while etcd does not say, and while
+    one of them is only half way out.
 
-    + but: a node that is left in all the same
+    + leaving: the node that goes now, which is left in
     """
     asked = look_at_etcd(cluster)
     if asked is None:
@@ -57,7 +58,8 @@ def without_removed(cluster: Cluster, but: str = "") -> Cluster:
             f"etcd of {cluster.name} does not answer, and nobody leaves without it\n"
             "HINT: look at 'journalctl -u etcd'; nothing was changed."
         )
-    return remaining(cluster, set(removals(cluster, asked[1]["keys"])) - {but})
+    refuse_half_done(cluster, asked[1], leaving)
+    return remaining(cluster, set(removals(cluster, asked[1]["keys"])) - {leaving})
 
 
 @operation()

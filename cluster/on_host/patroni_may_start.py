@@ -1,10 +1,11 @@
 """
-Runs on a member before every start of Patroni, as its ExecCondition. A host that is taken out of the cluster while it
-is dead keeps its keys and its data: when its power returns, Patroni would join again, and nobody knows of it.
+Runs on a member before every start of Patroni, as its ExecCondition. A host that is taken out of the cluster, or
+replaced, while it is dead keeps its keys and its data: when its power returns, Patroni would join again unasked.
 
-Ends with 1, which keeps Patroni down, while etcd has the note of deploys/remove_node.py about this host; with 255,
-after which systemd tries again, when etcd does not answer: Patroni does nothing without etcd either. Where PostgreSQL
-runs it may always start, for somebody has to look after that. Standard library and PyYAML only.
+Ends with 1, which keeps Patroni down, while etcd has the note of deploys/remove_node.py about this host. Ends with 255,
+after which systemd tries again, while a member of this name is at another address, and when etcd does not answer:
+Patroni does nothing without etcd either. Where PostgreSQL runs it may always start, for somebody has to look after
+that. Standard library and PyYAML only.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import Any
 import yaml
 
 WAIT_SECONDS = 60
-MAY, TAKEN_OUT, UNKNOWN = 0, 1, 255
+MAY, TAKEN_OUT, LATER = 0, 1, 255
 
 
 def postgres_runs(directory: str) -> bool:
@@ -33,8 +34,8 @@ def postgres_runs(directory: str) -> bool:
         return False
 
 
-def note(endpoint: str, login: dict[str, str], key: str) -> str | None:
-    """The note as one of etcd's hosts has it. https://etcd.io/docs/v3.5/dev-guide/api_grpc_gateway/"""
+def value(endpoint: str, login: dict[str, str], key: str) -> str | None:
+    """What a key has, from one of etcd's hosts. https://etcd.io/docs/v3.5/dev-guide/api_grpc_gateway/"""
     tls = ssl.create_default_context(cafile=login["cacert"])
     tls.load_cert_chain(login["cert"], login["key"])
     question = json.dumps({"key": b64encode(key.encode()).decode()}).encode()
@@ -49,7 +50,7 @@ def asked(etcd: dict[str, Any], key: str) -> str | None:
     while True:
         for endpoint in etcd["hosts"]:
             try:
-                return note(endpoint, etcd, key)
+                return value(endpoint, etcd, key)
             except OSError as error:
                 reason = f"{endpoint}: {error}"
         if time.monotonic() > deadline:
@@ -62,16 +63,20 @@ def verdict() -> int:
     config = yaml.safe_load(Path("/etc/patroni/config.yml").read_text())
     if postgres_runs(config["postgresql"]["data_dir"]):
         return MAY
-    found = asked(config["etcd3"], f"{config['namespace']}{config['scope']}/removed/{config['name']}")
-    if found is None:
-        return MAY
-    print(f"{config['name']} was taken out of {config['scope']} at {json.loads(found)['at']}: Patroni is not started.")
-    print("To bring the host back: `pyinfra inventory.py deploys/add_node.py`, with the host declared.")
-    return TAKEN_OUT
+    name, prefix = config["name"], f"{config['namespace']}{config['scope']}"
+    if (note := asked(config["etcd3"], f"{prefix}/removed/{name}")) is not None:
+        print(f"{name} was taken out of {config['scope']} at {json.loads(note)['at']}: Patroni is not started.")
+        print("To bring the host back: `pyinfra inventory.py deploys/add_node.py`, with the host declared.")
+        return TAKEN_OUT
+    url = json.loads(asked(config["etcd3"], f"{prefix}/members/{name}") or "{}").get("api_url")
+    if url is not None and f"//{config['restapi']['connect_address']}/" not in url:
+        print(f"another host is the member {name} of {config['scope']}, at {url}: Patroni is not started.")
+        return LATER
+    return MAY
 
 
 try:
     sys.exit(verdict())
 except Exception as error:  # whatever it is: an exit code of 1 would say that the host was taken out
     print(f"{type(error).__name__}: {error}")
-    sys.exit(UNKNOWN)
+    sys.exit(LATER)

@@ -23,10 +23,16 @@ scope: main
 namespace: /service/
 name: h3
 etcd3: {hosts: ['10.0.0.1:2379', '10.0.0.2:2379'], cacert: ca.crt, cert: patroni.crt, key: patroni.key}
+restapi: {connect_address: '10.0.0.3:8008'}
 postgresql: {data_dir: /data}
 """
 NOTE = {removal_key(fake_cluster(), "h3"): Removal("2026-11-21T20:00:00+00:00").text}
-MAY, TAKEN_OUT, UNKNOWN = 0, 1, 255
+MAY, TAKEN_OUT, LATER = 0, 1, 255
+
+
+def member(address: str) -> dict[str, str]:
+    """What Patroni tells etcd of a member."""
+    return {"/service/main/members/h3": json.dumps({"api_url": f"https://{address}:8008/patroni"})}
 
 
 def code(
@@ -73,6 +79,16 @@ def test_a_host_that_was_taken_out_does_not_and_says_why(monkeypatch: pytest.Mon
     assert "deploys/add_node.py" in said
 
 
+def test_its_own_key_of_just_now_is_no_obstacle(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert code(monkeypatch, member("10.0.0.3")) == MAY
+
+
+def test_a_host_whose_name_another_one_has_by_now_does_not(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    assert code(monkeypatch, member("10.0.0.33")) == LATER
+    said = "another host is the member h3 of main, at https://10.0.0.33:8008/patroni: Patroni is not started.\n"
+    assert capsys.readouterr().out == said
+
+
 def test_one_silent_host_of_etcd_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     assert code(monkeypatch, NOTE, silent=1) == TAKEN_OUT
 
@@ -82,12 +98,12 @@ def test_an_etcd_that_comes_up_later_is_waited_for(monkeypatch: pytest.MonkeyPat
 
 
 def test_without_an_answer_systemd_shall_try_again(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
-    assert code(monkeypatch, {}, silent=1000) == UNKNOWN
+    assert code(monkeypatch, {}, silent=1000) == LATER
     assert "etcd does not say whether this host was taken out: 10.0.0.2:2379: timed out" in capsys.readouterr().out
 
 
 def test_whatever_goes_wrong_is_no_note(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert code(monkeypatch, {}, files={"/etc/patroni/config.yml": "scope: main"}) == UNKNOWN
+    assert code(monkeypatch, {}, files={"/etc/patroni/config.yml": "scope: main"}) == LATER
 
 
 def test_where_postgresql_runs_somebody_has_to_look_after_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -41,7 +41,7 @@ GAP_SECONDS = 1.0
 SWITCHOVER_SECONDS = 8.0
 KEY_SECONDS = 60
 
-# What is written on each host about the others. The note of a removal, alone, stays in etcd.
+# What is written on each host about the others.
 FILES = "/etc/patroni/config.yml /etc/haproxy/haproxy.cfg /etc/etcd/bootstrap.env /etc/pgbackrest/pgbackrest.conf"
 NAMES = (
     "for c in /etc/*/pki/*.crt; do openssl x509 -in $c -noout -ext subjectAltName | tr , '\\n' | sed \"s|^|$c |\"; done"
@@ -112,7 +112,8 @@ def traces(lab: Lab, rest: tuple[str, ...], *words: str) -> list[str]:
             f"slot {slot} on {name}" for (slot,) in sql(lab, "select slot_name from pg_replication_slots", 5432, name)
         ]
     named = re.compile("|".join(rf"{re.escape(word)}(?![\w.-])" for word in words))
-    notes = re.compile(rf"^/service/{lab.name}/removed/|has left|^{{\"at\"")
+    # The note of a removal stays, and so does who led when.
+    notes = re.compile(rf"^/service/{lab.name}/removed/|^\[\[")
     return [line for line in known if named.search(line) and not notes.search(line)]
 
 
