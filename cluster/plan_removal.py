@@ -79,7 +79,7 @@ def refuse_half_done(cluster: Cluster, seen: SeenEtcd, leaving: str) -> None:
     """
     noted = [node.name for node in cluster if node.name in removals(cluster, seen["keys"])]
     if half := [name for name in noted if name != leaving and is_known(cluster, seen, name)]:
-        raise UnsafeError(
+        raise ConfigError(
             f"the removal of {', '.join(half)} from {cluster.name} is not finished, or the host came back\n"
             f"HINT: finish it first: run this with --data node={half[0]}; or keep the host, with deploys/add_node.py."
         )

@@ -16,9 +16,7 @@ from cluster.check_kinds import KINDS, SEVERITIES
 from cluster.check_kinds_pgbackrest import PGBACKREST_KINDS
 from cluster.complaints import kinds_table
 from cluster.pki import Authority
-from cluster.removals import Removal, remaining, removal_key
-from cluster.render_patroni_dynamic import configuration_for
-from tests.cluster.overview_world import AT, MIB, RESOURCES, WRITTEN, World, at_other_time, certificate, healthy
+from tests.cluster.overview_world import AT, MIB, WRITTEN, World, at_other_time, certificate, healthy
 
 PAGE = Path(__file__).parents[2] / "docs" / "check.md"
 
@@ -94,25 +92,6 @@ def lose_quorum(world: World) -> None:
     world.everywhere("etcd", lambda seen: seen.update(unhealthy=dead, members=None, alarms=None, keys=None))
 
 
-def note_removal(world: World) -> None:
-    """The run that takes h3 out was cut off after its first step."""
-    note = {removal_key(world.cluster, "h3"): Removal("2026-11-21T20:00:00+00:00").text}
-    member = {f"{world.cluster.scope_key}members/h3": "{}"}
-    world.everywhere("etcd", lambda seen: seen.update(keys={**note, **member}))
-
-
-def take_out(world: World) -> None:
-    """h3 has left, and the configuration of the others is without it."""
-    note_removal(world)
-    rest = remaining(world.cluster, {"h3"})
-    declared = configuration_for(rest, [RESOURCES] * 2)
-    world.everywhere("etcd", lambda seen: seen["keys"].popitem())
-    world.everywhere("etcd", lambda seen: seen["members"].pop())
-    world.everywhere("patroni", lambda seen: (seen["members"].pop("h3"), seen.update(config=declared)))
-    world.answers["h1"]["postgres"]["slots"].pop()
-    world.dead.add("h3")
-
-
 def stranger_authority(tmp: Path) -> Authority:
     return Authority.load_or_create(tmp / "other", "main")
 
@@ -145,12 +124,12 @@ CASES = [
     Case(
         *("host-removed", "h3"),
         "was taken out of main at 2026-11-21T20:00:00+00:00, and the inventory still declares it",
-        *(take_out, ("etcd-one-left",)),
+        *(lambda world: world.take_out_h3(), ("etcd-one-left",)),
     ),
     Case(
         *("removal-unfinished", "h3"),
         "its removal from main was begun at 2026-11-21T20:00:00+00:00, and it is still part of it",
-        note_removal,
+        lambda world: world.note_removal_of_h3(),
     ),
     Case(
         *("disk-nearly-full", "h1", "/ is filled to 90 %, 20000 MiB are left for /var/lib/postgresql/17/main"),

@@ -141,7 +141,7 @@ def test_one_goes_after_the_other() -> None:
     cluster = a_cluster()
     note = {removal_key(cluster, "pg2"): Removal("2026").text}
     half: Any = {**etcd(3), "keys": note}
-    with pytest.raises(UnsafeError) as refused:
+    with pytest.raises(ConfigError) as refused:
         refuse_half_done(cluster, half, "pg3")
     assert str(refused.value) == (
         "the removal of pg2 from main is not finished, or the host came back\n"
@@ -150,7 +150,7 @@ def test_one_goes_after_the_other() -> None:
     refuse_half_done(cluster, half, "pg2")
     out: Any = {**half, "members": [one for one in half["members"] if one["name"] != "pg2"]}
     refuse_half_done(cluster, out, "pg3")
-    with pytest.raises(UnsafeError, match=r"^the removal of pg2 from main is not finished"):
+    with pytest.raises(ConfigError, match=r"^the removal of pg2 from main is not finished"):
         refuse_half_done(cluster, {**out, "keys": {**note, f"{cluster.scope_key}members/pg2": "{}"}}, "pg3")
 
 
