@@ -15,6 +15,7 @@ from cluster.check_kinds import REMARK, SEVERITIES
 from cluster.check_patroni import patroni_complaints
 from cluster.check_pgbackrest import pgbackrest_complaints
 from cluster.check_postgres import postgres_complaints
+from cluster.check_removals import removal_complaints
 from cluster.complaints import Complaint
 from cluster.findings import findings_table
 from cluster.model import Node
@@ -23,6 +24,7 @@ from cluster.overview import Overview
 CHECKS = (
     *(host_complaints, etcd_complaints, patroni_complaints, postgres_complaints),
     *(configuration_complaints, haproxy_complaints, certificate_complaints, pgbackrest_complaints),
+    removal_complaints,
 )
 
 
@@ -92,6 +94,7 @@ def as_data(overview: Overview, found: Iterable[Complaint]) -> dict[str, Any]:
             "members": {node.name: _member_data(overview, node) for node in overview.cluster.members},
             "etcd": {node.name: node in overview.healthy_etcd for node in overview.cluster.etcd},
             "haproxy": {node.name: servers_up(overview, node, PRIMARY) for node in overview.cluster.balancers},
+            **({"removed": {name: note.at for name, note in overview.removed.items()}} if overview.removed else {}),
             **({"backups": _repositories(overview), "drill": overview.drill} if overview.cluster.repository else {}),
         },
         "findings": [{"kind": one.kind, "severity": one.severity, **asdict(one.finding)} for one in found],

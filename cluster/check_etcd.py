@@ -48,7 +48,8 @@ def _quorum(overview: Overview, seen: SeenEtcd) -> Iterable[Complaint]:
         named = ", ".join(mute or down) or "nobody knows which"
         yield complaint("etcd-no-quorum", overview.cluster.name, f"{count}; without an answer: {named}")
     elif healthy == quorum and voters > 1:
-        yield complaint("etcd-one-left", overview.cluster.name, f"{count}; not healthy: {', '.join(down)}")
+        named = f"; not healthy: {', '.join(down)}" if down else ""
+        yield complaint("etcd-one-left", overview.cluster.name, f"{count}{named}")
 
 
 def _members(overview: Overview, members: list[SeenEtcdMember]) -> Iterable[Complaint]:

@@ -21,6 +21,14 @@ KINDS: Mapping[str, Kind] = {
         *(WARNING, "host", "was reached, but one question got no answer"),
         "Look at {where} itself: `systemctl --failed`, `df -h`, `journalctl -p err -n 50`.",
     ),
+    "host-removed": Kind(
+        *(WARNING, "host", "a host was taken out of the cluster, and the inventory still declares it"),
+        f"Take {{where}} out of the inventory; `{RUN}/add_node.py` brings it back instead.",
+    ),
+    "removal-unfinished": Kind(
+        *(WARNING, "host", "the removal of a host was begun, and is not finished or came to nothing"),
+        f"Run `{RUN}/remove_node.py --data node={{where}}` again; `{RUN}/add_node.py` keeps the host instead.",
+    ),
     "unit-down": Kind(
         *(ALARM, "unit", "a systemd unit of the cluster is not active"),
         "See `journalctl -u {unit} -n 50` on {where}, mend that, then `systemctl start {unit}` there.",

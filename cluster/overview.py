@@ -13,6 +13,7 @@ from cluster.model import Cluster, Node
 from cluster.observed import SeenEtcd, SeenEtcdStatus, SeenMember, SeenPatroni, SeenPostgres
 from cluster.observed_pgbackrest import SeenDrill, SeenPgbackrest
 from cluster.plan_etcd import formed
+from cluster.removals import Removal, removals
 from cluster.repositories import Repository, repositories_of
 from cluster.tuning import MIB
 
@@ -28,6 +29,7 @@ class Overview:
     + silences: by host name, why a question of a host that was reached got no answer
     + components: by host name, files and units as declared, as far as this machine knows the secrets in them
     + trust: the CA's text that hosts shall have; None when this machine does not have it
+    + removed: hosts that are declared still and were taken out; ``cluster`` does without them
     """
 
     cluster: Cluster
@@ -36,6 +38,7 @@ class Overview:
     silences: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     components: Mapping[str, tuple[Component, ...]] = field(default_factory=dict)
     trust: str | None = None
+    removed: Mapping[str, Removal] = field(default_factory=dict)
 
     def is_reached(self, node: Node) -> bool:
         """Whether a host said anything."""
@@ -137,6 +140,12 @@ class Overview:
         """etcd as the first of its hosts sees it that gets an answer; else what one of them was told instead."""
         seen = {node.name: self.answer(node, "etcd") for node in self.cluster.etcd}
         return formed(seen) or next((view for view in seen.values() if view is not None), None)
+
+    @property
+    def notes(self) -> dict[str, Removal]:
+        """The declared hosts that were taken out, or are about to go, by name; none while etcd does not say."""
+        found = removals(self.cluster, self.etcd["keys"] if self.etcd is not None else None)
+        return {node.name: found[node.name] for node in self.cluster if node.name in found}
 
     @cached_property
     def etcd_status(self) -> Mapping[str, SeenEtcdStatus]:

@@ -62,6 +62,29 @@ def etcd_members_of(cluster: Cluster, node: Node, members: Iterable[SeenEtcdMemb
     return tuple(one for one in members if one["name"] == node.name or url in one["peer_urls"])
 
 
+def is_known(cluster: Cluster, seen: SeenEtcd | None, name: str) -> bool:
+    """Whether Patroni or etcd has a host; yes while etcd does not say. + seen: ``EtcdCluster``"""
+    if seen is None or seen["keys"] is None or seen["members"] is None:
+        return True
+    mine = etcd_members_of(cluster, cluster.node(name), seen["members"])
+    return bool(mine) or f"{cluster.scope_key}members/{name}" in seen["keys"]
+
+
+def refuse_half_done(cluster: Cluster, seen: SeenEtcd, leaving: str) -> None:
+    """
+    Refuse while another host is half way out. The others would be written without it, and it may lead.
+
+    + seen: ``EtcdCluster``, live
+    + leaving: the host that shall go, which may itself be half way out
+    """
+    noted = [node.name for node in cluster if node.name in removals(cluster, seen["keys"])]
+    if half := [name for name in noted if name != leaving and is_known(cluster, seen, name)]:
+        raise ConfigError(
+            f"the removal of {', '.join(half)} from {cluster.name} is not finished, or the host came back\n"
+            f"HINT: finish it first: run this with --data node={half[0]}; or keep the host, with deploys/add_node.py."
+        )
+
+
 def refuse_indispensable(cluster: Cluster, node: Node) -> None:
     """Refuse to take out the last host with a role, and the one with the backups. + node: that shall go"""
     names = {"postgres": "PostgreSQL", "etcd": "etcd", "haproxy": "HAProxy"}
@@ -193,10 +216,10 @@ def _notes(cluster: Cluster, live: Live, node: Node) -> Iterator[str]:
 
 def farewell_lines(cluster: Cluster, node: Node, *, reached: bool) -> list[str]:
     """What is left to the operator afterwards. + reached: the host itself was cleared"""
-    returning = "  it was not reached: keep it off. Once it is back its Patroni would join; run this again at once"
+    returning = "  it was not reached, and has its keys still: Patroni there does not start any more, HAProxy does"
     return [
         f"{node.name} is no part of {cluster.name} any more",
-        *([] if reached else [returning]),
+        *([] if reached else [returning, "  should it come back, run this again with it, which clears it"]),
         "  take it out of the inventory now: until then deploys/cluster.py refuses to run",
     ]
 

@@ -30,7 +30,7 @@ class Observed:
     + keys: what etcd holds below the cluster's prefix; None when etcd does not answer or is not there yet
     + judged: the hosts that this run may touch; of the others only what concerns these is looked at
     + restores: this run goes on with a restore that is not finished
-    + returns: this run brings hosts back that were taken out
+    + returning: names of hosts that this run brings back, should they have been taken out
     """
 
     pictures: Mapping[str, Picture | None]
@@ -39,7 +39,7 @@ class Observed:
     keys: Mapping[str, str] | None = None
     judged: frozenset[str] = frozenset()
     restores: bool = False
-    returns: bool = False
+    returning: frozenset[str] = frozenset()
 
 
 def picture_question(cluster: Cluster, node: Node) -> dict[str, str]:
@@ -60,7 +60,7 @@ def host_findings(cluster: Cluster, observed: Observed) -> list[Finding]:
     reached = _known(seen)
     return [
         *_unreachable(name for name in seen if name not in reached),
-        *(() if observed.returns else _removed(cluster, observed)),
+        *_removed(cluster, observed),
         *_absent_addresses(cluster, reached),
         *_full_disks(cluster, reached),
         *clock_findings(cluster, observed.pictures),
@@ -101,7 +101,7 @@ def _unreachable(names: Iterable[str]) -> Iterable[Finding]:
 def _removed(cluster: Cluster, observed: Observed) -> Iterable[Finding]:
     """The inventory still declares them: to build them up again would undo what somebody did on purpose."""
     for name, removal in removals(cluster, observed.keys).items():
-        if name in observed.judged:
+        if name in observed.judged - observed.returning:
             problem = f"was taken out of {cluster.name} at {removal.at}, and the inventory still declares it"
             hint = "Take it out of the inventory. To bring it back: `pyinfra inventory.py deploys/add_node.py`."
             yield Finding(name, "removal", problem, hint)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import yaml
@@ -17,6 +17,10 @@ from cluster.render_pgbackrest import CLONE_COMMAND
 CONFIG = "/etc/patroni/config.yml"
 DROP_IN = "/etc/systemd/system/patroni.service.d/pyinfra-patroni.conf"
 UNIT = "patroni"
+
+# Asked before every start whether the host was taken out of the cluster; its text says why.
+MAY_START = "/usr/local/bin/patroni-may-start"
+_MAY_START = "#!/usr/bin/python3\n" + (Path(__file__).parent / "on_host" / "patroni_may_start.py").read_text()
 
 # Patroni writes it for its own connections.
 PASSWORD_FILE = "/var/lib/postgresql/.pgpass_patroni"
@@ -36,7 +40,7 @@ SUPERUSER, REPLICATION_USER, REWIND_USER = "postgres", "replicator", "rewind"
 
 # The stop of a loaded primary takes its time: killed after Debian's 30 s, Patroni would leave PostgreSQL running
 # without anybody to demote it. The watchdog device, where there is one, belongs to root.
-_DROP_IN = """[Unit]
+_DROP_IN = f"""[Unit]
 After=network-online.target etcd.service
 Wants=network-online.target
 StartLimitIntervalSec=0
@@ -45,6 +49,7 @@ StartLimitIntervalSec=0
 TimeoutSec=300
 Restart=on-failure
 RestartSec=3
+ExecCondition={MAY_START}
 ExecStartPre=-+/bin/chown postgres /dev/watchdog
 """
 
@@ -71,7 +76,7 @@ def patroni_component(
             Directory("/etc/systemd/system/patroni.service.d"),
             Directory("/var/log/postgresql", "root", "postgres", "1775"),
         ),
-        files=(config, File(DROP_IN, _DROP_IN)),
+        files=(config, File(MAY_START, _MAY_START, mode="755"), File(DROP_IN, _DROP_IN)),
         units=(Unit(UNIT, loads, load=_reload(cluster, node)),),
     )
 

@@ -60,6 +60,7 @@ def _summary(overview: Overview) -> list[str]:
         "Backups": backups_words(overview),
         "Drill": drill_words(overview),
         "CA": _authority(overview),
+        "Removed": _removed(overview),
     }
     return [f"  {name:<9} {text}" for name, text in lines.items() if text]
 
@@ -100,6 +101,11 @@ def _authority(overview: Overview) -> str:
     if overview.trust is None:
         return "its certificate is not on this machine"
     return f"its certificate has {(describe(overview.trust).not_after - overview.at).days} days left"
+
+
+def _removed(overview: Overview) -> str:
+    listed = ", ".join(f"{name} at {note.at}" for name, note in overview.removed.items())
+    return f"{listed}; still in the inventory" if listed else ""
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:

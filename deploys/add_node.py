@@ -9,11 +9,11 @@ whatever the preflight refuses. Repeatable, and can be cut off anywhere: see doc
 """
 
 from deploys.components.build import deploy_all
-from deploys.components.start import declared_cluster
+from deploys.components.start import ALL, declared_cluster
 from operations.patroni_addition import announced
 from operations.patroni_replacement import settled
 
-cluster = declared_cluster(returns=True)
+cluster = declared_cluster(returning=ALL)
 
 if cluster is not None:
     announced(name="Who joins", cluster=cluster)

@@ -11,11 +11,11 @@ loss of etcd's quorum. Repeatable, and can be cut off anywhere: see docs/replace
 from cluster.errors import ConfigError
 from cluster.plan_replacement import refuse_irreplaceable
 from deploys.components.build import deploy_all
-from deploys.components.options import node_named
+from deploys.components.options import node_named, option
 from deploys.components.start import declared_cluster
 from operations.patroni_replacement import made_way, settled
 
-cluster = declared_cluster(returns=True)
+cluster = declared_cluster(returning=option("node", str, ""))
 node = None if cluster is None else node_named(cluster, "node")
 
 if cluster is not None and node is None:
@@ -24,5 +24,7 @@ if cluster is not None and node is None:
 if cluster is not None and node is not None:
     refuse_irreplaceable(cluster, cluster.node(node))
     made_way(name=f"{node} makes way", cluster=cluster, newcomer=node)
+    # A host that was taken out before would not start Patroni as long as the note says so.
+    settled(name=f"{node} may join", cluster=cluster, names=[node])
     deploy_all(cluster)
     settled(name=f"{node} is in its place", cluster=cluster, names=[node], replaced=True)

@@ -178,7 +178,8 @@ def _join(cluster: Cluster, node: Node, voters: Sequence[Node], seen: SeenEtcd) 
     if mine is None or not mine["started"]:
         peers = peers_with(cluster, node, members)
         yield Act(node, write_file(bootstrap_file(cluster, peers, state="existing")))
-        yield Act(node, start_unit(UNIT, etcd_component(cluster, node).units[0].loads))
+        # Not awaited: one that cannot start, for the others refuse it, is a learner that is late.
+        yield Act(node, start_unit(UNIT, etcd_component(cluster, node).units[0].loads, wait=False))
     yield from promoted(cluster, node, voters, QUORUM_SECONDS)
 
 

@@ -15,6 +15,7 @@ from pyinfra.api.exceptions import FactProcessError, PyinfraError
 
 from cluster.certificates import certificate_places
 from cluster.check import as_data, check_lines, complaints, failing
+from cluster.check_removals import without_removed
 from cluster.complaints import Complaint
 from cluster.component import Component
 from cluster.errors import ConfigError
@@ -81,7 +82,7 @@ def _observed(cluster: Cluster, secrets: Mapping[str, str], authority: Path) -> 
     components = {node.name: _components(cluster, node, secrets) for node in cluster}
     looks = {node.name: gevent.spawn(_look, cluster, node, components[node.name]) for node in cluster}
     seen = {name: look.get() for name, look in looks.items()}
-    return Overview(
+    whole = Overview(
         cluster=cluster,
         at=datetime.now(UTC),
         answers={name: answers for name, (answers, _) in seen.items()},
@@ -89,6 +90,7 @@ def _observed(cluster: Cluster, secrets: Mapping[str, str], authority: Path) -> 
         components=components,
         trust=authority.read_text() if authority.exists() else None,
     )
+    return without_removed(whole, lambda rest, node: _components(rest, node, secrets))
 
 
 def _components(cluster: Cluster, node: Node, secrets: Mapping[str, str]) -> tuple[Component, ...]:

@@ -13,13 +13,13 @@ from cluster.certificates import ETCD, HAPROXY, PATRONI, PGBACKREST, POSTGRES
 from cluster.errors import ConfigError, UnsafeError
 from cluster.live import Live
 from cluster.model import Cluster, Node
-from cluster.plan_removal import farewell_lines, refuse_removal, removal_lines, was_removed
+from cluster.plan_removal import farewell_lines, refuse_half_done, refuse_removal, removal_lines, was_removed
 from cluster.removals import Removal, remaining, removal_key, removals
 from cluster.render_etcd import BOOTSTRAP, ENVIRONMENT, etcd_data_directory
 from cluster.render_etcd import UNIT as ETCD_UNIT
 from cluster.render_haproxy import CONFIGURATION as HAPROXY_CONFIGURATION
 from cluster.render_haproxy import UNIT as HAPROXY_UNIT
-from cluster.render_patroni import CONFIG, PASSWORD_FILE
+from cluster.render_patroni import CONFIG, DROP_IN, MAY_START, PASSWORD_FILE
 from cluster.render_patroni import UNIT as PATRONI_UNIT
 from cluster.render_pgbackrest import CONFIGURATION as PGBACKREST_CONFIGURATION
 from cluster.render_pgbackrest import SERVER
@@ -39,17 +39,18 @@ from operations.util.stage import planning
 
 # What ties a host to its cluster by each of its roles, secrets and keys among it.
 TIES = {
-    "postgres": (CONFIG, PASSWORD_FILE, PATRONI.directory, POSTGRES.directory),
+    "postgres": (CONFIG, DROP_IN, MAY_START, PASSWORD_FILE, PATRONI.directory, POSTGRES.directory),
     "etcd": (ENVIRONMENT, BOOTSTRAP, ETCD.directory),
     "haproxy": (HAPROXY_CONFIGURATION, HAPROXY.directory),
 }
 
 
-def without_removed(cluster: Cluster, but: str = "") -> Cluster:
+def without_removed(cluster: Cluster, leaving: str) -> Cluster:
     """
-    The cluster without the hosts that were taken out and are still declared. Refuses while etcd does not say.
+    The cluster without the hosts that were taken out and are still declared. Refuses while etcd does not say, and while
+    one of them is only half way out.
 
-    + but: a node that is left in all the same
+    + leaving: the node that goes now, which is left in
     """
     asked = look_at_etcd(cluster)
     if asked is None:
@@ -57,7 +58,8 @@ def without_removed(cluster: Cluster, but: str = "") -> Cluster:
             f"etcd of {cluster.name} does not answer, and nobody leaves without it\n"
             "HINT: look at 'journalctl -u etcd'; nothing was changed."
         )
-    return remaining(cluster, set(removals(cluster, asked[1]["keys"])) - {but})
+    refuse_half_done(cluster, asked[1], leaving)
+    return remaining(cluster, set(removals(cluster, asked[1]["keys"])) - {leaving})
 
 
 @operation()
@@ -181,7 +183,7 @@ def cleared(cluster: Cluster, leaving: str, *, wipe: bool = False) -> Commands:
     ties = _ties(cluster, cluster.node(leaving), wipe=wipe)
     seen = host.get_fact(HostComponent, paths=ties, units={})["paths"]
     if there := [path for path in ties if seen[path] is not None]:
-        yield StringCommand(f"rm -rf -- {' '.join(map(quote, there))}")
+        yield StringCommand(f"rm -rf -- {' '.join(map(quote, there))} && systemctl daemon-reload")
     if not active and not there:
         host.noop("nothing ties this host to the cluster")
 

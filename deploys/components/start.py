@@ -15,19 +15,22 @@ from operations.preflight import cluster_of, declared_clusters_of, once, refuse_
 from operations.util.console import quiet_the_idle_lines
 from operations.util.remote import acts_for_all, end_run, is_within_limit, quicken, quiet_refusals, refuse_company
 
+ALL = "*"
 
-def declared_cluster(*, restores: bool = False, returns: bool = False) -> Cluster | None:
+
+def declared_cluster(*, restores: bool = False, returning: str | None = None) -> Cluster | None:
     """
     The cluster of the host at hand, after all hosts were looked at; None for a host that is in none of our groups.
 
     Refuses, in one table and before anything is touched, whatever is wrong in the inventory or on the hosts.
 
     + restores: this run goes on with a restore that is not finished
-    + returns: this run brings hosts back that were taken out
+    + returning: the host that this run brings back, should it have been taken out; ``ALL`` for whoever was
     """
     cluster = running_cluster()
     if cluster is not None:
-        refuse_unfit_hosts(cluster, held_secrets(cluster), restores=restores, returns=returns)
+        names = {node.name for node in cluster} if returning == ALL else {str(returning)}
+        refuse_unfit_hosts(cluster, held_secrets(cluster), restores=restores, returning=names)
     return cluster
 
 

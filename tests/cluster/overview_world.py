@@ -12,12 +12,14 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from cluster.certificates import PGBACKREST, CertificatePlace, certificate_places, leaf_request
+from cluster.check_removals import without_removed
 from cluster.component import Component, Unit
 from cluster.declaration import DeclaredHost, declared_clusters
 from cluster.files import File
 from cluster.model import Cluster, Node
 from cluster.overview import Overview
 from cluster.pki import Authority, public_key_digest
+from cluster.removals import Removal, remaining, removal_key
 from cluster.render_patroni_dynamic import configuration_for
 from tests.deploys.fake_hosts import fake_cluster
 
@@ -63,11 +65,29 @@ class World:
         for section in ("primary", "replicas"):
             self.everywhere("haproxy", lambda seen, section=section: seen[section][name].update(status="DOWN"))
 
+    def note_removal_of_h3(self) -> None:
+        """The run that takes h3 out was cut off after its first step."""
+        note = {removal_key(self.cluster, "h3"): Removal("2026-11-21T20:00:00+00:00").text}
+        member = {f"{self.cluster.scope_key}members/h3": "{}"}
+        self.everywhere("etcd", lambda seen: seen.update(keys={**note, **member}))
+
+    def take_out_h3(self) -> None:
+        """h3 has left, and the others' configuration is without it; the inventory is as it was."""
+        self.note_removal_of_h3()
+        declared = configuration_for(remaining(self.cluster, {"h3"}), [RESOURCES] * 2)
+        self.everywhere("etcd", lambda seen: (seen["keys"].popitem(), seen["members"].pop()))
+        self.everywhere("etcd_status", lambda seen: seen.pop("https://10.0.0.3:2379"))
+        self.everywhere("patroni", lambda seen: (seen["members"].pop("h3"), seen.update(config=declared)))
+        self.everywhere("haproxy", lambda seen: [section.pop("h3") for section in seen.values() if "h3" in section])
+        self.answers["h1"]["postgres"]["slots"].pop()
+        self.dead.add("h3")
+
     def overview(self) -> Overview:
         """The look at it."""
         answers = {name: None if name in self.dead else said for name, said in self.answers.items()}
         components = dict.fromkeys(self.answers, (COMPONENT,))
-        return Overview(self.cluster, AT, answers, self.silences, components, self.trust)
+        whole = Overview(self.cluster, AT, answers, self.silences, components, self.trust)
+        return without_removed(whole, lambda _, node: components[node.name])
 
 
 def healthy(**settings: Any) -> World:

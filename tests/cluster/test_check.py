@@ -122,6 +122,16 @@ CASES = [
     ),
     Case("disk-full", "h1", "/ is filled to 96 %, 8000 MiB are left for /var/lib/postgresql/17/main", room(8000)),
     Case(
+        *("host-removed", "h3"),
+        "was taken out of main at 2026-11-21T20:00:00+00:00, and the inventory still declares it",
+        *(lambda world: world.take_out_h3(), ("etcd-one-left",)),
+    ),
+    Case(
+        *("removal-unfinished", "h3"),
+        "its removal from main was begun at 2026-11-21T20:00:00+00:00, and it is still part of it",
+        lambda world: world.note_removal_of_h3(),
+    ),
+    Case(
         *("disk-nearly-full", "h1", "/ is filled to 90 %, 20000 MiB are left for /var/lib/postgresql/17/main"),
         room(20_000),
     ),

@@ -16,11 +16,13 @@ from cluster.model import Cluster
 from cluster.plan_removal import (
     farewell_lines,
     quorum_loss,
+    refuse_half_done,
     refuse_indispensable,
     refuse_removal,
     removal_lines,
     traces_of,
 )
+from cluster.removals import Removal, removal_key
 from tests.cluster.live_members import healthy, with_member, with_patroni, with_postgres
 from tests.cluster.preflight_hosts import a_cluster, host
 
@@ -135,6 +137,23 @@ def test_the_last_host_of_a_role_stays() -> None:
     refuse_indispensable(cluster, cluster.node("pg2"))
 
 
+def test_one_goes_after_the_other() -> None:
+    cluster = a_cluster()
+    note = {removal_key(cluster, "pg2"): Removal("2026").text}
+    half: Any = {**etcd(3), "keys": note}
+    with pytest.raises(ConfigError) as refused:
+        refuse_half_done(cluster, half, "pg3")
+    assert str(refused.value) == (
+        "the removal of pg2 from main is not finished, or the host came back\n"
+        "HINT: finish it first: run this with --data node=pg2; or keep the host, with deploys/add_node.py."
+    )
+    refuse_half_done(cluster, half, "pg2")
+    out: Any = {**half, "members": [one for one in half["members"] if one["name"] != "pg2"]}
+    refuse_half_done(cluster, out, "pg3")
+    with pytest.raises(ConfigError, match=r"^the removal of pg2 from main is not finished"):
+        refuse_half_done(cluster, {**out, "keys": {**note, f"{cluster.scope_key}members/pg2": "{}"}}, "pg3")
+
+
 def test_what_the_others_know_of_a_host() -> None:
     cluster = a_cluster()
     assert not traces_of(cluster, replace(healthy("pg1", "pg2"), postgres={}, etcd=etcd(2)), cluster.node("pg3")).any
@@ -154,4 +173,4 @@ def test_the_plan_in_its_words() -> None:
         "  note   etcd has 2 members then; take out one more, or add one: the inventory takes 1, 3 or 5",
     ]
     left = farewell_lines(cluster, cluster.node("pg1"), reached=False)
-    assert left[0] == "pg1 is no part of main any more" and "keep it off" in left[1]
+    assert left[0] == "pg1 is no part of main any more" and "Patroni there does not start any more" in left[1]

@@ -7,13 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cluster.model import Cluster
+from cluster.preflight import Observed, host_findings
 from cluster.removals import Removal, remaining, removal_key, removals
 from cluster.render_etcd import bootstrap_file, declared_peers
 from cluster.render_hba import hba_lines
 from cluster.render_patroni import member_configuration
 from cluster.secrets import NAMES, Secret
 from operations.haproxy import rendered
-from tests.cluster.preflight_hosts import KEYS, findings
+from tests.cluster.preflight_hosts import KEYS, a_cluster, findings, picture
 from tests.deploys.fake_hosts import fake_cluster
 
 SECRETS = {name: f"Value-of-{name}" for name in NAMES}
@@ -59,3 +60,11 @@ def test_a_removed_host_is_not_built_up_again_without_a_word() -> None:
 
 def test_a_host_that_is_no_more_declared_is_nobody_s_finding() -> None:
     assert findings(keys={**KEYS, "/service/main/removed/pg9": Removal("2026").text}) == []
+
+
+def test_a_run_that_brings_one_host_back_brings_back_no_other() -> None:
+    notes = {f"/service/main/removed/{name}": Removal("2026").text for name in ("pg2", "pg3")}
+    cluster = a_cluster()
+    seen = {node.name: picture(n) for n, node in enumerate(cluster, 1)}
+    observed = Observed(seen, keys={**KEYS, **notes}, judged=frozenset(seen), returning=frozenset({"pg3"}))
+    assert [(one.where, one.what) for one in host_findings(cluster, observed)] == [("pg2", "removal")]

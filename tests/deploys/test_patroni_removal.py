@@ -248,3 +248,27 @@ def test_five_become_three_one_after_the_other(monkeypatch: pytest.MonkeyPatch) 
     world.cluster = remaining(world.cluster, removals(world.cluster, world.keys))
     remove(monkeypatch, world, "h4")
     assert sorted(world.voters.values()) == ["h1", "h2", "h3"]
+
+
+def with_alone(role: str, *names: str) -> RemovalWorld:
+    """Five hosts, of which some have this role and no other."""
+    cluster = fake_cluster(5)
+    nodes = [replace(node, roles=frozenset({role})) if node.name in names else node for node in cluster]
+    return RemovalWorld(replace(cluster, nodes=tuple(nodes)))
+
+
+def test_hosts_with_etcd_alone_go_from_five_to_three(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = with_alone("etcd", "h4", "h5")
+    world.units |= {"h4": {"etcd"}, "h5": {"etcd"}}
+    assert remove(monkeypatch, world, "h5") == ["note h1", "out of etcd h1", "stop etcd h5", "clear h5"]
+    world.done.clear()
+    world.die("h4")
+    assert remove(monkeypatch, world, "h4") == ["note h1", "out of etcd h1"]
+    assert sorted(world.voters.values()) == ["h1", "h2", "h3"]
+
+
+def test_a_host_with_haproxy_alone_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = with_alone("haproxy", "h4", "h5")
+    world.units["h5"], world.files["h5"] = {"haproxy"}, {"/etc/haproxy/haproxy.cfg"}
+    assert remove(monkeypatch, world, "h5") == ["note h1", "stop haproxy h5", "clear h5"]
+    assert world.files["h5"] == set() and len(world.voters) == 3

@@ -27,6 +27,9 @@ EVERY = {"h1", "h2", "h3", "h4", "h5"}
 def steps(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, set[str]]]:
     """The operations in pyinfra's order, each with the hosts that call it; h4 was taken out before, h5 goes."""
     world = RemovalWorld(fake_cluster(5, roles=("postgres", "etcd", "haproxy")))
+    world.die("h4")
+    world.dead.clear()
+    world.voters = {one: name for one, name in world.voters.items() if name != "h4"}
     world.keys["/service/main/removed/h4"] = Removal("2026").text
     for module in (patroni_removal, pgbackrest):
         monkeypatch.setattr(module, "cluster_secrets", lambda _: SECRETS)

@@ -68,6 +68,13 @@ def backups() -> World:
     return world
 
 
+def removed() -> World:
+    """A host was taken out, and the inventory is as it was."""
+    world = healthy()
+    world.take_out_h3()
+    return world
+
+
 STATES = {
     "healthy": healthy,
     "backups": backups,
@@ -75,6 +82,7 @@ STATES = {
     "dead_primary": dead_primary,
     "lagging": lagging,
     "pending_restart": pending_restart,
+    "removed": removed,
 }
 
 

@@ -50,7 +50,7 @@ def group_hosts(hosts: Iterable[Host]) -> dict[str, list[Host]]:
 
 def inventory_groups(
     lab: Lab,
-    names: Iterable[str] = DEFAULT_HOSTS,
+    names: Iterable[str | Host] = DEFAULT_HOSTS,
     *,
     ipv6: bool = False,
     extra: Mapping[str, Any] | None = None,
@@ -69,7 +69,7 @@ def inventory_groups(
 
 def inventory_text(
     lab: Lab,
-    names: Iterable[str] = DEFAULT_HOSTS,
+    names: Iterable[str | Host] = DEFAULT_HOSTS,
     *,
     ipv6: bool = False,
     extra: Mapping[str, Any] | None = None,

@@ -46,17 +46,22 @@ def up(lab: Lab, names: Iterable[str] = DEFAULT_HOSTS) -> None:
     with locked():
         _make_network(lab)
     seen = observe(lab)
-
-    def ready(host: Host) -> None:
-        started = time.monotonic()
-        _ensure_running(host, seen.get(host.short_name), image)
-        hosts.admit(host, key)
-        remember_host(host.ssh_port, hosts.host_key(host))
-        hosts.wait_until_ready(host)
-        print(f"{line(host)}  ready {time.monotonic() - started:.1f} s", flush=True)
-
     with ThreadPoolExecutor(PARALLEL_HOSTS) as pool:
-        list(pool.map(ready, wanted))
+        list(pool.map(lambda host: _ready(host, seen.get(host.short_name), image, key), wanted))
+
+
+def replace(host: Host) -> None:
+    """Create a fresh host where its lab is up and has none of its name, or had one that bears another name now."""
+    _ready(host, None, ensure_image(host.lab.release, host.lab.flavour), ensure_key())
+
+
+def _ready(host: Host, seen: Observed | None, image: str, key: str) -> None:
+    started = time.monotonic()
+    _ensure_running(host, seen, image)
+    hosts.admit(host, key)
+    remember_host(host.ssh_port, hosts.host_key(host))
+    hosts.wait_until_ready(host)
+    print(f"{line(host)}  ready {time.monotonic() - started:.1f} s", flush=True)
 
 
 def down(lab: Lab) -> None:

@@ -17,6 +17,7 @@ DEFAULT_HOSTS = ("pg1", "pg2", "pg3", "backup1")
 LAST_INDEX = 19
 
 FIRST_OCTET = {"pg": 10, "backup": 20, "etcd": 30, "haproxy": 40}
+MOVED = 40  # ssh ports of one lab end before the next one's begin
 HAPROXY_PORTS = (5000, 5001, 5002, 5003, 5004, 7000)
 MEMBER_PORTS = (5000, 5001, 5002, 5003, 5004, 5432, 7000, 8008)
 
@@ -61,16 +62,21 @@ class Lab:
         """Return a host by its short name (``pg1``) or its full one (``lab-pg1``)."""
         return Host(self, name.removeprefix(f"{self.name}-"))
 
-    def hosts(self, names: Iterable[str] = DEFAULT_HOSTS) -> list["Host"]:
-        return [self.host(name) for name in names]
+    def hosts(self, names: Iterable["str | Host"] = DEFAULT_HOSTS) -> list["Host"]:
+        return [name if isinstance(name, Host) else self.host(name) for name in names]
 
 
 @dataclass(frozen=True)
 class Host:
-    """One host of a lab, a container."""
+    """
+    One host of a lab, a container.
+
+    + moved: it has taken the place of a lost one of its name, at another address; it publishes ssh only
+    """
 
     lab: Lab
     short_name: str
+    moved: bool = False
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"(pg|backup|etcd|haproxy)[1-9]", self.short_name):
@@ -85,7 +91,7 @@ class Host:
 
     @property
     def octet(self) -> int:
-        return FIRST_OCTET[self.kind] + int(self.short_name[-1])
+        return FIRST_OCTET[self.kind] + int(self.short_name[-1]) + (MOVED if self.moved else 0)
 
     @property
     def container(self) -> str:
@@ -107,7 +113,7 @@ class Host:
     @property
     def published_ports(self) -> dict[int, int]:
         """Port in the host -> port on the loopback of this machine, ssh left out."""
-        block = PORT_BLOCK.get(self.short_name)
+        block = None if self.moved else PORT_BLOCK.get(self.short_name)
         if block is None:
             return {}
         ports = MEMBER_PORTS if self.kind == "pg" else HAPROXY_PORTS
