@@ -82,12 +82,12 @@ class HostPicture(Answer[dict[str, Any]]):
 
     Returns ``{"clock": {offset_seconds, uncertainty_seconds}, "architecture", "addresses": {address: interface},
     "scope": of Patroni's configuration or None, "restoring": bool, "rebuilding": etcd, bool, "listening": [{address,
-    port, process, unit}], "active": [units of ours], "postgres": [{unit, directory}], "etcd_data": bool, "rooms": {path: {free_mib,
-    total_mib, mount}}, "data": {state, version, identifier, path, detail} or None}``. ``offset_seconds`` is the host's
-    clock less the control machine's, known to be right within ``uncertainty_seconds``. A ``unit`` is empty for a
-    process of none, and None where that could not be seen; so is an empty ``process``. ``directory`` is the data
-    directory of a running PostgreSQL. ``state`` is ``absent``, ``empty``, ``files``, ``no directory`` or
-    ``unreadable``.
+    port, process, unit}], "active": [units of ours], "postgres": [{unit, directory}], "etcd_data": bool, "rooms":
+    {path: {free_mib, total_mib, mount}}, "data": {state, version, identifier, path, detail} or None}``.
+    ``offset_seconds`` is the host's clock less the control machine's, known to be right within
+    ``uncertainty_seconds``. A ``unit`` is empty for a process of none, and None where that could not be seen; so is an
+    empty ``process``. ``directory`` is the data directory of a running PostgreSQL. ``state`` is ``absent``, ``empty``,
+    ``files``, ``no directory`` or ``unreadable``.
 
     + data_directory: PostgreSQL's declared data directory; without it ``data`` is None
     + etcd_directory: etcd's declared data directory
