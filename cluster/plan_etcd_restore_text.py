@@ -27,11 +27,12 @@ def restore_lines(cluster: Cluster, remains: Remains, standing: Sequence[Standin
     found = [("etcd", name, _etcd(seen)) for name, seen in remains.items() if name in _names(cluster)]
     found += [("snapshots", name, _snapshots(seen)) for name, seen in remains.items()]
     found += [("PostgreSQL", one.name, f"{one.state}, timeline {one.timeline}, {one.position}") for one in standing]
+    begun = f"The rebuilding of the etcd of {cluster.name} was begun, and is gone on with"
     return [
-        f"The etcd of {cluster.name} is lost: nobody answers for its quorum",
+        begun if order.leads else f"The etcd of {cluster.name} is lost: nobody answers for its quorum",
         *(f"  {what:11}{name:{width}}  {text}" for what, name, text in found),
         f"  {'from':11}{order.source}",
-        f"  {'first':11}{order.home} begins etcd again; {', '.join(joining) or 'nobody'} joins it",
+        f"  {'first':11}{order.home} begins etcd again; {', '.join(joining) or 'nobody'} to join it",
         f"  {'leads':11}{order.leads or first.name}: its data go furthest{_again(order)}",
         f"  {'costs':11}no writes and no reads from the stop until it leads; every connection ends",
         f"  {'kept':11}the etcd data that lie there now, in {order.aside(cluster)}",
@@ -50,7 +51,7 @@ def _etcd(seen: SeenRemains | None) -> str:
     if seen is None:
         return "cannot be read"
     data = max((one["revision"] for one in seen["kept"]), default=None)
-    state = "runs, without a quorum" if seen["active"] else "is down"
+    state = "answers" if seen["quorum"] else "runs, without a quorum" if seen["active"] else "is down"
     return f"{state}; " + (f"its data at revision {data}" if data is not None else "no data that can be read")
 
 

@@ -103,7 +103,7 @@ def _judged(
     refuse_divided(cluster, standing)
     chosen = chosen_source(cluster, remains, source)
     primary = next((one.name for one in standing if one.state == "primary"), former.primary if former else None)
-    return Order(f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}", chosen, home_of(cluster, chosen).name, primary)
+    return Order(f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}", chosen, home_of(cluster, chosen).name, primary)
 
 
 def _is_led(cluster: Cluster, order: Order) -> bool:
