@@ -5,16 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from cluster.complaints import Complaint, complaint
+from cluster.model import Node
 from cluster.observed import SeenEtcd, SeenEtcdMember
+from cluster.observed_etcd import SeenSnapshots
 from cluster.overview import Overview
 from cluster.plan_etcd import joining, unfinished
+from cluster.plan_etcd_snapshot import oldest_allowed, span
 from cluster.render_etcd import peer_url
+from cluster.render_etcd_snapshot import TIMER, keepers
 
 DATABASE_PERCENT = 80
 
 
 def etcd_complaints(overview: Overview) -> Iterable[Complaint]:
-    """Everything about etcd; nothing is known of it while all of its hosts are silent."""
+    """Everything about etcd; nothing is known of itself while all of its hosts are silent."""
+    for node in keepers(overview.cluster):
+        yield from _snapshots(overview, node)
     seen = overview.etcd
     if seen is None:
         return
@@ -74,3 +80,16 @@ def _databases(overview: Overview) -> Iterable[Complaint]:
         status = overview.etcd_status.get(overview.endpoint(node))
         if status is not None and 100 * status["database_mib"] > DATABASE_PERCENT * quota:
             yield complaint("etcd-database", node.name, f"the database has {status['database_mib']} of {quota} MiB")
+
+
+def _snapshots(overview: Overview, node: Node) -> Iterable[Complaint]:
+    seen: SeenSnapshots | None = overview.answer(node, "etcd_snapshots")
+    component = overview.answer(node, "component")
+    if seen is None or component is None or overview.is_stopped(node, TIMER):
+        return  # a finding of its own
+    newest, allowed = seen["newest"], oldest_allowed(overview.cluster)
+    # A cluster that was just built, or a host that was just started, has not had the time for one.
+    waited = seen["now"] - max(newest["at"] if newest else 0, component["units"][TIMER]["started_at"])
+    if waited > allowed:
+        age = f"{span(seen['now'] - newest['at'])} old" if newest else "not there"
+        yield complaint("etcd-snapshot-old", node.name, f"the newest snapshot of etcd is {age}")

@@ -69,3 +69,5 @@ def _restore(overview: Overview, node: Node) -> Iterable[Complaint]:
         yield complaint(
             "restore-unfinished", node.name, "a restore was begun here, and Patroni may be kept down for it"
         )
+    if picture is not None and picture["rebuilding"]:
+        yield complaint("etcd-restore-unfinished", node.name, "etcd is being rebuilt, and Patroni may be kept down")

@@ -95,6 +95,14 @@ KINDS: Mapping[str, Kind] = {
         *(WARNING, "etcd", "etcd's database has more than 80 % of `etcd_quota_mib`"),
         "`etcdctl defrag` one member after the other, the leader last; or raise etcd_quota_mib.",
     ),
+    "etcd-snapshot-old": Kind(
+        *(WARNING, "etcd", "a host has no snapshot of etcd, or none of the last three intervals"),
+        "See `journalctl -u etcd-snapshot -n 20` on {where}; `deploys/etcd_snapshot.py` takes one now.",
+    ),
+    "etcd-restore-unfinished": Kind(
+        *(ALARM, "etcd", "the rebuilding of a lost etcd was begun and is not finished"),
+        f"Run `{RUN}/etcd_restore.py` again, which goes on with it.",
+    ),
     "no-leader": Kind(
         *(ALARM, "Patroni", "no member leads, so nobody takes writes"),
         f"See `{_CTL} list` and `journalctl -u patroni -n 50` on the members.",

@@ -40,10 +40,10 @@ def wanted_packages(cluster: Cluster, node: Node) -> tuple[str, ...]:
         "postgres": (*server, "patroni", "python3-etcd", "python3-psycopg2", "ca-certificates"),
         "etcd": ("etcd-server", "etcd-client"),
         "haproxy": ("haproxy",),
-        # Where a backup is restored to be proven. A store's certificate is verified by the system's CAs, of which
-        # Debian's minimum has none.
+        # Where a backup is restored to be proven, and snapshots of etcd are kept. A store's certificate is verified by
+        # the system's CAs, of which Debian's minimum has none.
         "backup": (
-            *(*server, "python3"),
+            *(*server, "python3", "etcd-client"),
             *(("ca-certificates",) if S3 in cluster.settings.pgbackrest_repositories else ()),
         ),
     }

@@ -27,6 +27,9 @@ def data_findings(
     for node in cluster.members:
         if node.name in reached:
             picture = reached[node.name]
+            if picture["rebuilding"]:
+                yield _unfinished_etcd(node)
+                continue
             if picture["restoring"]:
                 yield from () if restores else (_unfinished(node),)
                 continue
@@ -40,6 +43,11 @@ def _unfinished(node: Node) -> Finding:
     problem = "a restore of this host was begun and is not finished"
     hint = "Run deploys/restore.py again with the same words; --data cancel=true ends it. Nothing else may begin now."
     return Finding(node.name, "restore", problem, hint)
+
+
+def _unfinished_etcd(node: Node) -> Finding:
+    problem = "the rebuilding of etcd was begun and is not finished"
+    return Finding(node.name, "etcd", problem, "Run deploys/etcd_restore.py again; nothing else may begin now.")
 
 
 def _is_ours(cluster: Cluster, picture: Picture) -> bool:

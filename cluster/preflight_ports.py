@@ -23,7 +23,7 @@ def needed_ports(cluster: Cluster, node: Node) -> list[tuple[str, int]]:
     wanted: list[tuple[Sequence[Node], tuple[int, ...]]] = []
     if node.roles & {"postgres", "haproxy"}:
         wanted.append((cluster.members, member_ports))
-    if node.roles & {"postgres", "etcd"}:
+    if node.roles & {"postgres", "etcd", "backup"}:
         wanted.append((cluster.etcd, (settings.etcd_client_port,)))
     if "etcd" in node.roles:
         wanted.append((cluster.etcd, (settings.etcd_peer_port,)))

@@ -28,6 +28,7 @@ if [ -e /etc/patroni/config.yml ]; then
   echo "scope|$scope"
 fi
 [ ! -e /var/lib/pyinfra-patroni/restore/order.json ] || echo 'restoring|'
+[ ! -e /var/lib/pyinfra-patroni/etcd-restore/order.json ] || echo 'rebuilding|'
 """
 
 # The unit tells our own services from others of the same name. ss knows it from the socket itself; /proc/<pid>/fd would
@@ -80,13 +81,13 @@ class HostPicture(Answer[dict[str, Any]]):
     What the preflight judges of one host, in one command.
 
     Returns ``{"clock": {offset_seconds, uncertainty_seconds}, "architecture", "addresses": {address: interface},
-    "scope": of Patroni's configuration or None, "restoring": bool, "listening": [{address, port, process, unit}],
-    "active": [units of ours], "postgres": [{unit, directory}], "etcd_data": bool, "rooms": {path: {free_mib,
-    total_mib, mount}}, "data": {state, version, identifier, path, detail} or None}``. ``offset_seconds`` is the host's
-    clock less the control machine's, known to be right within ``uncertainty_seconds``. A ``unit`` is empty for a
-    process of none, and None where that could not be seen; so is an empty ``process``. ``directory`` is the data
-    directory of a running PostgreSQL. ``state`` is ``absent``, ``empty``, ``files``, ``no directory`` or
-    ``unreadable``.
+    "scope": of Patroni's configuration or None, "restoring": bool, "rebuilding": etcd, bool, "listening": [{address,
+    port, process, unit}], "active": [units of ours], "postgres": [{unit, directory}], "etcd_data": bool, "rooms":
+    {path: {free_mib, total_mib, mount}}, "data": {state, version, identifier, path, detail} or None}``.
+    ``offset_seconds`` is the host's clock less the control machine's, known to be right within
+    ``uncertainty_seconds``. A ``unit`` is empty for a process of none, and None where that could not be seen; so is an
+    empty ``process``. ``directory`` is the data directory of a running PostgreSQL. ``state`` is ``absent``, ``empty``,
+    ``files``, ``no directory`` or ``unreadable``.
 
     + data_directory: PostgreSQL's declared data directory; without it ``data`` is None
     + etcd_directory: etcd's declared data directory
@@ -125,6 +126,7 @@ class HostPicture(Answer[dict[str, Any]]):
             "addresses": dict(_addresses(lines.get("address", ()))),
             "scope": next((scope.strip("'\"") for (scope,) in lines.get("scope", ())), None),
             "restoring": "restoring" in lines,
+            "rebuilding": "rebuilding" in lines,
             "listening": _listening(lines),
             "active": [unit for (states,) in lines.get("active", ()) for unit in _active(states)],
             "postgres": [{"unit": unit, "directory": place} for unit, place in lines.get("postgres", ())],

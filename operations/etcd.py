@@ -34,10 +34,12 @@ from cluster.render_etcd import (
     etcd_data_directory,
     peer_url,
 )
+from cluster.render_etcd_snapshot import keepers
 from cluster.units import has_loaded_its_files
 from facts.etcd import EtcdBootstrapState, EtcdCluster
 from facts.host import HostComponent
 from operations.etcd_learner import etcdctl, promoted, strays_removed
+from operations.etcd_snapshot import etcd_snapshots
 from operations.util.act import Act
 from operations.util.cause import show_last_lines
 from operations.util.commands import or_journal, stamp, start_unit, write_file
@@ -55,20 +57,25 @@ def member(cluster: Cluster) -> Commands:
     Configure etcd on this host and start it where that is safe: with data of its own, or together with all others
     while no cluster exists. A host that has to join a formed cluster is left to ``quorum``.
 
-    + cluster: as declared; hosts without the role etcd are left alone
+    A host that keeps snapshots of etcd gets what takes them.
+
+    + cluster: as declared; other hosts without the role etcd are left alone
     """
     node = cluster.node(host.name)
-    if "etcd" not in node.roles:
+    if node not in keepers(cluster):
         host.noop("no etcd on this host")
         return
+    component = _member(cluster, node) if "etcd" in node.roles else Component()
+    yield from brought_up(component + etcd_snapshots(cluster, node))
+
+
+def _member(cluster: Cluster, node: Node) -> Component:
     component = etcd_component(cluster, node)
     data = f"{etcd_data_directory(cluster)}/member"
     seen = host.get_fact(HostComponent, **_with_data(component, data))
     if seen["paths"][data] is None:
-        component = _first_start(cluster, node, component)
-    else:
-        component = replace(component, files=(*component.files, _existing(cluster)))
-    yield from brought_up(component)
+        return _first_start(cluster, node, component)
+    return replace(component, files=(*component.files, _existing(cluster)))
 
 
 def _with_data(component: Component, data: str) -> dict[str, Any]:

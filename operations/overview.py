@@ -25,6 +25,7 @@ from cluster.overview import Overview
 from cluster.packages import packages_question
 from cluster.preflight import picture_question
 from cluster.render_etcd import etcd_component
+from cluster.render_etcd_snapshot import SNAPSHOTS, keepers
 from cluster.render_patroni import patroni_component
 from cluster.repositories import repositories_of
 from cluster.secrets import NAMES, Secret
@@ -32,6 +33,7 @@ from cluster.status import status_lines
 from facts.answer import Answer
 from facts.certificates import HostCertificates
 from facts.etcd import EtcdCluster, EtcdStatus
+from facts.etcd_snapshots import EtcdSnapshots
 from facts.haproxy import HaproxyServers
 from facts.host import HostComponent
 from facts.host_answers import QUESTION_SECONDS, HostAnswers
@@ -42,6 +44,7 @@ from facts.pgbackrest_archiver import PgbackrestArchiver
 from facts.pgbackrest_drill import PgbackrestDrill
 from facts.postgres_state import PostgresState
 from facts.preflight import HostPicture
+from operations.etcd_snapshot import etcd_snapshots
 from operations.haproxy import haproxy_component
 from operations.pgbackrest import pgbackrest_component
 from operations.util.remote import heard, target_of
@@ -102,6 +105,7 @@ def _components(cluster: Cluster, node: Node, secrets: Mapping[str, str]) -> tup
         "haproxy": (haproxy_component(cluster, node, held["HAPROXY_STATS_PASSWORD"]), ("HAPROXY_STATS_PASSWORD",)),
     }
     listed = [found for role, found in components.items() if role in node.roles]
+    listed.append((etcd_snapshots(cluster, node), ()))
     if cluster.uses_pgbackrest(node):
         listed.append(_pgbackrest(cluster, node, held["PGBACKREST_CIPHER_PASS"]))
     return tuple(one if set(needed) <= set(secrets) else Component(units=one.units) for one, needed in listed)
@@ -178,6 +182,8 @@ def _questions(cluster: Cluster, node: Node, components: Sequence[Component]) ->
     if "etcd" in node.roles:
         asked["etcd"] = (EtcdCluster(), {**etcd, "prefix": cluster.scope_key})
         asked["etcd_status"] = (EtcdStatus(), etcd)
+    if node in keepers(cluster):
+        asked["etcd_snapshots"] = (EtcdSnapshots(), {"directory": SNAPSHOTS})
     if "backup" in node.roles:
         for one in repositories_of(cluster.settings):
             asked[one.question] = (

@@ -52,6 +52,12 @@ def node_named(cluster: Cluster, name: str) -> str | None:
     return _among(cluster.nodes, "host", cluster, name, value) if value else None
 
 
+def nodes_named(cluster: Cluster, name: str) -> tuple[str, ...]:
+    """The hosts that an option names, separated by commas, whatever their roles. + name: the option's"""
+    words = [word.strip() for word in option(name, str, "").split(",")]
+    return tuple(_among(cluster.nodes, "host", cluster, name, word) for word in words if word)
+
+
 def _among(nodes: Sequence[Node], noun: str, cluster: Cluster, name: str, value: str) -> str:
     known = [node.name for node in nodes]
     if value not in known:

@@ -140,7 +140,7 @@ def _repository_answers(cluster: Cluster, node: Node) -> dict[str, Any]:
     picture = {"free_mib": 300_000, "total_mib": 500_000, "mount": "/"}
     clock = {"offset_seconds": 0.1, "uncertainty_seconds": 0.05}
     return {
-        "picture": {"clock": clock, "rooms": {"/var/lib/pgbackrest": picture}, "restoring": False},
+        "picture": {"clock": clock, "rooms": {"/var/lib/pgbackrest": picture}, "restoring": False, "rebuilding": False},
         "component": {"paths": {CONFIG.path: _file()}, "units": {"etcd": _unit()}},
         "packages": {"release": {"id": "debian", "codename": "trixie", "version": "13"}, "packages": {}},
         "certificates": {PGBACKREST.certificate: certificate(node, PGBACKREST)},
@@ -206,7 +206,8 @@ def certificate(node: Node, place: CertificatePlace, *, age_days: int = 1, autho
 def _picture(cluster: Cluster) -> dict[str, Any]:
     room = {"free_mib": 150_000, "total_mib": 200_000, "mount": "/"}
     rooms = {path: dict(room) for path in (cluster.data_directory, "/var/lib/etcd/main")}
-    return {"clock": {"offset_seconds": 0.1, "uncertainty_seconds": 0.05}, "rooms": rooms, "restoring": False}
+    clock = {"offset_seconds": 0.1, "uncertainty_seconds": 0.05}
+    return {"clock": clock, "rooms": rooms, "restoring": False, "rebuilding": False}
 
 
 def _answers(cluster: Cluster, node: Node, authority: Authority) -> dict[str, Any]:

@@ -40,6 +40,7 @@ def picture(n: int, **other: Any) -> dict[str, Any]:
         "addresses": {f"10.0.0.{n}": "eth0", "172.17.0.1": "docker0"},
         "scope": None,
         "restoring": False,
+        "rebuilding": False,
         "listening": [listens(22, "ssh.service", process="sshd")],
         "active": [],
         "postgres": [],

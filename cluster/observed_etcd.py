@@ -1,0 +1,60 @@
+"""The shapes of what hosts say of etcd's snapshots, and of what is left of a lost etcd."""
+
+from __future__ import annotations
+
+from typing import Any, TypedDict
+
+
+class SeenSnapshot(TypedDict):
+    """A snapshot of etcd. + at: seconds since the epoch; + revision: etcd's, which grows with every write"""
+
+    path: str
+    at: int
+    revision: int
+
+
+class SeenSnapshots(TypedDict):
+    """The snapshots on a host. + newest: None where there is none; + now: seconds since the epoch there"""
+
+    newest: SeenSnapshot | None
+    count: int
+    now: int
+
+
+class SeenRemains(TypedDict):
+    """
+    What one host has of etcd.
+
+    + active: whether etcd runs; + quorum: whether it answers what takes the quorum
+    + data: whether a data directory with etcd's files is in its place
+    + kept: databases of data directories, in their place or put aside, as far as they can be read
+    + snapshots: the newest ones that are sound; + damaged: paths of those that are not
+    + order: the note of a rebuilding that was begun
+    + now: seconds since the epoch there
+    """
+
+    active: bool
+    quorum: bool
+    data: bool
+    kept: list[SeenSnapshot]
+    snapshots: list[SeenSnapshot]
+    damaged: list[str]
+    order: dict[str, Any] | None
+    now: int
+
+
+class SeenWal(TypedDict):
+    """
+    How far one member's data go. None where there are none.
+
+    + running: PostgreSQL runs; + patroni: what systemd says of Patroni's unit
+    + primary: whether its control file is a primary's, running or not
+    + identifier, timeline, end: of the data; end: where its WAL ends, in bytes
+    """
+
+    running: bool
+    patroni: str
+    primary: bool
+    identifier: str | None
+    timeline: int
+    end: int

@@ -1,0 +1,31 @@
+"""A lost etcd rebuilt: the order of it, over all hosts."""
+
+from __future__ import annotations
+
+from pyinfra.api import deploy
+
+from cluster.errors import ConfigError
+from cluster.model import Cluster
+from cluster.removals import remaining
+from deploys.components.options import node_named, nodes_named, option
+from operations import etcd, etcd_restore
+
+
+@deploy("etcd rebuilt")
+def deploy_etcd_restore(declared: Cluster) -> None:
+    """
+    Rebuild etcd on the hosts that are left. Every host calls the steps over all of them.
+
+    + declared: the cluster, hosts that are gone for good in it
+    """
+    cluster = remaining(declared, set(nodes_named(declared, "without")))
+    if not cluster.etcd or not cluster.members:
+        raise ConfigError("without: nothing of the cluster is left\nHINT: name only hosts that are gone for good.")
+    etcd_restore.rebuilt(
+        name="etcd begins again, one member leads",
+        cluster=cluster,
+        source=node_named(declared, "from"),
+        confirmed=option("confirm", str, "") == declared.name,
+    )
+    etcd.quorum(name="the other hosts join etcd", cluster=cluster)
+    etcd_restore.finished(name="all members stream", cluster=cluster)

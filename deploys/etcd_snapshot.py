@@ -1,0 +1,15 @@
+"""Take a snapshot of etcd now: before its hosts are touched, or to see that it can be done.
+
+    pyinfra inventory.py deploys/etcd_snapshot.py
+
+On every host with etcd, and on the repository host. A timer does the same every ``etcd_snapshot_interval_minutes``, see
+docs/etcd-snapshot.md. Repeatable. Refuses while etcd has no quorum.
+"""
+
+from deploys.components.start import running_cluster
+from operations.etcd_snapshot import taken
+
+cluster = running_cluster()
+
+if cluster is not None:
+    taken(name="etcd: snapshot", cluster=cluster)

@@ -1,0 +1,189 @@
+"""A lost etcd built again from what is left of it, with the member of PostgreSQL that is furthest as the leader."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from pyinfra import host
+from pyinfra.api import operation
+
+from cluster.errors import UnsafeError
+from cluster.etcd_rebuild import NOTES, Order, order_of
+from cluster.model import Cluster, Node
+from cluster.observed import SeenEtcd, SeenPatroni
+from cluster.observed_etcd import SeenRemains, SeenWal
+from cluster.plan_etcd_restore import (
+    Standing,
+    chosen_source,
+    home_of,
+    most_advanced,
+    refuse_divided,
+    refuse_foreign,
+    refuse_needless,
+    refuse_running,
+    refuse_unread,
+    standings,
+)
+from cluster.plan_etcd_restore_text import outcome_lines, restore_lines
+from cluster.render_etcd import UNIT, etcd_data_directory
+from cluster.render_etcd_snapshot import SNAPSHOTS, keepers
+from facts.etcd import EtcdCluster
+from facts.etcd_remains import EtcdRemains
+from facts.patroni import PatroniCluster
+from facts.postgres_state import PostgresState
+from facts.postgres_wal import PostgresWal
+from operations.etcd_restore_host import begun, forgotten, noted, outdated_forgotten, put_aside
+from operations.pgbackrest_restore_followers import elected
+from operations.pgbackrest_restore_member import halted, released
+from operations.util.cause import show_last_lines
+from operations.util.component import Commands
+from operations.util.console import print_lines
+from operations.util.remote import acts_for, in_this_run, read, read_all
+from operations.util.stage import planning, undecided
+
+START_SECONDS = 60
+
+Remains = Mapping[str, SeenRemains | None]
+
+
+@operation()
+def rebuilt(cluster: Cluster, source: str | None = None, *, confirmed: bool = False) -> Commands:
+    """
+    Begin etcd again on one host, from the newest of what is left, and let the member of PostgreSQL lead whose data go
+    furthest. The other hosts of etcd join in what follows. Goes on with what a run that was cut off has begun.
+
+    Refuses while etcd has its quorum, or could have; while a host cannot be read; when there is nothing to rebuild
+    from; when the members' data are of different clusters. https://etcd.io/docs/v3.5/op-guide/recovery/
+
+    + cluster: without the hosts that are gone for good
+    + source: the host whose data or snapshot is taken; None: the newest
+    + confirmed: the operator has named the cluster; without that only the plan is shown
+    """
+    if not acts_for(cluster.etcd):
+        host.noop("another host does it")
+        return
+    remains, standing = _remains(cluster), _standings(cluster)
+    order = order_of(remains)
+    if order is None or source not in (None, order.source.host):
+        order = _judged(cluster, remains, standing, source, order)
+    print_lines(restore_lines(cluster, remains, standing, order))
+    if planning():
+        yield from undecided("the rebuilding of etcd")
+        return
+    if not confirmed:
+        raise UnsafeError(f"nothing was touched\nHINT: add --data confirm={cluster.name} to begin.")
+    if not _is_led(cluster, order):
+        yield from _carried_out(cluster, order)
+
+
+def _remains(cluster: Cluster) -> dict[str, SeenRemains | None]:
+    places = {"data": etcd_data_directory(cluster), "snapshots": SNAPSHOTS, "notes": NOTES}
+    port = cluster.settings.etcd_client_port
+    loopback = f"https://{'[::1]' if cluster.etcd[0].address.ip.version == 6 else '127.0.0.1'}:{port}"
+    return read(keepers(cluster), EtcdRemains, prefix=cluster.scope_key, endpoint=loopback, **places)
+
+
+def _standings(cluster: Cluster) -> list[Standing]:
+    wal, postgres = read(cluster.members, PostgresWal), read(cluster.members, PostgresState)
+    silent = [name for name, seen in wal.items() if seen is None]
+    refuse_unread(cluster, silent, [node.name for node in cluster if not in_this_run([node])])
+    return standings(cluster, postgres, wal)
+
+
+def _judged(
+    cluster: Cluster, remains: Remains, standing: list[Standing], source: str | None, former: Order | None
+) -> Order:
+    """The order of a rebuilding to be begun, or the reason why there is none. + former: one from another source"""
+    refuse_unread(cluster, [name for name, seen in remains.items() if seen is None], ())
+    if former is None:
+        refuse_needless(cluster, remains)
+    refuse_divided(cluster, standing)
+    chosen = chosen_source(cluster, remains, source)
+    primary = next((one.name for one in standing if one.state == "primary"), former.primary if former else None)
+    return Order(f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}", chosen, home_of(cluster, chosen).name, primary)
+
+
+def _is_led(cluster: Cluster, order: Order) -> bool:
+    """Whether a run before this one came as far as a leader, so that nobody is to be stopped any more."""
+    if order.leads is None:
+        return False
+    seen: SeenPatroni | None = read([cluster.node(order.leads)], PatroniCluster)[order.leads]
+    return seen is not None and seen["answers"] and seen["leader"] is not None
+
+
+def _carried_out(cluster: Cluster, order: Order) -> Commands:
+    for node in _touched(cluster):
+        yield noted(node, order)
+    # The primary first: while it stops it sends all that it has to the standbys, which then are as far as it is. Nobody
+    # can take over meanwhile, for there is no etcd to be elected in.
+    for node in sorted(cluster.members, key=lambda one: one.name != order.primary):
+        yield halted(node)
+    first = _furthest(cluster, order)
+    order = order.led_by(first.name)
+    for node in _touched(cluster):
+        yield noted(node, order)
+    for node in cluster.etcd:
+        yield put_aside(cluster, node, order)
+    yield from begun(cluster, order)
+    refuse_foreign(cluster, order, _keys(cluster, order), first.identifier)
+    yield outdated_forgotten(cluster, order)
+    leader = cluster.node(first.name)
+    yield released(leader)
+    elected(cluster, [leader])
+    for node in cluster.members:
+        if node is not leader:
+            yield released(node)
+
+
+def _touched(cluster: Cluster) -> list[Node]:
+    return [node for node in cluster if node.roles & {"etcd", "postgres"}]
+
+
+def _furthest(cluster: Cluster, order: Order) -> Standing:
+    """The member to lead, judged when nothing moves any more. Refuses when PostgreSQL runs somewhere all the same."""
+    wal: dict[str, SeenWal] = read_all(cluster.members, PostgresWal)
+    refuse_running(wal)
+    standing = standings(cluster, {}, wal)
+    refuse_divided(cluster, standing)
+    return most_advanced(standing, order.primary)
+
+
+def _keys(cluster: Cluster, order: Order) -> Mapping[str, str] | None:
+    home = cluster.node(order.home)
+    endpoints = [home.address.url(cluster.settings.etcd_client_port)]
+    question: dict[str, Any] = {"endpoints": endpoints, "prefix": cluster.scope_key, "wait_seconds": START_SECONDS}
+    seen: SeenEtcd = read_all([home], EtcdCluster, **question)[home.name]
+    if seen["keys"] is None:
+        show_last_lines(home, UNIT)
+        raise UnsafeError(
+            f"the rebuilt etcd on {home.name} does not answer after {START_SECONDS} s\n"
+            "HINT: its last lines stand above; mend what they name and run this again, it goes on from here."
+        )
+    return seen["keys"]
+
+
+@operation()
+def finished(cluster: Cluster) -> Commands:
+    """Let the other members run again, wait until they stream, and forget the rebuilding. + cluster: as ``rebuilt``"""
+    if not acts_for(cluster.etcd):
+        host.noop("another host does it")
+        return
+    if planning():
+        yield from undecided("the other members")
+        return
+    order, began = order_of(_remains(cluster)), time.monotonic()
+    if order is None or order.leads is None:
+        host.noop("no rebuilding was begun")
+        return
+    states: dict[str, SeenWal] = read_all(cluster.members, PostgresWal)
+    for node in cluster.members:
+        if states[node.name]["patroni"] != "active":
+            yield released(node)
+    leader = elected(cluster, sorted(cluster.members, key=lambda one: one.name != order.leads))
+    # The first host of etcd last: as long as it knows of this, a run that is cut off here is gone on with.
+    for node in reversed(_touched(cluster)):
+        yield forgotten(node)
+    print_lines(outcome_lines(cluster, order, leader.name, time.monotonic() - began))
