@@ -9,8 +9,11 @@ from pathlib import Path
 import pytest
 
 from tests.lab import faults, lifecycle
+from tests.lab.backups import BACKUP, REPOSITORY, backups, one_line, pgbackrest, psql
 from tests.lab.docker import docker, run_in
+from tests.lab.history import POINT, History, recorded
 from tests.lab.inventory import host_data
+from tests.lab.load import Load
 from tests.lab.runs import (
     MEMBERS,
     RUN_SECONDS,
@@ -18,6 +21,7 @@ from tests.lab.runs import (
     Built,
     Run,
     assert_changes_nothing,
+    dsn,
     kill_run,
     leader,
     members,
@@ -33,20 +37,31 @@ from tests.lab.runs import (
 from tests.lab.spec import Host
 from tests.lab.waiting import wait_until
 
-BACKUP, RESTORE = "deploys/backup.py", "deploys/restore.py"
+RESTORE = "deploys/restore.py"
 STATE = "/var/lib/pyinfra-patroni/restore"
 PHASE_SECONDS = 60
+
+DIGEST = """select md5(
+    (select string_agg(id || said, ',' order by id) from notes)
+    || (select string_agg(concat(run, writer, ':', sequence, written), ',' order by run, writer, sequence) from probe)
+)"""
 
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
     """Three members and a repository host, with one full backup."""
-    with site("k-restore", tmp_path_factory.mktemp("k-restore"), hosts=(*MEMBERS, "backup1")) as ready:
+    with site("k-restore", tmp_path_factory.mktemp("k-restore"), hosts=(*MEMBERS, REPOSITORY)) as ready:
         first = run(ready.inventory)
         wait_until_settled(ready.lab)
         run(ready.inventory, BACKUP, "--data", "type=full")
         sql(ready.lab, "create table if not exists notes (id int primary key, said text)")
         yield Built(ready.lab, ready.inventory, first)
+
+
+@pytest.fixture(scope="module")
+def history(built: Built) -> History:
+    """Some seconds of clients that write, with a restore point, a position and a time in the middle."""
+    return recorded(built)
 
 
 def data(*words: str) -> list[str]:
@@ -64,7 +79,7 @@ def refused(built: Built, *words: str) -> str:
     assert done.code == 1, done
     assert start_times(built.lab) == before
     assert [name for name in MEMBERS if "order" in run_in(built.lab.host(name).container, f"ls {STATE} || true")] == []
-    return " ".join(done.log.split())
+    return one_line(done.log)
 
 
 def note(built: Built, number: int) -> None:
@@ -82,8 +97,7 @@ def now(built: Built) -> str:
 
 
 def newest_set(built: Built) -> str:
-    listed = "cd / && runuser -u postgres -- pgbackrest info | sed -n 's/.* backup: //p' | tail -n 1"
-    return run_in(built.lab.host("backup1").container, listed)
+    return str(backups(built)[-1]["label"])
 
 
 def assert_one_cluster(built: Built) -> None:
@@ -91,10 +105,9 @@ def assert_one_cluster(built: Built) -> None:
     wait_until_settled(built.lab)
     shown = members(built.lab)
     assert len({one["timeline"] for one in shown.values()}) == 1
-    digest = "select md5(string_agg(id || said, ',' order by id)) from notes"
     wait_until(
         "all have the same data",
-        lambda: len({sql(built.lab, digest, 5432, name)[0][0] for name in MEMBERS}) == 1,
+        lambda: len({sql(built.lab, DIGEST, 5432, name)[0][0] for name in MEMBERS}) == 1,
         seconds=PHASE_SECONDS,
     )
     assert [name for name in MEMBERS if run_in(built.lab.host(name).container, f"ls {STATE} || true")] == []
@@ -119,11 +132,11 @@ def test_without_a_confirmation_only_the_plan_is_shown(built: Built) -> None:
     assert f"nothing was touched HINT: add --data confirm={built.lab.name}" in said
 
 
-def test_back_to_a_time(built: Built) -> None:
-    moment = now(built)
+def test_back_to_a_time(built: Built, history: History) -> None:
     note(built, 2)
-    done = restore(built, f"time={moment}")
+    done = restore(built, f"time={history.time.target}")
     print(f"restored to a time in {done.seconds:.1f} s, with a backup at the end: {done.log[-900:]}")
+    history.assert_ends_at(history.time, psql(built, history.question))
     assert notes(built) == [1]
     assert_one_cluster(built)
     assert_changes_nothing(built.inventory)
@@ -153,23 +166,28 @@ def restored_one(built: Built) -> Host:
     return built.lab.host(named)
 
 
-def test_a_run_that_is_killed_again_and_again_is_gone_on_with(built: Built) -> None:
-    """To a position in the WAL; killed while it stops the members, in the restore, and while the others are rebuilt."""
-    note(built, 3)
-    position = str(sql(built.lab, "select pg_current_wal_insert_lsn()")[0][0])
-    note(built, 4)
-    words = [f"lsn={position}"]
+def boot(host: Host) -> None:
+    """Take a host's power away, and give it back."""
+    faults.kill(host.container)
+    faults.start(host.container)
+    wait_until("its host answers", lambda: there(host, "systemctl is-active --quiet ssh"), seconds=PHASE_SECONDS)
+
+
+def test_a_run_that_is_killed_again_and_again_is_gone_on_with(built: Built, history: History) -> None:
+    """To a position in the WAL; killed while it stops the members, in the restore, and, with the new primary, later."""
+    words = [f"lsn={history.position.target}"]
     first, leading = built.lab.host("pg1"), leader(built.lab)
     cut_off(built, words, lambda: there(first, f"test -e {STATE}/order.json"))
-    said = " ".join(run(built.inventory, check=False).log.split())
+    said = one_line(run(built.inventory, check=False).log)
     assert "a restore of this host was begun and is not finished" in said, "no other run may start what is stopped"
     cut_off(built, words, lambda: any(there(built.lab.host(name), f"test -e {STATE}/begun") for name in MEMBERS))
     chosen = restored_one(built)
     assert chosen != leading, "the data of the primary stay until the restored ones lead"
     cut_off(built, words, lambda: there(chosen, "systemctl is-active --quiet patroni"))
+    boot(chosen)
     done = restore(built, *words)
     assert "goes on with a restore that an earlier run has begun" in done.log
-    assert notes(built) == [1, 3]
+    history.assert_ends_at(history.position, psql(built, history.question))
     assert_one_cluster(built)
 
 
@@ -181,42 +199,39 @@ def test_a_moment_that_never_came_is_named_and_the_cluster_given_back(built: Bui
     assert "recovery ended before configured recovery target was reached" in done.log
     assert "--data cancel=true" in done.log
     run(built.inventory, RESTORE, *data("cancel=true"))
-    assert notes(built) == [1, 3, 5]
+    assert notes(built) == [1, 5]
     assert_one_cluster(built)
 
 
-def test_a_named_point_though_its_host_is_killed_in_between(built: Built) -> None:
-    begin = newest_set(built)
-    asked(leader(built.lab), "select pg_create_restore_point('before_the_change')")
-    note(built, 6)
-    assert "none says whether before_the_change was made before it" in refused(built, "name=before_the_change")
-    words = ["name=before_the_change", f"set={begin}"]
+def test_a_named_point_though_its_host_is_killed_in_between(built: Built, history: History) -> None:
+    assert f"none says whether {POINT} was made before it" in refused(built, f"name={POINT}")
+    words = [f"name={POINT}", f"set={backups(built)[0]['label']}"]
     process = start(built.inventory, RESTORE, *data(*words, f"confirm={built.lab.name}"))
     begun = replicas(built.lab)[0]
     wait_until("its data are touched", lambda: there(begun, f"test -e {STATE}/begun"), seconds=PHASE_SECONDS)
-    faults.kill(begun.container)
+    boot(begun)
     process.communicate(timeout=RUN_SECONDS)
     assert process.returncode != 0
-    faults.start(begun.container)
-    wait_until("its host answers", lambda: there(begun, "systemctl is-active --quiet ssh"), seconds=PHASE_SECONDS)
     assert there(begun, "! systemctl is-active --quiet patroni"), "a reboot starts nothing on half restored data"
     restore(built, *words)
-    assert notes(built) == [1, 3, 5]
+    history.assert_ends_at(history.point, psql(built, history.question))
     assert_one_cluster(built)
 
 
 def test_the_latest_loses_nothing(built: Built) -> None:
-    note(built, 7)
-    restore(built, "latest=true", "node=" + leader(built.lab).container)
-    assert notes(built) == [1, 3, 5, 7]
+    with Load(dsn(built.lab)) as load:
+        restore(built, "latest=true", "node=" + leader(built.lab).container)
+    verdict, seen = load.verdict(), load.report()
+    print(f"restored to the latest under load: {seen}")
+    assert not verdict.lost and seen.acknowledged
     assert_one_cluster(built)
 
 
 def test_the_end_of_a_backup(built: Built) -> None:
-    label = newest_set(built)
+    label, before = newest_set(built), notes(built)
     note(built, 8)
     restore(built, f"set={label}")
-    assert notes(built) == [1, 3, 5, 7]
+    assert notes(built) == before
     assert_one_cluster(built)
     assert_changes_nothing(built.inventory)
 
@@ -225,8 +240,11 @@ def test_the_end_of_a_backup(built: Built) -> None:
 
 
 @pytest.fixture(scope="module")
-def copy(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
-    """Two hosts of another cluster in the same inventory; the second one has its repository, too."""
+def copy(built: Built, history: History, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
+    """
+    Two hosts of another cluster in the same inventory, the second one with its repository, too: begun at a time that
+    the original has gone back behind, on the timeline that it gave up for that.
+    """
     lab = built.lab
     lifecycle.up(lab, ("pg4", "pg5"))
     hba = [f"hostssl all all {network} scram-sha-256" for network in (lab.subnet4, lab.subnet6)]
@@ -236,18 +254,26 @@ def copy(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bui
     path: Path = tmp_path_factory.mktemp("k-copy") / "inventory.py"
     path.write_text(built.inventory.read_text() + more)
     begun = time.monotonic()
-    done = run(path, RESTORE, *data(f"source={lab.name}", "latest=true", "confirm=k-copy"))
+    moment = ("timeline=1", f"time={history.time.target}", f"set={backups(built)[0]['label']}")
+    before = [files(lab.host(name)) for name in (*MEMBERS, REPOSITORY)]
+    done = run(path, RESTORE, *data(f"source={lab.name}", *moment, "confirm=k-copy"))
+    assert [files(lab.host(name)) for name in (*MEMBERS, REPOSITORY)] == before, "the original is as it was"
     print(f"a new cluster of two members from a backup in {time.monotonic() - begun:.1f} s")
     yield Built(lab, path, done)
 
 
-def test_a_new_cluster_has_the_data_of_the_other(built: Built, copy: Built) -> None:
-    everything = "select string_agg(id::text, ',' order by id) from notes"
+def files(host: Host) -> str:
+    """The configuration of a host, as digests."""
+    return run_in(host.container, "find /etc/patroni /etc/pgbackrest -type f -exec sha256sum {} + | sort || true")
+
+
+def test_a_new_cluster_has_the_data_of_the_other(built: Built, copy: Built, history: History) -> None:
     wait_until(
         "the standby has them, too",
-        lambda: [asked(built.lab.host(name), everything) for name in ("pg4", "pg5")] == ["1,3,5,7"] * 2,
+        lambda: len({asked(built.lab.host(name), DIGEST) for name in ("pg4", "pg5")}) == 1,
         seconds=PHASE_SECONDS,
     )
+    history.assert_ends_at(history.time, asked(built.lab.host("pg5"), history.question))
     assert [asked(built.lab.host(name), "select pg_is_in_recovery()") for name in ("pg4", "pg5")] == ["f", "t"]
 
 
@@ -255,9 +281,7 @@ def test_the_original_is_untouched(built: Built, copy: Built) -> None:
     """It leads, it writes, and its archive has nothing of the copy's timelines."""
     note(built, 9)
     timeline = int(next(iter(members(built.lab).values()))["timeline"])
-    words = f"pgbackrest --stanza={built.lab.name} repo-ls --recurse archive/{built.lab.name}"
-    listed = run_in(built.lab.host("backup1").container, f"cd / && runuser -u postgres -- {words}")
-    assert f"/{timeline + 1:08X}" not in listed
+    assert f"/{timeline + 1:08X}" not in pgbackrest(built, f"repo-ls --recurse archive/{built.lab.name}")
     assert there(built.lab.host("pg4"), "test ! -e /etc/pgbackrest/source"), "its way to the source is taken away"
     assert asked(built.lab.host("pg4"), "select system_identifier from pg_control_system()") == system_identifier(
         built.lab
@@ -280,7 +304,7 @@ def test_a_cluster_that_exists_does_not_begin_again(built: Built, copy: Built) -
 def test_a_cluster_that_has_lost_all_its_members_begins_again_with_its_own_backup(built: Built) -> None:
     lost = [built.lab.host(name).container for name in MEMBERS]
     identifier, before = system_identifier(built.lab), notes(built)
-    asked(leader(built.lab), "select pg_switch_wal()")
+    psql(built, "select pg_switch_wal()")
     wait_until("the last segment is archived", lambda: not waiting(built), seconds=PHASE_SECONDS)
     docker("rm", "--force", *lost)
     lifecycle.up(built.lab, MEMBERS)
@@ -294,4 +318,4 @@ def test_a_cluster_that_has_lost_all_its_members_begins_again_with_its_own_backu
 
 def waiting(built: Built) -> bool:
     """Whether a segment is not in the archive yet."""
-    return asked(leader(built.lab), "select count(*) from pg_ls_archive_statusdir() where name like '%.ready'") != "0"
+    return psql(built, "select count(*) from pg_ls_archive_statusdir() where name like '%.ready'") != "0"
