@@ -13,12 +13,13 @@ from pyinfra.api import StringCommand, operation
 from pyinfra.api.command import PyinfraCommand
 
 from cluster.errors import UnsafeError, refusal
+from cluster.health import synchronous_standbys
 from cluster.model import Cluster
 from cluster.observed import SeenParameter, SeenPatroni
 from cluster.parameters_findings import PARAMETERS, parameter_findings
 from cluster.plan_config import Change, changed_names, changes_of, config_patch, undeclared_parameters
 from cluster.render_hba import hba_lines
-from cluster.render_patroni_dynamic import configuration_for
+from cluster.render_patroni_dynamic import SYNCHRONOUS, configuration_for
 from facts.patroni import ANSWER_SECONDS, MemberResources, PatroniCluster
 from facts.postgres import PostgresCatalog, SettingsAwaited
 from operations.preflight import origin_of
@@ -110,7 +111,20 @@ def _patched(
         host.log(f"{change} {'after a restart of PostgreSQL' if change.waits else 'at once'}")
     yield patch_command(patch)
     _await_active(cluster, [change for change in changes if not change.waits], catalog)
+    if set(patch) & set(SYNCHRONOUS):
+        _await_standbys(cluster)
     return any(change.waits for change in changes)
+
+
+def _await_standbys(cluster: Cluster) -> None:
+    """Wait until commits wait for whom they shall, and say who that is."""
+    mode, seconds = cluster.settings.patroni_synchronous_mode, 2 * cluster.settings.patroni_loop_wait + ACTIVE_SECONDS
+    seen = host.get_fact(PatroniCluster, wait_seconds=seconds, synchronous=mode != "off")
+    names = ", ".join(synchronous_standbys(seen))
+    if mode == "off":
+        host.log(f"{names} still synchronous" if names else "commits wait for no standby")
+    else:
+        host.log(f"synchronous: {names}" if names else f"no standby is synchronous after {seconds} s; see check.py")
 
 
 def _await_active(cluster: Cluster, changes: list[Change], catalog: Mapping[str, SeenParameter]) -> None:
