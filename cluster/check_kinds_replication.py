@@ -6,7 +6,9 @@ from collections.abc import Mapping
 
 from cluster.kind import ALARM, WARNING, Kind
 
-_WAY_OUT = "Bring back a standby that is named here; `deploys/status.py` shows who is what. See docs/replication.md."
+_WAY_OUT = (
+    "Bring back standbys that may be synchronous; `deploys/status.py` shows them. See docs/replication.md."
+)
 
 REPLICATION_KINDS: Mapping[str, Kind] = {
     "writes-wait": Kind(

@@ -15,7 +15,7 @@ def replication_complaints(overview: Overview) -> Iterable[Complaint]:
     if seen is None or seen["leader"] is None or not is_synchronous(seen):
         return
     config, standbys, name = seen["config"] or {}, synchronous_standbys(seen), overview.cluster.name
-    wanted = int(config.get("synchronous_node_count", 1))
+    wanted = int(config.get("synchronous_node_count") or 1)
     if not standbys and config.get("synchronous_mode_strict"):
         yield complaint("writes-wait", name, f"no standby of {seen['leader']} is synchronous, and the mode is strict")
     elif not standbys:
@@ -33,6 +33,6 @@ def mode_words(overview: Overview) -> str:
     config, standbys = seen["config"] or {}, synchronous_standbys(seen)
     mode = "quorum" if config.get("synchronous_mode") == "quorum" else "synchronous"
     strict = ", strict" if config.get("synchronous_mode_strict") else ""
-    count = config.get("synchronous_node_count", 1)
+    count = config.get("synchronous_node_count") or 1
     who = f"{count} of {', '.join(standbys)}" if mode == "quorum" else ", ".join(standbys)
     return f"{mode}{strict}: a commit waits for {who if standbys else 'NOBODY: NO STANDBY IS FIT'}"

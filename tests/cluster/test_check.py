@@ -224,6 +224,24 @@ CASES = [
         "paused", "main", "the cluster is paused: Patroni fails over to nobody and starts nothing", patroni(paused=True)
     ),
     Case(
+        *("writes-wait", "main", "no standby of h1 is synchronous, and the mode is strict"),
+        config(lambda seen: seen.update(synchronous_mode=True, synchronous_mode_strict=True)),
+        ("configuration-differs", "configuration-differs"),
+    ),
+    Case(
+        *("no-synchronous", "main", "no standby of h1 is synchronous"),
+        config(lambda seen: seen.update(synchronous_mode="quorum")),
+        ("configuration-differs",),
+    ),
+    Case(
+        *("few-synchronous", "main", "h2 synchronous, 2 shall be"),
+        both(
+            config(lambda seen: seen.update(synchronous_mode=True, synchronous_node_count=2)),
+            lambda world: world.member("h2", role="sync_standby", synchronous=True),
+        ),
+        ("configuration-differs", "configuration-differs"),
+    ),
+    Case(
         *("switchover-scheduled", "main", "from h1 to any member at 2030-01-01T00:00:00+00:00"),
         patroni(scheduled_switchover={"at": "2030-01-01T00:00:00+00:00", "from": "h1"}),
     ),
