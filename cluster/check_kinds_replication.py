@@ -6,9 +6,7 @@ from collections.abc import Mapping
 
 from cluster.kind import ALARM, WARNING, Kind
 
-_WAY_OUT = (
-    "Bring back standbys that may be synchronous; `deploys/status.py` shows them. See docs/replication.md."
-)
+_WAY_OUT = "Bring back standbys that may be synchronous; `deploys/status.py` shows them. See docs/replication.md."
 
 REPLICATION_KINDS: Mapping[str, Kind] = {
     "writes-wait": Kind(

@@ -47,9 +47,14 @@ def _upstream(sources: Mapping[str, str], name: str) -> list[str]:
     return path
 
 
+def may_become_synchronous(cluster: Cluster) -> list[str]:
+    """The members that may be synchronous by their declared tags; one of them leads, most of the time."""
+    return [node.name for node in cluster.members if may_be_synchronous(node.settings.patroni_tags)]
+
+
 def _synchronous(cluster: Cluster) -> Iterable[Finding]:
     settings = cluster.settings
-    able = [node.name for node in cluster.members if may_be_synchronous(node.settings.patroni_tags)]
+    able = may_become_synchronous(cluster)
     if len(able) <= settings.patroni_synchronous_node_count:
         who = f"only {', '.join(able)} may" if able else "no member may"
         problem = f"{settings.patroni_synchronous_node_count} synchronous standbys beside the leader, and {who} be one"

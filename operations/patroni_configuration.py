@@ -20,6 +20,7 @@ from cluster.parameters_findings import PARAMETERS, parameter_findings
 from cluster.plan_config import Change, changed_names, changes_of, config_patch, undeclared_parameters
 from cluster.render_hba import hba_lines
 from cluster.render_patroni_dynamic import SYNCHRONOUS, configuration_for
+from cluster.replication_findings import may_become_synchronous
 from facts.patroni import ANSWER_SECONDS, MemberResources, PatroniCluster
 from facts.postgres import PostgresCatalog, SettingsAwaited
 from operations.preflight import origin_of
@@ -30,6 +31,8 @@ from operations.util.stage import planning, undecided
 
 # Beyond two of Patroni's looks at the configuration: on a busy host each takes a moment.
 ACTIVE_SECONDS = 10
+# A leader and its only standby.
+PAIR = 2
 _SCRIPT = (Path(__file__).parent / "util" / "on_host" / "patroni_patch.py").read_text()
 
 
@@ -125,6 +128,8 @@ def _await_standbys(cluster: Cluster) -> None:
         host.log(f"{names} still synchronous" if names else "commits wait for no standby")
     else:
         host.log(f"synchronous: {names}" if names else f"no standby is synchronous after {seconds} s; see check.py")
+    if cluster.settings.patroni_synchronous_mode_strict and len(may_become_synchronous(cluster)) == PAIR:
+        host.log("strict, with one standby that may be synchronous: while it is away or restarts, all writes wait")
 
 
 def _await_active(cluster: Cluster, changes: list[Change], catalog: Mapping[str, SeenParameter]) -> None:

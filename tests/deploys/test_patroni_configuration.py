@@ -6,6 +6,7 @@ import pytest
 from pyinfra.api import Host
 
 from cluster.errors import ConfigError, UnsafeError
+from cluster.removals import remaining
 from cluster.secrets import NAMES, Secret
 from operations import patroni_configuration, postgres
 from tests.deploys.fake_hosts import changed, fake_cluster, run_operation
@@ -151,6 +152,16 @@ def test_a_synchronous_mode_is_waited_for_and_its_standbys_are_named(
     sent = {"synchronous_mode": "quorum", "synchronous_mode_strict": False, "synchronous_node_count": 1}
     assert world.patches == [("h1", sent)]
     assert said[-1] == words
+
+
+@pytest.mark.parametrize(("gone", "warns"), [({"h3"}, True), (set(), False)])
+def test_strict_with_a_single_standby_is_warned_of(
+    monkeypatch: pytest.MonkeyPatch, said: list[str], gone: set[str], warns: bool
+) -> None:
+    world = PatroniWorld.of(remaining(fake_cluster(), gone))
+    strict = fake_cluster(patroni_synchronous_mode="on", patroni_synchronous_mode_strict=True)
+    run_operation(monkeypatch, world, remaining(strict, gone), patroni_configuration.configuration)
+    assert said[-1].startswith("strict, with one standby that may be synchronous: ") is warns
 
 
 def test_the_end_of_a_synchronous_mode_takes_its_settings_away(

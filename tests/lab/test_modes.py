@@ -36,16 +36,18 @@ GAP_SECONDS = 45  # the lock runs out, a standby is promoted, HAProxy finds it
 SILENCE_SECONDS = 3
 BARRED = {"nofailover": True, "noloadbalance": True, "nosync": True}
 NEVER_LEADS = {"pg4": {"nofailover": True}}  # it publishes no port
+STRICT = {"patroni_synchronous_mode": "on", "patroni_synchronous_mode_strict": True}
 Tags = Mapping[str, Mapping[str, Any]]
 
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """Four members, etcd on three of them; replication is asynchronous."""
+    """Four members, etcd on three of them, begun in the mode that asks most."""
     directory = tmp_path_factory.mktemp("modes")
     with site("mo-modes", directory, hosts=ALL) as ready:
-        run(declared(ready.lab, directory))
+        run(declared(ready.lab, directory, **STRICT))
         wait_until_all_stream(ready.lab)
+        wait_until("a standby is synchronous", lambda: len(synchronous(ready.lab)) == 1, seconds=60)
         yield ready.lab
 
 
@@ -94,8 +96,8 @@ def started(lab: Lab) -> dict[str, str]:
 
 
 def asked(lab: Lab, name: str, query: str) -> str:
-    """A member's own answer."""
-    return run_in(lab.host(name).container, f'runuser -u postgres -- psql -XtAc "{query}"').strip()
+    """A member's own answer; empty while its PostgreSQL is down."""
+    return run_in(lab.host(name).container, f'runuser -u postgres -- psql -XtAc "{query}" || true').strip()
 
 
 def streams_to(lab: Lab, name: str) -> set[str]:
@@ -130,6 +132,7 @@ def test_a_cascade_goes_on_when_its_source_is_dead_and_is_taken_back(lab: Lab, t
     faults.start(lab.host(source).container)
     wait_until_ready(lab.host(source))
     wait_until(f"pg4 streams from {source} again", lambda: "pg4" in streams_to(lab, source), seconds=90)
+    wait_until_all_stream(lab)
     before = started(lab)
     applied(declared(lab, tmp_path))
     wait_until("pg4 streams from the leader", lambda: "pg4" in streams_to(lab, leading), seconds=60)
@@ -173,7 +176,7 @@ def another_leads(lab: Lab, via: str, old: Host) -> bool:
 
 def test_strict_waits_for_a_standby_and_goes_on_with_it(lab: Lab, tmp_path: Path) -> None:
     wait_until_settled(lab)
-    inventory = declared(lab, tmp_path, patroni_synchronous_mode="on", patroni_synchronous_mode_strict=True)
+    inventory = declared(lab, tmp_path, **STRICT)
     applied(inventory)
     leading = leader(lab).short_name
     standbys = [name for name in ALL if name != leading]
