@@ -16,13 +16,14 @@ from cluster.check_patroni import patroni_complaints
 from cluster.check_pgbackrest import pgbackrest_complaints
 from cluster.check_postgres import postgres_complaints
 from cluster.check_removals import removal_complaints
+from cluster.check_replication import replication_complaints
 from cluster.complaints import Complaint
 from cluster.findings import findings_table
 from cluster.model import Node
 from cluster.overview import Overview
 
 CHECKS = (
-    *(host_complaints, etcd_complaints, patroni_complaints, postgres_complaints),
+    *(host_complaints, etcd_complaints, patroni_complaints, replication_complaints, postgres_complaints),
     *(configuration_complaints, haproxy_complaints, certificate_complaints, pgbackrest_complaints),
     removal_complaints,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from cluster.check_kinds_pgbackrest import PGBACKREST_KINDS
+from cluster.check_kinds_replication import REPLICATION_KINDS
 from cluster.kind import ALARM, REMARK, RUN, SEVERITIES, WARNING, Kind
 
 __all__ = ["ALARM", "KINDS", "REMARK", "SEVERITIES", "WARNING", "Kind"]
@@ -244,5 +245,6 @@ KINDS: Mapping[str, Kind] = {
         *(WARNING, "certificate", "the CA's own certificate ends within a quarter of a year"),
         "Plan its replacement: a living cluster keeps its CA, see docs/certificates.md.",
     ),
+    **REPLICATION_KINDS,
     **PGBACKREST_KINDS,
 }

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from cluster.complaints import Complaint, complaint
-from cluster.health import leaders_timeline
+from cluster.health import leaders_timeline, upstream
 from cluster.model import Node
 from cluster.observed import SeenMember, SeenPatroni
 from cluster.overview import Overview
@@ -83,7 +83,8 @@ def _standby(overview: Overview, seen: SeenPatroni, node: Node, found: SeenMembe
         problem = f"on timeline {found['timeline']}, the leader {seen['leader']} is on {timeline}"
         yield complaint("other-timeline", node.name, problem)
     elif not found["streaming"]:
-        yield complaint("not-streaming", node.name, f"does not stream from {seen['leader']}: {found['state']}")
+        source = next(iter(upstream(seen, node.name)), seen["leader"])
+        yield complaint("not-streaming", node.name, f"does not stream from {source}: {found['state']}")
     yield from _lag(overview, node, found)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from cluster.check_archiver import archiver_complaints
 from cluster.complaints import Complaint, complaint
 from cluster.declaration import slot_name
+from cluster.health import upstream
 from cluster.model import Node
 from cluster.observed import SeenPostgres
 from cluster.overview import Overview
@@ -73,11 +74,20 @@ def _slots(overview: Overview, node: Node, seen: SeenPostgres) -> Iterable[Compl
         elif owner is None and slot["type"] == "physical" and not slot["active"]:
             problem = f"{slot['name']} belongs to no member, nobody reads from it, and it keeps {kept_mib(slot)} MiB"
             yield complaint("slot-stranger", node.name, problem, slot=slot["name"])
-        elif not slot["active"] and (owner is None or overview.postgres(owner)):  # a dead owner is a finding itself
+        elif not slot["active"] and (owner is None or _reads_here(overview, owner)):
             problem = f"nobody reads from {slot['name']}, which keeps {kept_mib(slot)} MiB of WAL"
             yield complaint("slot-inactive", node.name, problem, slot=slot["name"])
         if kept_mib(slot) * SLOT_PART > _disk_mib(overview, node):
             yield complaint("slot-keeps-much", node.name, f"{slot['name']} keeps {kept_mib(slot)} MiB of WAL")
+
+
+def _reads_here(overview: Overview, owner: Node) -> bool:
+    """
+    Whether a standby has to read from its slot on the primary. A dead one is a finding itself, and for one that streams
+    from another standby Patroni moves the slot on, in case that one goes away.
+    """
+    cascades = overview.patroni is not None and upstream(overview.patroni, owner.name)
+    return overview.postgres(owner) is not None and not cascades
 
 
 def kept_mib(slot: dict[str, Any]) -> int:

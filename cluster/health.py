@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from cluster.model import Cluster, Node
 from cluster.observed import SeenPatroni
-from cluster.render_patroni import JOINING
+from cluster.render_patroni import JOINING, tags_of
 
 # Patroni's own word for a member that copies the data directory; how long that takes depends on its size alone.
 CLONING = "creating replica"
@@ -73,7 +73,9 @@ def leaders_timeline(seen: SeenPatroni) -> int | None:
 def joined(cluster: Cluster, seen: SeenPatroni) -> tuple[Node, ...]:
     """Members that stream and are still marked as on their way to their data. + seen: ``PatroniCluster``, settled"""
     known = {name: member["tags"] for name, member in seen["members"].items()}
-    return tuple(node for node in cluster.members if JOINING.items() <= known.get(node.name, {}).items())
+    marked = [node for node in cluster.members if JOINING.items() <= known.get(node.name, {}).items()]
+    # What is declared to have the same tags for good is not on its way anywhere.
+    return tuple(node for node in marked if not JOINING.items() <= tags_of(node).items())
 
 
 def waiting_for_restart(cluster: Cluster, seen: SeenPatroni) -> list[str]:
@@ -84,3 +86,28 @@ def waiting_for_restart(cluster: Cluster, seen: SeenPatroni) -> list[str]:
         for name, found in flagged.items()
         if found is not None and found["pending_restart"]
     ]
+
+
+def upstream(seen: SeenPatroni, name: str) -> list[str]:
+    """
+    The standbys through which a member gets its WAL, the nearest first; none when it streams from the leader. Patroni
+    lets it follow the leader while the one that its tag names is not there.
+
+    + seen: ``PatroniCluster``
+    """
+    path: list[str] = []
+    while (found := seen["members"].get(name)) and (name := found["tags"].get("replicatefrom", "")):
+        if name == seen["leader"] or name not in seen["members"] or name in path:
+            break
+        path.append(name)
+    return path
+
+
+def is_synchronous(seen: SeenPatroni) -> bool:
+    """Whether commits wait for a standby, in either mode. + seen: ``PatroniCluster``"""
+    return (seen["config"] or {}).get("synchronous_mode") not in (None, False, "off", "false")
+
+
+def synchronous_standbys(seen: SeenPatroni) -> list[str]:
+    """The standbys that Patroni counts as synchronous now. + seen: ``PatroniCluster``"""
+    return sorted(name for name, member in seen["members"].items() if member["synchronous"])

@@ -9,8 +9,17 @@ from cluster.findings import Finding
 from cluster.model import Cluster, Node
 from cluster.packages import ABSENT, changed_packages, wanted_packages
 from cluster.packages_files import PGDG_URI, SOURCE, has_server
-from cluster.packages_releases import ETCD_FLOOR, OFFERS, POSTGRES_FLOOR, Release, offered_postgres, supported_releases
+from cluster.packages_releases import (
+    ETCD_FLOOR,
+    OFFERS,
+    POSTGRES_FLOOR,
+    Offer,
+    Release,
+    offered_postgres,
+    supported_releases,
+)
 from cluster.packages_versions import is_older, upstream
+from cluster.replication_findings import patroni_findings
 
 Observed = Mapping[str, Mapping[str, Any]]
 
@@ -49,6 +58,7 @@ def version_findings(cluster: Cluster, observed: Observed) -> list[Finding]:
         else:
             problem = f"{release} is not supported"
             findings.append(Finding(node.name, "release", problem, f"Supported are {supported_releases()}."))
+        findings += _old_patroni(cluster, node, seen, OFFERS.get(release))
         findings += _rival_sources(node, seen)
         findings += _downgrades(cluster, node, seen)
     return findings
@@ -133,6 +143,18 @@ def _offer_findings(cluster: Cluster, node: Node, release: Release) -> Iterable[
         problem = f"etcd {has} of {release} is older than {floor}"
         hint = f"Put etcd on hosts of a newer release, or offer etcd {floor} or newer in a mirror of your own."
         yield Finding(node.name, "etcd", problem, hint)
+
+
+def _old_patroni(cluster: Cluster, node: Node, seen: Mapping[str, Any], own: Offer | None) -> Iterable[Finding]:
+    state = seen["packages"].get("patroni") or ABSENT
+    if state["status"] == "installed":
+        version, hint = state["version"], "Upgrade Patroni on all members first, or do without it."
+    elif own is not None and cluster.settings.packages_source == "distribution":
+        version, hint = ".".join(map(str, own.patroni)), "Set packages_source = 'pgdg', or do without it."
+    else:
+        return
+    if "postgres" in node.roles:
+        yield from patroni_findings(cluster, node, tuple(map(int, upstream(version).split("."))), hint)
 
 
 def _rival_sources(node: Node, seen: Mapping[str, Any]) -> Iterable[Finding]:

@@ -35,18 +35,19 @@ class Release:
 
 @dataclass(frozen=True)
 class Offer:
-    """What a release's own packages are. + postgres: the one major version; + etcd: major and minor version"""
+    """What a release's own packages are. + postgres: the one major version; + etcd, patroni: major and minor version"""
 
     postgres: int
     etcd: tuple[int, int]
+    patroni: tuple[int, int]
 
 
 # Read from the package lists of the releases' archives in November 2026.
 OFFERS: Mapping[Release, Offer] = {
-    Release("debian", "bookworm", "12"): Offer(15, (3, 4)),
-    Release("debian", "trixie", "13"): Offer(17, (3, 5)),
-    Release("ubuntu", "jammy", "22.04"): Offer(14, (3, 3)),
-    Release("ubuntu", "noble", "24.04"): Offer(16, (3, 4)),
+    Release("debian", "bookworm", "12"): Offer(15, (3, 4), (3, 0)),
+    Release("debian", "trixie", "13"): Offer(17, (3, 5), (4, 0)),
+    Release("ubuntu", "jammy", "22.04"): Offer(14, (3, 3), (2, 1)),
+    Release("ubuntu", "noble", "24.04"): Offer(16, (3, 4), (3, 2)),
 }
 
 # 3.3 has neither learners nor the /v3 gateway by that name, which joining members and Patroni rely on.

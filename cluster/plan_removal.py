@@ -14,6 +14,7 @@ from cluster.plan_etcd import outage
 from cluster.plan_switchover import NOT_SYNCHRONOUS, candidate_obstacles
 from cluster.removals import remaining, removals
 from cluster.render_etcd import peer_url
+from cluster.replication_findings import replication_findings
 
 
 @dataclass(frozen=True)
@@ -207,6 +208,8 @@ def removal_lines(cluster: Cluster, live: Live, node: Node, *, reached: bool, wi
 
 def _notes(cluster: Cluster, live: Live, node: Node) -> Iterator[str]:
     rest = remaining(cluster, {node.name})
+    for finding in replication_findings(rest):
+        yield f"the inventory without it is refused until you change {finding.what}: {finding.problem}"
     voters = len(_members(live)) - len(traces_of(cluster, live, node).voters)
     if "etcd" in node.roles and voters not in ETCD_SIZES:
         yield f"etcd has {voters} members then; take out one more, or add one: the inventory takes 1, 3 or 5"

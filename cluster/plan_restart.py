@@ -128,9 +128,9 @@ def next_step(members: Sequence[Member], *, alone: bool = False, given_up: Itera
     return Await(waiting[0].name, waiting[0].awaits) if waiting else None
 
 
-def _turn(member: Member) -> tuple[bool, bool, int, str]:
-    # The one whose failure costs least comes first: it is the canary.
-    return member.synchronous, member.eligible, -member.cascades, member.name
+def _turn(member: Member) -> tuple[bool, int, bool, str]:
+    # The one whose failure costs least comes first: it is the canary. Nobody streams from the end of a cascade.
+    return member.synchronous, -member.cascades, member.eligible, member.name
 
 
 def _standby_step(member: Member, leader: Member, standbys: Sequence[Member], alone: bool) -> Step:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from cluster.health import upstream
 from cluster.live import Live
 from cluster.model import Cluster
 from cluster.observed import SeenMember, SeenPatroni, SeenPostgres
 from cluster.parameters import CONTROLLED, ORDERED, OWNED, given_by_patroni, same_value
 from cluster.plan_restart import Member
+from cluster.tags import may_lead
 
 # A standby further behind than this cannot take over soon; what is being sent right now is far less.
 CAUGHT_UP_MIB = 16
@@ -54,7 +56,7 @@ def _member(
         runs=seen is not None and seen["answers"],
         eligible=not leads and not unfit and _may_take_over(listed, seen, lead),
         synchronous=listed is not None and listed["synchronous"],
-        cascades=1 if listed is not None and "replicatefrom" in listed["tags"] else 0,
+        cascades=len(upstream(patroni, name)),
     )
 
 
@@ -102,7 +104,6 @@ def _is_short(seen: SeenPostgres, lead: SeenPostgres) -> bool:
 def _may_take_over(listed: SeenMember | None, seen: SeenPostgres | None, lead: SeenPostgres | None) -> bool:
     if listed is None or seen is None or lead is None:
         return False
-    barred = listed["tags"].get("nofailover") or listed["tags"].get("failover_priority") == 0
     behind = (lead["written"] or 0) - (seen["replayed"] or 0)
     streams = seen["receiving"] and seen["replay"] == "not paused"
-    return not barred and streams and behind <= CAUGHT_UP_MIB * MIB
+    return may_lead(listed["tags"]) and streams and behind <= CAUGHT_UP_MIB * MIB

@@ -6,12 +6,13 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from cluster.errors import UnsafeError
-from cluster.health import leaders_timeline
+from cluster.health import is_synchronous, leaders_timeline, upstream
 from cluster.live import Live
 from cluster.model import Cluster
 from cluster.observed import SeenMember, SeenPostgres
 from cluster.parameters import ORDERED
 from cluster.plan_etcd import outage
+from cluster.tags import may_be_synchronous, may_lead
 from cluster.tuning import MIB
 
 # While nobody can write, the candidate replays what it is behind; so much takes less than a second.
@@ -19,6 +20,7 @@ REPLAY_MIB = 16
 
 # The one reason that passes by itself once the synchronous standby is gone.
 NOT_SYNCHRONOUS = "is not synchronous, and the cluster is"
+NEVER_SYNCHRONOUS = "may not be synchronous by its tags, and the cluster is"
 
 # A primary at work always has one or two segments on their way.
 BACKLOG_SEGMENTS = 3
@@ -63,10 +65,13 @@ def switchover_plan(
     return Switchover(leader, chosen, timeline, why, tuple(remarks(live, standbys, chosen, without)))
 
 
-def rank(live: Live, name: str) -> tuple[bool, int]:
-    """What candidates are sorted by: synchronous ones first, then whole MiB of lag; equals stay in their order."""
+def rank(live: Live, name: str) -> tuple[bool, int, int]:
+    """
+    What candidates are sorted by: synchronous ones first, then those that stream from the leader itself, then whole
+    MiB of lag; equals stay in their order.
+    """
     member = live.patroni["members"][name]
-    return not member["synchronous"], (behind(live, name) or 0) // MIB
+    return not member["synchronous"], len(upstream(live.patroni, name)), (behind(live, name) or 0) // MIB
 
 
 def behind(live: Live, name: str) -> int | None:
@@ -150,16 +155,11 @@ def _patroni_obstacles(live: Live, member: SeenMember) -> list[str]:
         found.append(f"does not stream: {member['state']}")
     if member["timeline"] != timeline:
         found.append(f"is on timeline {member['timeline']}, the leader on {timeline}")
-    # failover_priority 0 is another way to say it, https://patroni.readthedocs.io/en/latest/yaml_configuration.html#tags
-    if member["tags"].get("nofailover") or member["tags"].get("failover_priority") == 0:
+    if not may_lead(member["tags"]):
         found.append("has the tag nofailover")
-    if _is_synchronous(live) and not member["synchronous"]:
-        found.append(NOT_SYNCHRONOUS)
+    if is_synchronous(live.patroni) and not member["synchronous"]:
+        found.append(NOT_SYNCHRONOUS if may_be_synchronous(member["tags"]) else NEVER_SYNCHRONOUS)
     return found
-
-
-def _is_synchronous(live: Live) -> bool:
-    return (live.patroni["config"] or {}).get("synchronous_mode") not in (None, False, "off", "false")
 
 
 def _postgres_obstacles(live: Live, name: str, state: SeenPostgres) -> list[str]:

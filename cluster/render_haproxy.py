@@ -30,10 +30,12 @@ class Service:
 def services(cluster: Cluster) -> tuple[Service, ...]:
     """The ports for clients, each with the members that it leads to."""
     settings = cluster.settings
+    # A standby of a quorum is none to /sync.
+    synchronous = "/quorum" if settings.patroni_synchronous_mode == "quorum" else "/sync"
     return (
         Service("primary", settings.haproxy_primary_port, "/primary"),
         Service("replicas", settings.haproxy_replicas_port, "/replica"),
-        Service("synchronous", settings.haproxy_synchronous_port, "/sync"),
+        Service("synchronous", settings.haproxy_synchronous_port, synchronous),
         Service("asynchronous", settings.haproxy_asynchronous_port, "/async"),
         Service("any", settings.haproxy_any_port, "/health"),
     )

@@ -13,6 +13,7 @@ from cluster.component import Component, Unit
 from cluster.files import Directory, File
 from cluster.model import Cluster, Node
 from cluster.render_pgbackrest import CLONE_COMMAND
+from cluster.tags import RIVALS
 
 CONFIG = "/etc/patroni/config.yml"
 DROP_IN = "/etc/systemd/system/patroni.service.d/pyinfra-patroni.conf"
@@ -65,7 +66,7 @@ def patroni_component(
     """
     configuration = member_configuration(cluster, node, secrets, bootstrap)
     if joins:
-        configuration["tags"] |= JOINING
+        configuration["tags"] = joining_tags(node)
     text = "# Managed by pyinfra-patroni.\n" + as_yaml(configuration)
     config = File(CONFIG, text, "postgres", "postgres", "600")
     loads = (CONFIG, DROP_IN, *(path for place in (PATRONI, POSTGRES) for path in (place.certificate, place.authority)))
@@ -140,8 +141,19 @@ def member_configuration(cluster: Cluster, node: Node, secrets: Mapping[str, str
         **({"bootstrap": _bootstrap(cluster, bootstrap)} if bootstrap is not None else {}),
         "postgresql": _postgresql(cluster, node, secrets),
         "watchdog": {"mode": settings.patroni_watchdog, "device": "/dev/watchdog"},
-        "tags": {"clonefrom": True},
+        "tags": tags_of(node),
     }
+
+
+def tags_of(node: Node) -> dict[str, Any]:
+    """A member's tags. Others may get their data from each, unless it is declared otherwise."""
+    return {"clonefrom": True, **node.settings.patroni_tags}
+
+
+def joining_tags(node: Node) -> dict[str, Any]:
+    """Those of a member on its way to its data; a priority would contradict them."""
+    priorities = {priority for _, priority in RIVALS}
+    return {name: value for name, value in tags_of(node).items() if name not in priorities} | JOINING
 
 
 def _etcd(cluster: Cluster) -> dict[str, Any]:

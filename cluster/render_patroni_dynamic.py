@@ -15,6 +15,8 @@ from cluster.tuning import MIB, Resources, derived_parameters, smallest
 # From 4.0.7 on Patroni handles etcd's errors in failsafe mode soundly (its release notes, and its issue 3403).
 FAILSAFE_SOUND_FROM = (4, 0, 7)
 
+SYNCHRONOUS = ("synchronous_mode", "synchronous_mode_strict", "synchronous_node_count")
+
 
 def configuration_for(cluster: Cluster, members: Collection[SeenResources]) -> dict[str, Any]:
     """The declared dynamic configuration, derived from what the members have now. + members: ``MemberResources``"""
@@ -47,6 +49,7 @@ def dynamic_configuration(
         "check_timeline": True,
         "primary_start_timeout": settings.patroni_primary_start_seconds,
         "failsafe_mode": patroni_version >= FAILSAFE_SOUND_FROM if failsafe is None else failsafe,
+        **synchronous_configuration(cluster),
         "postgresql": {
             "use_pg_rewind": True,
             "use_slots": True,
@@ -55,6 +58,16 @@ def dynamic_configuration(
             **({"recovery_conf": {"restore_command": RESTORE_COMMAND}} if cluster.repository else {}),
         },
     }
+
+
+def synchronous_configuration(cluster: Cluster) -> dict[str, Any]:
+    """For how many standbys a commit waits, and for which; None takes a key away."""
+    settings = cluster.settings
+    if settings.patroni_synchronous_mode == "off":
+        return dict.fromkeys(SYNCHRONOUS)
+    mode = True if settings.patroni_synchronous_mode == "on" else settings.patroni_synchronous_mode
+    values = (mode, settings.patroni_synchronous_mode_strict, settings.patroni_synchronous_node_count)
+    return dict(zip(SYNCHRONOUS, values, strict=True))
 
 
 def parameters(cluster: Cluster, members: Iterable[Resources]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import field_validator, model_validator
 
 from cluster.settings_base import Strict, port, setting
+from cluster.tags import tag_problems
 
 
 class ClusterSettings(Strict):
@@ -162,6 +163,34 @@ class PatroniSettings(Strict):
         "automatic", "let the kernel's watchdog reset a host whose Patroni hangs while it leads"
     )
     patroni_namespace: str = setting("/service/", "prefix of Patroni's keys in etcd", pattern=r"^/[\w/-]*/$")
+    patroni_synchronous_mode: Literal["off", "on", "quorum"] = setting(
+        "off", "on: a commit waits for named standbys, and only they take over; quorum: for any of them (Patroni 4)"
+    )
+    patroni_synchronous_mode_strict: bool = setting(
+        False, "without a synchronous standby writes wait for one, instead of going on with the primary alone"
+    )
+    patroni_synchronous_node_count: int = setting(1, "standbys that a commit waits for", ge=1, le=16)
+    patroni_tags: dict[str, bool | int | str] = setting(
+        {}, "tags of a member, e.g. {'nofailover': True}; docs/replication.md says what each does", per_host=True
+    )
+
+    @field_validator("patroni_tags")
+    @classmethod
+    def _tags_are_known(cls, tags: dict[str, Any]) -> dict[str, Any]:
+        if problem := next(tag_problems(tags), None):
+            raise ValueError(problem)
+        return tags
+
+    @model_validator(mode="after")
+    def _synchronous_settings_have_a_mode(self) -> PatroniSettings:
+        if self.patroni_synchronous_mode == "off" and self.patroni_synchronous_mode_strict:
+            raise ValueError("patroni_synchronous_mode_strict True has no effect with patroni_synchronous_mode 'off'")
+        if self.patroni_synchronous_mode == "off" and self.patroni_synchronous_node_count > 1:
+            raise ValueError(
+                f"patroni_synchronous_node_count {self.patroni_synchronous_node_count} has no effect with "
+                "patroni_synchronous_mode 'off'"
+            )
+        return self
 
     @model_validator(mode="after")
     def _lock_outlives_two_retries(self) -> PatroniSettings:

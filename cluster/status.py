@@ -8,7 +8,9 @@ from cluster.certificates import certificate_places
 from cluster.check import failing, summary
 from cluster.check_certificates import days_left
 from cluster.check_haproxy import servers_up
+from cluster.check_replication import mode_words
 from cluster.complaints import Complaint
+from cluster.health import upstream
 from cluster.model import Node
 from cluster.observed import SeenMember
 from cluster.overview import Overview
@@ -55,6 +57,7 @@ def _postgres_version(overview: Overview) -> str | None:
 def _summary(overview: Overview) -> list[str]:
     lines = {
         "Patroni": _patroni(overview),
+        "Commits": mode_words(overview),
         "etcd": _etcd_words(overview),
         "HAProxy": _haproxy_words(overview),
         "Backups": backups_words(overview),
@@ -147,7 +150,10 @@ def _member(overview: Overview, node: Node) -> Sequence[str]:
 def _role(overview: Overview, node: Node, found: SeenMember) -> str:
     if node == overview.leader:
         return "leader"
-    return "sync replica" if found["synchronous"] else "replica"
+    if found["synchronous"]:
+        return f"{found['role'].removesuffix('_standby')} replica"
+    source = next(iter(upstream(overview.patroni, node.name) if overview.patroni else ()), None)
+    return f"replica of {source}" if source else "replica"
 
 
 def _state(overview: Overview, node: Node, found: SeenMember) -> str:

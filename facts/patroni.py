@@ -36,11 +36,20 @@ class PatroniCluster(Answer[SeenPatroni]):
     + expected: the members that shall all run before ``settled`` is true
     + wait_seconds: how long to wait for that; returns what it saw last all the same
     + beyond_timeline: the leader has to be past it, too, before ``settled`` is true: etcd has an old picture at first
+    + synchronous: the same for whether there has to be a synchronous standby, or must be none; absent: either
     """
 
-    def command(self, expected: Sequence[str] = (), wait_seconds: int = 0, beyond_timeline: int = 0) -> str:
+    def command(
+        self,
+        expected: Sequence[str] = (),
+        wait_seconds: int = 0,
+        beyond_timeline: int = 0,
+        synchronous: bool | None = None,
+    ) -> str:
         """Ask with python3, which Patroni itself needs; a host without Patroni's configuration answers with a word."""
-        asked = {"expected": list(expected), "wait": wait_seconds, "beyond_timeline": beyond_timeline}
+        asked: dict[str, object] = {"expected": list(expected), "wait": wait_seconds}
+        asked |= {"beyond_timeline": beyond_timeline}
+        asked |= {} if synchronous is None else {"synchronous": synchronous}
         arguments = quote(json.dumps(asked))
         ask = f"python3 -c {quote(_ASK)} {arguments}"
         return f"if [ -e /etc/patroni/config.yml ]; then {ask}; else echo '{{}}'; fi"

@@ -90,6 +90,13 @@ A host's own data in inventory.py wins over this file. docs/settings.md has all 
 # patroni_watchdog = "automatic"
 #   prefix of Patroni's keys in etcd; a path that begins and ends with a slash, such as /service/
 # patroni_namespace = "/service/"
+#   on: a commit waits for named standbys, and only they take over; quorum: for any of them (Patroni 4); "off" or "on"
+#   or "quorum"
+# patroni_synchronous_mode = "off"
+#   without a synchronous standby writes wait for one, instead of going on with the primary alone
+# patroni_synchronous_mode_strict = False
+# patroni_synchronous_node_count = 1  # standbys that a commit waits for; 1..16
+# patroni_tags = {}  # tags of a member, e.g. {'nofailover': True}; docs/replication.md says what each does
 
 # --- haproxy: The ports that clients connect to.
 

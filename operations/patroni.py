@@ -103,12 +103,21 @@ def formed(cluster: Cluster, secrets: Mapping[str, Secret]) -> Commands:
         seen = _settled(cluster, wait_seconds=FORMING_SECONDS)
     seen = _wait_for_clones(cluster, seen)
     for node in in_this_run(joined(cluster, seen)):
+        if not _is_marked(cluster, node, secrets):
+            continue
         component = patroni_component(cluster, node, secrets)
         yield Act(node, write_file(config_of(component)))
         yield from (Act(node, load_unit(unit.name, unit.loads, str(unit.load))) for unit in component.units)
     first = cluster.members[0]
     if first.name == here():
         yield from brought_up(patroni_component(cluster, first, secrets))
+
+
+def _is_marked(cluster: Cluster, node: Node, secrets: Mapping[str, Secret]) -> bool:
+    """Whether a member's own file has the mark. What etcd knows of its tags is as old as its Patroni's last look."""
+    marked = config_of(patroni_component(cluster, node, secrets, joins=True))
+    seen = read([node], HostComponent, paths=[CONFIG], units={})[node.name]
+    return seen is not None and marked.fits(seen["paths"][CONFIG])
 
 
 def _settled(cluster: Cluster, wait_seconds: int) -> SeenPatroni:

@@ -13,12 +13,14 @@ from pyinfra.api import StringCommand, operation
 from pyinfra.api.command import PyinfraCommand
 
 from cluster.errors import UnsafeError, refusal
+from cluster.health import synchronous_standbys
 from cluster.model import Cluster
 from cluster.observed import SeenParameter, SeenPatroni
 from cluster.parameters_findings import PARAMETERS, parameter_findings
 from cluster.plan_config import Change, changed_names, changes_of, config_patch, undeclared_parameters
 from cluster.render_hba import hba_lines
-from cluster.render_patroni_dynamic import configuration_for
+from cluster.render_patroni_dynamic import SYNCHRONOUS, configuration_for
+from cluster.replication_findings import may_become_synchronous
 from facts.patroni import ANSWER_SECONDS, MemberResources, PatroniCluster
 from facts.postgres import PostgresCatalog, SettingsAwaited
 from operations.preflight import origin_of
@@ -29,6 +31,8 @@ from operations.util.stage import planning, undecided
 
 # Beyond two of Patroni's looks at the configuration: on a busy host each takes a moment.
 ACTIVE_SECONDS = 10
+# A leader and its only standby.
+PAIR = 2
 _SCRIPT = (Path(__file__).parent / "util" / "on_host" / "patroni_patch.py").read_text()
 
 
@@ -110,7 +114,22 @@ def _patched(
         host.log(f"{change} {'after a restart of PostgreSQL' if change.waits else 'at once'}")
     yield patch_command(patch)
     _await_active(cluster, [change for change in changes if not change.waits], catalog)
+    if set(patch) & set(SYNCHRONOUS):
+        _await_standbys(cluster)
     return any(change.waits for change in changes)
+
+
+def _await_standbys(cluster: Cluster) -> None:
+    """Wait until commits wait for whom they shall, and say who that is."""
+    mode, seconds = cluster.settings.patroni_synchronous_mode, 2 * cluster.settings.patroni_loop_wait + ACTIVE_SECONDS
+    seen = host.get_fact(PatroniCluster, wait_seconds=seconds, synchronous=mode != "off")
+    names = ", ".join(synchronous_standbys(seen))
+    if mode == "off":
+        host.log(f"{names} still synchronous" if names else "commits wait for no standby")
+    else:
+        host.log(f"synchronous: {names}" if names else f"no standby is synchronous after {seconds} s; see check.py")
+    if cluster.settings.patroni_synchronous_mode_strict and len(may_become_synchronous(cluster)) == PAIR:
+        host.log("strict, with one standby that may be synchronous: while it is away or restarts, all writes wait")
 
 
 def _await_active(cluster: Cluster, changes: list[Change], catalog: Mapping[str, SeenParameter]) -> None:

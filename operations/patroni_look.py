@@ -15,14 +15,18 @@ from facts.postgres_state import PostgresState
 from operations.util.remote import in_this_run, read, read_first
 
 
-def look(cluster: Cluster, wait_for: Iterable[str] = (), wait_seconds: int = 0) -> Live:
+def look(
+    cluster: Cluster, wait_for: Iterable[str] = (), wait_seconds: int = 0, *, synchronous: bool | None = None
+) -> Live:
     """
     The picture that a plan is made from, live.
 
     + wait_for: members that shall have settled; looks all the same when they have not
     + wait_seconds: how long to wait for them
+    + synchronous: wait for a synchronous standby, too
     """
     question = {"expected": list(wait_for), "wait_seconds": wait_seconds}
+    question |= {} if synchronous is None else {"synchronous": synchronous}
     etcd_question = {"endpoints": cluster.etcd_endpoints, "prefix": cluster.scope_key, "if_open": True}
     etcd = gevent.spawn(read_first, cluster.etcd, EtcdCluster, **etcd_question)
     said: dict[str, SeenPatroni | None] = read(cluster.members, PatroniCluster, **question)

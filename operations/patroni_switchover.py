@@ -10,7 +10,7 @@ from pyinfra import host
 from pyinfra.api import StringCommand, operation
 
 from cluster.errors import UnsafeError
-from cluster.health import holdup, leaders_timeline
+from cluster.health import holdup, is_synchronous, leaders_timeline, synchronous_standbys
 from cluster.live import Live
 from cluster.model import Cluster, Node
 from cluster.observed import SeenPatroni
@@ -73,7 +73,7 @@ def led_by(
     """The switchover itself, on the host that acts: for procedures of which it is one step. + candidate: as above"""
     expected = [node.name for node in cluster.members if node.name not in without]
     # A run that was cut off may have left a switchover under way.
-    live = look(cluster, expected, 0 if planning() else ANSWER_SECONDS)
+    live = _synchronous(cluster, look(cluster, expected, 0 if planning() else ANSWER_SECONDS))
     if candidate is not None and live.leader == candidate:
         told = f"{candidate} leads {cluster.name} already: nothing is done"
         print_lines([told, *_still_to_come(cluster, live, expected)])
@@ -88,6 +88,13 @@ def led_by(
     switchover_plan(cluster, live, plan.candidate, without, force=force)  # refuses what has come up since
     with probing(probe):
         yield from _switched(cluster, plan, [plan.leader, *_streaming(live.patroni, expected)])
+
+
+def _synchronous(cluster: Cluster, live: Live) -> Live:
+    """A new leader names its synchronous standbys some seconds after it was promoted, and only they may follow it."""
+    if planning() or not is_synchronous(live.patroni) or synchronous_standbys(live.patroni):
+        return live
+    return look(cluster, (), 2 * cluster.settings.patroni_loop_wait + ANSWER_SECONDS, synchronous=True)
 
 
 def _streaming(seen: SeenPatroni, names: Iterable[str]) -> list[str]:

@@ -95,13 +95,18 @@ def settled(seen: dict[str, Any], expected: list[str], beyond_timeline: int) -> 
     return all(one["streaming"] and one["timeline"] == timeline for one in standbys)
 
 
-def main(expected: list[str], wait: float, beyond_timeline: int = 0) -> None:
+def has_synchronous(seen: dict[str, Any], wanted: bool | None) -> bool:
+    """Whether commits wait for a standby that is there, or, when that is not wanted, for nobody."""
+    return wanted is None or wanted == any(one["synchronous"] for one in seen["members"].values())
+
+
+def main(expected: list[str], wait: float, beyond_timeline: int = 0, synchronous: bool | None = None) -> None:
     """Look until settled or until the time is over, and print what was seen last."""
     deadline = time.monotonic() + wait
     while True:
         try:
             seen = look()
-            seen["settled"] = settled(seen, expected, beyond_timeline)
+            seen["settled"] = settled(seen, expected, beyond_timeline) and has_synchronous(seen, synchronous)
         except (OSError, ValueError, KeyError, TypeError) as error:
             seen = {"answers": False, "error": str(error), "settled": False}
         if seen["settled"] or time.monotonic() >= deadline:

@@ -14,6 +14,7 @@ from cluster.certificates import ETCD, POSTGRES
 from cluster.check import as_data, check_lines, complaints, failing
 from cluster.check_kinds import KINDS, SEVERITIES
 from cluster.check_kinds_pgbackrest import PGBACKREST_KINDS
+from cluster.check_replication import mode_words
 from cluster.complaints import kinds_table
 from cluster.pki import Authority
 from tests.cluster.overview_world import AT, MIB, WRITTEN, World, at_other_time, certificate, healthy
@@ -232,6 +233,24 @@ CASES = [
     ),
     Case(
         "paused", "main", "the cluster is paused: Patroni fails over to nobody and starts nothing", patroni(paused=True)
+    ),
+    Case(
+        *("writes-wait", "main", "no standby of h1 is synchronous, and the mode is strict"),
+        config(lambda seen: seen.update(synchronous_mode=True, synchronous_mode_strict=True)),
+        ("configuration-differs", "configuration-differs"),
+    ),
+    Case(
+        *("no-synchronous", "main", "no standby of h1 is synchronous"),
+        config(lambda seen: seen.update(synchronous_mode="quorum")),
+        ("configuration-differs",),
+    ),
+    Case(
+        *("few-synchronous", "main", "h2 synchronous, 2 shall be"),
+        both(
+            config(lambda seen: seen.update(synchronous_mode=True, synchronous_node_count=2)),
+            lambda world: world.member("h2", role="sync_standby", synchronous=True),
+        ),
+        ("configuration-differs", "configuration-differs"),
     ),
     Case(
         *("switchover-scheduled", "main", "from h1 to any member at 2030-01-01T00:00:00+00:00"),
@@ -492,3 +511,34 @@ def test_machines_get_the_same() -> None:
         "lag_mib": 0,
         "pending_restart": False,
     }
+
+
+def test_a_replica_in_a_cascade_is_judged_by_whom_it_streams_from() -> None:
+    world = healthy()
+    world.member("h3", tags={"replicatefrom": "h2"})
+    slot_of_h3 = next(one for one in world.answers["h1"]["postgres"]["slots"] if one["name"] == "h3")
+    slot_of_h3.update(active=False)
+    assert found(world) == []
+    world.member("h3", streaming=False, state="in archive recovery")
+    assert found(world) == [("not-streaming", "h3", "does not stream from h2: in archive recovery")]
+
+
+@pytest.mark.parametrize(
+    ("mode", "standbys", "words"),
+    [
+        ({}, [], ""),
+        ({"synchronous_mode": True}, ["h2"], "synchronous: a commit waits for h2"),
+        ({"synchronous_mode": "quorum"}, ["h3", "h2"], "quorum: a commit waits for 1 of h2, h3"),
+        (
+            {"synchronous_mode": "quorum", "synchronous_mode_strict": True, "synchronous_node_count": 2},
+            [],
+            "quorum, strict: a commit waits for NOBODY: NO STANDBY IS FIT",
+        ),
+    ],
+)
+def test_whom_a_commit_waits_for(mode: dict[str, Any], standbys: list[str], words: str) -> None:
+    world = healthy()
+    world.everywhere("patroni", lambda seen: seen["config"].update(mode))
+    for name in standbys:
+        world.member(name, synchronous=True)
+    assert mode_words(world.overview()) == words

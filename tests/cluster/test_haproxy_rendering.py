@@ -85,6 +85,11 @@ def test_each_port_asks_patroni_for_the_members_that_fit() -> None:
         assert found[name][-3:] == [f"server pg{i} 10.0.0.{i}:5432" for i in (1, 2, 3)]
 
 
+def test_a_standby_of_a_quorum_has_a_check_of_its_own() -> None:
+    found = sections(colocated(patroni_synchronous_mode="quorum"))["listen synchronous"]
+    assert "http-check send meth OPTIONS uri /quorum ver HTTP/1.1 hdr Host patroni" in found
+
+
 def test_checks_go_to_patroni_over_verified_tls() -> None:
     check = "check port 8008 check-ssl verify required ca-file /etc/haproxy/pki/ca.crt"
     timing = "inter 1s fastinter 300ms downinter 1s rise 1 fall 2"

@@ -149,3 +149,19 @@ def test_hosts_that_differ_are_named_with_their_versions() -> None:
 def test_a_packagers_revision_is_no_difference_and_a_missing_package_neither() -> None:
     observed = {"pg1": seen(packages={"patroni": "4.0.7-1"}), "pg2": seen(packages={"patroni": "4.0.7-1.pgdg13+1"})}
     assert mixed_version_findings(a_cluster(nodes=3), {**observed, "pg3": seen()}) == []
+
+
+def test_a_patroni_that_is_too_old_for_what_is_declared() -> None:
+    hint = "Set packages_source = 'pgdg', or do without it."
+    wanted = {"postgres_version": 15, "patroni_tags": {"failover_priority": 2}}
+    assert found(a_cluster(**wanted), seen(BOOKWORM)) == [
+        Finding("pg1", "patroni", "the tag failover_priority needs Patroni 3.2, the host's is 3.0", hint)
+    ]
+    assert found(a_cluster(**wanted, packages_source="pgdg"), seen(BOOKWORM)) == []
+    installed = {"patroni": {"version": "3.0.2-1", "status": "installed", "held": False}}
+    assert found(a_cluster(**wanted, packages_source="pgdg"), {**seen(BOOKWORM), "packages": installed}) == [
+        Finding(
+            *("pg1", "patroni", "the tag failover_priority needs Patroni 3.2, the host's is 3.0.2"),
+            "Upgrade Patroni on all members first, or do without it.",
+        )
+    ]

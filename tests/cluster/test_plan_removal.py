@@ -103,6 +103,23 @@ def test_the_synchronous_standby_may_go_where_another_becomes_it() -> None:
     assert "nobody could take over" in refusal(with_member(synchronous, "pg2", streaming=False))
 
 
+@pytest.mark.parametrize("tags", [{"nosync": True}, {"sync_priority": 0}, {"replicatefrom": "pg3"}])
+def test_the_last_one_that_may_be_synchronous_stays(tags: dict[str, Any]) -> None:
+    synchronous = with_member(live(config={"synchronous_mode": True}), "pg3", synchronous=True)
+    said = refusal(with_member(synchronous, "pg2", tags=tags))
+    assert "leader, pg2 may not be synchronous by its tags, and the cluster is (--data alone=true" in said
+    assert refusal(with_member(live(), "pg2", tags=tags)) == ""
+
+
+def test_what_the_inventory_has_to_say_differently_without_it_is_told() -> None:
+    cluster = a_cluster(patroni_synchronous_mode="on", patroni_synchronous_node_count=2)
+    said = removal_lines(cluster, live(), cluster.node("pg3"), reached=True, wipe=False)
+    assert (
+        "  note   the inventory without it is refused until you change patroni_synchronous_node_count: "
+        "2 synchronous standbys beside the leader, and only pg1, pg2 may be one"
+    ) in said
+
+
 def test_a_host_out_of_reach_that_etcd_knows_may_be_alive() -> None:
     assert refusal(live(config={"ttl": 45}), reached=False) == (
         "pg3 cannot be taken out of main now: this run does not reach it, and its Patroni is known to etcd: it runs, "

@@ -57,6 +57,12 @@ def test_the_synchronous_standby_comes_last_and_a_cascading_one_before_those_it_
     assert order(members) == ["pg4", "pg3", "pg2", "pg1"]
 
 
+def test_nobody_restarts_before_those_that_stream_from_it() -> None:
+    primary, second, third, fourth = cluster_of(4, {"max_connections": 200})
+    members = [primary, replace(second, eligible=False), replace(third, cascades=1), replace(fourth, cascades=2)]
+    assert order(members) == ["pg4", "pg3", "pg2", "pg1"]
+
+
 def test_a_standby_that_may_not_take_over_is_the_canary() -> None:
     primary, second, third = cluster_of(3, {"max_connections": 200})
     assert order([primary, second, replace(third, eligible=False)])[0] == "pg3"

@@ -164,3 +164,9 @@ def test_synchronous_and_cascading_ones_are_told() -> None:
     live = with_member(restart_live(), "pg2", synchronous=True, tags={"replicatefrom": "pg3"})
     assert (seen(live).synchronous, seen(live).cascades) == (True, 1)
     assert (seen(live, "pg3").synchronous, seen(live, "pg3").cascades) == (False, 0)
+
+
+def test_the_deeper_in_a_cascade_the_earlier() -> None:
+    live = with_member(restart_live(), "pg2", tags={"replicatefrom": "pg3"})
+    assert seen(with_member(live, "pg3", tags={"replicatefrom": "pg1"})).cascades == 1
+    assert seen(with_member(live, "pg2", tags={"replicatefrom": "pg1"})).cascades == 0

@@ -109,6 +109,16 @@ def test_every_member_s_reasons_are_listed_when_none_is_fit() -> None:
     )
 
 
+def test_one_that_streams_from_a_standby_comes_after_one_that_streams_from_the_leader() -> None:
+    assert plan(with_member(healthy(), "pg2", tags={"replicatefrom": "pg3"})).candidate == "pg3"
+    assert plan(with_member(healthy(), "pg2", tags={"replicatefrom": "pg1"})).candidate == "pg2"
+
+
+def test_who_may_never_be_synchronous_is_told_apart() -> None:
+    live = with_member(with_patroni(healthy(), config={"synchronous_mode": True}), "pg2", tags={"nosync": True})
+    assert candidate_obstacles(live, "pg2") == ["may not be synchronous by its tags, and the cluster is"]
+
+
 def test_in_synchronous_mode_only_a_synchronous_standby_is_fit() -> None:
     live = with_patroni(healthy(), config={"synchronous_mode": True})
     assert candidate_obstacles(live, "pg2") == ["is not synchronous, and the cluster is"]

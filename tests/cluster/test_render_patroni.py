@@ -9,7 +9,8 @@ import yaml
 
 from cluster.declaration import DeclaredHost, declared_clusters
 from cluster.model import Cluster
-from cluster.render_patroni import as_yaml, member_configuration, patroni_component
+from cluster.plan_config import config_patch
+from cluster.render_patroni import JOINING, as_yaml, joining_tags, member_configuration, patroni_component
 from cluster.render_patroni_dynamic import dynamic_configuration, fixed_parameters, parameters, version_of
 from cluster.secrets import NAMES, Secret
 from cluster.tuning import Resources
@@ -150,3 +151,30 @@ def test_a_new_certificate_is_a_reason_to_reload() -> None:
 )
 def test_versions_of_debian_packages(text: str, version: tuple[int, ...]) -> None:
     assert version_of(text) == version
+
+
+def test_a_member_s_tags_and_the_one_that_all_have_unless_declared_otherwise() -> None:
+    assert member(cluster())["tags"] == {"clonefrom": True}
+    declared = cluster(patroni_tags={"clonefrom": False, "failover_priority": 3})
+    assert member(declared)["tags"] == {"clonefrom": False, "failover_priority": 3}
+
+
+def test_on_its_way_to_its_data_nothing_that_is_declared_makes_it_lead_or_serve() -> None:
+    declared = cluster(patroni_tags={"noloadbalance": False, "failover_priority": 3})
+    assert joining_tags(declared.members[0]) == {"clonefrom": True, **JOINING}
+
+
+@pytest.mark.parametrize(
+    ("settings", "mode", "strict", "count"),
+    [
+        ({}, None, None, None),
+        ({"patroni_synchronous_mode": "on"}, True, False, 1),
+        ({"patroni_synchronous_mode": "quorum", "patroni_synchronous_mode_strict": True}, "quorum", True, 1),
+        ({"patroni_synchronous_mode": "on", "patroni_synchronous_node_count": 2}, True, False, 2),
+    ],
+)
+def test_synchronous_modes(settings: dict[str, Any], mode: Any, strict: Any, count: Any) -> None:
+    names = ("synchronous_mode", "synchronous_mode_strict", "synchronous_node_count")
+    found = {name: shared(cluster(**settings))[name] for name in names}
+    assert found == dict(zip(names, (mode, strict, count), strict=True))
+    assert config_patch(found, {name: value for name, value in found.items() if value is not None}) == {}

@@ -71,6 +71,31 @@ def test_a_ttl_below_20_is_always_refused(ttl):
     assert (validated(data, {})[0] is None) == (ttl < 20)
 
 
+@pytest.mark.parametrize(
+    ("data", "what", "said"),
+    [
+        (
+            {"patroni_synchronous_mode_strict": True},
+            "patroni_synchronous_mode_strict",
+            "patroni_synchronous_mode_strict True has no effect with patroni_synchronous_mode 'off'",
+        ),
+        (
+            {"patroni_synchronous_node_count": 2},
+            "patroni_synchronous_node_count",
+            "patroni_synchronous_node_count 2 has no effect with patroni_synchronous_mode 'off'",
+        ),
+        (
+            {"patroni_synchronous_mode": "strict"},
+            "patroni_synchronous_mode",
+            "'strict' is not one of 'off', 'on', 'quorum'",
+        ),
+        ({"patroni_tags": {"nosyncc": True}}, "patroni_tags", "'nosyncc' is no tag; did you mean nosync"),
+    ],
+)
+def test_synchronous_modes_and_tags(data, what, said):
+    assert problems(**data) == {what: said}
+
+
 def test_all_mistakes_at_once_rules_between_settings_included():
     wrong = {"patroni_ttl": 20, "etcd_heartbeat_ms": 900, "postgres_version": 14, "packages_source": "mirror"}
     assert list(problems(**wrong)) == ["packages_source", "etcd_election_ms", "postgres_version", "patroni_ttl"]

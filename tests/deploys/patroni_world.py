@@ -78,6 +78,7 @@ class PatroniWorld:
             **state,
             "running": True,
             "streaming": not leads,
+            "synchronous": False,
             "timeline": 1,
             "lag_mib": 0,
             **self.marks.get(name, UNMARKED),

@@ -24,6 +24,8 @@ class SwitchoverWorld:
     + lame: members that do not stream, with their state
     + dead: members whose Patroni does not answer
     + backup_seconds: age of a backup's session on the leader
+    + config: the dynamic configuration
+    + will_be_synchronous: who is named synchronous as soon as somebody waits for it
     """
 
     names: list[str]
@@ -38,10 +40,15 @@ class SwitchoverWorld:
     started_at: dict[str, float] = field(default_factory=dict)
     backup_seconds: float | None = None
     sees_pause: dict[str, bool] = field(default_factory=dict)
+    config: dict[str, Any] = field(default_factory=dict)
+    will_be_synchronous: set[str] = field(default_factory=set)
+    synchronous: set[str] = field(default_factory=set)
 
     def run(self, host: str, command: str, stdin: str) -> tuple[bool, list[str]]:
         """See World."""
         if "def streaming_from" in command:
+            if '"synchronous": true' in command:
+                self.synchronous = self.will_be_synchronous
             found = re.search(r'\{"expected": (\[.*?\])', command)
             return True, [json.dumps(self._patroni(host, set(json.loads(found[1] if found else "[]"))))]
         if "patroni_pause_seen" in command or "def paused()" in command:
@@ -92,7 +99,7 @@ class SwitchoverWorld:
             "version": "4.0.7",
             "leader": self.leader,
             "members": {name: self._member(name) for name in alive},
-            "config": {},
+            "config": self.config,
             "paused": self.paused,
             "scheduled_switchover": None,
             "settled": well,
@@ -100,7 +107,8 @@ class SwitchoverWorld:
 
     def _member(self, name: str) -> dict[str, Any]:
         lame = {"state": self.lame[name], "streaming": False, "timeline": 1} if name in self.lame else {}
-        return patroni_member(name == self.leader, **{"timeline": self.timeline, **lame})
+        told = {"timeline": self.timeline, "synchronous": name in self.synchronous}
+        return patroni_member(name == self.leader, **{**told, **lame})
 
     def _postgres(self, host: str) -> list[str]:
         leads = host == self.leader

@@ -6,10 +6,11 @@ import pytest
 from pyinfra.api import Host
 
 from cluster.errors import ConfigError, UnsafeError
+from cluster.removals import remaining
 from cluster.secrets import NAMES, Secret
 from operations import patroni_configuration, postgres
 from tests.deploys.fake_hosts import changed, fake_cluster, run_operation
-from tests.deploys.patroni_world import PatroniWorld
+from tests.deploys.patroni_world import UNMARKED, PatroniWorld
 
 SECRETS = {name: Secret(f"Value-of-{name}") for name in NAMES}
 
@@ -132,6 +133,45 @@ def test_all_findings_refuse_before_anything_is_written(monkeypatch: pytest.Monk
     assert "work_mem '7XB' has the unit XB; it takes B, kB, MB, GB, TB" in text
     assert "shared_buffers '1kB' is below 16 (8kB)" in text
     assert (world.patches, world.awaited) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("standbys", "words"),
+    [
+        (["h2", "h3"], "synchronous: h2, h3"),
+        ([], "no standby is synchronous after 30 s; see check.py"),
+    ],
+)
+def test_a_synchronous_mode_is_waited_for_and_its_standbys_are_named(
+    monkeypatch: pytest.MonkeyPatch, said: list[str], standbys: list[str], words: str
+) -> None:
+    world = PatroniWorld.of(fake_cluster())
+    world.marks = {name: {**UNMARKED, "synchronous": True} for name in standbys}
+    declared = fake_cluster(patroni_synchronous_mode="quorum")
+    run_operation(monkeypatch, world, declared, patroni_configuration.configuration)
+    sent = {"synchronous_mode": "quorum", "synchronous_mode_strict": False, "synchronous_node_count": 1}
+    assert world.patches == [("h1", sent)]
+    assert said[-1] == words
+
+
+@pytest.mark.parametrize(("gone", "warns"), [({"h3"}, True), (set(), False)])
+def test_strict_with_a_single_standby_is_warned_of(
+    monkeypatch: pytest.MonkeyPatch, said: list[str], gone: set[str], warns: bool
+) -> None:
+    world = PatroniWorld.of(remaining(fake_cluster(), gone))
+    strict = fake_cluster(patroni_synchronous_mode="on", patroni_synchronous_mode_strict=True)
+    run_operation(monkeypatch, world, remaining(strict, gone), patroni_configuration.configuration)
+    assert said[-1].startswith("strict, with one standby that may be synchronous: ") is warns
+
+
+def test_the_end_of_a_synchronous_mode_takes_its_settings_away(
+    monkeypatch: pytest.MonkeyPatch, said: list[str]
+) -> None:
+    world = PatroniWorld.of(fake_cluster(patroni_synchronous_mode="on"))
+    run_operation(monkeypatch, world, fake_cluster(), patroni_configuration.configuration)
+    names = ("synchronous_mode", "synchronous_mode_strict", "synchronous_node_count")
+    assert world.patches == [("h1", dict.fromkeys(names))]
+    assert said[-1] == "commits wait for no standby"
 
 
 def test_what_nobody_declares_is_named_and_left(monkeypatch: pytest.MonkeyPatch, said: list[str]) -> None:

@@ -46,6 +46,22 @@ def test_a_second_run_changes_nothing(monkeypatch: pytest.MonkeyPatch, world: Sw
     assert world.done == []
 
 
+def test_a_leader_that_has_not_named_its_synchronous_standby_yet_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch, world: SwitchoverWorld
+) -> None:
+    world.config, world.will_be_synchronous = {"synchronous_mode": True}, {"h3"}
+    assert act(monkeypatch, world, patroni_switchover.switchover) == ["h1"]
+    assert world.leader == "h3"
+
+
+def test_nobody_takes_over_where_nobody_becomes_synchronous(
+    monkeypatch: pytest.MonkeyPatch, world: SwitchoverWorld
+) -> None:
+    world.config = {"synchronous_mode": True}
+    said = refusal(monkeypatch, world, patroni_switchover.switchover)
+    assert "  h2: is not synchronous, and the cluster is\n" in said and world.done == []
+
+
 def test_a_leader_that_moves_between_look_and_act_ends_the_run(
     monkeypatch: pytest.MonkeyPatch, world: SwitchoverWorld
 ) -> None:

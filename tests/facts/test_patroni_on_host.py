@@ -18,7 +18,9 @@ CONFIG = "restapi: {connect_address: '10.0.0.1:8008', cafile: /etc/patroni/pki/c
 OWN = "https://10.0.0.1:8008"
 
 
-def seen(monkeypatch: pytest.MonkeyPatch, capsys: Any, answers: dict[str, Any], *expected: str) -> dict[str, Any]:
+def seen(
+    monkeypatch: pytest.MonkeyPatch, capsys: Any, answers: dict[str, Any], *expected: str, **asked: Any
+) -> dict[str, Any]:
     """What the script prints. + answers: by URL, or an error; what is not in it refuses the connection"""
 
     def urlopen(url: str, **_: Any) -> Any:
@@ -31,7 +33,7 @@ def seen(monkeypatch: pytest.MonkeyPatch, capsys: Any, answers: dict[str, Any], 
     monkeypatch.setattr(Path, "read_text", lambda _: CONFIG)
     monkeypatch.setattr(ssl, "create_default_context", lambda **_: None)
     monkeypatch.setattr(urllib.request, "urlopen", urlopen)
-    monkeypatch.setattr(sys, "argv", ["-c", json.dumps({"expected": list(expected), "wait": 0})])
+    monkeypatch.setattr(sys, "argv", ["-c", json.dumps({"expected": list(expected), "wait": 0, **asked})])
     exec(compile(text, str(SCRIPT), "exec"), {"__name__": "on_host"})
     printed: dict[str, Any] = json.loads(capsys.readouterr().out)
     return printed
@@ -111,3 +113,14 @@ def test_an_answer_of_503_counts(monkeypatch: pytest.MonkeyPatch, capsys: Any) -
 def test_silence_is_no_empty_cluster(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     found = seen(monkeypatch, capsys, {})
     assert found == {"answers": False, "error": "[Errno 111] Connection refused", "settled": False}
+
+
+@pytest.mark.parametrize("wanted", [None, True, False])
+@pytest.mark.parametrize("role", ["sync_standby", "quorum_standby", "replica"])
+def test_it_can_be_waited_for_until_somebody_or_nobody_is_synchronous(
+    monkeypatch: pytest.MonkeyPatch, capsys: Any, role: str, wanted: bool | None
+) -> None:
+    members = [member("pg1", "leader", "running"), member("pg2", role, "streaming", lag=0)]
+    answers = {f"{OWN}/cluster": {"members": members}, f"{OWN}/patroni": patroni("4.0.7"), f"{OWN}/config": {}}
+    found = seen(monkeypatch, capsys, answers, "pg1", "pg2", synchronous=wanted)
+    assert found["settled"] is (wanted in (None, role != "replica"))

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from cluster.check import check_lines, complaints
+from cluster.render_patroni_dynamic import synchronous_configuration
 from cluster.status import WIDTH, status_lines
 from tests.cluster.overview_world import AT, MIB, WRITTEN, World, backed_up, healthy
 
@@ -75,6 +76,19 @@ def removed() -> World:
     return world
 
 
+def synchronous() -> World:
+    """Commits wait for one standby, and another one streams from that."""
+    world = healthy(patroni_synchronous_mode="on", patroni_synchronous_mode_strict=True)
+    config = synchronous_configuration(world.cluster)
+    world.everywhere("patroni", lambda seen: seen["config"].update(config))
+    world.member("h2", role="sync_standby", synchronous=True)
+    world.member("h3", tags={"replicatefrom": "h2"})
+    lead = world.answers["h1"]["postgres"]
+    lead["replication"] = [one for one in lead["replication"] if one["name"] == "h2"]
+    lead["slots"] = [{**one, "active": one["name"] == "h2"} for one in lead["slots"]]
+    return world
+
+
 STATES = {
     "healthy": healthy,
     "backups": backups,
@@ -83,6 +97,7 @@ STATES = {
     "lagging": lagging,
     "pending_restart": pending_restart,
     "removed": removed,
+    "synchronous": synchronous,
 }
 
 

@@ -11,7 +11,7 @@ from pyinfra.context import ctx_host
 from cluster.declaration import DeclaredHost, declared_clusters
 from cluster.errors import UnsafeError
 from cluster.model import Cluster, Node
-from cluster.render_patroni import JOINING
+from cluster.render_patroni import CONFIG, JOINING, config_of, patroni_component
 from cluster.secrets import NAMES, Secret
 from operations import patroni, patroni_configuration
 from tests.deploys.fake_hosts import changed, fake_cluster, run_operation
@@ -117,11 +117,17 @@ def test_the_members_that_form_a_cluster_together_are_not_marked(monkeypatch: py
 
 
 class Marked(PatroniWorld):
-    """Of h3 the tags are those of a member that joins. + acts: what is done about it"""
+    """Of h3 the tags are those of a member that joins. + joins: and so are those in its own file"""
+
+    joins = True
 
     def run(self, host: str, command: str, stdin: str) -> tuple[bool, list[str]]:
         """See World."""
         self.marks["h3"] = {"tags": {"clonefrom": True, **JOINING}, "pending_restart": False}
+        if "stat -c 'path" in command:
+            node = fake_cluster().node(host)
+            file = config_of(patroni_component(fake_cluster(), node, SECRETS, joins=self.joins))
+            return True, [f"path|{CONFIG}|regular file|600|postgres|postgres", f"{file.digest}  {CONFIG}"]
         if "/etc/patroni/config.yml.new" not in command and "systemctl reload" not in command:
             return super().run(host, command, stdin)
         self.scripts.append((host, stdin or "reload"))
@@ -129,14 +135,24 @@ class Marked(PatroniWorld):
 
 
 def test_a_member_that_streams_is_relied_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    (written, (_, reloaded)) = scripts_of(monkeypatch, joins=True)
+    assert written[0] == "h3" and yaml.safe_load(written[1])["tags"] == {"clonefrom": True}
+    assert reloaded == "reload"
+
+
+def test_a_mark_that_etcd_still_has_and_the_member_has_not_is_no_reason_to_act(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert scripts_of(monkeypatch, joins=False) == []
+
+
+def scripts_of(monkeypatch: pytest.MonkeyPatch, *, joins: bool) -> list[tuple[str, str]]:
+    """What ``patroni.formed`` does to the members. + joins: as ``Marked`` has it"""
     declared = fake_cluster()
     known = PatroniWorld.of(declared)
     world = Marked(known.names, known.config, known.leader)
     monkeypatch.setattr(patroni, "brought_up", lambda _: iter(()))
+    world.joins = joins
     run_operation(monkeypatch, world, declared, patroni.formed, secrets=SECRETS)
-    (written, (_, reloaded)) = world.scripts
-    assert written[0] == "h3" and yaml.safe_load(written[1])["tags"] == {"clonefrom": True}
-    assert reloaded == "reload"
+    return world.scripts
 
 
 def test_a_settled_cluster_is_not_touched(monkeypatch: pytest.MonkeyPatch) -> None:
