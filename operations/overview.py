@@ -43,6 +43,7 @@ from facts.postgres_state import PostgresState
 from facts.preflight import HostPicture
 from operations.haproxy import haproxy_component
 from operations.pgbackrest import pgbackrest_component
+from operations.pgbackrest_source import source_component
 from operations.util.remote import heard, target_of
 
 # A frozen host costs its connection's timeout already; a host that answers does so in two seconds.
@@ -102,6 +103,7 @@ def _components(cluster: Cluster, node: Node, secrets: Mapping[str, str]) -> tup
     listed = [found for role, found in components.items() if role in node.roles]
     if cluster.uses_pgbackrest(node):
         listed.append(_pgbackrest(cluster, node, held["PGBACKREST_CIPHER_PASS"]))
+    listed.append((source_component(cluster, node), ()))
     return tuple(one if set(needed) <= set(secrets) else Component(units=one.units) for one, needed in listed)
 
 
