@@ -77,10 +77,12 @@ def _member(cluster: Cluster, node: Node, seen: SeenPatroni) -> str:
     lag = "" if node.name == seen["leader"] else f"  lag {found['lag_mib'] or 0} MiB"
     state = "streaming" if found["streaming"] else found["state"]
     endpoint = node.address.endpoint(cluster.settings.postgres_port)
-    leads = "leader" if cluster.source is None else "standby leader"
+    leads = "leader " if cluster.source is None else "standby leader"
     role = leads if node.name == seen["leader"] else "replica"
     width = max(len(member.name) for member in cluster.members)
-    return f"    {node.name:<{width}}  {endpoint:<24} {role:<8} {state:<10} timeline {found['timeline']}{lag}"
+    return (
+        f"    {node.name:<{width}}  {endpoint:<24} {role:<{len(leads)}}  {state:<10} timeline {found['timeline']}{lag}"
+    )
 
 
 def _waiting(cluster: Cluster, seen: SeenPatroni) -> list[str]:

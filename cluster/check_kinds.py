@@ -30,11 +30,7 @@ KINDS: Mapping[str, Kind] = {
         "Correct patroni_standby_of in the inventory; see docs/standby-cluster.md.",
     ),
     "standby-not-streaming": Kind(
-        *(
-            WARNING,
-            "standby cluster",
-            "it lives on its source's archive, if on anything: its source or the way is down",
-        ),
+        *(WARNING, "standby cluster", "it lives on its source's archive, if on that: the source or the way is down"),
         "See deploys/status.py of the source, and `journalctl -u patroni -n 50` and PostgreSQL's log on {where}.",
     ),
     "unit-disabled": Kind(

@@ -53,9 +53,9 @@ def _standby_cluster(overview: Overview, seen: SeenPatroni) -> Iterable[Complain
     cluster, leader = overview.cluster, overview.leader
     if seen["config"] is not None and (found := role_problem(cluster, seen["config"])):
         yield complaint("standby-role", cluster.name, found[0])
-    state = overview.postgres(leader) if leader is not None else None
-    if overview.is_standby and leader is not None and state is not None and not state["receiving"]:
-        if cluster.source is not None and cluster.settings.patroni_standby_streams:
+    elif cluster.source is not None and cluster.settings.patroni_standby_streams and leader is not None:
+        state = overview.postgres(leader)
+        if state is not None and not state["receiving"]:
             problem = f"the standby leader does not stream from {cluster.source.name}"
             yield complaint("standby-not-streaming", leader.name, problem)
 
