@@ -190,7 +190,7 @@ def test_a_source_that_was_stopped_has_nothing_that_did_not_arrive(pair: Pair) -
 
 
 def test_a_source_that_is_lost_is_replaced(pair: Pair) -> None:
-    """Replication between clusters is asynchronous: what was acknowledged just before may be missing, and is counted."""
+    """Between clusters replication is asynchronous: what was acknowledged just before may be missing; it is counted."""
     with Load(dsn(pair.lab)) as load:
         wait_until("clients write", lambda: load.report().acknowledged > 300, seconds=PHASE_SECONDS)
         docker("kill", *(pair.lab.host(name).container for name in SOURCE))
