@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from cluster.health import has_begun, was_cut_off
+from cluster.health import has_begun, holdup, was_cut_off
 from tests.cluster.preflight_hosts import a_cluster
 
 PREFIX = "/service/main/"
@@ -33,3 +33,10 @@ def test_somebody_who_leads_or_is_at_it_is_left_alone() -> None:
 def test_where_nothing_was_begun_nothing_was_cut_off() -> None:
     assert not _cut_off()
     assert not has_begun(a_cluster(), {f"{PREFIX}initialize": ""})
+
+
+def test_a_standby_cluster_that_copies_its_source_is_at_it_and_waited_for() -> None:
+    assert not _cut_off("creating replica", initialize="")
+    seen: Any = {"answers": True, "error": "", "leader": None, "members": {"pg1": {"state": "creating replica"}}}
+    node, reason = holdup(a_cluster(), seen, "pg1")
+    assert (node.name, reason) == ("pg1", "creating replica from another cluster")

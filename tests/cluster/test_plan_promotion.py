@@ -118,7 +118,8 @@ def test_the_plan_says_what_is_lost() -> None:
     ]
     assert promotion_lines(dr(), OURS, {"s1": LOST, "s2": LOST}, own())[1:3] == [
         "  source  s1, s2 cannot be reached",
-        "  LOST    what shop committed after 2026-11-21 14:30:07+00, the last transaction that arrived; how much, only shop knows",
+        "  LOST    what shop committed after 2026-11-21 14:30:07+00, the last transaction that arrived; "
+        "how much, only shop knows",
     ]  # fmt: skip
 
 
