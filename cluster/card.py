@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from cluster.doors import published_doors, write_doors
+from cluster.doors import front_doors, published_doors
 from cluster.health import leaders_timeline, waiting_for_restart
 from cluster.kind import RUN
 from cluster.model import Cluster, Node
@@ -12,7 +12,12 @@ from cluster.observed import SeenPatroni
 
 
 def connection_card(
-    cluster: Cluster, seen: SeenPatroni, version: str, places: Mapping[str, str], has_backup: bool | None = None
+    cluster: Cluster,
+    seen: SeenPatroni,
+    version: str,
+    places: Mapping[str, str],
+    has_backup: bool | None = None,
+    fed: str | None = None,
 ) -> list[str]:
     """
     The card's lines.
@@ -21,10 +26,12 @@ def connection_card(
     + version: PostgreSQL's, as a client sees it
     + places: ``ca`` and ``password``: where the CA's certificate and the admin's password lie
     + has_backup: whether the repository has any; None when nobody looked
+    + fed: of a standby cluster: by whom, and how far it is behind
     """
     title = f"{cluster.name}: PostgreSQL {version}, Patroni {seen['version']}, timeline {leaders_timeline(seen)}"
     return [
         title,
+        *([f"  STANDBY   {fed}; nobody can write until deploys/promote.py"] if fed else []),
         "",
         *_endpoints(cluster),
         "",
@@ -54,9 +61,10 @@ def _backups(cluster: Cluster, has_backup: bool | None) -> list[str]:
 
 def _endpoints(cluster: Cluster) -> list[str]:
     settings = cluster.settings
+    writes = (("read-write", settings.haproxy_primary_port, "the primary"),)
     ports = (
-        ("read-write", settings.haproxy_primary_port, "the primary"),
-        ("read-only", settings.haproxy_replicas_port, "the replicas"),
+        *(writes if cluster.source is None else ()),
+        ("read-only", settings.haproxy_replicas_port, "the replicas" if cluster.source is None else "all members"),
         ("statistics", settings.haproxy_stats_port, f"https, login {settings.haproxy_stats_user}"),
     )
     hosts = ", ".join(str(node.address) for node in cluster.balancers)
@@ -69,9 +77,12 @@ def _member(cluster: Cluster, node: Node, seen: SeenPatroni) -> str:
     lag = "" if node.name == seen["leader"] else f"  lag {found['lag_mib'] or 0} MiB"
     state = "streaming" if found["streaming"] else found["state"]
     endpoint = node.address.endpoint(cluster.settings.postgres_port)
-    role = "leader" if node.name == seen["leader"] else "replica"
+    leads = "leader " if cluster.source is None else "standby leader"
+    role = leads if node.name == seen["leader"] else "replica"
     width = max(len(member.name) for member in cluster.members)
-    return f"    {node.name:<{width}}  {endpoint:<24} {role:<8} {state:<10} timeline {found['timeline']}{lag}"
+    return (
+        f"    {node.name:<{width}}  {endpoint:<24} {role:<{len(leads)}}  {state:<10} timeline {found['timeline']}{lag}"
+    )
 
 
 def _waiting(cluster: Cluster, seen: SeenPatroni) -> list[str]:
@@ -81,7 +92,7 @@ def _waiting(cluster: Cluster, seen: SeenPatroni) -> list[str]:
 
 def libpq(cluster: Cluster, ca: str) -> str:
     """A libpq connection string over all doors. https://www.postgresql.org/docs/current/libpq-connect.html"""
-    nodes, port = write_doors(cluster)
+    nodes, port = front_doors(cluster)
     hosts = ",".join(str(node.address) for node in nodes)
     return _conninfo(cluster, hosts, str(port), ca)
 
@@ -90,20 +101,21 @@ def _conninfo(cluster: Cluster, hosts: str, ports: str, ca: str) -> str:
     user = cluster.settings.postgres_admin_user
     return (
         f"'host={hosts} port={ports} user={user} dbname=postgres sslmode=verify-full sslrootcert={ca} "
-        "target_session_attrs=read-write'"
+        f"target_session_attrs={'read-write' if cluster.source is None else 'any'}'"
     )
 
 
 def jdbc(cluster: Cluster, ca: str) -> str:
     """The same for JDBC. https://jdbc.postgresql.org/documentation/use/"""
-    nodes, port = write_doors(cluster)
+    nodes, port = front_doors(cluster)
     hosts = ",".join(node.address.endpoint(port) for node in nodes)
-    return f"'jdbc:postgresql://{hosts}/postgres?targetServerType=primary&sslmode=verify-full&sslrootcert={ca}'"
+    kind = "primary" if cluster.source is None else "any"
+    return f"'jdbc:postgresql://{hosts}/postgres?targetServerType={kind}&sslmode=verify-full&sslrootcert={ca}'"
 
 
 def _from_here(cluster: Cluster, ca: str) -> list[str]:
     """For hosts behind published ports, as containers are: how the control machine itself gets there."""
-    nodes, port = write_doors(cluster)
+    nodes, port = front_doors(cluster)
     doors = published_doors(nodes, port)
     if not doors:
         return []

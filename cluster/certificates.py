@@ -48,6 +48,8 @@ PATRONI = CertificatePlace("patroni", "/etc/patroni/pki", "postgres")
 POSTGRES = CertificatePlace("postgres", "/etc/postgresql/pki", "postgres")
 HAPROXY = CertificatePlace("haproxy", "/etc/haproxy/pki", "root", bundle=True)
 PGBACKREST = CertificatePlace("pgbackrest", "/etc/pgbackrest/pki", "postgres")
+# With it a member of a standby cluster is let in by its source's repository host; the source's CA issues it.
+SOURCE = CertificatePlace("client", "/etc/pgbackrest/source", "postgres")
 
 
 def certificate_places(cluster: Cluster, node: Node) -> tuple[CertificatePlace, ...]:
@@ -68,7 +70,7 @@ def leaf_request(cluster: Cluster, node: Node, place: CertificatePlace) -> LeafR
         # etcd's JSON gateway, through which Patroni speaks, presents the server certificate as a client's to etcd
         # itself (etcd issue 9785); Patroni is a client of etcd and of the other members' REST API; members and
         # repository host are each other's clients.
-        client=place in (ETCD, PATRONI, PGBACKREST),
+        client=place in (ETCD, PATRONI, PGBACKREST, SOURCE),
         days=cluster.settings.certificates_days,
     )
 

@@ -25,6 +25,8 @@ def _balancer(overview: Overview, node: Node) -> Iterable[Complaint]:
             yield complaint("haproxy-down", node.name, "HAProxy does not run, so its clients connect to nothing")
         return
     up, port = servers_up(overview, node, PRIMARY), overview.cluster.settings.patroni_rest_port
+    if not up and overview.is_standby:
+        return
     if not up:
         problem = f"no server is up on port {overview.cluster.settings.haproxy_primary_port}{_reasons(overview, node)}"
         yield complaint("haproxy-no-primary", node.name, problem, port=port)

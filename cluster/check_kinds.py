@@ -34,6 +34,14 @@ KINDS: Mapping[str, Kind] = {
         *(ALARM, "unit", "a systemd unit of the cluster is not active"),
         "See `journalctl -u {unit} -n 50` on {where}, mend that, then `systemctl start {unit}` there.",
     ),
+    "standby-role": Kind(
+        *(WARNING, "standby cluster", "it is declared as a standby and takes writes, or is one and not declared"),
+        "Correct patroni_standby_of in the inventory; see docs/standby-cluster.md.",
+    ),
+    "standby-not-streaming": Kind(
+        *(WARNING, "standby cluster", "it lives on its source's archive, if on that: the source or the way is down"),
+        "See deploys/status.py of the source, and `journalctl -u patroni -n 50` and PostgreSQL's log on {where}.",
+    ),
     "unit-disabled": Kind(
         *(WARNING, "unit", "a unit would not come back after a reboot"), "`systemctl enable {unit}` on {where}."
     ),

@@ -10,6 +10,7 @@ from cluster.health import leaders_timeline, upstream
 from cluster.model import Node
 from cluster.observed import SeenMember, SeenPatroni
 from cluster.overview import Overview
+from cluster.plan_standby import role_problem
 
 
 def patroni_complaints(overview: Overview) -> Iterable[Complaint]:
@@ -20,6 +21,7 @@ def patroni_complaints(overview: Overview) -> Iterable[Complaint]:
         return
     yield from _leaders(overview, seen)
     yield from _plans(overview, seen)
+    yield from _standby_cluster(overview, seen)
     declared = {node.name for node in overview.cluster.members}
     for name in sorted(set(seen["members"]) - declared):
         yield complaint("member-stranger", overview.cluster.name, f"{name} is a member and not in the inventory")
@@ -45,6 +47,17 @@ def _leaders(overview: Overview, seen: SeenPatroni) -> Iterable[Complaint]:
         names = " and ".join(node.name for node in overview.primaries)
         problem = f"{names} are not in recovery; Patroni's leader is {seen['leader']}"
         yield complaint("two-primaries", overview.cluster.name, problem, leader=seen["leader"] or "one")
+
+
+def _standby_cluster(overview: Overview, seen: SeenPatroni) -> Iterable[Complaint]:
+    cluster, leader = overview.cluster, overview.leader
+    if seen["config"] is not None and (found := role_problem(cluster, seen["config"])):
+        yield complaint("standby-role", cluster.name, found[0])
+    elif cluster.source is not None and cluster.settings.patroni_standby_streams and leader is not None:
+        state = overview.postgres(leader)
+        if state is not None and not state["receiving"]:
+            problem = f"the standby leader does not stream from {cluster.source.name}"
+            yield complaint("standby-not-streaming", leader.name, problem)
 
 
 def _plans(overview: Overview, seen: SeenPatroni) -> Iterable[Complaint]:

@@ -15,6 +15,7 @@ from cluster.model import ROLES, Cluster, Node
 from cluster.replication_findings import replication_findings
 from cluster.settings import DEFAULTS, Settings, is_per_host, unknown_names, validated
 from cluster.settings_pgbackrest import DIRECTORY
+from cluster.standby import related, standby_findings
 
 ETCD_SIZES = (1, 3, 5)
 INVENTORY = "inventory.py"
@@ -64,9 +65,10 @@ def declared_clusters(
             nodes.setdefault(node.settings.cluster_name, []).append(node)
         else:
             findings, whole = findings + node, False
-    clusters = {name: Cluster(name, members[0].settings, tuple(members)) for name, members in nodes.items()}
+    clusters = related({name: Cluster(name, members[0].settings, tuple(members)) for name, members in nodes.items()})
     if whole:
         findings += [finding for cluster in clusters.values() for finding in cluster_findings(cluster)]
+        findings += standby_findings(clusters)
     return clusters, findings
 
 

@@ -20,8 +20,14 @@ def read_doors(cluster: Cluster) -> tuple[tuple[Node, ...], int]:
     """The same for readers. No node where the replicas' port leads nowhere."""
     if not cluster.balancers:
         return cluster.members, cluster.settings.postgres_port
-    leads_on = len(cluster.members) > 1 or cluster.settings.haproxy_replicas_fallback == "primary"
+    alone = len(cluster.members) == 1 and cluster.source is None
+    leads_on = not alone or cluster.settings.haproxy_replicas_fallback == "primary"
     return cluster.balancers if leads_on else (), cluster.settings.haproxy_replicas_port
+
+
+def front_doors(cluster: Cluster) -> tuple[tuple[Node, ...], int]:
+    """Where clients come in: as writers, or in a standby cluster, which takes none, as readers."""
+    return write_doors(cluster) if cluster.source is None else read_doors(cluster)
 
 
 def published_doors(nodes: Iterable[Node], port: int) -> list[Door]:

@@ -35,7 +35,14 @@ def was_cut_off(cluster: Cluster, seen: SeenPatroni, keys: Mapping[str, str]) ->
     """
     begun = f"{cluster.scope_key}initialize" in keys and not has_begun(cluster, keys)
     led = f"{cluster.scope_key}leader" in keys
-    return begun and not led and not any(member["state"] in BEGINNING for member in seen["members"].values())
+    # The first member of a standby cluster begins with a copy of its source.
+    copies = _state(seen, cluster.members[0].name) == CLONING
+    return begun and not led and not copies and not any(one["state"] in BEGINNING for one in seen["members"].values())
+
+
+def _state(seen: SeenPatroni, name: str) -> str | None:
+    found = seen["members"].get(name)
+    return None if found is None else found["state"]
 
 
 def holdup(cluster: Cluster, seen: SeenPatroni, asked: str) -> tuple[Node, str]:
@@ -48,7 +55,9 @@ def holdup(cluster: Cluster, seen: SeenPatroni, asked: str) -> tuple[Node, str]:
     if not seen["answers"]:
         return cluster.node(asked), f"runs no Patroni that answers: {seen['error']}"
     if seen["leader"] is None:
-        return cluster.members[0], "does not lead, and no other member does"
+        first = cluster.members[0]
+        copies = _state(seen, first.name) == CLONING
+        return first, f"{CLONING} from another cluster" if copies else "does not lead, and no other member does"
     reasons = [(node, reason) for node in cluster.members if (reason := _reason(seen, node.name))]
     reasons.sort(key=lambda found: found[1].startswith(CLONING))
     return reasons[0] if reasons else (cluster.node(asked), "was well only at the last look")

@@ -41,11 +41,19 @@ class Node:
 
 @dataclass(frozen=True)
 class Cluster:
-    """One cluster as declared. + nodes: in the inventory's order, which decides who coordinates and who bootstraps"""
+    """
+    One cluster as declared.
+
+    + nodes: in the inventory's order, which decides who coordinates and who bootstraps
+    + source: the cluster that this one is a standby of
+    + standbys: the clusters that are standbys of this one
+    """
 
     name: str
     settings: Settings
     nodes: tuple[Node, ...]
+    source: Cluster | None = None
+    standbys: tuple[Cluster, ...] = ()
 
     def __str__(self) -> str:
         return self.name
@@ -82,6 +90,15 @@ class Cluster:
     def uses_pgbackrest(self, node: Node) -> bool:
         """Whether a node takes part in the backups: it has the repository, or data to be backed up."""
         return self.repository is not None and bool(node.roles & {"postgres", "backup"})
+
+    def reads_source(self, node: Node) -> bool:
+        """Whether a node reads the archive of the cluster that this one is a standby of."""
+        return self.source is not None and self.source.repository is not None and "postgres" in node.roles
+
+    @property
+    def followers(self) -> tuple[Node, ...]:
+        """The members of the standby clusters: each of them may be the one that is fed by this cluster."""
+        return tuple(node for standby in self.standbys for node in standby.members)
 
     def node(self, name: str) -> Node:
         """The node with this name. + name: the node's, or pyinfra's of its host"""

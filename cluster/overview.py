@@ -13,6 +13,7 @@ from cluster.model import Cluster, Node
 from cluster.observed import SeenEtcd, SeenEtcdStatus, SeenMember, SeenPatroni, SeenPostgres
 from cluster.observed_pgbackrest import SeenDrill, SeenPgbackrest
 from cluster.plan_etcd import formed
+from cluster.plan_standby import is_standby
 from cluster.removals import Removal, removals
 from cluster.repositories import Repository, repositories_of
 from cluster.tuning import MIB
@@ -101,6 +102,11 @@ class Overview:
         views = {node.name: view for node in self.cluster.members if (view := self.patroni_of(node))}
         leading = [view for name, view in views.items() if view["leader"] == name]
         return next(iter([*leading, *views.values()]), None)
+
+    @property
+    def is_standby(self) -> bool:
+        """Whether it is a standby cluster, by what Patroni does and not by what is declared."""
+        return is_standby(self.patroni["config"] if self.patroni else None)
 
     @cached_property
     def leader(self) -> Node | None:

@@ -48,7 +48,7 @@ def wanted_packages(cluster: Cluster, node: Node) -> tuple[str, ...]:
         ),
     }
     by_role = [package for role, packages in wanted.items() if role in node.roles for package in packages]
-    backups = ("pgbackrest",) if cluster.uses_pgbackrest(node) else ()
+    backups = ("pgbackrest",) if cluster.uses_pgbackrest(node) or cluster.reads_source(node) else ()
     return tuple(dict.fromkeys((*by_role, *backups, "openssl")))
 
 

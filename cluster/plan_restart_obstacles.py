@@ -11,6 +11,7 @@ from cluster.parameters import given_by_patroni
 from cluster.plan_etcd import outage
 from cluster.plan_restart import Stop
 from cluster.plan_restart_members import wanted_five
+from cluster.plan_standby import is_standby
 
 Postgres = Mapping[str, SeenPostgres | None]
 
@@ -25,6 +26,9 @@ def restart_obstacles(cluster: Cluster, live: Live, without: Iterable[str] = ())
     patroni, postgres = live.patroni, live.postgres
     if not patroni["answers"] or patroni["leader"] is None:
         return [Stop(f"cluster {cluster.name} has no leader", patroni["error"] or "wait for the election, or see why")]
+    if is_standby(patroni["config"]):
+        restart = f"'patronictl restart {cluster.name} --pending' on a member"
+        return [Stop(f"{cluster.name} is a standby cluster, whose members may restart in any order", restart)]
     return [
         *_limits(cluster, live, set(without)),
         *_orders(cluster, patroni),

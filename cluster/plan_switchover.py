@@ -12,6 +12,7 @@ from cluster.model import Cluster
 from cluster.observed import SeenMember, SeenPostgres
 from cluster.parameters import ORDERED
 from cluster.plan_etcd import outage
+from cluster.plan_standby import is_standby
 from cluster.tags import may_be_synchronous, may_lead
 from cluster.tuning import MIB
 
@@ -48,6 +49,11 @@ def switchover_plan(
     + without: members that may be missing
     + force: also while a backup is under way, which breaks off
     """
+    if is_standby(live.patroni["config"]):
+        raise UnsafeError(
+            f"{cluster.name} is a standby cluster, in which nobody writes and nothing is at stake\n"
+            "HINT: 'patronictl switchover' on a member lets another one lead it."
+        )
     if obstacles := cluster_obstacles(cluster, live, without):
         raise UnsafeError(f"no switchover now: {'; '.join(obstacles)}\nHINT: mend that first; nothing was changed.")
     leader, timeline = str(live.leader), int(leaders_timeline(live.patroni) or 0)

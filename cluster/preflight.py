@@ -11,6 +11,7 @@ from cluster.findings import Finding
 from cluster.model import Cluster, Node
 from cluster.packages_findings import mixed_version_findings, pgbackrest_findings, version_findings
 from cluster.pki_ca import BACKDATED
+from cluster.plan_standby import role_findings
 from cluster.preflight_data import data_findings
 from cluster.preflight_ports import peer_findings, taken_port_findings
 from cluster.removals import removals
@@ -67,6 +68,7 @@ def host_findings(cluster: Cluster, observed: Observed) -> list[Finding]:
         *_mixed_architectures(cluster, reached),
         *version_findings(cluster, {name: one for name, one in _known(observed.packages).items() if name in reached}),
         *pgbackrest_findings(cluster, _known(observed.packages)),
+        *role_findings(cluster, observed.keys),
         *data_findings(cluster, reached, observed.keys, restores=observed.restores),
         *taken_port_findings(cluster, reached),
         *peer_findings(cluster, observed.pictures, observed.peers),

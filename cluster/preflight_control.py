@@ -30,12 +30,14 @@ class HeldSecrets:
     + values, origin: by name: the secret, and the file or the environment that it comes from
     + complete: nothing would have to be made, the CA included
     + place: the directory where they are kept
+    + foreign: names whose value is not that of the cluster of which this one is a standby
     """
 
     values: Mapping[str, str]
     origin: Mapping[str, str]
     complete: bool
     place: str
+    foreign: tuple[str, ...] = ()
 
 
 def stranger_findings(
@@ -51,6 +53,14 @@ def stranger_findings(
         problem = f"{living[0]} already runs the cluster {cluster.name}, whose secrets or CA are not on this machine"
         hint = f"Copy {held.place} from the machine that built the cluster, with its modes (0700, files 0600)."
         yield Finding(held.place, "secrets", problem, hint)
+
+
+def inheritance_findings(cluster: Cluster, held: HeldSecrets) -> Iterable[Finding]:
+    """Passwords of a standby cluster that are not those of the roles which it gets with its source's data."""
+    for name in held.foreign:
+        source = "" if cluster.source is None else cluster.source.name
+        problem = f"is not that of {source}, whose roles the standby cluster {cluster.name} has"
+        yield Finding(held.origin.get(name, ENVIRONMENT), name, problem, f"Give it the value that {source} has.")
 
 
 def control_findings(

@@ -17,13 +17,16 @@ SETTLE_SECONDS = 20
 def endpoints(cluster: Cluster) -> list[dict[str, Any]]:
     """Where clients connect, with what has to hold there: ``write`` goes through, or is refused and ``read`` works."""
     settings = cluster.settings
+    ports = {"write": settings.haproxy_primary_port, "read": settings.haproxy_replicas_port}
+    if cluster.source is not None:
+        del ports["write"]  # nobody takes writes there, and every member serves readers
     listed = [
         {"address": str(node.address), "port": port, "wants": wants}
         for node in cluster.balancers
-        for port, wants in ((settings.haproxy_primary_port, "write"), (settings.haproxy_replicas_port, "read"))
+        for wants, port in ports.items()
     ]
     # With a single member the replicas' port falls back to the primary, or leads nowhere: nothing to be refused.
-    return [one for one in listed if one["wants"] == "write" or len(cluster.members) > 1]
+    return [one for one in listed if one["wants"] == "write" or len(cluster.members) > 1 or cluster.source]
 
 
 def question(cluster: Cluster, password: str) -> Secret:

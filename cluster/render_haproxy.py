@@ -34,7 +34,8 @@ def services(cluster: Cluster) -> tuple[Service, ...]:
     synchronous = "/quorum" if settings.patroni_synchronous_mode == "quorum" else "/sync"
     return (
         Service("primary", settings.haproxy_primary_port, "/primary"),
-        Service("replicas", settings.haproxy_replicas_port, "/replica"),
+        # In a standby cluster everybody is a standby, its leader too: a single member serves readers.
+        Service("replicas", settings.haproxy_replicas_port, "/read-only" if cluster.source else "/replica"),
         Service("synchronous", settings.haproxy_synchronous_port, synchronous),
         Service("asynchronous", settings.haproxy_asynchronous_port, "/async"),
         Service("any", settings.haproxy_any_port, "/health"),

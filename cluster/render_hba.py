@@ -29,7 +29,7 @@ def hba_lines(cluster: Cluster) -> list[str]:
 def _members(cluster: Cluster) -> list[str]:
     return [
         line
-        for node in cluster.members
+        for node in (*cluster.members, *cluster.followers)
         for line in (
             f"hostssl replication replicator {node.address.hba} scram-sha-256",
             f"hostssl postgres rewind {node.address.hba} scram-sha-256",

@@ -13,6 +13,7 @@ from cluster.component import Component, Unit
 from cluster.files import Directory, File
 from cluster.model import Cluster, Node
 from cluster.render_pgbackrest import CLONE_COMMAND
+from cluster.render_standby import source_method, trusted
 from cluster.tags import RIVALS
 
 CONFIG = "/etc/patroni/config.yml"
@@ -192,9 +193,9 @@ def _postgresql(cluster: Cluster, node: Node, secrets: Mapping[str, str]) -> dic
         "bin_dir": cluster.bin_directory,
         "pgpass": PASSWORD_FILE,
         "authentication": {
-            "superuser": _login(SUPERUSER, secrets["PATRONI_SUPERUSER_PASSWORD"]),
-            "replication": _login(REPLICATION_USER, secrets["PATRONI_REPLICATION_PASSWORD"]),
-            "rewind": _login(REWIND_USER, secrets["PATRONI_REWIND_PASSWORD"]),
+            "superuser": _login(cluster, SUPERUSER, secrets["PATRONI_SUPERUSER_PASSWORD"]),
+            "replication": _login(cluster, REPLICATION_USER, secrets["PATRONI_REPLICATION_PASSWORD"]),
+            "rewind": _login(cluster, REWIND_USER, secrets["PATRONI_REWIND_PASSWORD"]),
         },
         "parameters": {"unix_socket_directories": "/var/run/postgresql"},
         **_replica_methods(cluster),
@@ -209,17 +210,17 @@ def _replica_methods(cluster: Cluster) -> dict[str, Any]:
     """How a replica gets its data: from the backups, which costs the primary nothing, else as a copy of the primary."""
     copied = {"basebackup": [{"checkpoint": "fast"}]}
     if cluster.repository is None:
-        return {"create_replica_methods": ["basebackup"], **copied}
+        return {"create_replica_methods": ["basebackup"], **copied, **source_method(cluster)}
     # What is there already is compared and not copied again.
     restored = {"command": CLONE_COMMAND, "keep_data": True}
     return {"create_replica_methods": ["pgbackrest", "basebackup"], "pgbackrest": restored, **copied}
 
 
-def _login(user: str, password: str) -> dict[str, str]:
+def _login(cluster: Cluster, user: str, password: str) -> dict[str, str]:
     # str(): a masked string is not a plain one to YAML.
     return {
         "username": user,
         "password": str(password),
         "sslmode": "verify-full",
-        "sslrootcert": POSTGRES.authority,
+        "sslrootcert": trusted(cluster),
     }

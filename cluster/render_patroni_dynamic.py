@@ -10,6 +10,7 @@ from cluster.model import Cluster
 from cluster.observed import SeenResources
 from cluster.render_hba import hba_lines
 from cluster.render_pgbackrest import ARCHIVE_COMMAND, RESTORE_COMMAND
+from cluster.render_standby import standby_section
 from cluster.tuning import MIB, Resources, derived_parameters, smallest
 
 # From 4.0.7 on Patroni handles etcd's errors in failsafe mode soundly (its release notes, and its issue 3403).
@@ -57,6 +58,7 @@ def dynamic_configuration(
             "pg_hba": hba_lines(cluster),
             **({"recovery_conf": {"restore_command": RESTORE_COMMAND}} if cluster.repository else {}),
         },
+        **standby_section(cluster),
     }
 
 

@@ -128,10 +128,11 @@ def _shared(cluster: Cluster, node: Node) -> Iterable[tuple[str, object]]:
 
 def clients(cluster: Cluster, node: Node) -> list[Node]:
     """
-    Those whose certificate opens this host: the members on the repository host, and it on them. A host that is the only
-    member and has the repository, too, has none, and pgBackRest's server does not start then.
+    Those whose certificate opens this host: the members, and those of standby clusters, on the repository host, and it
+    on them. A host that is the only member and has the repository, too, has none, and pgBackRest's server does not
+    start then.
     """
-    wanted = cluster.members if "backup" in node.roles else cluster.having("backup")
+    wanted = (*cluster.members, *cluster.followers) if "backup" in node.roles else cluster.having("backup")
     return [client for client in wanted if client is not node]
 
 

@@ -7,6 +7,7 @@ import secrets
 import string
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from yaml.representer import SafeRepresenter
 
@@ -33,6 +34,8 @@ NAMES = (
     "HAPROXY_STATS_PASSWORD",
     "PGBACKREST_CIPHER_PASS",
 )
+# Those of roles: a standby cluster gets the roles with its source's data, so they are the source's.
+OF_ROLES = NAMES[:4]
 FILE_NAME = "secrets.json"
 # Which secrets came from the environment once. Without this mark a run in a shell that lacks the variable would
 # generate another password and set it on the roles, and everybody who has the right one would be locked out.
@@ -78,7 +81,9 @@ class Secrets(Mapping[str, Secret]):
         self.path = path
 
     @classmethod
-    def load(cls, directory: Path, environment: Mapping[str, str]) -> Secrets:
+    def load(
+        cls, directory: Path, environment: Mapping[str, str], inherited: Mapping[str, str] = MappingProxyType({})
+    ) -> Secrets:
         """
         Find or generate every secret of a cluster; runs at the same time get the same ones.
 
@@ -87,12 +92,13 @@ class Secrets(Mapping[str, Secret]):
 
         + directory: of this cluster alone, private to its owner; holds ``secrets.json``
         + environment: wins over the file; empty when one environment would serve several clusters
+        + inherited: taken over into the file where it has nothing of that name, instead of being generated
         """
         given = _given(environment)
         with private_directory(directory):
             path = directory / FILE_NAME
             stored = _stored(path) if path.exists() else {}
-            complete = _completed(stored, given, path)
+            complete = _completed({**_lacking(inherited, given), **stored}, given, path)
             if complete != stored:
                 write_whole(path, json.dumps(complete, indent=2, ensure_ascii=False) + "\n", replace=True)
         values = {name: given.get(name) or str(complete[name]) for name in NAMES}
@@ -136,6 +142,10 @@ def repeated_secrets(secrets: Mapping[str, str]) -> list[tuple[str, ...]]:
     for name, value in secrets.items():
         names_by_value.setdefault(value, []).append(name)
     return [tuple(names) for names in names_by_value.values() if len(names) > 1]
+
+
+def _lacking(inherited: Mapping[str, str], given: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in inherited.items() if name not in given}
 
 
 def _completed(stored: Mapping[str, object], given: Mapping[str, str], path: Path) -> dict[str, object]:

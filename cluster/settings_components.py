@@ -162,6 +162,13 @@ class PatroniSettings(Strict):
     patroni_watchdog: Literal["off", "automatic", "required"] = setting(
         "automatic", "let the kernel's watchdog reset a host whose Patroni hangs while it leads"
     )
+    patroni_standby_of: str | None = setting(
+        None, "name of the cluster of this inventory of which this one is a standby: read-only, fed by it, promotable"
+    )
+    patroni_standby_streams: bool = setting(
+        True,
+        "a standby cluster streams from its source's members; False: it only reads the archive in their repository",
+    )
     patroni_namespace: str = setting("/service/", "prefix of Patroni's keys in etcd", pattern=r"^/[\w/-]*/$")
     patroni_synchronous_mode: Literal["off", "on", "quorum"] = setting(
         "off", "on: a commit waits for named standbys, and only they take over; quorum: for any of them (Patroni 4)"

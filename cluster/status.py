@@ -72,7 +72,7 @@ def _patroni(overview: Overview) -> str:
     seen = overview.patroni
     if seen is None:
         return "no member's Patroni answers"
-    words = [f"{seen['leader']} leads" if seen["leader"] else "NOBODY LEADS"]
+    words = [f"{seen['leader']} leads{_source(overview)}" if seen["leader"] else "NOBODY LEADS"]
     if len(overview.primaries) > 1:
         words.append(f"{len(overview.primaries)} MEMBERS ARE PRIMARIES")
     if seen["paused"]:
@@ -82,6 +82,16 @@ def _patroni(overview: Overview) -> str:
     reached = overview.reached(overview.cluster.members)
     running = sum(1 for node in reached if (one := overview.member(node)) and one["running"])
     return ", ".join([*words, f"{running} of {len(overview.cluster.members)} members run"])
+
+
+def _source(overview: Overview) -> str:
+    """Of a standby cluster: of which one, and how its leader is fed at this moment."""
+    if not overview.is_standby:
+        return ""
+    source = overview.cluster.source.name if overview.cluster.source is not None else "a cluster that is not declared"
+    state = overview.postgres(overview.leader) if overview.leader is not None else None
+    feed = "unknown" if state is None else "streams" if state["receiving"] else "reads the archive"
+    return f" a standby of {source} ({feed})"
 
 
 def _etcd_words(overview: Overview) -> str:
@@ -96,7 +106,8 @@ def _haproxy_words(overview: Overview) -> str:
     balancers = overview.cluster.balancers
     up = [node for node in balancers if overview.answer(node, "haproxy") is not None]
     led = {name for node in up for name in servers_up(overview, node, "primary")}
-    words = f"{len(up)} of {len(balancers)} up, lead to {', '.join(sorted(led)) or 'NO PRIMARY'}"
+    nobody = "no primary, as there is none" if overview.is_standby else "NO PRIMARY"
+    words = f"{len(up)} of {len(balancers)} up, lead to {', '.join(sorted(led)) or nobody}"
     return words if balancers else ""
 
 
@@ -149,7 +160,7 @@ def _member(overview: Overview, node: Node) -> Sequence[str]:
 
 def _role(overview: Overview, node: Node, found: SeenMember) -> str:
     if node == overview.leader:
-        return "leader"
+        return "standby leader" if overview.is_standby else "leader"
     if found["synchronous"]:
         return f"{found['role'].removesuffix('_standby')} replica"
     source = next(iter(upstream(overview.patroni, node.name) if overview.patroni else ()), None)

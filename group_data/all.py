@@ -88,6 +88,10 @@ A host's own data in inventory.py wins over this file. docs/settings.md has all 
 # patroni_failsafe = None
 #   let the kernel's watchdog reset a host whose Patroni hangs while it leads; "off" or "automatic" or "required"
 # patroni_watchdog = "automatic"
+#   name of the cluster of this inventory of which this one is a standby: read-only, fed by it, promotable
+# patroni_standby_of = None
+#   a standby cluster streams from its source's members; False: it only reads the archive in their repository
+# patroni_standby_streams = True
 #   prefix of Patroni's keys in etcd; a path that begins and ends with a slash, such as /service/
 # patroni_namespace = "/service/"
 #   on: a commit waits for named standbys, and only they take over; quorum: for any of them (Patroni 4); "off" or "on"

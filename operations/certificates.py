@@ -9,16 +9,18 @@ from pathlib import Path
 from pyinfra import host
 from pyinfra.api import operation
 
-from cluster.certificates import CertificatePlace, certificate_places, owner_directories
+from cluster.certificates import POSTGRES, SOURCE, CertificatePlace, certificate_places, owner_directories
+from cluster.component import Component
 from cluster.errors import UnsafeError
 from cluster.files import Directory, File
 from cluster.leaf_source import LeafSource, leaf_source
 from cluster.model import Cluster, Node
 from cluster.observed import SeenCertificate
 from cluster.pki import public_key_digest
+from cluster.render_standby import TRUST
 from facts.certificates import HostCertificates
 from operations.util.commands import make_directory, write_file
-from operations.util.component import Commands
+from operations.util.component import Commands, brought_up
 from operations.util.remote import here
 
 
@@ -87,3 +89,36 @@ def _leaf_files(source: LeafSource, node: Node, place: CertificatePlace) -> Comm
 
 def _file(path: str, content: str, place: CertificatePlace) -> File:
     return File(path, content, place.user, place.user, "600")
+
+
+@operation()
+def lent(cluster: Cluster, secrets_directory: Path, source_secrets: Path) -> Commands:
+    """
+    What a member of a standby cluster needs to believe its source and to be believed: a file with both CAs, and a
+    certificate of the source's CA for its repository. Hosts of other clusters are left alone.
+
+    + secrets_directory: ``.secrets/<cluster_name>``
+    + source_secrets: that of the source
+    """
+    node = cluster.node(host.name)
+    if cluster.source is None or "postgres" not in node.roles:
+        host.noop("no source to be believed")
+        return
+    own, source = leaf_source(cluster, secrets_directory), leaf_source(cluster.source, source_secrets)
+    user = POSTGRES.user
+    bundle = File(TRUST, own.trust_pem.rstrip("\n") + "\n" + source.trust_pem, user, user, "644")
+    yield from brought_up(Component(files=(bundle,)))
+    if cluster.reads_source(node):
+        yield from _client(source, node)
+
+
+def _client(source: LeafSource, node: Node) -> Commands:
+    seen = host.get_fact(HostCertificates, places=[[SOURCE.certificate, SOURCE.key, SOURCE.authority]])
+    stale = _is_stale(source, node, SOURCE, seen[SOURCE.certificate])
+    trusts = seen[SOURCE.certificate]["authority"] == source.trust_pem
+    if not stale and trusts:
+        return
+    yield make_directory(Directory(SOURCE.directory, SOURCE.user, SOURCE.user, "700"))
+    if stale:
+        yield from _leaf_files(source, node, SOURCE)
+    yield write_file(File(SOURCE.authority, source.trust_pem, SOURCE.user, SOURCE.user, "644"))

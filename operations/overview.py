@@ -47,6 +47,7 @@ from facts.preflight import HostPicture
 from operations.etcd_snapshot import etcd_snapshots
 from operations.haproxy import haproxy_component
 from operations.pgbackrest import pgbackrest_component
+from operations.pgbackrest_source import source_component
 from operations.util.remote import heard, target_of
 
 # A frozen host costs its connection's timeout already; a host that answers does so in two seconds.
@@ -108,6 +109,7 @@ def _components(cluster: Cluster, node: Node, secrets: Mapping[str, str]) -> tup
     listed.append((etcd_snapshots(cluster, node), ()))
     if cluster.uses_pgbackrest(node):
         listed.append(_pgbackrest(cluster, node, held["PGBACKREST_CIPHER_PASS"]))
+    listed.append((source_component(cluster, node), ()))
     return tuple(one if set(needed) <= set(secrets) else Component(units=one.units) for one, needed in listed)
 
 

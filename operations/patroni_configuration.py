@@ -18,6 +18,7 @@ from cluster.model import Cluster
 from cluster.observed import SeenParameter, SeenPatroni
 from cluster.parameters_findings import PARAMETERS, parameter_findings
 from cluster.plan_config import Change, changed_names, changes_of, config_patch, undeclared_parameters
+from cluster.plan_standby import refuse_other_role
 from cluster.render_hba import hba_lines
 from cluster.render_patroni_dynamic import SYNCHRONOUS, configuration_for
 from cluster.replication_findings import may_become_synchronous
@@ -67,6 +68,7 @@ def configuration(cluster: Cluster, restart_follows: bool = False) -> Commands:
             yield from undecided("the dynamic configuration")
             return
         raise UnsafeError(f"Patroni's configuration cannot be read: {seen['error']}\nHINT: run 'patronictl list'.")
+    refuse_other_role(cluster, seen["config"])
     declared = declared_configuration(cluster)
     patch = config_patch(declared, seen["config"])
     if patch:

@@ -136,7 +136,7 @@ def _switched(cluster: Cluster, plan: Switchover, streamed: Sequence[str]) -> Co
     asked = Post(cluster.node(plan.leader), "/switchover", {"leader": plan.leader, "candidate": plan.candidate})
     yield asked
     new = _new_leader(cluster, plan, asked)
-    yield Act(new, _until_it_writes(cluster))
+    yield Act(new, until_it_writes(cluster))
     writes_seconds = time.monotonic() - began
     seen = _followed(cluster, plan, new, {*streamed, new.name})
     print_lines(
@@ -188,7 +188,7 @@ def _heard(cluster: Cluster, plan: Switchover, **question: object) -> SeenPatron
     raise UnsafeError("no Patroni answers\nHINT: look at 'journalctl -u patroni'; the switchover may be under way.")
 
 
-def _until_it_writes(cluster: Cluster) -> StringCommand:
+def until_it_writes(cluster: Cluster) -> StringCommand:
     """Patroni says "leader" as soon as the lock is held; a write goes through only when the promotion is over."""
     write = "create temporary table pyinfra_patroni_switchover (written int)"
     attempt = f'{PSQL} -p {cluster.settings.postgres_port} -d postgres -c "{write}"'

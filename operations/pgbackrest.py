@@ -36,9 +36,11 @@ from operations.pgbackrest_drill_files import drill_component
 from operations.pgbackrest_templates import rendered
 from operations.util.component import Commands, brought_up
 
-_NEWEST_SET = (
+NEWEST_SET_TEXT = (
     "#!/usr/bin/python3\n" + (Path(__file__).parent / "util" / "on_host" / "pgbackrest_newest_set.py").read_text()
 )
+
+LOGS = "/var/log/pgbackrest"
 
 # Whoever got no answer from the repository keeps the others from asking for so long: longer than a promotion takes.
 SILENCE_SECONDS = 20
@@ -98,7 +100,7 @@ def pgbackrest_component(cluster: Cluster, node: Node, cipher_pass: Secret) -> C
     load = f"({_RELOAD.format(unit=SERVER, port=cluster.settings.pgbackrest_port)})"
     units = [Unit(SERVER, loads, load=load)] if clients(cluster, node) else []
     if "postgres" in node.roles:
-        files += [File(BOUNDED, _bounded(cluster, node), mode="755"), File(NEWEST_SET, _NEWEST_SET, mode="755")]
+        files += [File(BOUNDED, _bounded(cluster, node), mode="755"), File(NEWEST_SET, NEWEST_SET_TEXT, mode="755")]
     if "backup" in node.roles:
         files += [File(BACKUP, _backup(cluster, node), mode="755"), File(BACKUP_UNIT, _backup_unit(cluster))]
         for repository, kind in scheduled(cluster.settings):
@@ -110,25 +112,40 @@ def pgbackrest_component(cluster: Cluster, node: Node, cipher_pass: Secret) -> C
 
 
 def _owned(cluster: Cluster, node: Node) -> list[Directory]:
-    paths = [SPOOL, "/var/log/pgbackrest"]
-    if "backup" in node.roles and cluster.repository_directory is not None:
-        paths.append(cluster.repository_directory)
+    stored = cluster.repository_directory if "backup" in node.roles else None
+    return owned(SPOOL, LOGS, *([stored] if stored is not None else []))
+
+
+def owned(*paths: str) -> list[Directory]:
+    """Directories that pgBackRest writes in."""
     return [Directory(path, USER, USER, "750") for path in paths]
 
 
 def _bounded(cluster: Cluster, node: Node) -> str:
-    repository = cluster.repository
+    return bounded(cluster, None if node is cluster.repository else cluster.repository, RESTORE_COMMAND)
+
+
+def bounded(cluster: Cluster, repository: Node | None, restore_command: str, configuration: str | None = None) -> str:
+    """
+    The script between PostgreSQL and pgBackRest.
+
+    + cluster: whose archive it is
+    + repository: the host to be reached first; None: it is this one
+    + restore_command: what a copy made by the script goes on with
+    + configuration: of pgBackRest, when it is not its own
+    """
     return rendered(
         "bounded.sh.j2",
         stanza=cluster.name,
+        configuration=configuration,
         spool=SPOOL,
         silence_seconds=SILENCE_SECONDS,
         push_seconds=PUSH_SECONDS,
         get_seconds=GET_SECONDS,
         process_max=cluster.settings.pgbackrest_process_max,
-        repository=None if repository in (None, node) else repository.address,
+        repository=None if repository is None else repository.address,
         port=cluster.settings.pgbackrest_port,
-        restore_command=RESTORE_COMMAND,
+        restore_command=restore_command,
         newest_set=NEWEST_SET,
     )
 

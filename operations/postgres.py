@@ -29,6 +29,9 @@ def objects(cluster: Cluster, secrets: Mapping[str, Secret]) -> Commands:
     if not acts_for(cluster.members):
         host.noop("another host looks after roles and databases")
         return
+    if cluster.source is not None:
+        host.noop(f"roles and databases are those of {cluster.source.name}")
+        return
     if planning() and host.get_fact(PatroniCluster)["leader"] is None:
         yield from undecided("roles and databases")
         return

@@ -21,7 +21,7 @@ from cluster.findings import Finding, findings_table
 from cluster.model import Cluster, Node, node_name
 from cluster.packages import packages_question
 from cluster.preflight import Observed, host_findings, host_remarks, picture_question
-from cluster.preflight_control import HeldSecrets, control_findings, stranger_findings
+from cluster.preflight_control import HeldSecrets, control_findings, inheritance_findings, stranger_findings
 from cluster.preflight_ports import needed_ports, serves_etcd, tls_ports
 from cluster.settings import DEFAULTS
 from facts.etcd import EtcdCluster
@@ -135,6 +135,7 @@ def _findings(cluster: Cluster, held: HeldSecrets, observed: Observed) -> list[F
     return [
         *control_findings(cluster, held.values, held.origin, datetime.now(UTC)),
         *stranger_findings(cluster, held, observed.pictures),
+        *inheritance_findings(cluster, held),
         *host_findings(cluster, observed),
     ]
 

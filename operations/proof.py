@@ -18,6 +18,7 @@ from cluster.secrets import Secret
 from facts.endpoints import EndpointsTried
 from facts.etcd import EtcdCluster
 from facts.patroni import PatroniCluster
+from operations.patroni_standby import fed
 from operations.pgbackrest_stanza import has_backup
 from operations.util.component import Commands
 from operations.util.console import print_lines
@@ -44,7 +45,7 @@ def proven(cluster: Cluster, secrets: Mapping[str, Secret], places: Mapping[str,
         listed = "".join(f"\n  {fault}" for fault in faults)
         raise UnsafeError(f"the cluster is built but does not prove itself:{listed}\nHINT: mend the first, run again.")
     version = next((one["version"] for one in tried), str(cluster.settings.postgres_version))
-    print_lines(connection_card(cluster, seen, version, places, has_backup(cluster)))
+    print_lines(connection_card(cluster, seen, version, places, has_backup(cluster), fed(cluster, seen["leader"])))
     host.noop("every endpoint leads where it should")
     yield from ()
 

@@ -81,7 +81,8 @@ def may_import(file: str) -> tuple[str, ...]:
     if file.startswith("cluster/"):
         return ("cluster", "pydantic", "yaml", "cryptography")
     if file.startswith("facts/"):
-        return ("facts", "cluster.observed", "cluster.observed_pgbackrest", "cluster.observed_restore", "pyinfra")
+        observed = ("", "_pgbackrest", "_restore", "_standby")
+        return ("facts", *(f"cluster.observed{part}" for part in observed), "pyinfra")
     if file.startswith("operations/"):
         return ("operations", "facts", "cluster", "pyinfra", "gevent", "jinja2")
     if file.startswith("deploys/components/"):

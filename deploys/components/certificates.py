@@ -10,4 +10,7 @@ from operations import certificates
 @deploy("Certificates")
 def deploy_certificates(cluster: Cluster) -> None:
     """Certificates on this host. + cluster: as declared"""
-    certificates.issued(name="issued and trusted", cluster=cluster, secrets_directory=secrets_directory(cluster))
+    own = secrets_directory(cluster)
+    certificates.issued(name="issued and trusted", cluster=cluster, secrets_directory=own)
+    source = own if cluster.source is None else secrets_directory(cluster.source)
+    certificates.lent(name="source trusted", cluster=cluster, secrets_directory=own, source_secrets=source)

@@ -6,7 +6,7 @@ from pyinfra.api import deploy
 
 from cluster.model import Cluster
 from deploys.components.secrets import cluster_secrets
-from operations import pgbackrest, pgbackrest_stanza
+from operations import pgbackrest, pgbackrest_source, pgbackrest_stanza
 
 
 @deploy("pgBackRest")
@@ -18,6 +18,7 @@ def deploy_pgbackrest(cluster: Cluster) -> None:
     """
     cipher_pass = cluster_secrets(cluster)["PGBACKREST_CIPHER_PASS"]
     pgbackrest.configured(name="configured and running", cluster=cluster, cipher_pass=cipher_pass)
+    pgbackrest_source.reads_source(name="archive of the source", cluster=cluster)
 
 
 @deploy("Backups")

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from cluster.health import has_begun, is_synchronous, joined, synchronous_standbys, upstream, was_cut_off
+from cluster.health import has_begun, holdup, is_synchronous, joined, synchronous_standbys, upstream, was_cut_off
 from cluster.render_patroni import JOINING
 from tests.cluster.live_members import healthy, with_member, with_patroni
 from tests.cluster.preflight_hosts import a_cluster
@@ -65,3 +65,10 @@ def test_a_mode_and_its_standbys(mode: Any) -> None:
     live = with_member(with_patroni(healthy(), config={"synchronous_mode": mode}), "pg3", synchronous=True)
     assert is_synchronous(live.patroni) is (mode in (True, "quorum"))
     assert synchronous_standbys(live.patroni) == ["pg3"]
+
+
+def test_a_standby_cluster_that_copies_its_source_is_at_it_and_waited_for() -> None:
+    assert not _cut_off("creating replica", initialize="")
+    seen: Any = {"answers": True, "error": "", "leader": None, "members": {"pg1": {"state": "creating replica"}}}
+    node, reason = holdup(a_cluster(), seen, "pg1")
+    assert (node.name, reason) == ("pg1", "creating replica from another cluster")

@@ -23,6 +23,7 @@ from cluster.errors import ConfigError
 from cluster.pki import Authority
 from cluster.secrets import (
     NAMES,
+    OF_ROLES,
     Secret,
     Secrets,
     known_secrets,
@@ -93,6 +94,17 @@ def test_the_environment_wins_and_is_not_written_down(tmp_path: Path) -> None:
     assert secrets[ADMIN] == GIVEN[ADMIN] and secrets.from_environment == {ADMIN}
     assert GIVEN[ADMIN] not in (tmp_path / "demo" / "secrets.json").read_text()
     assert set(NAMES) - {ADMIN} < set(stored(tmp_path / "demo"))
+
+
+def test_what_is_inherited_is_taken_over_once_and_kept(tmp_path: Path) -> None:
+    theirs, given = {name: f"theirs-{name}" for name in OF_ROLES}, {OF_ROLES[3]: "given-by-the-environment"}
+    secrets = Secrets.load(tmp_path / "dr", given, theirs)
+    assert [secrets[name] for name in OF_ROLES] == [*(theirs[name] for name in OF_ROLES[:3]), given[OF_ROLES[3]]]
+    assert secrets["PATRONI_RESTAPI_PASSWORD"] not in theirs.values()
+    assert theirs[OF_ROLES[3]] not in (tmp_path / "dr" / "secrets.json").read_text()
+    assert dict(Secrets.load(tmp_path / "dr", given)) == dict(secrets), "after a promotion nobody is asked"
+    again = Secrets.load(tmp_path / "dr", given, dict.fromkeys(OF_ROLES, "changed-meanwhile"))
+    assert dict(again) == dict(secrets), "what has been taken over is replaced by nobody unasked"
 
 
 def test_the_environment_wins_over_the_file_which_stays(tmp_path: Path) -> None:

@@ -46,16 +46,19 @@ def run_operation(
     cluster: Cluster,
     operation: Any,
     limit: Sequence[str] = (),
+    others: Sequence[str] = (),
     **arguments: Any,
 ) -> dict[str, bool]:
     """
     Run one operation on all hosts of a cluster, as ``pyinfra -y`` does. Returns which hosts it changed.
 
     + limit: the hosts that ``--limit`` leaves in the run; absent: all
+    + others: hosts of the inventory that are of another cluster
     + arguments: the operation's own, beside the cluster
     """
     monkeypatch.setattr(FakeConnector, "run_shell_command", answering(world))
-    inventory = Inventory(([f"{PREFIX}{node.name}" for node in cluster], {}))
+    names = [*(node.name for node in cluster), *others]
+    inventory = Inventory(([f"{PREFIX}{name}" for name in names], {}))
     state = State(inventory, Config(FAIL_PERCENT=0), check_for_changes=False)
     with ExitStack() as stack:
         for context, value in ((ctx_state, state), (ctx_inventory, inventory)):

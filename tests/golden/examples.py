@@ -25,6 +25,7 @@ from cluster.secrets import NAMES, Secret
 from cluster.tuning import Resources
 from operations.haproxy import haproxy_component
 from operations.pgbackrest import pgbackrest_component
+from operations.pgbackrest_source import source_component
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ("three_hosts", "dedicated", "ipv6")
@@ -104,6 +105,7 @@ def _host_texts(cluster: Cluster, node: Node) -> dict[str, str]:
         **(_patroni(cluster, node) if "postgres" in node.roles else {}),
         **(_haproxy(cluster, node) if "haproxy" in node.roles else {}),
         **(_pgbackrest(cluster, node) if cluster.uses_pgbackrest(node) else {}),
+        **_component(source_component(cluster, node)),
     }
 
 
@@ -180,7 +182,8 @@ def _card(cluster: Cluster) -> str:
     seen: Mapping[str, Any] = {"leader": leader, "version": "4.0.7", "members": members}
     places = {"ca": f".secrets/{cluster.name}/ca.crt", "password": f".secrets/{cluster.name}/secrets.json"}
     version = f"{cluster.settings.postgres_version}.1"
-    return "".join(f"{line}\n" for line in connection_card(cluster, seen, version, places, has_backup=False))
+    fed = f"streams from {cluster.source.name}, 0 MiB behind" if cluster.source is not None else None
+    return "".join(f"{line}\n" for line in connection_card(cluster, seen, version, places, has_backup=False, fed=fed))
 
 
 def _seen(node: Node, *, streaming: bool) -> dict[str, Any]:

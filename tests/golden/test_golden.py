@@ -56,6 +56,25 @@ def test_two_repositories_are_as_they_were_reviewed(tmp_path: Path) -> None:
     ]
 
 
+STANDBY_FILES = (
+    *("shop/dynamic-configuration.yml", "shop/shop-backup1/etc/pgbackrest/pgbackrest.conf"),
+    *("shop-dr/dynamic-configuration.yml", "shop-dr/card.txt", "shop-dr/dr1/packages.txt"),
+    *("shop-dr/dr1/etc/patroni/config.yml", "shop-dr/dr1/first-start/etc/patroni/config.yml"),
+    *("shop-dr/dr1/etc/haproxy/haproxy.cfg", "shop-dr/dr1/etc/pgbackrest/source/pgbackrest.conf"),
+    "shop-dr/dr1/usr/local/bin/pgbackrest-source",
+)
+
+
+def test_a_standby_cluster_and_its_source_are_as_they_were_reviewed() -> None:
+    """What of the two is not as in a cluster that stands alone."""
+    clusters = clusters_of(ROOT / "inventories" / "standby_cluster.py")
+    both = {f"{name}/{path}": text for name, one in clusters.items() for path, text in rendered(one).items()}
+    texts = {path: both[path] for path in STANDBY_FILES}
+    if os.environ.get("UPDATE_GOLDEN"):
+        update("standby_cluster", texts)
+    assert texts == kept("standby_cluster")
+
+
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_every_file_ends_as_a_text_does(name: str) -> None:
     for path, text in rendered(example(name)).items():

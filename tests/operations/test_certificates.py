@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import base64
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pyinfra.context import ctx_host
 
-from cluster.certificates import ETCD, HAPROXY, certificate_places, leaf_request
+from cluster.certificates import ETCD, HAPROXY, SOURCE, certificate_places, leaf_request
 from cluster.declaration import DeclaredHost, declared_clusters
 from cluster.errors import UnsafeError
 from cluster.model import Cluster
-from cluster.pki import Authority, public_key_digest
-from operations.certificates import issued
+from cluster.pki import Authority, public_key_digest, renewal_reason
+from cluster.pki_pem import certificates_in
+from cluster.render_standby import TRUST
+from facts.host import HostComponent
+from operations.certificates import issued, lent
+from tests.cluster.test_standby import both
 
 
 class PicturedHost:
@@ -163,3 +168,47 @@ def test_no_key_is_in_a_command_line_or_printed(tmp_path: Path) -> None:
     )
     assert "PRIVATE KEY" not in text
     assert base64.b64encode(b"PRIVATE KEY").decode() not in text
+
+
+class StandbyHost(PicturedHost):
+    """A member of a standby cluster: its files besides its certificates."""
+
+    def __init__(self, name: str, files: dict[str, Any], client: dict[str, Any]) -> None:
+        super().__init__(name, client)
+        self.files = files
+
+    def get_fact(self, fact: Any = None, *_: Any, **__: Any) -> dict[str, Any]:
+        return self.files if fact is HostComponent else self.picture
+
+
+def lend(host: StandbyHost, own: Path, source: Path) -> list[Any]:
+    with ctx_host.use(host):
+        return list(lent._inner(cluster=both()[1], secrets_directory=own, source_secrets=source))
+
+
+def test_a_standby_trusts_both_and_comes_to_the_repository_under_its_own_name(tmp_path: Path) -> None:
+    own, source = (Authority.load_or_create(tmp_path / name, name) for name in ("dr", "shop"))
+    nothing = {SOURCE.certificate: {"pem": None, "key_digest": "", "key_owner": "", "authority": None}}
+    fresh = StandbyHost("d1", {"paths": {TRUST: None}, "units": {}}, nothing)
+    commands = lend(fresh, tmp_path / "dr", tmp_path / "shop")
+    assert written(commands) == [TRUST, SOURCE.directory, SOURCE.key, SOURCE.certificate, SOURCE.authority]
+    contents = [str(*command.connector_arguments.get("_stdin", ("",))) for command in commands]
+    files = dict(zip(written(commands), contents, strict=True))
+    assert certificates_in(files[TRUST]) == certificates_in(own.trust_pem + source.trust_pem)
+    assert len(certificates_in(files[TRUST])) == 2
+    shop, dr = both()
+    request = leaf_request(shop, dr.node("d1"), SOURCE)
+    assert request.common_name == "d1" and request.client
+    assert renewal_reason(files[SOURCE.certificate], request, source, datetime.now(UTC)) is None
+
+
+def test_lent_once_nothing_is_done(tmp_path: Path) -> None:
+    own, source = (Authority.load_or_create(tmp_path / name, name) for name in ("dr", "shop"))
+    shop, dr = both()
+    leaf = source.issue(leaf_request(shop, dr.node("d1"), SOURCE))
+    bundle = own.trust_pem.rstrip("\n") + "\n" + source.trust_pem
+    seen = {"kind": "file", "mode": "644", "user": "postgres", "group": "postgres"}
+    files = {"paths": {TRUST: {**seen, "sha256": sha256(bundle.encode()).hexdigest()}}, "units": {}}
+    key = {"key_digest": public_key_digest(leaf.certificate_pem), "key_owner": "postgres:600"}
+    client = {SOURCE.certificate: {"pem": leaf.certificate_pem, **key, "authority": source.trust_pem}}
+    assert lend(StandbyHost("d1", files, client), tmp_path / "dr", tmp_path / "shop") == []

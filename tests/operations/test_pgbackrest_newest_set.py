@@ -35,7 +35,12 @@ def taken(label: str, stopped_at: int, timeline: int, lsn: str, **other: object)
     }
 
 
-def newest(directory: Path, *backups: dict[str, object], timeline: int = 3) -> tuple[int, str]:
+LEADER = "host=10.0.0.1 user=replicator"
+
+
+def newest(
+    directory: Path, *backups: dict[str, object], timeline: int = 3, connection: str = LEADER
+) -> tuple[int, str]:
     """Exit code and output. + timeline: the leader's"""
     info = json.dumps([{"backup": backups}])
     for name, text in (("psql", PSQL), ("pgbackrest", f"#!/bin/sh\ncat <<'END'\n{info}\nEND\n")):
@@ -43,7 +48,7 @@ def newest(directory: Path, *backups: dict[str, object], timeline: int = 3) -> t
         (directory / name).chmod(0o755)
     environment = {"PATH": f"{directory}:{os.environ['PATH']}", "PLACE": str(directory), "TIMELINE": str(timeline)}
     done = subprocess.run(
-        [sys.executable, PROGRAM, "main", "host=10.0.0.1 user=replicator"],
+        [sys.executable, PROGRAM, "main", connection],
         env=environment,
         capture_output=True,
         text=True,
@@ -76,6 +81,12 @@ def test_the_newest_from_which_wal_leads_to_the_leader(
 def test_of_two_repositories_the_first_one_is_read(tmp_path: Path) -> None:
     there = {**BEFORE, "label": "there", "database": {"id": 1, "repo-key": 2}}
     assert newest(tmp_path, there, BEFORE) == (0, "1 before")
+
+
+def test_who_knows_only_the_archive_takes_what_is_on_its_newest_timeline(tmp_path: Path) -> None:
+    assert newest(tmp_path, AFTER, taken("late-and-given-up", 9, 1, "0/9000000"), connection="") == (0, "1 after")
+    assert newest(tmp_path, connection="") == (1, "no backup leads to timeline 0")
+    assert not (tmp_path / "asked").exists()
 
 
 def test_none_is_taken_where_none_leads_there(tmp_path: Path) -> None:

@@ -6,6 +6,8 @@ Where a cluster was taken back to an earlier moment, the newest backup of all ma
 a replica that began with it would never follow.
 
     pgbackrest-newest-set STANZA CONNECTION
+
+Without a connection it takes the newest backup on the newest timeline.
 """
 
 from __future__ import annotations
@@ -20,9 +22,10 @@ SECONDS = 30
 
 def main(stanza: str, connection: str) -> int:
     """Ask leader and repository. No answer is no backup: Patroni then copies the leader itself."""
-    timeline, turns = leaders_history(connection)
     said = _printed("pgbackrest", f"--stanza={stanza}", "--log-level-console=off", "info", "--output=json")
-    found = newest_set(json.loads(said)[0]["backup"], timeline, turns)
+    backups = json.loads(said)[0]["backup"]
+    timeline, turns = leaders_history(connection) if connection else (newest_timeline(backups), {})
+    found = newest_set(backups, timeline, turns)
     if found is None:
         print(f"no backup leads to timeline {timeline}", file=sys.stderr)
         return 1
@@ -38,6 +41,11 @@ def leaders_history(connection: str) -> tuple[int, dict[int, int]]:
     lines = _asked(connection, f"TIMELINE_HISTORY {timeline}").partition("|")[2].splitlines()
     turns = (line.split("\t") for line in lines if line[:1].isdigit())
     return timeline, {int(turn[0]): position(turn[1]) for turn in turns}
+
+
+def newest_timeline(backups: list[dict[str, Any]]) -> int:
+    """The newest timeline with a backup: for a standby cluster that knows its source by the archive alone."""
+    return max((int(one["archive"]["stop"][:8], 16) for one in backups if one["archive"]["stop"]), default=0)
 
 
 def newest_set(backups: list[dict[str, Any]], timeline: int, turns: dict[int, int]) -> dict[str, Any] | None:

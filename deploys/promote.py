@@ -1,0 +1,22 @@
+"""Promote a standby cluster: it takes writes, and follows its source no longer.
+
+    pyinfra inventory.py deploys/promote.py --data confirm=CLUSTER [--data source_is_lost=true]
+
+Without ``confirm`` it only says what would happen and what would be lost. Refuses while the source runs anywhere, for
+there would be two primaries; and while a member of it cannot be reached, unless ``source_is_lost`` says that it is off
+for good. Repeatable: a cluster that takes writes is left as it is. See docs/promote.md.
+"""
+
+from deploys.components.options import option
+from deploys.components.patroni_promotion import meant_standby
+from operations.patroni_promotion import promoted
+
+cluster = meant_standby()
+
+if cluster is not None:
+    promoted(
+        name="Promotion",
+        cluster=cluster,
+        confirmed=bool(option("confirm", str, "")),
+        lost=option("source_is_lost", bool, False),
+    )

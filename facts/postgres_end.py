@@ -1,0 +1,52 @@
+"""How far the WAL of one member goes, also while its PostgreSQL is down: a source's, and its standby cluster's."""
+
+from __future__ import annotations
+
+import re
+from shlex import quote
+
+from cluster.observed_standby import SeenEnd
+from facts.answer import ASK, Answer, answers
+from facts.postgres_state import WHERE
+
+_ASK = r"""
+ask sql runuser -u postgres -- psql -XAtq -v ON_ERROR_STOP=1 -h /var/run/postgresql -p "$port" -d postgres -c %s
+ask control env LC_ALL=C runuser -u postgres -- "$(of bin_dir)/pg_controldata" -D "$(of data_dir)"
+"""
+_SQL = """
+select case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_lsn() end - '0/0'::pg_lsn,
+  pg_last_xact_replay_timestamp()
+"""
+
+
+class WalEnd(Answer[SeenEnd]):
+    """
+    ``{"runs": bool, "position": bytes that a running one has written or replayed, else None, "replayed_at": time of the
+    last transaction replayed or "", "state": pg_controldata's word or "", "checkpoint": bytes or None}``.
+
+    The checkpoint of one that was ``shut down`` is the last that it wrote.
+    """
+
+    def command(self) -> str:
+        """One script with two questions: the server's, and its control file's."""
+        return WHERE + ASK + _ASK % quote(" ".join(_SQL.split()))
+
+    def parsed(self, output: list[str]) -> SeenEnd:
+        """Two answers, each of which may be missing."""
+        found = answers(output, ("sql", "control"))
+        (code, said), (failed, text) = found["sql"], found["control"]
+        position, _, at = said.splitlines()[-1].partition("|") if code == 0 else ("", "", "")
+        lines = dict(re.findall(r"^([^:\n]+):\s+(.*)$", text, re.MULTILINE)) if failed == 0 else {}
+        checkpoint = lines.get("Latest checkpoint location")
+        return {
+            "runs": code == 0,
+            "position": int(position) if position else None,
+            "replayed_at": at,
+            "state": lines.get("Database cluster state", ""),
+            "checkpoint": _bytes(checkpoint) if checkpoint else None,
+        }
+
+
+def _bytes(position: str) -> int:
+    high, _, low = position.partition("/")
+    return (int(high, 16) << 32) + int(low, 16)

@@ -1,0 +1,115 @@
+"""A standby cluster that becomes a cluster of its own, when its source is stopped or lost."""
+
+from __future__ import annotations
+
+import time
+
+from pyinfra import host
+from pyinfra.api import StringCommand, operation
+
+from cluster.errors import UnsafeError
+from cluster.health import holdup, leaders_timeline
+from cluster.live import Live
+from cluster.model import Cluster, Node
+from cluster.observed import SeenPatroni
+from cluster.plan_promotion import name_of, promotion_lines, promotion_obstacle
+from cluster.plan_standby import is_standby
+from cluster.render_patroni import UNIT
+from cluster.render_pgbackrest_source import SOURCE
+from cluster.render_standby import SOURCE_BOUNDED
+from facts.host import HostComponent
+from facts.patroni import ANSWER_SECONDS, PatroniCluster
+from operations.patroni_configuration import patch_command
+from operations.patroni_look import look
+from operations.patroni_standby import leaders_end, source_of
+from operations.patroni_switchover import until_it_writes
+from operations.util.act import Act
+from operations.util.cause import POSTGRES_LOGS, show_last_lines
+from operations.util.component import Commands
+from operations.util.console import print_lines
+from operations.util.remote import acts_for, here, in_this_run, read
+from operations.util.stage import planning
+
+FOLLOW_SECONDS = 120
+
+
+@operation()
+def promoted(cluster: Cluster, *, confirmed: bool = False, lost: bool = False) -> Commands:
+    """
+    Let a standby cluster take writes, and return when it does and all its members follow. Called on every host; one
+    acts. Refuses what ``promotion_obstacle`` refuses. Changes nothing on a cluster that takes writes already; goes on
+    with a promotion that was cut off.
+
+    + confirmed: without it the plan is shown and nothing is done
+    + lost: the source's members that cannot be reached are off, and what did not arrive is given up
+    """
+    if not acts_for(cluster.members):
+        host.noop("another host does it")
+        return
+    live = look(cluster, [node.name for node in cluster.members], 0 if planning() else ANSWER_SECONDS)
+    if live.patroni["config"] is None:
+        raise UnsafeError(
+            f"Patroni does not say what {cluster.name} is: {live.patroni['error']}\nHINT: start it first."
+        )
+    began = time.monotonic()
+    if is_standby(live.patroni["config"]):
+        yield from _let_go(cluster, live, confirmed=confirmed, lost=lost)
+    yield from _taken_over(cluster, began)
+
+
+def _let_go(cluster: Cluster, live: Live, *, confirmed: bool, lost: bool) -> Commands:
+    """Judge, say, and take the section away by which Patroni follows another cluster."""
+    source, end = source_of(cluster), leaders_end(cluster, live.leader)
+    if obstacle := promotion_obstacle(cluster, live, source, end, lost=lost):
+        raise UnsafeError(obstacle)
+    print_lines(promotion_lines(cluster, live, source, end))
+    if not confirmed:
+        raise UnsafeError(f"nothing was touched\nHINT: add --data confirm={cluster.name} to promote it.")
+    yield Act(cluster.node(str(live.leader)), patch_command({"standby_cluster": None}))
+
+
+def _taken_over(cluster: Cluster, began: float) -> Commands:
+    """Wait until the leader takes writes and the others follow; then take the access to the source away."""
+    live = look(cluster)
+    if live.leader is None:
+        raise UnsafeError(f"nobody leads {cluster.name}\nHINT: run again when somebody does; nothing is lost by that.")
+    leader = cluster.node(live.leader)
+    state = live.postgres[leader.name]
+    fresh = state is None or state["in_recovery"] is not False
+    if fresh:
+        yield Act(leader, until_it_writes(cluster))
+    seconds = time.monotonic() - began
+    seen = _followed(cluster, leader)
+    left = _having_access(cluster)
+    if not fresh and not left:
+        host.noop(f"{cluster.name} takes writes already")
+        return
+    for node in left:
+        yield Act(node, StringCommand(f"rm -rf {SOURCE} {SOURCE_BOUNDED}"))
+    print_lines(
+        [
+            f"{cluster.name} takes writes: {leader.name} leads on timeline {leaders_timeline(seen)}",
+            *([f"  within {seconds:.1f} s, all follow within {time.monotonic() - began:.1f} s"] if fresh else []),
+            "  next    take patroni_standby_of out of its data in the inventory, then run deploys/cluster.py",
+            f"  next    keep {name_of(cluster)} off; as a standby of {cluster.name} it is built anew",
+        ]
+    )
+
+
+def _having_access(cluster: Cluster) -> list[Node]:
+    """The members that still have the way to the source's archive."""
+    seen = read(in_this_run(cluster.members), HostComponent, paths=[SOURCE], units={})
+    return [cluster.node(name) for name, picture in seen.items() if picture and picture["paths"][SOURCE] is not None]
+
+
+def _followed(cluster: Cluster, leader: Node) -> SeenPatroni:
+    question = {"expected": [node.name for node in cluster.members], "wait_seconds": FOLLOW_SECONDS}
+    seen: SeenPatroni = host.get_fact(PatroniCluster, **question)
+    if not seen["settled"]:
+        node, reason = holdup(cluster, seen, here())
+        show_last_lines(node, UNIT, POSTGRES_LOGS)
+        raise UnsafeError(
+            f"{leader.name} takes writes, and {node.name} does not follow after {FOLLOW_SECONDS} s: {reason}\n"
+            f"HINT: the last lines of {node.name} stand above; deploys/reinit_node.py makes a new copy."
+        )
+    return seen
