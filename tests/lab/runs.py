@@ -105,14 +105,12 @@ def site(name: str, directory: Path, *, hosts: Iterable[str] = MEMBERS, **settin
             shutil.rmtree(secrets_directory(lab), ignore_errors=True)
 
 
-def write_inventory(
-    lab: Lab, directory: Path, hosts: Iterable[str | Host] = MEMBERS, *, ipv6: bool = False, **settings: Any
-) -> Path:
+def write_inventory(lab: Lab, directory: Path, hosts: Iterable[str | Host] = MEMBERS, **settings: Any) -> Path:
     """Write the inventory of a lab and return its path. + settings: besides the small ones"""
     hba = [f"hostssl all all {network} scram-sha-256" for network in (lab.subnet4, lab.subnet6)]
     declared = {"cluster_name": lab.name, **SMALL, "postgres_hba": hba, **settings}
     path = directory / "inventory.py"
-    path.write_text(inventory_text(lab, hosts, ipv6=ipv6, extra=declared))
+    path.write_text(inventory_text(lab, hosts, extra=declared))
     return path
 
 
@@ -312,7 +310,7 @@ def etcdctl(host: Host, words: str) -> str:
     """What etcdctl on a host prints, asking the etcd there as root there can."""
     pki = "/etc/etcd/pki"
     login = f"ETCDCTL_CACERT={pki}/ca.crt ETCDCTL_CERT={pki}/etcd.crt ETCDCTL_KEY={pki}/etcd.key"
-    return run_in(host.container, f"ETCDCTL_API=3 ETCDCTL_ENDPOINTS=https://localhost:2379 {login} etcdctl {words}")
+    return run_in(host.container, f"ETCDCTL_API=3 ETCDCTL_ENDPOINTS=https://127.0.0.1:2379 {login} etcdctl {words}")
 
 
 def switchover(lab: Lab, candidate: Host) -> None:

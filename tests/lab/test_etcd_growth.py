@@ -32,14 +32,14 @@ from tests.lab.waiting import wait_until
 GAP_SECONDS = 1.0
 ETCD_GAP_SECONDS = 5.0  # an election, where its leader is killed
 ETCDCTL = (
-    "ETCDCTL_API=3 ETCDCTL_ENDPOINTS=https://localhost:2379 ETCDCTL_CACERT=/etc/etcd/pki/ca.crt "
+    "ETCDCTL_API=3 ETCDCTL_ENDPOINTS=https://127.0.0.1:2379 ETCDCTL_CACERT=/etc/etcd/pki/ca.crt "
     "ETCDCTL_CERT=/etc/etcd/pki/etcd.crt ETCDCTL_KEY=/etc/etcd/pki/etcd.key etcdctl"
 )
 
 
 ADD, REMOVE = "deploys/add_node.py", "deploys/remove_node.py"
 FIVE = (*MEMBERS, "etcd1", "etcd2")
-EVERYWHERE = "fd99::1"  # as the address of a bridge of containers is: every host has it
+EVERYWHERE = "10.99.0.1"  # as the address of a bridge of containers is: every host has it
 
 
 @dataclass(frozen=True)
@@ -53,17 +53,17 @@ class Growing:
 
     def endpoints(self, names: Iterable[str]) -> list[str]:
         """Where etcd serves its clients on some hosts."""
-        return [f"https://[{self.lab.host(name).address6}]:2379" for name in names]
+        return [f"https://{self.lab.host(name).address4}:2379" for name in names]
 
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Growing]:
-    """Three members that speak IPv6; etcd on the first alone."""
+    """Three members; etcd on the first alone."""
     directory = tmp_path_factory.mktemp("growth")
-    with site("gr-etcd", directory, hosts=FIVE, ipv6=True) as ready:
+    with site("gr-etcd", directory, hosts=FIVE) as ready:
         five, names = ready.inventory, [ready.lab.host(name).container for name in MEMBERS]
         five.write_text(f"{five.read_text()}\netcd = [*{names}, *etcd]\n")
-        three = write_inventory(ready.lab, made(directory / "three"), MEMBERS, ipv6=True)
+        three = write_inventory(ready.lab, made(directory / "three"), MEMBERS)
         one = made(directory / "one") / "inventory.py"
         one.write_text(f"{three.read_text()}\netcd = {names[:1]}\n")
         run(one)
@@ -146,7 +146,7 @@ def test_a_join_that_died_between_its_steps_is_finished(built: Growing) -> None:
     # etcd refuses while its members have not all been connected for 5 s, and one was just started.
     run_in(lab.host("pg1").container, f"timeout 20 sh -c 'until {ETCDCTL} member remove {ours}; do sleep 0.5; done'")
     run_in(third.container, f"systemctl stop etcd && rm -r /var/lib/etcd/{lab.name}")
-    add = f"{ETCDCTL} member add {third.container} --learner --peer-urls=https://[{third.address6}]:2380"
+    add = f"{ETCDCTL} member add {third.container} --learner --peer-urls=https://{third.address4}:2380"
     run_in(lab.host("pg1").container, add)
     healed = run(built.inventory)
     print(f"an added member that never started is one of three after {healed.seconds:.1f} s")
@@ -179,7 +179,7 @@ def test_patroni_goes_on_without_the_first_member(built: Growing) -> None:
     first = lab.host("pg1").container
     for name in MEMBERS:
         hosts = run_in(lab.host(name).container, "sed -n '/^etcd3:/,/protocol/p' /etc/patroni/config.yml")
-        assert [f"[{lab.host(other).address6}]:2379" in hosts for other in MEMBERS] == [True] * 3
+        assert [f"{lab.host(other).address4}:2379" in hosts for other in MEMBERS] == [True] * 3
     run_in(first, "systemctl stop etcd")
     try:
         order = f"patronictl -c /etc/patroni/config.yml switchover {lab.name} --force --candidate {candidate.container}"
@@ -218,13 +218,13 @@ def test_once_it_is_well_again_the_run_goes_on_where_it_stopped(built: Growing) 
 def test_a_member_at_a_wrong_address_is_taken_out_again_and_named(built: Growing, tmp_path: Path) -> None:
     lab, first = built.lab, built.lab.host("etcd1")
     wrong = tmp_path / "inventory.py"
-    wrong.write_text(built.five.read_text().replace(f'"{first.address6}"', f'"{EVERYWHERE}"'))
+    wrong.write_text(built.five.read_text().replace(f'"{first.address4}"', f'"{EVERYWHERE}"'))
     for name in FIVE:
-        run_in(lab.host(name).container, f"ip address add {EVERYWHERE}/128 dev lo")
+        run_in(lab.host(name).container, f"ip address add {EVERYWHERE}/32 dev lo")
     with Load(dsn(lab)) as load, etcd_load(built, MEMBERS) as writes:
         refused = run(wrong, ADD, check=False)
     report(load, "a member at a wrong address was refused", refused.seconds, writes)
-    words = f"{first.container} did not get etcd's data at https://[{EVERYWHERE}]:2380 within 60 s and was taken out"
+    words = f"{first.container} did not get etcd's data at https://{EVERYWHERE}:2380 within 60 s and was taken out"
     assert refused.code == 1 and words in refused.log
     assert voters(lab) == all_vote(lab)
 
