@@ -81,7 +81,8 @@ def may_import(file: str) -> tuple[str, ...]:
     if file.startswith("cluster/"):
         return ("cluster", "pydantic", "yaml", "cryptography")
     if file.startswith("facts/"):
-        return ("facts", "cluster.observed", "cluster.observed_pgbackrest", "cluster.observed_restore", "pyinfra")
+        shapes = ("cluster.observed", *(f"cluster.observed_{part}" for part in ("etcd", "pgbackrest", "restore")))
+        return ("facts", *shapes, "pyinfra")
     if file.startswith("operations/"):
         return ("operations", "facts", "cluster", "pyinfra", "gevent", "jinja2")
     if file.startswith("deploys/components/"):
