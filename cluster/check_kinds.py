@@ -71,7 +71,7 @@ KINDS: Mapping[str, Kind] = {
     ),
     "etcd-no-quorum": Kind(
         *(ALARM, "etcd", "etcd has lost its quorum: nobody can become the leader"),
-        "Run `systemctl start etcd` on the hosts that are named here; docs/failure-guide.md when its data is lost.",
+        "Run `systemctl start etcd` on the hosts that are named here; docs/etcd-restore.md when its data are lost.",
     ),
     "etcd-unhealthy": Kind(
         *(ALARM, "etcd", "an endpoint of etcd is not healthy"),

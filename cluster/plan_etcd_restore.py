@@ -82,8 +82,9 @@ def sources(remains: Remains) -> list[Source]:
         for one in listed
     ]
     # All are of one history, in which the revision grows with every write: what a member has committed to its database
-    # is as good as a snapshot, and newer than any that a timer took. An earlier rebuilding raised the revision, too.
-    return sorted(found, key=lambda one: (-one.revision, one.kind != DATA))
+    # is as good as a snapshot, and newer than any that a timer took. Data that an earlier rebuilding put aside come
+    # last: they are what it was begun for.
+    return sorted(found, key=lambda one: (".before-" in one.path, -one.revision, one.kind != DATA))
 
 
 def chosen_source(cluster: Cluster, remains: Remains, wanted: str | None) -> Source:

@@ -76,7 +76,7 @@ def rebuilt(cluster: Cluster, source: str | None = None, *, confirmed: bool = Fa
     if not confirmed:
         raise UnsafeError(f"nothing was touched\nHINT: add --data confirm={cluster.name} to begin.")
     if not _is_led(cluster, order):
-        yield from _carried_out(cluster, order)
+        yield from _carried_out(cluster, order, begins=not _has_begun_again(remains, order))
 
 
 def _remains(cluster: Cluster) -> dict[str, SeenRemains | None]:
@@ -114,7 +114,13 @@ def _is_led(cluster: Cluster, order: Order) -> bool:
     return seen is not None and seen["answers"] and seen["leader"] is not None
 
 
-def _carried_out(cluster: Cluster, order: Order) -> Commands:
+def _has_begun_again(remains: Remains, order: Order) -> bool:
+    """Whether the etcd that answers is the rebuilt one: the lost one had no quorum when its data were put aside."""
+    home, noted_order = remains[order.home], order_of(remains)
+    return home is not None and home["quorum"] and noted_order == order and order.leads is not None
+
+
+def _carried_out(cluster: Cluster, order: Order, *, begins: bool) -> Commands:
     for node in _touched(cluster):
         yield noted(node, order)
     # The primary first: while it stops it sends all that it has to the standbys, which then are as far as it is. Nobody
@@ -125,9 +131,10 @@ def _carried_out(cluster: Cluster, order: Order) -> Commands:
     order = order.led_by(first.name)
     for node in _touched(cluster):
         yield noted(node, order)
-    for node in cluster.etcd:
-        yield put_aside(cluster, node, order)
-    yield from begun(cluster, order)
+    if begins:
+        for node in cluster.etcd:
+            yield put_aside(cluster, node, order)
+        yield from begun(cluster, order)
     refuse_foreign(cluster, order, _keys(cluster, order), first.identifier)
     yield outdated_forgotten(cluster, order)
     leader = cluster.node(first.name)

@@ -17,6 +17,9 @@ from cluster.plan_removal import farewell_lines, refuse_half_done, refuse_remova
 from cluster.removals import Removal, remaining, removal_key, removals
 from cluster.render_etcd import BOOTSTRAP, ENVIRONMENT, etcd_data_directory
 from cluster.render_etcd import UNIT as ETCD_UNIT
+from cluster.render_etcd_snapshot import SERVICE_PATH as SNAPSHOT_SERVICE
+from cluster.render_etcd_snapshot import TIMER as SNAPSHOT_TIMER
+from cluster.render_etcd_snapshot import TIMER_PATH as SNAPSHOT_TIMER_PATH
 from cluster.render_haproxy import CONFIGURATION as HAPROXY_CONFIGURATION
 from cluster.render_haproxy import UNIT as HAPROXY_UNIT
 from cluster.render_patroni import CONFIG, DROP_IN, MAY_START, PASSWORD_FILE
@@ -40,7 +43,7 @@ from operations.util.stage import planning
 # What ties a host to its cluster by each of its roles, secrets and keys among it.
 TIES = {
     "postgres": (CONFIG, DROP_IN, MAY_START, PASSWORD_FILE, PATRONI.directory, POSTGRES.directory),
-    "etcd": (ENVIRONMENT, BOOTSTRAP, ETCD.directory),
+    "etcd": (ENVIRONMENT, BOOTSTRAP, ETCD.directory, SNAPSHOT_SERVICE, SNAPSHOT_TIMER_PATH),
     "haproxy": (HAPROXY_CONFIGURATION, HAPROXY.directory),
 }
 
@@ -169,7 +172,8 @@ def _stop(cluster: Cluster, unit: str) -> StringCommand:
 def cleared(cluster: Cluster, leaving: str, *, wipe: bool = False) -> Commands:
     """
     On the host that has left: stop and disable etcd, and remove what ties it to the cluster: configuration, passwords,
-    keys, and etcd's data, with which no etcd starts that is no member. PostgreSQL's data stay, and packages.
+    keys, and etcd's data, with which no etcd starts that is no member. PostgreSQL's data stay, snapshots of etcd, and
+    packages.
 
     + leaving: the node's name
     + wipe: remove PostgreSQL's data, too
@@ -177,7 +181,7 @@ def cleared(cluster: Cluster, leaving: str, *, wipe: bool = False) -> Commands:
     if here() != leaving:
         host.noop("this host stays")
         return
-    active = _on([ETCD_UNIT] if "etcd" in cluster.node(leaving).roles else [])
+    active = _on([SNAPSHOT_TIMER, ETCD_UNIT] if "etcd" in cluster.node(leaving).roles else [])
     for unit in active:
         yield _stop(cluster, unit)
     ties = _ties(cluster, cluster.node(leaving), wipe=wipe)

@@ -141,11 +141,22 @@ def _repository_answers(cluster: Cluster, node: Node) -> dict[str, Any]:
     clock = {"offset_seconds": 0.1, "uncertainty_seconds": 0.05}
     return {
         "picture": {"clock": clock, "rooms": {"/var/lib/pgbackrest": picture}, "restoring": False, "rebuilding": False},
-        "component": {"paths": {CONFIG.path: _file()}, "units": {"etcd": _unit()}},
+        "component": {"paths": {CONFIG.path: _file()}, "units": {"etcd": _unit(), "etcd-snapshot.timer": _unit()}},
         "packages": {"release": {"id": "debian", "codename": "trixie", "version": "13"}, "packages": {}},
         "certificates": {PGBACKREST.certificate: certificate(node, PGBACKREST)},
         "pgbackrest": seen,
         "pgbackrest_drill": drill(now - 2 * 86400),
+        "etcd_snapshots": snapshots(),
+    }
+
+
+def snapshots() -> dict[str, Any]:
+    """A host that took a snapshot of etcd ten minutes ago."""
+    now = 1795262400
+    return {
+        "newest": {"path": "/x/20261121T115000Z-4711.db", "at": now - 600, "revision": 4711},
+        "count": 3,
+        "now": now,
     }
 
 
@@ -216,7 +227,7 @@ def _answers(cluster: Cluster, node: Node, authority: Authority) -> dict[str, An
     first = cluster.members[0].name
     return {
         "picture": _picture(cluster),
-        "component": {"paths": {CONFIG.path: _file()}, "units": {"etcd": _unit()}},
+        "component": {"paths": {CONFIG.path: _file()}, "units": {"etcd": _unit(), "etcd-snapshot.timer": _unit()}},
         "packages": {
             "release": {"id": "debian", "codename": "trixie", "version": "13"},
             "packages": {"patroni": {"status": "installed", "version": "4.0.7-3", "held": True}},
@@ -226,6 +237,7 @@ def _answers(cluster: Cluster, node: Node, authority: Authority) -> dict[str, An
         "postgres": _postgres(cluster, node),
         "resources": dict(RESOURCES),
         "etcd": _etcd(cluster),
+        "etcd_snapshots": snapshots(),
         "etcd_status": {url: _status(n) for n, url in enumerate(cluster.etcd_endpoints)},
         "haproxy": {
             "primary": {name: {**server, **({} if name == first else down)} for name, server in servers.items()},

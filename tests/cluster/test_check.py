@@ -180,6 +180,14 @@ CASES = [
             "etcd_status", lambda seen: seen["https://10.0.0.2:2379"].update(database_mib=1700)
         ),
     ),
+    Case(
+        *("etcd-snapshot-old", "h2", "the newest snapshot of etcd is 3 h old"),
+        lambda world: world.answers["h2"]["etcd_snapshots"]["newest"].update(at=1795262400 - 3 * 3600 - 60),
+    ),
+    Case(
+        *("etcd-restore-unfinished", "h2", "etcd is being rebuilt, and Patroni may be kept down"),
+        lambda world: world.answers["h2"]["picture"].update(rebuilding=True),
+    ),
     Case("no-leader", "main", "no member holds the leader's lock", patroni(leader=None)),
     Case(
         *("two-primaries", "main", "h1 and h3 are not in recovery; Patroni's leader is h1"),

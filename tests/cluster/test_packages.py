@@ -34,7 +34,7 @@ def test_pgbackrest_is_where_the_repository_and_the_data_are() -> None:
     names = {node.name for node in cluster if "pgbackrest" in wanted_packages(cluster, node)}
     assert names == {"pg1", "b"}
     server = ("postgresql-17", "postgresql-client-17")
-    assert wanted_packages(cluster, cluster.node("b")) == (*server, "python3", "pgbackrest", "openssl")
+    assert wanted_packages(cluster, cluster.node("b")) == (*server, "python3", "etcd-client", "pgbackrest", "openssl")
     assert "pgbackrest" in held_packages(cluster, cluster.node("b"))
     without = a_cluster()
     assert not [node for node in without if "pgbackrest" in wanted_packages(without, node)]

@@ -38,7 +38,7 @@ class EtcdRestoreWorld:
     + data: revision of etcd's data in their place, by host; + aside: of those put beside
     + snapshots: revision of the newest one, by host; + known: the keys in whatever etcd is rebuilt from
     + ends: where the WAL of each member ends when it is down; + timelines: and on which timeline
-    + answering: hosts whose etcd has a quorum; + silent: hosts that cannot be reached
+    + answering: hosts whose etcd has a quorum; + runs_on: members whose PostgreSQL runs on without Patroni
     + hooks: an act to what happens just after it
     """
 
@@ -47,7 +47,6 @@ class EtcdRestoreWorld:
     snapshots: dict[str, int] = field(default_factory=lambda: {"h1": 100, "h4": 110})
     etcd: set[str] = field(default_factory=lambda: {"h1"})
     answering: set[str] = field(default_factory=set)
-    silent: set[str] = field(default_factory=set)
     known: dict[str, str] = field(default_factory=lambda: dict(KEYS))
     ends: dict[str, int] = field(default_factory=lambda: {"h1": 0x3000180, "h2": 0x3000180, "h3": 0x3000180})
     timelines: dict[str, int] = field(default_factory=lambda: {"h1": 3, "h2": 3, "h3": 3})
@@ -147,8 +146,6 @@ class EtcdRestoreWorld:
         return []
 
     def _remains(self, host: str) -> list[str]:
-        if host in self.silent:
-            return ["cannot be read"]
         kept = [f"{DATA}/member/snap/db|{NOW - 60}|{self.data[host]}"] if host in self.data else []
         kept += [f"{DATA}.before-x/member/snap/db|{NOW - 60}|{self.aside[host]}"] if host in self.aside else []
         place = "/var/lib/pyinfra-patroni/etcd-snapshots"

@@ -9,6 +9,7 @@ import pytest
 from cluster.declaration import DeclaredHost, declared_clusters
 from cluster.errors import UnsafeError
 from cluster.model import Cluster
+from cluster.removals import remaining
 from operations.etcd_restore import finished, rebuilt
 from tests.deploys.etcd_restore_world import EtcdRestoreWorld
 from tests.deploys.fake_hosts import run_operation
@@ -129,6 +130,24 @@ def test_cut_off_after_any_act_the_next_run_finishes(monkeypatch: pytest.MonkeyP
     assert world.aside == {"h1": 120} and world.keys is not None
 
 
+def test_a_leader_that_dies_before_the_end_is_chosen_again_and_etcd_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = world_of()
+
+    def die() -> None:
+        world.hooks.clear()
+        world.running.clear()
+        world.leader = None
+        raise KeyboardInterrupt
+
+    world.hooks["over"] = die
+    with pytest.raises(KeyboardInterrupt):
+        restore(monkeypatch, world)
+    world.done.clear()
+    again = restore(monkeypatch, world)
+    assert not {act.split()[0] for act in again} & {"put", "restore", "start"}
+    assert world.leader == "h1" and world.running == set(MEMBERS) and world.notes == {}
+
+
 def test_while_etcd_has_its_quorum_nothing_is_rebuilt(monkeypatch: pytest.MonkeyPatch) -> None:
     world = world_of(answering={"h1", "h2"}, data={"h1": 120, "h2": 120})
     assert refusal(monkeypatch, world) == (
@@ -136,6 +155,20 @@ def test_while_etcd_has_its_quorum_nothing_is_rebuilt(monkeypatch: pytest.Monkey
         "deploys/replace_node.py, or taken out by deploys/remove_node.py."
     )
     assert world.done == []
+
+
+def test_a_host_that_is_left_out_is_not_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    world, told = world_of(), {"source": None, "confirmed": True}
+    with pytest.raises(UnsafeError, match="h3 is not in this run, and would go on with what it has"):
+        run_operation(monkeypatch, world, world.cluster, rebuilt, limit=["h1", "h2", "h4"], **told)
+    assert world.done == []
+
+
+def test_a_host_that_is_gone_for_good_is_done_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = world_of()
+    world = EtcdRestoreWorld(remaining(whole.cluster, {"h3"}))
+    restore(monkeypatch, world)
+    assert world.running == {"h1", "h2"} and "h3" not in " ".join(world.done)
 
 
 def test_data_of_a_quorum_only_have_to_be_started(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,7 +38,11 @@ class PicturedHost:
 
 def cluster(count: int = 3) -> Cluster:
     hosts = [DeclaredHost(f"db{n}", ("etcd", "postgres"), {"cluster_address": f"10.0.0.{n}"}, {}) for n in range(1, 4)]
-    hosts = [*hosts[:count], DeclaredHost("backup1", ("backup",), {"cluster_address": "10.0.0.9"}, {})]
+    others = {"backup1": "backup", "lb1": "haproxy"}
+    hosts = hosts[:count] + [
+        DeclaredHost(name, (role,), {"cluster_address": f"10.0.0.{n}"}, {})
+        for n, (name, role) in enumerate(others.items(), 8)
+    ]
     return declared_clusters(hosts, {})[0]["main"]
 
 
@@ -64,9 +68,18 @@ def run(host: PicturedHost, declared: Cluster) -> list[str]:
 
 
 def test_a_host_without_the_role_is_left_alone() -> None:
-    host = PicturedHost("backup1")
+    host = PicturedHost("lb1")
     assert run(host, cluster()) == []
     assert host.noop_description == "no etcd on this host"
+
+
+def test_the_repository_host_keeps_snapshots_and_runs_no_etcd() -> None:
+    commands = run(PicturedHost("backup1"), cluster())
+    assert not [text for text in commands if ENVIRONMENT in text or "start --no-block etcd" in text]
+    assert "systemctl start etcd-snapshot.timer" in commands[-1]
+    (service,) = [text for text in commands if "ExecStart=" in text]
+    assert "User=postgres" in service and "ETCDCTL_KEY=/etc/pgbackrest/pki/pgbackrest.key" in service
+    assert "/service/main/ https://10.0.0.1:2379 https://10.0.0.2:2379 https://10.0.0.3:2379" in service
 
 
 def test_while_there_is_no_cluster_all_form_it_together(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,20 +88,20 @@ def test_while_there_is_no_cluster_all_form_it_together(monkeypatch: pytest.Monk
     assert asked == [["db1", "db3"]]
     (bootstrap,) = [text for text in commands if f"{BOOTSTRAP}" in text and "INITIAL_CLUSTER_STATE" in text]
     assert "ETCD_INITIAL_CLUSTER_STATE=new" in bootstrap
-    assert "systemctl start --no-block etcd" in commands[-1]
+    assert "systemctl start --no-block etcd" in commands[-2]
 
 
 def test_where_others_have_formed_a_cluster_it_is_configured_and_not_started(monkeypatch: pytest.MonkeyPatch) -> None:
     answers(monkeypatch, [{"name": "db1"}])
     commands = run(PicturedHost("db2"), cluster())
     assert [text for text in commands if ENVIRONMENT in text]
-    assert not [text for text in commands if "systemctl start" in text or "INITIAL_CLUSTER_STATE" in text]
+    assert not [text for text in commands if "start --no-block etcd" in text or "INITIAL_CLUSTER_STATE" in text]
 
 
 def test_a_cluster_that_was_formed_once_and_is_silent_now_is_not_begun_again(monkeypatch: pytest.MonkeyPatch) -> None:
     answers(monkeypatch, None, written="existing")
     commands = run(PicturedHost("db2"), cluster())
-    assert not [text for text in commands if "systemctl start" in text or "INITIAL_CLUSTER_STATE=new" in text]
+    assert not [text for text in commands if "start --no-block etcd" in text or "INITIAL_CLUSTER_STATE=new" in text]
 
 
 def test_with_data_of_its_own_it_is_started_and_asks_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,7 +110,7 @@ def test_with_data_of_its_own_it_is_started_and_asks_nobody(monkeypatch: pytest.
     assert asked == []
     assert [text for text in commands if "ETCD_INITIAL_CLUSTER_STATE=existing" in text]
     assert not [text for text in commands if "ETCD_INITIAL_CLUSTER_STATE=new" in text]
-    assert "systemctl start --no-block etcd" in commands[-1]
+    assert "systemctl start --no-block etcd" in commands[-2]
 
 
 def test_a_single_member_has_nobody_to_ask(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,4 +124,4 @@ def test_everything_is_written_before_it_is_started(monkeypatch: pytest.MonkeyPa
     answers(monkeypatch, None)
     commands = run(PicturedHost("db1"), cluster())
     starts = [n for n, text in enumerate(commands) if "systemctl start" in text]
-    assert starts == [len(commands) - 1]
+    assert starts == [len(commands) - 2, len(commands) - 1]

@@ -81,9 +81,10 @@ def test_a_question_without_an_answer_is_no_empty_answer(seen: Overview) -> None
 
 def test_what_this_machine_does_not_have_is_not_compared(seen: Overview) -> None:
     assert seen.trust is None
-    etcd, patroni, haproxy = seen.components["h1"]
-    assert etcd.files and not patroni.files and not haproxy.files
-    assert [unit.name for one in (etcd, patroni, haproxy) for unit in one.units] == ["etcd", "patroni", "haproxy"]
+    etcd, patroni, haproxy, snapshots = listed = seen.components["h1"]
+    assert etcd.files and snapshots.files and not patroni.files and not haproxy.files
+    units = [unit.name for one in listed for unit in one.units]
+    assert units == ["etcd", "patroni", "haproxy", "etcd-snapshot.timer"]
 
 
 # --- What is printed, and how the run ends ---
