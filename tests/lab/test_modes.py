@@ -30,6 +30,7 @@ from tests.lab.runs import (
 from tests.lab.spec import Host, Lab
 from tests.lab.waiting import wait_until
 
+CONFIGURED = "PostgreSQL | Patroni configured and started"
 CHECK = "deploys/check.py"
 ALL = (*MEMBERS, "pg4")
 GAP_SECONDS = 45  # the lock runs out, a standby is promoted, HAProxy finds it
@@ -134,7 +135,7 @@ def test_a_cascade_goes_on_when_its_source_is_dead_and_is_taken_back(lab: Lab, t
     wait_until(f"pg4 streams from {source} again", lambda: "pg4" in streams_to(lab, source), seconds=90)
     wait_until_all_stream(lab)
     before = started(lab)
-    applied(declared(lab, tmp_path))
+    assert list(changed(applied(declared(lab, tmp_path)))) == [CONFIGURED]
     wait_until("pg4 streams from the leader", lambda: "pg4" in streams_to(lab, leading), seconds=60)
     assert members(lab, via)[lab.host("pg4").container]["tags"] == {"clonefrom": True, "nofailover": True}
     assert started(lab) == before
