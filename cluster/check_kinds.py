@@ -36,7 +36,7 @@ KINDS: Mapping[str, Kind] = {
     ),
     "standby-role": Kind(
         *(WARNING, "standby cluster", "it is declared as a standby and takes writes, or is one and not declared"),
-        "Correct patroni_standby_of in the inventory; see docs/standby-cluster.md.",
+        f"Correct patroni_standby_of in the inventory; a standby that shall take writes: `{RUN}/promote.py`.",
     ),
     "standby-not-streaming": Kind(
         *(WARNING, "standby cluster", "it lives on its source's archive, if on that: the source or the way is down"),

@@ -109,7 +109,8 @@ def _components(cluster: Cluster, node: Node, secrets: Mapping[str, str]) -> tup
     listed.append((etcd_snapshots(cluster, node), ()))
     if cluster.uses_pgbackrest(node):
         listed.append(_pgbackrest(cluster, node, held["PGBACKREST_CIPHER_PASS"]))
-    listed.append((source_component(cluster, node), ()))
+    if cluster.reads_source(node):
+        listed.append((source_component(cluster, node), ()))
     return tuple(one if set(needed) <= set(secrets) else Component(units=one.units) for one, needed in listed)
 
 

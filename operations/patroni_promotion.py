@@ -52,9 +52,10 @@ def promoted(cluster: Cluster, *, confirmed: bool = False, lost: bool = False) -
             f"Patroni does not say what {cluster.name} is: {live.patroni['error']}\nHINT: start it first."
         )
     began = time.monotonic()
-    if is_standby(live.patroni["config"]):
+    follows = is_standby(live.patroni["config"])
+    if follows:
         yield from _let_go(cluster, live, confirmed=confirmed, lost=lost)
-    yield from _taken_over(cluster, began)
+    yield from _taken_over(cluster, began, let_go=follows)
 
 
 def _let_go(cluster: Cluster, live: Live, *, confirmed: bool, lost: bool) -> Commands:
@@ -68,14 +69,18 @@ def _let_go(cluster: Cluster, live: Live, *, confirmed: bool, lost: bool) -> Com
     yield Act(cluster.node(str(live.leader)), patch_command({"standby_cluster": None}))
 
 
-def _taken_over(cluster: Cluster, began: float) -> Commands:
-    """Wait until the leader takes writes and the others follow; then take the access to the source away."""
+def _taken_over(cluster: Cluster, began: float, *, let_go: bool) -> Commands:
+    """
+    Wait until the leader takes writes and the others follow; then take the access to the source away.
+
+    + let_go: by this run, not by one that was cut off
+    """
     live = look(cluster)
     if live.leader is None:
         raise UnsafeError(f"nobody leads {cluster.name}\nHINT: run again when somebody does; nothing is lost by that.")
     leader = cluster.node(live.leader)
     state = live.postgres[leader.name]
-    fresh = state is None or state["in_recovery"] is not False
+    fresh = let_go or state is None or state["in_recovery"] is not False
     if fresh:
         yield Act(leader, until_it_writes(cluster))
     seconds = time.monotonic() - began

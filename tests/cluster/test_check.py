@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from cluster.check_replication import mode_words
 from cluster.complaints import kinds_table
 from cluster.pki import Authority
 from tests.cluster.overview_world import AT, MIB, WRITTEN, World, at_other_time, certificate, healthy
+from tests.cluster.test_standby import both as both_clusters
 
 PAGE = Path(__file__).parents[2] / "docs" / "check.md"
 
@@ -100,6 +101,12 @@ def stranger_authority(tmp: Path) -> Authority:
 TRANSACTION = {"pid": 42, "user": "app", "database": "shop", "application": "cron", "state": "idle in transaction"}
 
 CASES = [
+    Case(
+        *("standby-role", "main", "main is a standby cluster, fed by 10.9.9.9, and not declared as one"),
+        lambda world: world.everywhere(
+            "patroni", lambda seen: seen["config"].update(standby_cluster={"host": "10.9.9.9"})
+        ),
+    ),
     Case(
         *("host-silent", "h3", "cannot be reached or does not answer; it has the roles postgres, etcd, haproxy"),
         *(lambda world: world.kill("h3"), ("etcd-one-left",)),
@@ -356,8 +363,22 @@ def test_each_kind_is_found_with_its_words_and_nothing_else(case: Case) -> None:
 
 
 def test_every_kind_has_a_case() -> None:
-    elsewhere = {"authority-old", *PGBACKREST_KINDS}  # below, and in test_check_pgbackrest.py
+    elsewhere = {"authority-old", "standby-not-streaming", *PGBACKREST_KINDS}  # below, and in test_check_pgbackrest.py
     assert set(KINDS) - {case.kind for case in CASES} == elsewhere
+
+
+@pytest.mark.parametrize("receiving", [True, False])
+def test_a_standby_cluster_has_no_primary_and_should_stream(receiving: bool) -> None:
+    world = healthy()
+    settings = world.cluster.settings.model_copy(update={"patroni_standby_of": "shop"})
+    world.cluster = replace(world.cluster, settings=settings, source=both_clusters()[0])
+    world.everywhere("patroni", lambda seen: seen["config"].update(standby_cluster={"host": "10.0.0.1,10.0.0.2"}))
+    world.answers["h1"]["postgres"].update(in_recovery=True, receiving=receiving)
+    for name in ("h1", "h2", "h3"):
+        world.answers[name]["haproxy"]["primary"]["h1"].update(status="DOWN")
+    seen = [one for one in found(world) if one[0].startswith(("standby", "haproxy", "no-"))]
+    missing = ("standby-not-streaming", "h1", "the standby leader does not stream from shop")
+    assert seen == ([] if receiving else [missing])
 
 
 def test_the_authority_s_own_end_is_seen_from_afar() -> None:
