@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from cluster.check_kinds_etcd import ETCD_KINDS
 from cluster.check_kinds_pgbackrest import PGBACKREST_KINDS
 from cluster.check_kinds_replication import REPLICATION_KINDS
 from cluster.kind import ALARM, REMARK, RUN, SEVERITIES, WARNING, Kind
@@ -69,49 +70,7 @@ KINDS: Mapping[str, Kind] = {
         *(WARNING, "packages", "hosts run different versions, or different releases of their system"),
         "Finish the upgrade: set packages_versions to one of them, and upgrade the other hosts one at a time.",
     ),
-    "etcd-no-quorum": Kind(
-        *(ALARM, "etcd", "etcd has lost its quorum: nobody can become the leader"),
-        "Run `systemctl start etcd` on the hosts that are named here; docs/etcd-restore.md when its data are lost.",
-    ),
-    "etcd-unhealthy": Kind(
-        *(ALARM, "etcd", "an endpoint of etcd is not healthy"),
-        "See `journalctl -u etcd -n 50` on {where}, mend that, then `systemctl start etcd` there.",
-    ),
-    "etcd-one-left": Kind(
-        *(WARNING, "etcd", "the next failure of an etcd member costs the quorum"),
-        "Bring back the members that are named here before you touch any other.",
-    ),
-    "etcd-alarm": Kind(
-        *(ALARM, "etcd", "etcd has raised an alarm; with NOSPACE it refuses writes"),
-        "Compact, `etcdctl defrag` one member after the other, then `etcdctl alarm disarm`; see docs/failure-guide.md.",
-    ),
-    "etcd-learner": Kind(
-        *(WARNING, "etcd", "a member is a learner and has no vote: a join was cut off"),
-        f"Run `{RUN}/cluster.py`, which promotes it.",
-    ),
-    "etcd-never-started": Kind(
-        *(WARNING, "etcd", "a member was added and has never started; it counts for the quorum all the same"),
-        f"Run `{RUN}/cluster.py`, which starts it; if it is gone for good, `etcdctl member remove {{id}}`.",
-    ),
-    "etcd-not-joined": Kind(
-        *(WARNING, "etcd", "a host of the inventory is no member of etcd"), f"Run `{RUN}/cluster.py`, which adds it."
-    ),
-    "etcd-stranger": Kind(
-        *(WARNING, "etcd", "a member of etcd is not in the inventory"),
-        "Declare it, or take it out: `etcdctl member remove {id}` on a host of etcd.",
-    ),
-    "etcd-database": Kind(
-        *(WARNING, "etcd", "etcd's database has more than 80 % of `etcd_quota_mib`"),
-        "`etcdctl defrag` one member after the other, the leader last; or raise etcd_quota_mib.",
-    ),
-    "etcd-snapshot-old": Kind(
-        *(WARNING, "etcd", "a host has no snapshot of etcd, or none of the last three intervals"),
-        "See `journalctl -u etcd-snapshot -n 20` on {where}; `deploys/etcd_snapshot.py` takes one now.",
-    ),
-    "etcd-restore-unfinished": Kind(
-        *(ALARM, "etcd", "the rebuilding of a lost etcd was begun and is not finished"),
-        f"Run `{RUN}/etcd_restore.py` again, which goes on with it.",
-    ),
+    **ETCD_KINDS,
     "no-leader": Kind(
         *(ALARM, "Patroni", "no member leads, so nobody takes writes"),
         f"See `{_CTL} list` and `journalctl -u patroni -n 50` on the members.",
