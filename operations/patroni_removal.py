@@ -163,8 +163,10 @@ def _refuse_a_leader(leaving: str) -> None:
 
 
 def _stop(cluster: Cluster, unit: str) -> StringCommand:
-    # A PostgreSQL that goes on without Patroni would go on taking writes that nobody replicates.
-    gone = f" && [ ! -e {quote(cluster.data_directory)}/postmaster.pid ]" if unit == PATRONI_UNIT else ""
+    # A PostgreSQL that goes on without Patroni would go on taking writes that nobody replicates. What a power cut has
+    # left of one is a file alone.
+    pid = f"$(head -n 1 {quote(cluster.data_directory)}/postmaster.pid 2>/dev/null)"
+    gone = f' && [ "$(cat "/proc/{pid}/comm" 2>/dev/null)" != postgres ]' if unit == PATRONI_UNIT else ""
     return StringCommand(f"systemctl disable --now --quiet {quote(unit)}{gone}")
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -272,3 +275,22 @@ def test_a_host_with_haproxy_alone_goes(monkeypatch: pytest.MonkeyPatch) -> None
     world.units["h5"], world.files["h5"] = {"haproxy"}, {"/etc/haproxy/haproxy.cfg"}
     assert remove(monkeypatch, world, "h5") == ["note h1", "stop haproxy h5", "clear h5"]
     assert world.files["h5"] == set() and len(world.voters) == 3
+
+
+def test_only_a_server_that_runs_keeps_a_host_from_being_stopped(tmp_path: Path) -> None:
+    cluster = fake_cluster(postgres_data_directory=str(tmp_path))
+    proof = str(patroni_removal._stop(cluster, "patroni")).partition(" && ")[2]
+
+    def is_gone() -> bool:
+        return subprocess.run(["sh", "-c", proof], check=False).returncode == 0
+
+    assert is_gone()
+    (tmp_path / "postmaster.pid").write_text("999999999\n/data\n")
+    assert is_gone(), "a power cut left the file"
+    shutil.copy(str(shutil.which("sleep")), tmp_path / "postgres")
+    with subprocess.Popen([tmp_path / "postgres", "60"]) as server:
+        (tmp_path / "postmaster.pid").write_text(f"{server.pid}\n/data\n")
+        try:
+            assert not is_gone()
+        finally:
+            server.kill()
