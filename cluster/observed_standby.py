@@ -6,10 +6,16 @@ from typing import TypedDict
 
 
 class SeenEnd(TypedDict):
-    """How far a member's WAL goes. + position: written or replayed, in bytes; + checkpoint: of the control file"""
+    """
+    How far a member's WAL goes.
+
+    + position: written or replayed, in bytes; + checkpoint: of the control file
+    + patroni: its unit is not down; it would start PostgreSQL
+    """
 
     runs: bool
     position: int | None
     replayed_at: str
+    patroni: bool
     state: str
     checkpoint: int | None

@@ -20,19 +20,20 @@ class SourceMember:
     """
     A member of the source as it is now.
 
-    + reached: whether its host answers at all
-    + patroni: whether Patroni answers there; it would start PostgreSQL again, and promote it
-    + end: None where the host is not reached
+    + end: None where its host cannot be reached
     """
 
-    reached: bool
-    patroni: bool = False
-    end: SeenEnd | None = None
+    end: SeenEnd | None
+
+    @property
+    def reached(self) -> bool:
+        """Whether its host answers at all."""
+        return self.end is not None
 
     @property
     def runs(self) -> bool:
-        """Whether it takes writes, or may at any moment."""
-        return self.patroni or (self.end is not None and self.end["runs"])
+        """Whether it takes writes, or may at any moment: Patroni would start PostgreSQL, and promote it."""
+        return self.end is not None and (self.end["runs"] or self.end["patroni"])
 
 
 Source = Mapping[str, SourceMember]

@@ -11,6 +11,7 @@ from facts.postgres_state import WHERE
 
 _ASK = r"""
 ask sql runuser -u postgres -- psql -XAtq -v ON_ERROR_STOP=1 -h /var/run/postgresql -p "$port" -d postgres -c %s
+ask unit systemctl show -p ActiveState --value patroni
 ask control env LC_ALL=C runuser -u postgres -- "$(of bin_dir)/pg_controldata" -D "$(of data_dir)"
 """
 _SQL = """
@@ -22,13 +23,14 @@ select case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_curre
 class WalEnd(Answer[SeenEnd]):
     """
     ``{"runs": bool, "position": bytes that a running one has written or replayed, else None, "replayed_at": time of the
-    last transaction replayed or "", "state": pg_controldata's word or "", "checkpoint": bytes or None}``.
+    last transaction replayed or "", "patroni": whether its unit is up or about to be, "state": pg_controldata's word or
+    "", "checkpoint": bytes or None}``.
 
     The checkpoint of one that was ``shut down`` is the last that it wrote.
     """
 
     def command(self) -> str:
-        """One script with two questions: the server's, and its control file's."""
+        """One script with three questions: the server, its Patroni, and its control file."""
         return WHERE + ASK + _ASK % quote(" ".join(_SQL.split()))
 
     def parsed(self, output: list[str]) -> SeenEnd:
@@ -42,6 +44,7 @@ class WalEnd(Answer[SeenEnd]):
             "runs": code == 0,
             "position": int(position) if position else None,
             "replayed_at": at,
+            "patroni": found.get("unit", (0, "inactive"))[1] not in ("inactive", "failed"),
             "state": lines.get("Database cluster state", ""),
             "checkpoint": _bytes(checkpoint) if checkpoint else None,
         }

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from cluster.errors import UnsafeError
 from cluster.model import Cluster
-from cluster.observed import SeenPatroni
 from cluster.observed_standby import SeenEnd
 from cluster.plan_promotion import Source, SourceMember, fed_words
-from facts.patroni import PatroniCluster
 from facts.postgres_end import WalEnd
 from operations.util.remote import read
 
@@ -16,11 +14,7 @@ def source_of(cluster: Cluster) -> Source:
     """The members of the cluster's source as they are now, each asked on its own host."""
     nodes = cluster.source.members if cluster.source is not None else ()
     ends: dict[str, SeenEnd | None] = read(nodes, WalEnd)
-    said: dict[str, SeenPatroni | None] = read(nodes, PatroniCluster)
-    return {
-        name: SourceMember(end is not None, (seen := said[name]) is not None and seen["answers"], end)
-        for name, end in ends.items()
-    }
+    return {name: SourceMember(end) for name, end in ends.items()}
 
 
 def leaders_end(cluster: Cluster, leader: str | None) -> SeenEnd:

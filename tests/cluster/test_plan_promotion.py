@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -25,7 +25,7 @@ from tests.cluster.test_standby import both
 LIVE = healthy("d1")
 OURS = replace(LIVE, within=frozenset(("d1",)))
 WRITTEN = 1 << 30
-LOST = SourceMember(reached=False)
+LOST = SourceMember(None)
 
 
 def dr() -> Cluster:
@@ -34,17 +34,17 @@ def dr() -> Cluster:
 
 def end(**other: Any) -> SeenEnd:
     """A member that is not asked for more. + other: what differs"""
-    found: Any = {"runs": False, "position": None, "replayed_at": "", "state": "", "checkpoint": None, **other}
-    return found
+    found: Any = {"runs": False, "position": None, "replayed_at": "", "patroni": False}
+    return cast(SeenEnd, found | {"state": "", "checkpoint": None, **other})
 
 
 def own(position: int | None = WRITTEN + 120) -> SeenEnd:
     return end(runs=True, position=position, replayed_at="2026-11-21 14:30:07+00", state="in archive recovery")
 
 
-STOPPED = SourceMember(reached=True, end=end(state="shut down", checkpoint=WRITTEN))
-STANDBY = SourceMember(reached=True, end=end(state="shut down in recovery", checkpoint=WRITTEN))
-RUNS = SourceMember(reached=True, end=end(runs=True, position=WRITTEN, state="in production", checkpoint=7))
+STOPPED = SourceMember(end(state="shut down", checkpoint=WRITTEN))
+STANDBY = SourceMember(end(state="shut down in recovery", checkpoint=WRITTEN))
+RUNS = SourceMember(end(runs=True, position=WRITTEN, state="in production", checkpoint=7))
 
 
 def obstacle(
@@ -57,7 +57,7 @@ def test_a_stopped_source_is_no_obstacle() -> None:
     assert obstacle({"s1": STOPPED, "s2": STANDBY}) == ""
 
 
-@pytest.mark.parametrize("member", [RUNS, SourceMember(reached=True, patroni=True, end=end(state="shut down"))])
+@pytest.mark.parametrize("member", [RUNS, SourceMember(end(state="shut down", patroni=True))])
 @pytest.mark.parametrize("lost", [False, True])
 def test_a_source_that_runs_is_one_whatever_is_said(member: SourceMember, lost: bool) -> None:
     assert obstacle({"s1": STOPPED, "s2": member}, lost=lost) == (
@@ -99,13 +99,13 @@ def test_the_standby_itself_must_be_fit(live: Any, words: str) -> None:
 
 @given(st.integers(0, 1 << 40), st.integers(-(1 << 20), 1 << 20))
 def test_nothing_is_missing_when_all_was_replayed(checkpoint: int, ahead: int) -> None:
-    source = {"s1": SourceMember(reached=True, end=end(state="shut down", checkpoint=checkpoint))}
+    source = {"s1": SourceMember(end(state="shut down", checkpoint=checkpoint))}
     missing = missing_bytes(source, own(checkpoint + ahead))
     assert missing == (0 if ahead >= -HEADER_BYTES else -ahead)
 
 
 def test_a_standbys_or_a_crashed_checkpoint_says_nothing() -> None:
-    crashed = SourceMember(reached=True, end=end(state="in production", checkpoint=WRITTEN))
+    crashed = SourceMember(end(state="in production", checkpoint=WRITTEN))
     assert missing_bytes({"s1": crashed, "s2": STANDBY, "s3": LOST}, own()) is None
 
 

@@ -44,7 +44,7 @@ class PromotionWorld:
             raise ConnectError(f"{host} cannot be reached")
         source = host.startswith("s")
         if "def streaming_from" in command:
-            return True, [json.dumps(self._source(host) if source else self._patroni())]
+            return True, [json.dumps(self._patroni())]
         if "pg_last_xact_replay_timestamp" in command:
             return True, self._end(host, source)
         if "pg_controldata" in command:
@@ -83,16 +83,12 @@ class PromotionWorld:
             "settled": True,
         }
 
-    def _source(self, host: str) -> dict[str, Any]:
-        if host in self.running:
-            return {**self._patroni(), "members": {}}
-        return {"answers": False, "error": "connection refused", "settled": False}
-
     def _end(self, host: str, source: bool) -> list[str]:
         control = f"Database cluster state:               shut down\nLatest checkpoint location:           {WRITTEN}"
         runs = host in self.running or not source
         sql = _line("sql", 0, f"{(1 << 30) + 120}|2026-11-21 14:30:07+00") if runs else _line("sql", 2, "no server")
-        return [sql, _line("control", 0, control)]
+        unit = _line("unit", 0, "active" if runs else "inactive")
+        return [sql, unit, _line("control", 0, control)]
 
     def _access(self) -> list[str]:
         path = "/etc/pgbackrest/source"

@@ -23,7 +23,8 @@ def line(name: str, code: int, text: str) -> str:
 
 def test_a_primary_a_standby_and_what_they_warn_of() -> None:
     primary = WalEnd().process([line("sql", 0, "WARNING:  collation\n5000|"), line("control", 1, "")])
-    assert primary == {"runs": True, "position": 5000, "replayed_at": "", "state": "", "checkpoint": None}
+    nothing = {"replayed_at": "", "patroni": False, "state": "", "checkpoint": None}
+    assert primary == {**nothing, "runs": True, "position": 5000}
     standby = WalEnd().process([line("sql", 0, "4000|2026-11-21 14:30:07.48+00"), line("control", 1, "")])
     assert (standby["position"], standby["replayed_at"]) == (4000, "2026-11-21 14:30:07.48+00")
 
@@ -36,7 +37,13 @@ def test_one_that_was_stopped_says_how_far_it_wrote() -> None:
 
 def test_a_host_without_postgresql_says_nothing() -> None:
     seen = WalEnd().process([line("sql", 1, "Patroni is not configured here"), "control|1|"])
-    assert seen == {"runs": False, "position": None, "replayed_at": "", "state": "", "checkpoint": None}
+    assert not any(seen.values())
+
+
+@pytest.mark.parametrize(("word", "may_start_it"), [("active", True), ("activating", True), ("inactive", False)])
+def test_a_patroni_that_is_up_may_start_it_at_any_moment(word: str, may_start_it: bool) -> None:
+    seen = WalEnd().process([line("sql", 2, "no server"), line("unit", 0, word), line("control", 0, CONTROL)])
+    assert seen["patroni"] is may_start_it
 
 
 @pytest.mark.parametrize("output", [["sudo: a password is required"], [line("sql", 0, "1|")], []])
