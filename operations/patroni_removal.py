@@ -20,6 +20,7 @@ from cluster.render_etcd import UNIT as ETCD_UNIT
 from cluster.render_etcd_snapshot import SERVICE_PATH as SNAPSHOT_SERVICE
 from cluster.render_etcd_snapshot import TIMER as SNAPSHOT_TIMER
 from cluster.render_etcd_snapshot import TIMER_PATH as SNAPSHOT_TIMER_PATH
+from cluster.render_etcd_snapshot import keepers
 from cluster.render_haproxy import CONFIGURATION as HAPROXY_CONFIGURATION
 from cluster.render_haproxy import UNIT as HAPROXY_UNIT
 from cluster.render_patroni import CONFIG, DROP_IN, MAY_START, PASSWORD_FILE
@@ -43,7 +44,7 @@ from operations.util.stage import planning
 # What ties a host to its cluster by each of its roles, secrets and keys among it.
 TIES = {
     "postgres": (CONFIG, DROP_IN, MAY_START, PASSWORD_FILE, PATRONI.directory, POSTGRES.directory),
-    "etcd": (ENVIRONMENT, BOOTSTRAP, ETCD.directory, SNAPSHOT_SERVICE, SNAPSHOT_TIMER_PATH),
+    "etcd": (ENVIRONMENT, BOOTSTRAP, ETCD.directory),
     "haproxy": (HAPROXY_CONFIGURATION, HAPROXY.directory),
 }
 
@@ -183,10 +184,12 @@ def cleared(cluster: Cluster, leaving: str, *, wipe: bool = False) -> Commands:
     if here() != leaving:
         host.noop("this host stays")
         return
-    active = _on([SNAPSHOT_TIMER, ETCD_UNIT] if "etcd" in cluster.node(leaving).roles else [])
+    node = cluster.node(leaving)
+    snapshots = [SNAPSHOT_TIMER] if node in keepers(cluster) else []
+    active = _on([*snapshots, *([ETCD_UNIT] if "etcd" in node.roles else [])])
     for unit in active:
         yield _stop(cluster, unit)
-    ties = _ties(cluster, cluster.node(leaving), wipe=wipe)
+    ties = _ties(cluster, node, wipe=wipe)
     seen = host.get_fact(HostComponent, paths=ties, units={})["paths"]
     if there := [path for path in ties if seen[path] is not None]:
         yield StringCommand(f"rm -rf -- {' '.join(map(quote, there))} && systemctl daemon-reload")
@@ -198,8 +201,15 @@ def _ties(cluster: Cluster, node: Node, *, wipe: bool) -> list[str]:
     """Paths of ours alone: a service that is none of its roles may be somebody else's there."""
     backups = [PGBACKREST_CONFIGURATION, PGBACKREST.directory] if cluster.uses_pgbackrest(node) else []
     etcd = [etcd_data_directory(cluster)] if "etcd" in node.roles else []
+    snapshots = [SNAPSHOT_SERVICE, SNAPSHOT_TIMER_PATH] if node in keepers(cluster) else []
     data = [cluster.data_directory] if wipe and "postgres" in node.roles else []
-    return [*(path for role, paths in TIES.items() if role in node.roles for path in paths), *backups, *etcd, *data]
+    return [
+        *(path for role, paths in TIES.items() if role in node.roles for path in paths),
+        *backups,
+        *etcd,
+        *snapshots,
+        *data,
+    ]
 
 
 @operation()
