@@ -81,7 +81,8 @@ def may_import(file: str) -> tuple[str, ...]:
     if file.startswith("cluster/"):
         return ("cluster", "pydantic", "yaml", "cryptography")
     if file.startswith("facts/"):
-        return ("facts", "cluster.observed", "cluster.observed_pgbackrest", "cluster.observed_restore", "pyinfra")
+        shapes = ("", "_pgbackrest", "_restore", "_power")
+        return ("facts", *(f"cluster.observed{one}" for one in shapes), "pyinfra")
     if file.startswith("operations/"):
         return ("operations", "facts", "cluster", "pyinfra", "gevent", "jinja2")
     if file.startswith("deploys/components/"):
@@ -172,8 +173,8 @@ COMPONENTS = (
 # Words of a layer rather than of a component.
 SHARED = {
     "facts": ("host", "endpoints", "answer"),
-    "operations": ("proof", "probe", "overview"),
-    "deploys/components": ("proof", "probe", "start", "options", "build"),
+    "operations": ("proof", "probe", "overview", "power"),
+    "deploys/components": ("proof", "probe", "start", "options", "build", "power"),
 }
 
 

@@ -1,0 +1,48 @@
+"""A whole cluster stopped and started: the order of it, over all hosts."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from pyinfra.api import deploy
+
+from cluster.model import Cluster
+from operations import patroni_halt, patroni_wake, power
+
+# Every host of the cluster calls every operation: that alone keeps pyinfra to this order across hosts.
+
+
+@deploy("Stop")
+def deploy_stop(cluster: Cluster, *, confirmed: bool, force: bool) -> None:
+    """
+    Stop everything, with the same last write on every member. The archive is there for the last WAL, etcd for Patroni.
+
+    + cluster: as declared
+    + confirmed, force: as ``patroni_halt`` has them
+    """
+    patroni_halt.announced(name="judged", cluster=cluster, confirmed=confirmed, force=force)
+    power.stopped(name="HAProxy", cluster=cluster, part="haproxy")
+    power.stopped(name="timers of backups", cluster=cluster, part="timers")
+    patroni_halt.halted(name="PostgreSQL and Patroni", cluster=cluster)
+    power.stopped(name="pgBackRest", cluster=cluster, part="pgbackrest")
+    power.stopped(name="etcd", cluster=cluster, part="etcd")
+    patroni_halt.told(name="all of it", cluster=cluster)
+
+
+@deploy("Start")
+def deploy_start(cluster: Cluster, without: Collection[str]) -> None:
+    """
+    Start everything, with the newest data first.
+
+    + cluster: as declared
+    + without: members that were given up
+    """
+    patroni_wake.readied(name="nobody comes too early", cluster=cluster, without=without)
+    power.started(name="etcd", cluster=cluster, part="etcd")
+    power.quorum(name="etcd's quorum", cluster=cluster)
+    power.started(name="pgBackRest", cluster=cluster, part="pgbackrest")
+    patroni_wake.led(name="the newest data lead", cluster=cluster, without=without)
+    patroni_wake.followed(name="the others stream", cluster=cluster, without=without)
+    power.started(name="HAProxy", cluster=cluster, part="haproxy")
+    power.started(name="timers of backups", cluster=cluster, part="timers")
+    patroni_wake.told(name="all of it", cluster=cluster, without=without)
