@@ -66,7 +66,7 @@ def reach(one: SeenPower) -> int:
     """Up to where a member has WAL, in bytes, as far as anybody can know."""
     control = one["control"] or {"checkpoint": 0, "recovered": 0}
     known = (control["checkpoint"], control["recovered"], one["end"], one["received"] or 0, one["replayed"] or 0)
-    return max(known)
+    return int(max(known))
 
 
 def most_advanced(

@@ -123,3 +123,26 @@ def position(text: str) -> int:
     """A position in the WAL in bytes. + text: as PostgreSQL prints it, ``0/7000028``"""
     high, low = text.split("/")
     return (int(high, 16) << 32) + int(low, 16)
+
+
+class ClustersNamed(Answer[list[str]]):
+    """
+    The clusters that a host's own files name, Patroni's and etcd's of this project; empty where there are none.
+
+    + etcd_above: the directory above etcd's data, which has the cluster's name
+    """
+
+    def command(self, etcd_above: str) -> str:
+        """Two words of two files."""
+        etcd = f"sed -n 's#^ETCD_DATA_DIR={etcd_above}/##p' /etc/default/etcd"
+        scope = "sed -n 's/^scope: *//p' /etc/patroni/config.yml"
+        return f'{{ {scope}; {etcd}; }} 2>/dev/null | tr -d "\'\\""; true'
+
+    @staticmethod
+    def default() -> list[str]:
+        """Nothing of ours lies there."""
+        return []
+
+    def parsed(self, output: list[str]) -> list[str]:
+        """A name a line."""
+        return [line for line in output if line]

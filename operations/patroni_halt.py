@@ -35,7 +35,7 @@ _HOLD = f"kill -STOP $(systemctl show -p MainPID --value {UNIT})"
 _STOP = """
 systemctl stop {unit} || exit 1
 runs() {{ {runs}; }}
-! runs || {{ cd / && runuser -u postgres -- {programs}/pg_ctl stop -D {data} -m fast -t 300 -s; }} && ! runs
+! runs || {{ {stop}; }} && ! runs
 """
 
 
@@ -99,30 +99,38 @@ def halted(cluster: Cluster) -> Commands:
         return
     primary = primary_of(seen)
     if primary is not None:
-        yield from _primary_stopped(cluster, cluster.node(primary), seen)
+        yield from primary_stopped(cluster, cluster.node(primary), seen, stop_member(cluster))
         seen = power_of(cluster, nodes)
     await_the_last_record(cluster, seen)
-    for node in nodes:
-        if is_running(seen[node.name]):
-            yield Act(node, stop_member(cluster))
+    yield from (Act(node, stop_member(cluster)) for node in nodes if is_running(seen[node.name]))
     _refuse_survivors(cluster, power_of(cluster, nodes))
 
 
-def _primary_stopped(cluster: Cluster, primary: Node, seen: Mapping[str, SeenPower]) -> Commands:
+def primary_stopped(cluster: Cluster, primary: Node, seen: Mapping[str, SeenPower], stop: StringCommand) -> Commands:
+    """
+    Stop the primary while Patroni of all others is suspended.
+
+    + seen: ``MemberPower`` of all; + stop: the command
+    """
     # What a checkpoint writes now, nobody has to wait for while it stops.
-    checkpoint = f"{PSQL} -p {cluster.settings.postgres_port} -d postgres -c CHECKPOINT"
+    checkpoint = f"{PSQL} -p {cluster.settings.postgres_port} -d postgres -c CHECKPOINT || true"
     yield Act(primary, StringCommand(checkpoint))
     for name, one in seen.items():
         if name != primary.name and one["patroni"] == "active" and not one["held"]:
             yield Act(cluster.node(name), StringCommand(_HOLD))
-    yield Act(primary, stop_member(cluster))
+    yield Act(primary, stop)
 
 
-def stop_member(cluster: Cluster) -> StringCommand:
-    """Stop Patroni and with it PostgreSQL; also a PostgreSQL that Patroni leaves running, as in a pause."""
+def stop_member(cluster: Cluster, *, at_any_price: bool = False) -> StringCommand:
+    """
+    Stop Patroni and with it PostgreSQL; also a PostgreSQL that Patroni leaves running, as in a pause.
+
+    + at_any_price: even one that cannot write its last checkpoint; it recovers at its next start
+    """
     data = quote(cluster.data_directory)
-    runs = RUNS.format(data=data)
-    return StringCommand(_STOP.format(unit=UNIT, runs=runs, data=data, programs=cluster.bin_directory))
+    stop = f"cd / && runuser -u postgres -- {cluster.bin_directory}/pg_ctl stop -D {data} -s"
+    stops = f"{stop} -m fast -t 300" + (f" || {stop} -m immediate" if at_any_price else "")
+    return StringCommand(_STOP.format(unit=UNIT, runs=RUNS.format(data=data), stop=stops))
 
 
 def await_the_last_record(cluster: Cluster, seen: Mapping[str, SeenPower]) -> None:

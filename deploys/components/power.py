@@ -1,4 +1,4 @@
-"""A whole cluster stopped and started: the order of it, over all hosts."""
+"""A whole cluster stopped, started or destroyed: the order of it, over all hosts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Collection
 from pyinfra.api import deploy
 
 from cluster.model import Cluster
-from operations import patroni_halt, patroni_wake, power
+from deploys.components.secrets import secrets_directory
+from operations import patroni_halt, patroni_wake, power, power_destroy
 
 # Every host of the cluster calls every operation: that alone keeps pyinfra to this order across hosts.
 
@@ -46,3 +47,21 @@ def deploy_start(cluster: Cluster, without: Collection[str]) -> None:
     power.started(name="HAProxy", cluster=cluster, part="haproxy")
     power.started(name="timers of backups", cluster=cluster, part="timers")
     patroni_wake.told(name="all of it", cluster=cluster, without=without)
+
+
+@deploy("Destroy")
+def deploy_destroy(cluster: Cluster, *, confirmed: bool, wipe: bool, backups: bool) -> None:
+    """
+    Stop everything, then remove it.
+
+    + cluster: as declared
+    + confirmed, wipe, backups: as ``power_destroy`` has them
+    """
+    secrets = str(secrets_directory(cluster))
+    told = {"wipe": wipe, "secrets": secrets}
+    power_destroy.announced(name="judged", cluster=cluster, confirmed=confirmed, backups=backups, **told)
+    power.stopped(name="HAProxy", cluster=cluster, part="haproxy")
+    power_destroy.aligned(name="the last record on all members", cluster=cluster)
+    power_destroy.stopped(name="PostgreSQL and Patroni", cluster=cluster)
+    power_destroy.cleared(name="all traces", cluster=cluster, wipe=wipe, backups=backups)
+    power_destroy.told(name="all of it", cluster=cluster, **told)
