@@ -25,7 +25,6 @@ from cluster.render_pgbackrest import (
     CONFIGURATION,
     NEWEST_SET,
     SERVER,
-    SILENT_MARK,
     SPOOL,
 )
 from cluster.render_pgbackrest_drill import (
@@ -60,7 +59,7 @@ _FILES = {
     "postgres": (CONFIG, PASSWORD_FILE, PATRONI_DROP_IN, PATRONI.directory, POSTGRES.directory),
     "etcd": (ENVIRONMENT, BOOTSTRAP, ETCD_DROP_IN, ETCD.directory),
 }
-_PGBACKREST = (CONFIGURATION, PGBACKREST.directory, BOUNDED, NEWEST_SET, SILENT_MARK)
+_PGBACKREST = (CONFIGURATION, PGBACKREST.directory, BOUNDED, NEWEST_SET)
 
 # Notes of a restore, and what the units have loaded.
 _EVERYWHERE = (NEEDRESTART, "/var/lib/pyinfra-patroni", "/run/pyinfra-patroni")
@@ -81,7 +80,7 @@ def units_on(cluster: Cluster, node: Node) -> list[str]:
 def traces_on(cluster: Cluster, node: Node) -> list[str]:
     """Every file and directory of ours on a host, but for data and backups. + node: as declared"""
     own = [path for role, paths in _FILES.items() if role in node.roles for path in paths]
-    backups = [*_PGBACKREST, f"{SPOOL}/archive/{cluster.name}"] if cluster.uses_pgbackrest(node) else []
+    backups = [*_PGBACKREST, SPOOL] if cluster.uses_pgbackrest(node) else []
     etcd = [etcd_data_directory(cluster)] if "etcd" in node.roles else []
     drill = [drill_directory(cluster)] if "backup" in node.roles else []
     return [*own, *backups, *etcd, *drill, *_EVERYWHERE]
@@ -150,7 +149,7 @@ def _fate(what: str, option: str, *, goes: bool) -> str:
 def destroyed_lines(cluster: Cluster, kept: Iterable[str], *, secrets: str) -> list[str]:
     """What is left to the operator. + kept: members with data; + secrets: where the control machine has them"""
     names = list(kept)
-    again = f"deploys/cluster.py --data adopt={names[0]}" if names else "deploys/cluster.py"
+    again = f"deploys/cluster.py{' --data adopt=true' if names else ''}"
     return [
         f"{cluster.name} is destroyed",
         f"  {again} builds it again{', with the data that were kept' if names else ''}",

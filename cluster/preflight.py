@@ -31,6 +31,7 @@ class Observed:
     + judged: the hosts that this run may touch; of the others only what concerns these is looked at
     + restores: this run goes on with a restore that is not finished
     + returns: this run brings hosts back that were taken out
+    + adopts: this run begins the cluster with the data that members have
     """
 
     pictures: Mapping[str, Picture | None]
@@ -40,6 +41,7 @@ class Observed:
     judged: frozenset[str] = frozenset()
     restores: bool = False
     returns: bool = False
+    adopts: bool = False
 
 
 def picture_question(cluster: Cluster, node: Node) -> dict[str, str]:
@@ -67,7 +69,7 @@ def host_findings(cluster: Cluster, observed: Observed) -> list[Finding]:
         *_mixed_architectures(cluster, reached),
         *version_findings(cluster, {name: one for name, one in _known(observed.packages).items() if name in reached}),
         *pgbackrest_findings(cluster, _known(observed.packages)),
-        *data_findings(cluster, reached, observed.keys, restores=observed.restores),
+        *data_findings(cluster, reached, observed.keys, restores=observed.restores, adopts=observed.adopts),
         *taken_port_findings(cluster, reached),
         *peer_findings(cluster, observed.pictures, observed.peers),
     ]

@@ -101,7 +101,7 @@ def led(cluster: Cluster, without: Collection[str] = ()) -> Commands:
         yield from leaderless(present(cluster))
     if not is_running(seen[chosen.name]):
         yield Act(chosen, StringCommand(_START))
-    yield from _awaited(chosen)
+    yield from awaited(chosen)
 
 
 def _is_led(cluster: Cluster, nodes: Sequence[Node], seen: Mapping[str, SeenPower]) -> bool:
@@ -113,7 +113,7 @@ def _is_led(cluster: Cluster, nodes: Sequence[Node], seen: Mapping[str, SeenPowe
     return said is not None and said["settled"]
 
 
-def _awaited(chosen: Node) -> Commands:
+def awaited(chosen: Node) -> Commands:
     """Wait until a member leads: PostgreSQL has to recover first what its last checkpoint lacks."""
     until, resumed = time.monotonic() + LEAD_SECONDS, False
     while True:

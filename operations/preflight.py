@@ -111,7 +111,9 @@ def _inventory_file() -> str:
     return next(files, INVENTORY) if pyinfra.is_cli else INVENTORY
 
 
-def refuse_unfit_hosts(cluster: Cluster, held: HeldSecrets, *, restores: bool = False, returns: bool = False) -> None:
+def refuse_unfit_hosts(
+    cluster: Cluster, held: HeldSecrets, *, restores: bool = False, returns: bool = False, adopts: bool = False
+) -> None:
     """
     Look at all hosts of a cluster, and refuse with everything that is in the way. Reads only; called on every host in
     deploy code, done once a cluster. Hosts beyond ``--limit`` are looked at only as far as those within it need them.
@@ -120,8 +122,9 @@ def refuse_unfit_hosts(cluster: Cluster, held: HeldSecrets, *, restores: bool = 
     + held: what the control machine has of the cluster's secrets
     + restores: this run goes on with a restore that is not finished
     + returns: this run brings hosts back that were taken out
+    + adopts: this run begins the cluster with the data that members have
     """
-    observe = partial(_observed, cluster, restores=restores, returns=returns)
+    observe = partial(_observed, cluster, restores=restores, returns=returns, adopts=adopts)
     findings = once(host.inventory, cluster.name, lambda: _findings(cluster, held, observe()))
     if findings:
         raise refusal(findings)
@@ -137,7 +140,7 @@ def _findings(cluster: Cluster, held: HeldSecrets, observed: Observed) -> list[F
     ]
 
 
-def _observed(cluster: Cluster, *, restores: bool, returns: bool) -> Observed:
+def _observed(cluster: Cluster, *, restores: bool, returns: bool, adopts: bool) -> Observed:
     within = frozenset(node.name for node in cluster if state.is_host_in_limit(target_of(node)))
     pictures = _read({node.name: (HostPicture, picture_question(cluster, node)) for node in cluster})
     reached = [node for node in cluster if pictures[node.name] is not None]
@@ -146,7 +149,7 @@ def _observed(cluster: Cluster, *, restores: bool, returns: bool) -> Observed:
     asking = {node.name: needed_ports(cluster, node) for node in reached if node.name in within}
     tls = tls_ports(cluster)
     peers = _read({name: (PeerPorts, {"peers": ports, "tls": tls}) for name, ports in asking.items() if ports})
-    return Observed(pictures, packages.get(), peers, keys.get(), within, restores, returns)
+    return Observed(pictures, packages.get(), peers, keys.get(), within, restores, returns, adopts)
 
 
 def _keys(cluster: Cluster, nodes: Sequence[Node]) -> Mapping[str, str] | None:

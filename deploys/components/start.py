@@ -16,7 +16,7 @@ from operations.util.console import quiet_the_idle_lines
 from operations.util.remote import acts_for_all, end_run, is_within_limit, quicken, quiet_refusals, refuse_company
 
 
-def declared_cluster(*, restores: bool = False, returns: bool = False) -> Cluster | None:
+def declared_cluster(*, restores: bool = False, returns: bool = False, adopts: bool = False) -> Cluster | None:
     """
     The cluster of the host at hand, after all hosts were looked at; None for a host that is in none of our groups.
 
@@ -24,10 +24,11 @@ def declared_cluster(*, restores: bool = False, returns: bool = False) -> Cluste
 
     + restores: this run goes on with a restore that is not finished
     + returns: this run brings hosts back that were taken out
+    + adopts: this run begins the cluster with the data that members have
     """
     cluster = running_cluster()
     if cluster is not None:
-        refuse_unfit_hosts(cluster, held_secrets(cluster), restores=restores, returns=returns)
+        refuse_unfit_hosts(cluster, held_secrets(cluster), restores=restores, returns=returns, adopts=adopts)
     return cluster
 
 
