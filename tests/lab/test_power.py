@@ -10,7 +10,7 @@ import pytest
 
 from tests.lab import faults
 from tests.lab.backups import REPOSITORY, one_line, refused
-from tests.lab.docker import run_in
+from tests.lab.docker import docker, run_in
 from tests.lab.load import Load, Verdict
 from tests.lab.runs import (
     MEMBERS,
@@ -78,8 +78,7 @@ def states(built: Built) -> set[str]:
 
 def power_cut(built: Built) -> None:
     """All hosts at once."""
-    for name in HOSTS:
-        faults.kill(built.lab.host(name).container)
+    docker("kill", *(built.lab.host(name).container for name in HOSTS))
 
 
 def power_back(built: Built) -> None:
@@ -118,23 +117,18 @@ def test_a_stop_leaves_every_acknowledged_write_on_every_member(built: Built) ->
 
 
 def test_after_a_power_cut_a_start_loses_nothing(built: Built) -> None:
-    """Units of hosts that boot one by one elect by themselves; here they cannot, and the start has all to do."""
-    led: list[str] = []
-
-    def cut() -> None:
-        led.append(leader(built.lab).container)
-        power_cut(built)
+    """Hosts that boot elect by themselves when they can; a start finishes what that leaves, whichever comes first."""
 
     def again() -> None:
         power_back(built)
         done = run(built.inventory, START)
         print(f"started after a power cut in {done.seconds:.1f} s")
 
-    assert under_load(built, cut, again).is_clean
+    assert under_load(built, lambda: power_cut(built), again).is_clean
     assert changed(run(built.inventory, START)) == {}
 
 
-@pytest.mark.parametrize("seconds", [4, 7, 10])
+@pytest.mark.parametrize("seconds", [9])
 def test_a_stop_and_a_start_that_were_killed_are_gone_on_with(built: Built, seconds: int) -> None:
     def stop() -> None:
         process = start(built.inventory, STOP, "--data", f"confirm={built.lab.name}")
@@ -158,7 +152,7 @@ def test_a_start_undoes_a_stop_that_was_killed_in_the_middle(built: Built) -> No
     suspended = built.lab.host(next(name for name in MEMBERS if built.lab.host(name) != leader(built.lab)))
     run_in(suspended.container, "kill -STOP $(systemctl show -p MainPID --value patroni)")
     done = run(built.inventory, START)
-    assert changed(done) == {"Start | nobody comes too early": [leader(built.lab).container]} or changed(done)
+    assert list(changed(done)) == ["Start | nobody comes too early"]
     wait_until_settled(built.lab)
 
 
@@ -181,7 +175,8 @@ def test_destroyed_data_are_kept_and_adopted(built: Built) -> None:
 def traces(built: Built) -> list[str]:
     """What is left of the project on the hosts, but for data, backups and logs."""
     ours = "grep -rl pyinfra-patroni /etc /usr/local 2>/dev/null; ls -d /etc/*/pki /run/pyinfra-patroni 2>/dev/null"
-    units = "systemctl list-unit-files --state=enabled --no-legend etcd.service patroni.service 'pgbackrest*' haproxy.service"
+    names = "etcd.service patroni.service haproxy.service 'pgbackrest*'"
+    units = f"systemctl list-unit-files --state=enabled --no-legend {names}"
     etcd = "ls -A /var/lib/etcd 2>/dev/null; true"
     return [line for name in HOSTS for line in
             run_in(built.lab.host(name).container, f"{{ {ours}; {units}; {etcd}; }} || true").splitlines()]  # fmt: skip
