@@ -32,6 +32,7 @@ class Observed:
     + judged: the hosts that this run may touch; of the others only what concerns these is looked at
     + restores: this run goes on with a restore that is not finished
     + returning: names of hosts that this run brings back, should they have been taken out
+    + adopts: this run begins the cluster with the data that members have
     """
 
     pictures: Mapping[str, Picture | None]
@@ -41,6 +42,7 @@ class Observed:
     judged: frozenset[str] = frozenset()
     restores: bool = False
     returning: frozenset[str] = frozenset()
+    adopts: bool = False
 
 
 def picture_question(cluster: Cluster, node: Node) -> dict[str, str]:
@@ -69,7 +71,7 @@ def host_findings(cluster: Cluster, observed: Observed) -> list[Finding]:
         *version_findings(cluster, {name: one for name, one in _known(observed.packages).items() if name in reached}),
         *pgbackrest_findings(cluster, _known(observed.packages)),
         *role_findings(cluster, observed.keys),
-        *data_findings(cluster, reached, observed.keys, restores=observed.restores),
+        *data_findings(cluster, reached, observed.keys, restores=observed.restores, adopts=observed.adopts),
         *taken_port_findings(cluster, reached),
         *peer_findings(cluster, observed.pictures, observed.peers),
     ]

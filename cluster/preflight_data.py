@@ -15,7 +15,12 @@ Picture = Mapping[str, Any]
 
 
 def data_findings(
-    cluster: Cluster, reached: Mapping[str, Picture], keys: Mapping[str, str] | None, *, restores: bool = False
+    cluster: Cluster,
+    reached: Mapping[str, Picture],
+    keys: Mapping[str, str] | None,
+    *,
+    restores: bool = False,
+    adopts: bool = False,
 ) -> Iterable[Finding]:
     """
     Foreign data, foreign PostgreSQL and foreign Patroni on the members.
@@ -23,6 +28,7 @@ def data_findings(
     + reached: ``HostPicture`` by name of the hosts to be judged
     + keys: what etcd holds below the cluster's prefix; None when etcd does not answer, which says nothing about data
     + restores: this run goes on with a restore that is not finished
+    + adopts: this run begins the cluster with the data that members have, unless etcd knows other ones
     """
     for node in cluster.members:
         if node.name in reached:
@@ -36,7 +42,15 @@ def data_findings(
             yield from _other_scope(cluster, node, picture)
             yield from _running(cluster, node, picture)
             yield from _moved_port(cluster, node, picture)
-            yield from _directory(cluster, node, picture, keys)
+            if not (adopts and _is_adoptable(cluster, picture, keys)):
+                yield from _directory(cluster, node, picture, keys)
+
+
+def _is_adoptable(cluster: Cluster, picture: Picture, keys: Mapping[str, str] | None) -> bool:
+    """Data of this version, of which etcd says nothing else."""
+    data, known = picture["data"] or {}, (keys or {}).get(f"{cluster.scope_key}initialize")
+    fits = data.get("version") == str(cluster.settings.postgres_version) and data.get("identifier") is not None
+    return fits and known in (None, "", data["identifier"])
 
 
 def _unfinished(node: Node) -> Finding:
@@ -137,7 +151,7 @@ def _foreign(cluster: Cluster, picture: Picture, keys: Mapping[str, str] | None)
 
 def _unlike(cluster: Cluster, named: str, data: Mapping[str, Any], known: str | None) -> tuple[str, str] | None:
     if known is None:
-        hint = "Restore etcd if this is the cluster's data; else move it away: "
+        hint = "If it is this cluster's, restore etcd, or begin with it: `--data adopt=true`. Else move it away: "
         return f"{named}, and etcd knows no cluster {cluster.name}", hint + _move(data["path"])
     if known in ("", data["identifier"]):  # empty: the first member is about to begin the cluster
         return None
@@ -146,7 +160,10 @@ def _unlike(cluster: Cluster, named: str, data: Mapping[str, Any], known: str | 
 
 
 def _keep_hint(path: str) -> str:
-    return f"Nothing is overwritten. Declare another postgres_data_directory, or move it away: {_move(path)}"
+    return (
+        f"Nothing is overwritten. Declare another postgres_data_directory, or move it away: {_move(path)} "
+        "If it is this cluster's own: `--data adopt=true`."
+    )
 
 
 def _move(path: str) -> str:

@@ -1,16 +1,19 @@
 """Build the cluster that the inventory declares, or bring it back to what is declared.
 
-    pyinfra inventory.py deploys/cluster.py
+    pyinfra inventory.py deploys/cluster.py [--data adopt=true]
 
 Repeatable at any moment, also after it was interrupted: every step asks the hosts what they are before it acts, and a
 second run changes nothing. Refuses bad input and unfit hosts in one table before anything is touched. Never restarts
-PostgreSQL: a setting that needs a restart stays pending and is named.
+PostgreSQL: a setting that needs a restart stays pending and is named. With ``adopt`` a cluster that etcd does not know
+begins with the data that its members have, e.g. those that deploys/destroy.py kept.
 """
 
 from deploys.components.build import deploy_all
+from deploys.components.options import option
 from deploys.components.start import declared_cluster
 
-cluster = declared_cluster()
+adopts = option("adopt", bool, False)
+cluster = declared_cluster(adopts=adopts)
 
 if cluster is not None:
-    deploy_all(cluster)
+    deploy_all(cluster, adopts=adopts)

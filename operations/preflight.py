@@ -112,7 +112,12 @@ def _inventory_file() -> str:
 
 
 def refuse_unfit_hosts(
-    cluster: Cluster, held: HeldSecrets, *, restores: bool = False, returning: Collection[str] = ()
+    cluster: Cluster,
+    held: HeldSecrets,
+    *,
+    restores: bool = False,
+    returning: Collection[str] = (),
+    adopts: bool = False,
 ) -> None:
     """
     Look at all hosts of a cluster, and refuse with everything that is in the way. Reads only; called on every host in
@@ -122,8 +127,9 @@ def refuse_unfit_hosts(
     + held: what the control machine has of the cluster's secrets
     + restores: this run goes on with a restore that is not finished
     + returning: names of hosts that this run brings back, should they have been taken out
+    + adopts: this run begins the cluster with the data that members have
     """
-    observe = partial(_observed, cluster, restores=restores, returning=frozenset(returning))
+    observe = partial(_observed, cluster, restores=restores, returning=frozenset(returning), adopts=adopts)
     findings = once(host.inventory, cluster.name, lambda: _findings(cluster, held, observe()))
     if findings:
         raise refusal(findings)
@@ -140,7 +146,7 @@ def _findings(cluster: Cluster, held: HeldSecrets, observed: Observed) -> list[F
     ]
 
 
-def _observed(cluster: Cluster, *, restores: bool, returning: frozenset[str]) -> Observed:
+def _observed(cluster: Cluster, *, restores: bool, returning: frozenset[str], adopts: bool) -> Observed:
     within = frozenset(node.name for node in cluster if state.is_host_in_limit(target_of(node)))
     pictures = _read({node.name: (HostPicture, picture_question(cluster, node)) for node in cluster})
     reached = [node for node in cluster if pictures[node.name] is not None]
@@ -149,7 +155,7 @@ def _observed(cluster: Cluster, *, restores: bool, returning: frozenset[str]) ->
     asking = {node.name: needed_ports(cluster, node) for node in reached if node.name in within}
     tls = tls_ports(cluster)
     peers = _read({name: (PeerPorts, {"peers": ports, "tls": tls}) for name, ports in asking.items() if ports})
-    return Observed(pictures, packages.get(), peers, keys.get(), within, restores, returning)
+    return Observed(pictures, packages.get(), peers, keys.get(), within, restores, returning, adopts)
 
 
 def _keys(cluster: Cluster, nodes: Sequence[Node]) -> Mapping[str, str] | None:

@@ -81,7 +81,7 @@ def may_import(file: str) -> tuple[str, ...]:
     if file.startswith("cluster/"):
         return ("cluster", "pydantic", "yaml", "cryptography")
     if file.startswith("facts/"):
-        observed = ("", "_etcd", "_pgbackrest", "_restore", "_standby")
+        observed = ("", "_etcd", "_pgbackrest", "_power", "_restore", "_standby")
         return ("facts", *(f"cluster.observed{part}" for part in observed), "pyinfra")
     if file.startswith("operations/"):
         return ("operations", "facts", "cluster", "pyinfra", "gevent", "jinja2")
@@ -173,8 +173,8 @@ COMPONENTS = (
 # Words of a layer rather than of a component.
 SHARED = {
     "facts": ("host", "endpoints", "answer"),
-    "operations": ("proof", "probe", "overview"),
-    "deploys/components": ("proof", "probe", "start", "options", "build"),
+    "operations": ("proof", "probe", "overview", "power"),
+    "deploys/components": ("proof", "probe", "start", "options", "build", "power"),
 }
 
 

@@ -7,15 +7,22 @@ from deploys.components.certificates import deploy_certificates
 from deploys.components.etcd import deploy_etcd
 from deploys.components.haproxy import deploy_haproxy
 from deploys.components.packages import deploy_packages
-from deploys.components.patroni import deploy_patroni
+from deploys.components.patroni import deploy_adoption, deploy_patroni
 from deploys.components.pgbackrest import deploy_pgbackrest, deploy_stanza
 from deploys.components.proof import deploy_proof
 from deploys.components.secrets import cluster_secrets
 
 
-def deploy_all(cluster: Cluster) -> None:
-    """Build what is declared, or bring it back to that, and prove it. + cluster: as declared"""
+def deploy_all(cluster: Cluster, *, adopts: bool = False) -> None:
+    """
+    Build what is declared, or bring it back to that, and prove it.
+
+    + cluster: as declared
+    + adopts: begin with the data that members have
+    """
     deploy_ground(cluster)
+    if adopts:
+        deploy_adoption(cluster)
     deploy_patroni(cluster)
     deploy_doors(cluster)
 

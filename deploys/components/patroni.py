@@ -4,7 +4,13 @@ from pyinfra.api import deploy
 
 from cluster.model import Cluster
 from deploys.components.secrets import cluster_secrets
-from operations import patroni, patroni_configuration, postgres
+from operations import patroni, patroni_adoption, patroni_configuration, postgres
+
+
+@deploy("Adoption")
+def deploy_adoption(cluster: Cluster) -> None:
+    """The newest data of the members lead, before the others start. + cluster: as declared"""
+    patroni_adoption.adopted(name="the newest data lead", cluster=cluster, secrets=cluster_secrets(cluster))
 
 
 @deploy("PostgreSQL")

@@ -18,7 +18,7 @@ from operations.util.remote import acts_for_all, end_run, is_within_limit, quick
 ALL = "*"
 
 
-def declared_cluster(*, restores: bool = False, returning: str | None = None) -> Cluster | None:
+def declared_cluster(*, restores: bool = False, returning: str | None = None, adopts: bool = False) -> Cluster | None:
     """
     The cluster of the host at hand, after all hosts were looked at; None for a host that is in none of our groups.
 
@@ -26,11 +26,12 @@ def declared_cluster(*, restores: bool = False, returning: str | None = None) ->
 
     + restores: this run goes on with a restore that is not finished
     + returning: the host that this run brings back, should it have been taken out; ``ALL`` for whoever was
+    + adopts: this run begins the cluster with the data that members have
     """
     cluster = running_cluster()
     if cluster is not None:
         names = {node.name for node in cluster} if returning == ALL else {str(returning)}
-        refuse_unfit_hosts(cluster, held_secrets(cluster), restores=restores, returning=names)
+        refuse_unfit_hosts(cluster, held_secrets(cluster), restores=restores, returning=names, adopts=adopts)
     return cluster
 
 

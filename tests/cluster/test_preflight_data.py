@@ -39,7 +39,8 @@ def test_data_of_a_cluster_that_etcd_does_not_know():
             "data directory",
             f"{DIRECTORY} holds a PostgreSQL 17 cluster with system identifier {IDENTIFIER}, "
             "and etcd knows no cluster main",
-            f"Restore etcd if this is the cluster's data; else move it away: `mv {DIRECTORY} {DIRECTORY}.old`.",
+            "If it is this cluster's, restore etcd, or begin with it: `--data adopt=true`. Else move it away: "
+            f"`mv {DIRECTORY} {DIRECTORY}.old`.",
         )
     ]
 
@@ -51,7 +52,7 @@ def test_data_where_no_etcd_is_yet():
             f"{DIRECTORY} holds a PostgreSQL 17 cluster with system identifier {IDENTIFIER}, "
             "and Patroni here does not manage it",
             "Nothing is overwritten. Declare another postgres_data_directory, or move it away: "
-            f"`mv {DIRECTORY} {DIRECTORY}.old`.",
+            f"`mv {DIRECTORY} {DIRECTORY}.old`. If it is this cluster's own: `--data adopt=true`.",
         )
     ]
 

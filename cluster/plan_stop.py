@@ -1,0 +1,113 @@
+"""Whether a whole cluster may be stopped now, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from cluster.errors import UnsafeError
+from cluster.live import Live
+from cluster.model import Cluster
+from cluster.observed_power import SeenPower
+from cluster.plan_power import as_lsn, is_running, primary_of
+from cluster.plan_switchover import backup_minutes
+
+
+def is_stopped(seen: Mapping[str, SeenPower]) -> bool:
+    """Whether nothing runs on any member. + seen: ``MemberPower`` by member"""
+    return not any(is_running(one) for one in seen.values())
+
+
+def is_under_way(seen: Mapping[str, SeenPower]) -> bool:
+    """Whether a stop was begun: nobody else suspends Patroni."""
+    return any(one["held"] for one in seen.values())
+
+
+def refuse_stop(
+    cluster: Cluster, live: Live, seen: Mapping[str, SeenPower], absent: Iterable[str], *, force: bool = False
+) -> None:
+    """
+    Refuse, with all reasons, to stop the cluster now. A stop that was begun is gone on with.
+
+    + live: of the members in this run; + seen: ``MemberPower`` of them
+    + absent: members that are not in this run; one that lives would take over
+    + force: a backup under way breaks off
+    """
+    reasons = [*_restoring(seen), *_alive(cluster, live, absent)]
+    if not is_stopped(seen) and not is_under_way(seen):
+        reasons += [*_unled(live, seen), *_backup(live, force=force)]
+    if reasons:
+        raise UnsafeError(
+            f"{cluster.name} cannot be stopped now: {'; '.join(reasons)}\nHINT: see to that first; nothing was changed."
+        )
+
+
+def _restoring(seen: Mapping[str, SeenPower]) -> Iterator[str]:
+    if names := [name for name, one in seen.items() if one["restoring"]]:
+        yield f"{', '.join(names)} is being restored, which deploys/restore.py finishes"
+
+
+def _alive(cluster: Cluster, live: Live, absent: Iterable[str]) -> Iterator[str]:
+    keys = (live.etcd["keys"] if live.etcd is not None else None) or {}
+    for name in absent:
+        if live.member(name) is not None or f"{cluster.scope_key}members/{name}" in keys:
+            yield f"{name} is not in this run and etcd knows its Patroni, which would take over"
+
+
+def _unled(live: Live, seen: Mapping[str, SeenPower]) -> Iterator[str]:
+    patroni = live.patroni
+    if not patroni["answers"]:
+        yield f"no Patroni answers: {patroni['error']}"
+        return
+    if patroni["paused"]:
+        yield "it is paused, which deploys/resume.py ends"
+    if scheduled := patroni["scheduled_switchover"]:
+        yield f"a switchover is scheduled for {scheduled.get('at', 'later')}"
+    keys = (live.etcd["keys"] if live.etcd is not None else None) or {}
+    if any(key.endswith("/failover") for key in keys) and not patroni["scheduled_switchover"]:
+        yield "a switchover is under way"
+    if live.leader is None or primary_of(seen) != live.leader:
+        yield "nobody leads; wait for the election, or see deploys/check.py"
+
+
+def _backup(live: Live, *, force: bool) -> Iterator[str]:
+    if not force and (minutes := backup_minutes(live)) is not None:
+        yield f"a backup has been under way for {minutes} min (--data force=true lets it break off)"
+
+
+def stop_lines(cluster: Cluster, seen: Mapping[str, SeenPower], clients: int, absent: Iterable[str]) -> list[str]:
+    """
+    What the operator should know before it happens.
+
+    + clients: connections over the network that end
+    + absent: members that are not in this run
+    """
+    if is_stopped(seen):
+        return [f"no member of {cluster.name} runs; the rest of it is stopped"]
+    down = [name for name, one in seen.items() if not is_running(one)]
+    return [
+        f"{cluster.name} is stopped: {clients} connections of clients end, and nobody gets in until it is started",
+        "  first  HAProxy, and the timers of the backups",
+        f"  then   PostgreSQL on {primary_of(seen) or 'the member that led'}, and the others when they have all of it",
+        "  last   pgBackRest's server, and etcd",
+        "  note   all of it starts again at the next boot, or with deploys/start.py",
+        *([f"  note   {', '.join(down)} is down already"] if down else []),
+        *([f"  note   {', '.join(absent)} is not in this run and stays as it is"] if absent else []),
+    ]
+
+
+def stopped_lines(cluster: Cluster, seen: Mapping[str, SeenPower]) -> list[str]:
+    """Where everybody ended, as pg_controldata says. + seen: ``MemberPower`` by member, all of them down"""
+    ends = {name: (one["control"]["timeline"], one["control"]["checkpoint"]) for name, one in seen.items()
+            if one["control"] is not None}  # fmt: skip
+    if not ends:
+        return [f"{cluster.name} is stopped; no member has data"]
+    newest = max(ends.values())
+    last = f"{as_lsn(newest[1])} on timeline {newest[0]}"
+    behind = [name for name, end in ends.items() if end != newest]
+    if not behind:
+        return [f"{cluster.name} is stopped: all {len(ends)} members ended at {last}"]
+    return [
+        f"{cluster.name} is stopped at {last}",
+        *(f"  note   {name} ended at {as_lsn(ends[name][1])} on timeline {ends[name][0]}" for name in behind),
+        "  start it with deploys/start.py, which begins with the newest data; a boot of single hosts may not",
+    ]
