@@ -105,12 +105,16 @@ def home_of(cluster: Cluster, source: Source) -> Node:
     return next((node for node in cluster.etcd if node.name == source.host), cluster.etcd[0])
 
 
+def answering(cluster: Cluster, remains: Remains) -> list[str]:
+    """The hosts whose etcd answers what takes the quorum. + remains: ``EtcdRemains`` by host"""
+    return [node.name for node in cluster.etcd if (seen := remains[node.name]) and seen["quorum"]]
+
+
 def refuse_needless(cluster: Cluster, remains: Remains) -> None:
     """Refuse while etcd has its quorum, and while enough of its data are there for one. + remains: by host"""
-    answering = [node.name for node in cluster.etcd if (seen := remains[node.name]) and seen["quorum"]]
-    if answering:
+    if named := answering(cluster, remains):
         raise UnsafeError(
-            f"etcd of {cluster.name} has its quorum: asked on {', '.join(answering)}\n"
+            f"etcd of {cluster.name} has its quorum: asked on {', '.join(named)}\n"
             f"HINT: {UNTOUCHED}; a member that is lost is replaced by deploys/replace_node.py, or taken out by "
             "deploys/remove_node.py."
         )

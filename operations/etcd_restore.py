@@ -17,6 +17,7 @@ from cluster.observed import SeenEtcd, SeenPatroni
 from cluster.observed_etcd import SeenRemains, SeenWal
 from cluster.plan_etcd_restore import (
     Standing,
+    answering,
     chosen_source,
     home_of,
     most_advanced,
@@ -67,6 +68,9 @@ def rebuilt(cluster: Cluster, source: str | None = None, *, confirmed: bool = Fa
         return
     remains, standing = _remains(cluster), _standings(cluster)
     order = order_of(remains)
+    if order is not None and order.leads is None and answering(cluster, remains):
+        yield from _given_up(cluster)
+        return
     if order is None or source not in (None, order.source.host):
         order = _judged(cluster, remains, standing, source, order)
     print_lines(restore_lines(cluster, remains, standing, order))
@@ -77,6 +81,27 @@ def rebuilt(cluster: Cluster, source: str | None = None, *, confirmed: bool = Fa
         raise UnsafeError(f"nothing was touched\nHINT: add --data confirm={cluster.name} to begin.")
     if not _is_led(cluster, order):
         yield from _carried_out(cluster, order, begins=not _has_begun_again(remains, order))
+
+
+def _given_up(cluster: Cluster) -> Commands:
+    """End a rebuilding that was begun when etcd is back by itself: its data are all in their place yet."""
+    yield from _released(cluster)
+    yield from _forgotten(cluster)
+    print_lines([f"etcd of {cluster.name} has its quorum again: the rebuilding that was begun is given up"])
+
+
+def _released(cluster: Cluster) -> Commands:
+    """Let Patroni run again where it does not."""
+    states: dict[str, SeenWal] = read_all(cluster.members, PostgresWal)
+    for node in cluster.members:
+        if states[node.name]["patroni"] != "active":
+            yield released(node)
+
+
+def _forgotten(cluster: Cluster) -> Commands:
+    """The first host of etcd last: as long as it knows of this, a run that is cut off here is gone on with."""
+    for node in sorted(_touched(cluster), key=lambda one: one is cluster.etcd[0]):
+        yield forgotten(node)
 
 
 def _remains(cluster: Cluster) -> dict[str, SeenRemains | None]:
@@ -185,12 +210,7 @@ def finished(cluster: Cluster) -> Commands:
     if order is None or order.leads is None:
         host.noop("no rebuilding was begun")
         return
-    states: dict[str, SeenWal] = read_all(cluster.members, PostgresWal)
-    for node in cluster.members:
-        if states[node.name]["patroni"] != "active":
-            yield released(node)
+    yield from _released(cluster)
     leader = elected(cluster, sorted(cluster.members, key=lambda one: one.name != order.leads))
-    # The first host of etcd last: as long as it knows of this, a run that is cut off here is gone on with.
-    for node in reversed(_touched(cluster)):
-        yield forgotten(node)
+    yield from _forgotten(cluster)
     print_lines(outcome_lines(cluster, order, leader.name, time.monotonic() - began))

@@ -24,7 +24,7 @@ ORDER = [
     "forget who led h1",
     *("release h1", "release h2", "release h3"),
 ]
-OVER = ["over h3", "over h2", "over h1"]
+OVER = ["over h2", "over h3", "over h1"]
 
 
 def cluster() -> Cluster:
@@ -146,6 +146,22 @@ def test_a_leader_that_dies_before_the_end_is_chosen_again_and_etcd_stays(monkey
     again = restore(monkeypatch, world)
     assert not {act.split()[0] for act in again} & {"put", "restore", "start"}
     assert world.leader == "h1" and world.running == set(MEMBERS) and world.notes == {}
+
+
+def test_an_etcd_that_is_back_by_itself_ends_what_was_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = world_of()
+
+    def cut() -> None:
+        world.hooks.clear()
+        raise KeyboardInterrupt
+
+    world.hooks["halt"] = cut
+    with pytest.raises(KeyboardInterrupt):
+        restore(monkeypatch, world)
+    world.keys, world.etcd, world.leader = dict(world.known), {"h1", "h2"}, "h2"
+    world.done.clear()
+    assert restore(monkeypatch, world) == ["release h1", *OVER]
+    assert world.running == set(MEMBERS) and world.notes == {} and world.aside == {}
 
 
 def test_while_etcd_has_its_quorum_nothing_is_rebuilt(monkeypatch: pytest.MonkeyPatch) -> None:
