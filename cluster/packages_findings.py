@@ -19,6 +19,7 @@ from cluster.packages_releases import (
     supported_releases,
 )
 from cluster.packages_versions import is_older, upstream
+from cluster.render_patroni_dynamic import version_of
 from cluster.replication_findings import patroni_findings
 
 Observed = Mapping[str, Mapping[str, Any]]
@@ -154,7 +155,7 @@ def _old_patroni(cluster: Cluster, node: Node, seen: Mapping[str, Any], own: Off
     else:
         return
     if "postgres" in node.roles:
-        yield from patroni_findings(cluster, node, tuple(map(int, upstream(version).split("."))), hint)
+        yield from patroni_findings(cluster, node, version_of(upstream(version)), hint)
 
 
 def _rival_sources(node: Node, seen: Mapping[str, Any]) -> Iterable[Finding]:

@@ -47,8 +47,7 @@ class PatroniCluster(Answer[SeenPatroni]):
         synchronous: bool | None = None,
     ) -> str:
         """Ask with python3, which Patroni itself needs; a host without Patroni's configuration answers with a word."""
-        asked: dict[str, object] = {"expected": list(expected), "wait": wait_seconds}
-        asked |= {"beyond_timeline": beyond_timeline}
+        asked = {"expected": list(expected), "wait": wait_seconds, "beyond_timeline": beyond_timeline}
         asked |= {} if synchronous is None else {"synchronous": synchronous}
         arguments = quote(json.dumps(asked))
         ask = f"python3 -c {quote(_ASK)} {arguments}"
