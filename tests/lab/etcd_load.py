@@ -7,6 +7,7 @@ what was acknowledged; so it goes on while single members join, leave or die.
 
 import json
 import subprocess
+import tempfile
 import uuid
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -53,18 +54,21 @@ class EtcdLoad:
 
     def __enter__(self) -> Self:
         words = ["docker", "exec", self.host.container, "python3", "-c", SCRIPT, self.prefix, *self.endpoints]
-        self._process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        # A file: a pipe that nobody reads meanwhile is full after a minute, and the writer would stand still.
+        self._said = tempfile.TemporaryFile("w+")
+        self._process = subprocess.Popen(words, stdout=self._said, stderr=subprocess.STDOUT)
         return self
 
     def __exit__(self, *failure: object) -> None:
         # The end of its client is none of the script's in the container.
         subprocess.run(["docker", "exec", self.host.container, "pkill", "-f", self.prefix], check=False)
         try:
-            said, _ = self._process.communicate(timeout=END_SECONDS)
+            self._process.wait(END_SECONDS)
         except subprocess.TimeoutExpired:
             self._process.kill()
             raise LabError(f"the writes to etcd on {self.host.container} do not end") from None
-        self.lines = said.splitlines()
+        self._said.seek(0)
+        self.lines = self._said.read().splitlines()
 
     @property
     def acknowledged(self) -> dict[int, float]:

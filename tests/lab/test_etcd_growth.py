@@ -35,8 +35,6 @@ ETCDCTL = (
     "ETCDCTL_API=3 ETCDCTL_ENDPOINTS=https://127.0.0.1:2379 ETCDCTL_CACERT=/etc/etcd/pki/ca.crt "
     "ETCDCTL_CERT=/etc/etcd/pki/etcd.crt ETCDCTL_KEY=/etc/etcd/pki/etcd.key etcdctl"
 )
-
-
 ADD, REMOVE = "deploys/add_node.py", "deploys/remove_node.py"
 FIVE = (*MEMBERS, "etcd1", "etcd2")
 EVERYWHERE = "10.99.0.1"  # as the address of a bridge of containers is: every host has it
