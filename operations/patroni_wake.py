@@ -118,7 +118,9 @@ def awaited(chosen: Node) -> Commands:
     until, resumed = time.monotonic() + LEAD_SECONDS, False
     while True:
         said = _said([chosen])
-        if said["settled"] and said["leader"] == chosen.name:
+        if said["settled"]:
+            if said["leader"] != chosen.name:
+                host.log(f"{said['leader']} was elected meanwhile, and leads")
             return
         if said["paused"] and not resumed:
             host.log("the cluster was paused before it went down; that ends now")
@@ -141,12 +143,16 @@ def followed(cluster: Cluster, without: Collection[str] = ()) -> Commands:
         return
     nodes = _nodes(cluster, without)
     seen = power_of(cluster, nodes)
-    wanted = [node for node in nodes if may_start(seen[node.name])]
+    wanted = _wanted(nodes, seen)
     if down := [node for node in wanted if not is_running(seen[node.name])]:
         yield from (Act(node, StringCommand(_START)) for node in down)
     _await_streaming(cluster, wanted)
     if not down:
         host.noop("everybody streams")
+
+
+def _wanted(nodes: Sequence[Node], seen: Mapping[str, SeenPower]) -> list[Node]:
+    return [node for node in nodes if may_start(seen[node.name]) or is_running(seen[node.name])]
 
 
 def _await_streaming(cluster: Cluster, wanted: Sequence[Node]) -> None:
@@ -172,7 +178,7 @@ def told(cluster: Cluster, without: Collection[str] = ()) -> Commands:
     if acts_for(cluster.members) and not planning():
         seen = power_of(cluster, nodes)
         left = [node.name for node in cluster.members if node not in nodes]
-        said = _said([node for node in nodes if may_start(seen[node.name])])
+        said = _said(_wanted(nodes, seen))
         print_lines(started_lines(cluster, said, seen, left))
     host.noop("said")
     return
