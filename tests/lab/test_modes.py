@@ -113,7 +113,7 @@ def test_tags_and_a_cascade_are_applied_while_everything_runs(lab: Lab, tmp_path
     tags = {leaf: {"replicatefrom": lab.host(source).container, **BARRED}, source: {"failover_priority": 2}}
     inventory = declared(lab, tmp_path, tags)
     with Load(dsn(lab)) as load:
-        applied(inventory)
+        run(inventory)
     wait_until(f"{leaf} streams from {source}", lambda: streams_to(lab, source) == {leaf}, seconds=60)
     shown = members(lab)[lab.host(leaf).container]["tags"]
     assert shown == {"clonefrom": True, "replicatefrom": lab.host(source).container, **BARRED}
