@@ -12,10 +12,15 @@ from cluster.packages_files import NEEDRESTART
 from cluster.render_etcd import BOOTSTRAP, ENVIRONMENT, etcd_data_directory
 from cluster.render_etcd import DROP_IN as ETCD_DROP_IN
 from cluster.render_etcd import UNIT as ETCD_UNIT
+from cluster.render_etcd_snapshot import PROGRAM as SNAPSHOT_PROGRAM
+from cluster.render_etcd_snapshot import SERVICE_PATH as SNAPSHOT_SERVICE
+from cluster.render_etcd_snapshot import TIMER as SNAPSHOT_TIMER
+from cluster.render_etcd_snapshot import TIMER_PATH as SNAPSHOT_TIMER_PATH
+from cluster.render_etcd_snapshot import keepers
 from cluster.render_haproxy import CONFIGURATION as HAPROXY_CONFIGURATION
 from cluster.render_haproxy import DROP_IN as HAPROXY_DROP_IN
 from cluster.render_haproxy import UNIT as HAPROXY_UNIT
-from cluster.render_patroni import CONFIG, PASSWORD_FILE
+from cluster.render_patroni import CONFIG, MAY_START, PASSWORD_FILE
 from cluster.render_patroni import DROP_IN as PATRONI_DROP_IN
 from cluster.render_patroni import UNIT as PATRONI_UNIT
 from cluster.render_pgbackrest import (
@@ -37,6 +42,8 @@ from cluster.render_pgbackrest_drill import (
     PROOFS,
     drill_directory,
 )
+from cluster.render_pgbackrest_source import SOURCE
+from cluster.render_standby import SOURCE_BOUNDED
 from cluster.repositories import MOST, timer, timer_path
 from cluster.settings_pgbackrest import S3, TYPES
 
@@ -56,12 +63,14 @@ _FILES = {
         *(BACKUP, BACKUP_UNIT, *map(timer_path, TIMERS)),
         *(PROGRAMS, PROOFS, DRILL_CONFIGURATION, DRILL_PLACE, DRILL_UNIT, DRILL_TIMER_PATH),
     ),
-    "postgres": (CONFIG, PASSWORD_FILE, PATRONI_DROP_IN, PATRONI.directory, POSTGRES.directory),
+    "postgres": (CONFIG, PASSWORD_FILE, MAY_START, PATRONI_DROP_IN, PATRONI.directory, POSTGRES.directory),
     "etcd": (ENVIRONMENT, BOOTSTRAP, ETCD_DROP_IN, ETCD.directory),
 }
-_PGBACKREST = (CONFIGURATION, PGBACKREST.directory, BOUNDED, NEWEST_SET)
+_PGBACKREST = (CONFIGURATION, PGBACKREST.directory, BOUNDED, NEWEST_SET, SPOOL)
+_SOURCE = (SOURCE, SOURCE_BOUNDED, NEWEST_SET, SPOOL)
+_SNAPSHOTS = (SNAPSHOT_PROGRAM, SNAPSHOT_SERVICE, SNAPSHOT_TIMER_PATH)
 
-# Notes of a restore, and what the units have loaded.
+# Notes of a restore, snapshots of etcd, and what the units have loaded.
 _EVERYWHERE = (NEEDRESTART, "/var/lib/pyinfra-patroni", "/run/pyinfra-patroni")
 
 # Debian's packages, or nobody, own these: they go when nothing is left in them.
@@ -74,16 +83,19 @@ _SHELLS = (
 def units_on(cluster: Cluster, node: Node) -> list[str]:
     """Every unit that this project enables on a host. + node: as declared"""
     server = (SERVER,) if cluster.uses_pgbackrest(node) else ()
-    return [*(unit for role, units in _UNITS.items() if role in node.roles for unit in units), *server]
+    snapshots = (SNAPSHOT_TIMER,) if node in keepers(cluster) else ()
+    return [*snapshots, *(unit for role, units in _UNITS.items() if role in node.roles for unit in units), *server]
 
 
 def traces_on(cluster: Cluster, node: Node) -> list[str]:
     """Every file and directory of ours on a host, but for data and backups. + node: as declared"""
     own = [path for role, paths in _FILES.items() if role in node.roles for path in paths]
-    backups = [*_PGBACKREST, SPOOL] if cluster.uses_pgbackrest(node) else []
+    backups = _PGBACKREST if cluster.uses_pgbackrest(node) else ()
+    source = _SOURCE if cluster.reads_source(node) else ()
+    snapshots = _SNAPSHOTS if node in keepers(cluster) else ()
     etcd = [etcd_data_directory(cluster)] if "etcd" in node.roles else []
     drill = [drill_directory(cluster)] if "backup" in node.roles else []
-    return [*own, *backups, *etcd, *drill, *_EVERYWHERE]
+    return [*own, *backups, *source, *snapshots, *etcd, *drill, *_EVERYWHERE]
 
 
 def shells_on(node: Node) -> tuple[str, ...]:

@@ -46,6 +46,12 @@ def role_findings(cluster: Cluster, keys: Mapping[str, str] | None) -> Iterable[
         yield Finding(INVENTORY, SETTING, *found)
 
 
+def refuse_standby(cluster: Cluster, hint: str) -> None:
+    """Refuse what is for clusters that take writes. + hint: what to do with a standby cluster instead"""
+    if cluster.source is not None:
+        raise UnsafeError(f"{cluster.name} is a standby cluster of {cluster.source.name}\nHINT: {hint}")
+
+
 def refuse_other_role(cluster: Cluster, config: Mapping[str, Any]) -> None:
     """Refuse what ``role_problem`` names. + config: the dynamic configuration as it is now"""
     if found := role_problem(cluster, config):

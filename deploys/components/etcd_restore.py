@@ -6,6 +6,7 @@ from pyinfra.api import deploy
 
 from cluster.errors import ConfigError
 from cluster.model import Cluster
+from cluster.plan_standby import refuse_standby
 from cluster.removals import remaining
 from deploys.components.options import node_named, nodes_named, option
 from operations import etcd, etcd_restore
@@ -18,6 +19,7 @@ def deploy_etcd_restore(declared: Cluster) -> None:
 
     + declared: the cluster, hosts that are gone for good in it
     """
+    refuse_standby(declared, "It holds only a copy: deploys/destroy.py --data wipe=true, then deploys/cluster.py.")
     cluster = remaining(declared, set(nodes_named(declared, "without")))
     if not cluster.etcd or not cluster.members:
         raise ConfigError("without: nothing of the cluster is left\nHINT: name only hosts that are gone for good.")

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from pyinfra.api import deploy
 
 from cluster.model import Cluster
+from cluster.plan_standby import refuse_standby
 from deploys.components.secrets import secrets_directory
 from operations import patroni_halt, patroni_wake, power, power_destroy
 
@@ -21,6 +22,7 @@ def deploy_stop(cluster: Cluster, *, confirmed: bool, force: bool) -> None:
     + cluster: as declared
     + confirmed, force: as ``patroni_halt`` has them
     """
+    refuse_standby(cluster, "'systemctl stop patroni' on its members, the leader last; then etcd.")
     patroni_halt.announced(name="judged", cluster=cluster, confirmed=confirmed, force=force)
     power.stopped(name="HAProxy", cluster=cluster, part="haproxy")
     power.stopped(name="timers of backups", cluster=cluster, part="timers")
@@ -38,6 +40,7 @@ def deploy_start(cluster: Cluster, without: Collection[str]) -> None:
     + cluster: as declared
     + without: members that were given up
     """
+    refuse_standby(cluster, "'systemctl start etcd patroni' on its members; it gets from its source what it lacks.")
     patroni_wake.readied(name="nobody comes too early", cluster=cluster, without=without)
     power.started(name="etcd", cluster=cluster, part="etcd")
     power.quorum(name="etcd's quorum", cluster=cluster)

@@ -123,7 +123,7 @@ def test_units_stop_where_their_role_is() -> None:
     first, backup = cluster.nodes[0], cluster.nodes[-1]
     assert [units_of(cluster, first, part) for part in ("haproxy", "timers", "pgbackrest", "etcd")] == [
         ["haproxy"],
-        [],
+        ["etcd-snapshot.timer"],
         ["pgbackrest"],
         ["etcd"],
     ]

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from cluster.declaration import DeclaredHost, declared_clusters
+from cluster.errors import UnsafeError
 from cluster.findings import Finding
 from cluster.model import Cluster
-from cluster.plan_standby import is_standby, role_findings, role_problem
+from cluster.plan_standby import is_standby, refuse_standby, role_findings, role_problem
 from cluster.render_hba import hba_lines
 from cluster.render_pgbackrest import clients
 from cluster.render_standby import source_method, standby_section, trusted
@@ -150,6 +151,13 @@ def test_nothing_but_a_promotion_changes_it() -> None:
         "After its promotion take patroni_standby_of out of the inventory. To make it a standby its data have to go "
         "first: see docs/standby-cluster.md.",
     )
+
+
+def test_what_is_for_clusters_that_take_writes_is_refused_with_the_way_out() -> None:
+    shop, dr = both()
+    refuse_standby(shop, "Do that.")
+    with pytest.raises(UnsafeError, match=r"^dr is a standby cluster of shop\nHINT: Do that\.$"):
+        refuse_standby(dr, "Do that.")
 
 
 def test_before_it_is_built_nothing_is_said() -> None:

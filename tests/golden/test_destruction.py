@@ -15,9 +15,11 @@ from cluster.packages_files import CREATECLUSTER, KEY, PREFERENCES, SOURCE, host
 from cluster.plan_destruction import backups_on, data_on, shells_on, traces_on, units_on
 from cluster.render_etcd import bootstrap_file, etcd_component
 from cluster.render_patroni import PASSWORD_FILE, patroni_component
+from operations.etcd_snapshot import etcd_snapshots
 from operations.haproxy import haproxy_component
 from operations.pgbackrest import pgbackrest_component
-from tests.golden.examples import EXAMPLES, SECRETS, example, with_store
+from operations.pgbackrest_source import source_component
+from tests.golden.examples import EXAMPLES, ROOT, SECRETS, clusters_of, example, with_store
 
 # They belong to packages, which stay: without their source these would never be mended.
 KEPT = {CREATECLUSTER, KEY, PREFERENCES, SOURCE}
@@ -30,6 +32,8 @@ def components(cluster: Cluster, node: Node) -> Iterable[Component]:
         yield patroni_component(cluster, node, SECRETS)
     if "haproxy" in node.roles:
         yield haproxy_component(cluster, node, SECRETS["HAPROXY_STATS_PASSWORD"])
+    yield etcd_snapshots(cluster, node)
+    yield source_component(cluster, node)
     if cluster.uses_pgbackrest(node):
         yield pgbackrest_component(cluster, node, SECRETS["PGBACKREST_CIPHER_PASS"])
 
@@ -52,7 +56,8 @@ def clusters(tmp_path: Path) -> list[Cluster]:
     credentials = tmp_path / "keys"
     credentials.write_text("key\nsecret\n")
     credentials.chmod(0o600)
-    return [*map(example, EXAMPLES), with_store("dedicated", credentials)]
+    standby = clusters_of(ROOT / "inventories" / "standby_cluster.py").values()
+    return [*map(example, EXAMPLES), with_store("dedicated", credentials), *standby]
 
 
 def test_every_file_that_is_written_goes(tmp_path: Path) -> None:
