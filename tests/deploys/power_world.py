@@ -14,6 +14,7 @@ from tests.cluster.live_members import patroni_member, postgres_state
 from tests.deploys.removal_world import line
 
 RECORD = 120
+UNITS = ("haproxy", "etcd", "etcd-snapshot.timer")  # those beside Patroni that a colocated host has
 CONTROL = """\
 Database system identifier:           {identifier}
 Database cluster state:               {state}
@@ -80,7 +81,7 @@ class PowerWorld:
 
     def __post_init__(self) -> None:
         self.members = {node.name: Member(led=node.name == self.leader) for node in self.cluster.members}
-        self.units = {node.name: {"etcd", "haproxy"} for node in self.cluster}
+        self.units = {node.name: set(UNITS) for node in self.cluster}
 
     def write(self, count: int = 1) -> None:
         """Clients write, and every standby that streams receives it."""
@@ -97,7 +98,7 @@ class PowerWorld:
     def boot(self, *names: str) -> None:
         """Hosts come up by themselves, with what is enabled."""
         for name in names or tuple(self.members):
-            self.units[name] |= {"etcd", "haproxy"}
+            self.units[name] |= set(UNITS)
             self.members[name].patroni = self.members[name].enabled == "enabled"
         self._elect()
 
@@ -155,7 +156,7 @@ class PowerWorld:
         self.hooks.get(word, lambda: None)()
 
     def _unit(self, host: str, word: str, command: str) -> list[str]:
-        named = [unit for unit in ("haproxy", "etcd") if re.search(rf"systemctl {word} .*{unit}", command)]
+        named = [unit for unit in UNITS if re.search(rf"systemctl {word} .*(?<![\w-]){unit}(?![\w.-])", command)]
         if word == "start":
             self.units[host] |= set(named)
             self._elect()
