@@ -69,22 +69,22 @@ def _let_go(cluster: Cluster, live: Live, *, confirmed: bool, lost: bool) -> Com
     yield Act(cluster.node(str(live.leader)), patch_command({"standby_cluster": None}))
 
 
-def _taken_over(cluster: Cluster, began: float, left: int | None) -> Commands:
+def _taken_over(cluster: Cluster, began: float, before: int | None) -> Commands:
     """
     Wait until the leader takes writes and the others follow; then take the access to the source away.
 
-    + left: the timeline on which this run let it go; None: it did not
+    + before: the timeline on which this run let it go; None: it did not
     """
     live = look(cluster)
     if live.leader is None:
         raise UnsafeError(f"nobody leads {cluster.name}\nHINT: run again when somebody does; nothing is lost by that.")
     leader = cluster.node(live.leader)
     state = live.postgres[leader.name]
-    fresh = left is not None or state is None or state["in_recovery"] is not False
+    fresh = before is not None or state is None or state["in_recovery"] is not False
     if fresh:
         yield Act(leader, until_it_writes(cluster))
     seconds = time.monotonic() - began
-    seen = _followed(cluster, leader, beyond=left or 0)
+    seen = _followed(cluster, leader, beyond=before or 0)
     left = _having_access(cluster)
     if not fresh and not left:
         host.noop(f"{cluster.name} takes writes already")
