@@ -55,7 +55,7 @@ def promoted(cluster: Cluster, *, confirmed: bool = False, lost: bool = False) -
     follows = is_standby(live.patroni["config"])
     if follows:
         yield from _let_go(cluster, live, confirmed=confirmed, lost=lost)
-    yield from _taken_over(cluster, began, let_go=follows)
+    yield from _taken_over(cluster, began, int(leaders_timeline(live.patroni) or 0) if follows else None)
 
 
 def _let_go(cluster: Cluster, live: Live, *, confirmed: bool, lost: bool) -> Commands:
@@ -69,22 +69,22 @@ def _let_go(cluster: Cluster, live: Live, *, confirmed: bool, lost: bool) -> Com
     yield Act(cluster.node(str(live.leader)), patch_command({"standby_cluster": None}))
 
 
-def _taken_over(cluster: Cluster, began: float, *, let_go: bool) -> Commands:
+def _taken_over(cluster: Cluster, began: float, before: int | None) -> Commands:
     """
     Wait until the leader takes writes and the others follow; then take the access to the source away.
 
-    + let_go: by this run, not by one that was cut off
+    + before: the timeline on which this run let it go; None: it did not
     """
     live = look(cluster)
     if live.leader is None:
         raise UnsafeError(f"nobody leads {cluster.name}\nHINT: run again when somebody does; nothing is lost by that.")
     leader = cluster.node(live.leader)
     state = live.postgres[leader.name]
-    fresh = let_go or state is None or state["in_recovery"] is not False
+    fresh = before is not None or state is None or state["in_recovery"] is not False
     if fresh:
         yield Act(leader, until_it_writes(cluster))
     seconds = time.monotonic() - began
-    seen = _followed(cluster, leader)
+    seen = _followed(cluster, leader, beyond=before or 0)
     left = _having_access(cluster)
     if not fresh and not left:
         host.noop(f"{cluster.name} takes writes already")
@@ -107,8 +107,10 @@ def _having_access(cluster: Cluster) -> list[Node]:
     return [cluster.node(name) for name, picture in seen.items() if picture and picture["paths"][SOURCE] is not None]
 
 
-def _followed(cluster: Cluster, leader: Node) -> SeenPatroni:
-    question = {"expected": [node.name for node in cluster.members], "wait_seconds": FOLLOW_SECONDS}
+def _followed(cluster: Cluster, leader: Node, *, beyond: int) -> SeenPatroni:
+    names = [node.name for node in cluster.members]
+    # etcd has the picture from before the promotion at first.
+    question = {"expected": names, "wait_seconds": FOLLOW_SECONDS, "beyond_timeline": beyond}
     seen: SeenPatroni = host.get_fact(PatroniCluster, **question)
     if not seen["settled"]:
         node, reason = holdup(cluster, seen, here())
