@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from cluster.model import Cluster
@@ -20,7 +20,6 @@ from tests.deploys.fake_hosts import fake_cluster
 SECRETS = {name: f"Value-of-{name}" for name in NAMES}
 
 
-@settings(deadline=None)
 @given(at=st.text(max_size=30), ttl=st.none() | st.integers(0, 9999) | st.text(max_size=9), name=st.text("ab.-1"))
 def test_a_note_is_read_as_it_was_written(at: str, ttl: int | str | None, name: str) -> None:
     note, cluster = Removal(at, ttl), fake_cluster()
