@@ -51,6 +51,10 @@ class Component:
         paths = [item.path for item in self.items]
         return {"paths": paths, "units": {unit.name: list(unit.loads) for unit in self.units}}
 
+    def question_with(self, *paths: str) -> dict[str, Any]:
+        """The same, about further paths, too."""
+        return {**self.question, "paths": [*self.question["paths"], *paths]}
+
     def missing(self, seen: Mapping[str, SeenPath | None]) -> list[Directory | File]:
         """Directories, then files, that the host does not have as declared. + seen: paths of ``HostComponent``"""
         return [item for item in self.items if not item.fits(seen[item.path])]

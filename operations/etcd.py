@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from pyinfra import host
 from pyinfra.api import StringCommand, operation
@@ -65,22 +64,20 @@ def member(cluster: Cluster) -> Commands:
     if node not in keepers(cluster):
         host.noop("no etcd on this host")
         return
-    component = _member(cluster, node) if "etcd" in node.roles else Component()
-    yield from brought_up(component + etcd_snapshots(cluster, node))
-
-
-def _member(cluster: Cluster, node: Node) -> Component:
+    snapshots = etcd_snapshots(cluster, node)
+    if "etcd" not in node.roles:
+        yield from brought_up(snapshots)
+        return
     component = etcd_component(cluster, node)
-    data = f"{etcd_data_directory(cluster)}/member"
-    seen = host.get_fact(HostComponent, **_with_data(component, data))
+    data, running = f"{etcd_data_directory(cluster)}/member", _bootstrapped(component, _existing(cluster)) + snapshots
+    seen = host.get_fact(HostComponent, **running.question_with(data))
     if seen["paths"][data] is None:
-        return _first_start(cluster, node, component)
-    return replace(component, files=(*component.files, _existing(cluster)))
+        running = _first_start(cluster, node, component) + snapshots
+    yield from brought_up(running, seen)
 
 
-def _with_data(component: Component, data: str) -> dict[str, Any]:
-    question = component.question
-    return {**question, "paths": [*question["paths"], data]}
+def _bootstrapped(component: Component, bootstrap: File) -> Component:
+    return replace(component, files=(*component.files, bootstrap))
 
 
 def _first_start(cluster: Cluster, node: Node, component: Component) -> Component:
@@ -93,7 +90,7 @@ def _first_start(cluster: Cluster, node: Node, component: Component) -> Componen
         # The cluster was formed once, and does not answer now: to begin it again with an empty log could lose it.
         return replace(component, units=())
     new = bootstrap_file(cluster, declared_peers(cluster), state="new")
-    return replace(component, files=(*component.files, new))
+    return _bootstrapped(component, new)
 
 
 @operation()

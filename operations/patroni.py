@@ -47,7 +47,7 @@ def member(cluster: Cluster, secrets: Mapping[str, Secret]) -> Commands:
         host.noop("no PostgreSQL on this host")
         return
     begins = node is cluster.members[0] and not _has_begun(cluster)
-    yield from brought_up(_beginning(cluster, secrets) if begins else _following(cluster, node, secrets))
+    yield from brought_up(_beginning(cluster, secrets)) if begins else _following(cluster, node, secrets)
 
 
 def _beginning(cluster: Cluster, secrets: Mapping[str, Secret]) -> Component:
@@ -55,15 +55,16 @@ def _beginning(cluster: Cluster, secrets: Mapping[str, Secret]) -> Component:
     return patroni_component(cluster, cluster.members[0], secrets, without_absences(declared_configuration(cluster)))
 
 
-def _following(cluster: Cluster, node: Node, secrets: Mapping[str, Secret]) -> Component:
+def _following(cluster: Cluster, node: Node, secrets: Mapping[str, Secret]) -> Commands:
     """
-    The component of a member that does not begin the cluster. One that has no data yet, and one that an earlier run
-    left on its way to them, is marked until ``formed`` has seen it stream.
+    A member that does not begin the cluster. One that has no data yet, and one that an earlier run left on its way to
+    them, is marked until ``formed`` has seen it stream.
     """
     joining, version = patroni_component(cluster, node, secrets, joins=True), f"{cluster.data_directory}/PG_VERSION"
-    seen = host.get_fact(HostComponent, paths=[CONFIG, version], units={})["paths"]
-    on_its_way = config_of(joining).fits(seen[CONFIG]) or (seen[version] is None and _has_begun(cluster))
-    return joining if on_its_way else patroni_component(cluster, node, secrets)
+    seen = host.get_fact(HostComponent, **joining.question_with(version))
+    there = seen["paths"]
+    on_its_way = config_of(joining).fits(there[CONFIG]) or (there[version] is None and _has_begun(cluster))
+    yield from brought_up(joining if on_its_way else patroni_component(cluster, node, secrets), seen)
 
 
 def _has_begun(cluster: Cluster) -> bool:

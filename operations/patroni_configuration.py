@@ -90,14 +90,17 @@ def admitted(cluster: Cluster) -> Commands:
     if not acts_for(cluster.members):
         host.noop("another host does it")
         return
-    nodes = in_this_run(cluster.members)
-    said: dict[str, SeenPatroni | None] = read(nodes, PatroniCluster)
-    heard = {name: seen["config"] for name, seen in said.items() if seen is not None and seen["config"]}
-    name, config = next(iter(heard.items()), ("", None))
-    patch = config_patch({"postgresql": {"pg_hba": hba_lines(cluster)}}, config) if config else {}
-    if patch:
+    # The first members are asked most by others.
+    for node in reversed(in_this_run(cluster.members)):
+        seen: SeenPatroni | None = read([node], PatroniCluster)[node.name]
+        if seen is not None and seen["config"]:
+            break
+    else:
+        host.noop("no Patroni answers that could let anybody in")
+        return
+    if patch := config_patch({"postgresql": {"pg_hba": hba_lines(cluster)}}, seen["config"]):
         host.log("changes pg_hba")
-        yield Act(cluster.node(name), patch_command(patch))
+        yield Act(node, patch_command(patch))
     else:
         host.noop("everybody is let in")
 

@@ -9,7 +9,7 @@ from pyinfra.api.command import PyinfraCommand
 
 from cluster.component import Component, Unit
 from cluster.files import Directory, File
-from cluster.observed import SeenUnit
+from cluster.observed import SeenComponent, SeenUnit
 from cluster.units import unit_step
 from facts.host import HostComponent
 from operations.util.commands import load_unit, make_directory, start_unit, write_file
@@ -17,13 +17,15 @@ from operations.util.commands import load_unit, make_directory, start_unit, writ
 Commands = Generator[PyinfraCommand, None, None]
 
 
-def brought_up(component: Component) -> Commands:
+def brought_up(component: Component, seen: SeenComponent | None = None) -> Commands:
     """
     Write what differs, then start or reload the units that need it, by what they run with and not by what was written.
 
     + component: as declared for the host at hand
+    + seen: what ``HostComponent`` said of all of it just now; None: nobody has asked yet
     """
-    seen = host.get_fact(HostComponent, **component.question)
+    if seen is None:
+        seen = host.get_fact(HostComponent, **component.question)
     missing = component.missing(seen["paths"])
     if changed := [item.path for item in missing if seen["paths"][item.path] is not None]:
         host.log(f"changes {', '.join(changed)}")
