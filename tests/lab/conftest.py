@@ -2,6 +2,9 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import ExitStack
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +18,7 @@ from tests.lab.runs import MEMBERS, Built, run, site, wait_until_settled
 # What moves the leader from host to host comes after what looks at a cluster as it was built.
 LAST = ("test_second_run.py", "test_failover.py")
 SHARED = "t2"
+OPEN = ExitStack()  # what the shared cluster needs to be gone
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -23,8 +27,19 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What breaks the shared cluster comes last."""
-    items.sort(key=lambda item: LAST.index(item.path.name) if item.path.name in LAST else -1)
+    """What shares a cluster comes together, and what breaks it last."""
+    items.sort(key=lambda item: (not _shares(item), LAST.index(item.path.name) if item.path.name in LAST else -1))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """The shared cluster goes with the last that needs it: idle, it would still cost the other labs their time."""
+    if _shares(item) and (nextitem is None or not _shares(nextitem)):
+        OPEN.close()
+
+
+def _shares(item: pytest.Item) -> bool:
+    return shares_the_cluster(item.path)
 
 
 class ByLab(LoadScopeScheduling):
@@ -32,7 +47,7 @@ class ByLab(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        return SHARED if shares_the_cluster((ROOT / file).read_text()) else file
+        return SHARED if shares_the_cluster(ROOT / file) else file
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByLab:
@@ -40,9 +55,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByLab:
     return ByLab(config, log)
 
 
-def shares_the_cluster(test: str) -> bool:
-    """Whether a test file uses the fixture ``built`` of this one. + test: its text"""
-    return "def built(" not in test and re.search(r"def test_\w+\(\s*built\b", test) is not None
+@cache
+def shares_the_cluster(file: Path) -> bool:
+    """Whether a test file uses the fixture ``built`` of this one."""
+    text = file.read_text()
+    return "def built(" not in text and re.search(r"def test_\w+\(\s*built\b", text) is not None
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -66,7 +83,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
     Shared by all test files: a test that stops or moves something leaves three streaming members behind
     (``wait_until_settled``), so that the next one finds what it expects.
     """
-    with site(SHARED, tmp_path_factory.mktemp(SHARED), hosts=(*MEMBERS, "backup1")) as ready:
-        first = run(ready.inventory)
-        wait_until_settled(ready.lab)
-        yield Built(ready.lab, ready.inventory, first)
+    ready = OPEN.enter_context(site(SHARED, tmp_path_factory.mktemp(SHARED), hosts=(*MEMBERS, "backup1")))
+    first = run(ready.inventory)
+    wait_until_settled(ready.lab)
+    yield Built(ready.lab, ready.inventory, first)
+    OPEN.close()
