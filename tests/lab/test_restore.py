@@ -50,7 +50,7 @@ DIGEST = """select md5(
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
     """Three members and a repository host, with one full backup."""
-    with site("k-restore", tmp_path_factory.mktemp("k-restore"), hosts=(*MEMBERS, REPOSITORY)) as ready:
+    with site("x-restore", tmp_path_factory.mktemp("x-restore"), hosts=(*MEMBERS, REPOSITORY)) as ready:
         first = run(ready.inventory)
         wait_until_settled(ready.lab)
         run(ready.inventory, BACKUP, "--data", "type=full")
@@ -166,9 +166,8 @@ def restored_one(built: Built) -> Host:
     return built.lab.host(named)
 
 
-def boot(host: Host) -> None:
-    """Take a host's power away, and give it back."""
-    faults.kill(host.container)
+def power_on(host: Host) -> None:
+    """Give a host its power back."""
     faults.start(host.container)
     wait_until("its host answers", lambda: there(host, "systemctl is-active --quiet ssh"), seconds=PHASE_SECONDS)
 
@@ -184,7 +183,8 @@ def test_a_run_that_is_killed_again_and_again_is_gone_on_with(built: Built, hist
     chosen = restored_one(built)
     assert chosen != leading, "the data of the primary stay until the restored ones lead"
     cut_off(built, words, lambda: there(chosen, "systemctl is-active --quiet patroni"))
-    boot(chosen)
+    faults.kill(chosen.container)
+    power_on(chosen)
     done = restore(built, *words)
     assert "goes on with a restore that an earlier run has begun" in done.log
     history.assert_ends_at(history.position, psql(built, history.question))
@@ -209,9 +209,10 @@ def test_a_named_point_though_its_host_is_killed_in_between(built: Built, histor
     process = start(built.inventory, RESTORE, *data(*words, f"confirm={built.lab.name}"))
     begun = replicas(built.lab)[0]
     wait_until("its data are touched", lambda: there(begun, f"test -e {STATE}/begun"), seconds=PHASE_SECONDS)
-    boot(begun)
+    faults.kill(begun.container)
     process.communicate(timeout=RUN_SECONDS)
     assert process.returncode != 0
+    power_on(begun)
     assert there(begun, "! systemctl is-active --quiet patroni"), "a reboot starts nothing on half restored data"
     restore(built, *words)
     history.assert_ends_at(history.point, psql(built, history.question))
@@ -248,15 +249,15 @@ def copy(built: Built, history: History, tmp_path_factory: pytest.TempPathFactor
     lab = built.lab
     lifecycle.up(lab, ("pg4", "pg5"))
     hba = [f"hostssl all all {network} scram-sha-256" for network in (lab.subnet4, lab.subnet6)]
-    extra = {"cluster_name": "k-copy", **SMALL, "postgres_hba": hba}
+    extra = {"cluster_name": "x-copy", **SMALL, "postgres_hba": hba}
     one, two = ((host.container, host_data(host, extra=extra)) for host in lab.hosts(("pg4", "pg5")))
     more = f"postgres += {[one, two]}\netcd += [{one!r}]\nhaproxy += {[one, two]}\nbackup += [{two!r}]\n"
-    path: Path = tmp_path_factory.mktemp("k-copy") / "inventory.py"
+    path: Path = tmp_path_factory.mktemp("x-copy") / "inventory.py"
     path.write_text(built.inventory.read_text() + more)
     begun = time.monotonic()
     moment = ("timeline=1", f"time={history.time.target}", f"set={backups(built)[0]['label']}")
     before = [files(lab.host(name)) for name in (*MEMBERS, REPOSITORY)]
-    done = run(path, RESTORE, *data(f"source={lab.name}", *moment, "confirm=k-copy"))
+    done = run(path, RESTORE, *data(f"source={lab.name}", *moment, "confirm=x-copy"))
     assert [files(lab.host(name)) for name in (*MEMBERS, REPOSITORY)] == before, "the original is as it was"
     print(f"a new cluster of two members from a backup in {time.monotonic() - begun:.1f} s")
     yield Built(lab, path, done)
@@ -293,9 +294,9 @@ def test_both_clusters_are_as_declared_afterwards(copy: Built) -> None:
 
 
 def test_a_cluster_that_exists_does_not_begin_again(built: Built, copy: Built) -> None:
-    words = data(f"source={built.lab.name}", "latest=true", "confirm=k-copy")
+    words = data(f"source={built.lab.name}", "latest=true", "confirm=x-copy")
     done = run(copy.inventory, RESTORE, *words, check=False)
-    assert "the cluster k-copy exists" in done.log
+    assert "the cluster x-copy exists" in done.log
 
 
 # --- Everything lost but the backups ---

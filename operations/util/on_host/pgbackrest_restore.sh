@@ -48,14 +48,20 @@ restore() {
     archive_mode=on "archive_command=/usr/local/bin/pgbackrest-bounded push \"%p\""
     "restore_command=/bin/bash $sockets/program get $config $stanza %f \"%p\"" $(written_with) "$@")
   install -m 755 "$here/program" $sockets/program
-  words=(); for one in "${settings[@]}"; do words+=(-c "$one"); done
-  $as "$bin/postgres" -D "$data" "${words[@]}" 2> >(tee $sockets/log >&2) &
-  server=$!
+  : > $sockets/log
+  # The history of the timeline that begins is a copy of that of the recovery_target_timeline and one line more. Where
+  # the moment lies before the beginning of that one, the copy would go further than the data, and no standby would find
+  # its way by it. So a first recovery finds out on which timeline the moment lies; the second one only repeats its end.
+  turn=
+  if [[ " $*" =~ \ recovery_target(_time|_lsn|_name)?= ]]; then
+    recover recovery_target_action=shutdown
+    wait $server || true
+    said 'shutdown at recovery target' || failed
+    turn=recovery_target_timeline=$(controlled "Min recovery ending loc's timeline")
+  fi
+  recover $turn
   until [ "$(asked 'select not pg_is_in_recovery()' 2> /dev/null)" = t ]; do
-    if ! kill -0 $server 2> /dev/null; then
-      echo "ERROR: $(grep -o 'FATAL: .*' $sockets/log | head -n 1 || echo 'PostgreSQL ended in the recovery')" >&2
-      exit 1
-    fi
+    kill -0 $server 2> /dev/null || failed
     sleep 0.2
   done
   if [ -s "$here/roles.sql" ]; then asked < "$here/roles.sql"; rm -f "$here/roles.sql"; fi
@@ -65,6 +71,29 @@ restore() {
   wait $server || true
   ended "$timeline" > "$here/result.new"
   mv "$here/result.new" "$here/result"
+}
+
+recover() { # as the settings say; further ones count more
+  words=(); for one in "${settings[@]}" "$@"; do words+=(-c "$one"); done
+  $as "$bin/postgres" -D "$data" "${words[@]}" 2> >(tee -a $sockets/log >&2) &
+  server=$!
+}
+
+said() { # PostgreSQL's log comes a moment after its end
+  for _ in {1..30}; do
+    ! grep -q "$1" $sockets/log || return 0
+    sleep 0.1
+  done
+  return 1
+}
+
+failed() {
+  echo "ERROR: $(grep -o 'FATAL: .*' $sockets/log | head -n 1 || echo 'PostgreSQL ended in the recovery')" >&2
+  exit 1
+}
+
+controlled() { # what pg_controldata has
+  LC_ALL=C $as "$bin/pg_controldata" "$data" | sed -n "s/^$1: *//p"
 }
 
 written_with() {
