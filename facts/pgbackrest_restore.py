@@ -13,6 +13,7 @@ from facts.answer import ASK, Answer, answers
 STATE = "/var/lib/pyinfra-patroni/restore"
 UNIT = "pgbackrest-restore"
 
+# The unit first: one that ends while the others are asked has left its result by then.
 _SCRIPT = r"""
 end=$(( $(date +%s) + {seconds} ))
 while systemctl is-active --quiet {unit} && [ "$(date +%s)" -lt "$end" ]; do sleep 0.2; done
@@ -27,10 +28,10 @@ room() {{
   d={data}; while [ ! -e "$d" ]; do d=$(dirname "$d"); done
   echo $(( $(df -Pm "$d" | awk 'NR == 2 {{ print $4 }}') + $(du -sm "$d" 2> /dev/null | cut -f1) ))
 }}
+ask unit kind {unit}
 ask order text order.json
 ask result text result
 ask begun ls {state}/begun
-ask unit kind {unit}
 ask patroni kind patroni
 ask error words
 ask far {far}

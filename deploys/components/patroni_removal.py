@@ -43,6 +43,7 @@ def deploy_removal(declared: Cluster, leaving: str, *, alone: bool, wipe: bool, 
         patroni_configuration.configuration(name="dynamic configuration without it", cluster=rest)
     etcd_removal.left(name=f"{leaving} out of etcd", cluster=cluster, leaving=leaving)
     if stays:
+        etcd.member(name="etcd of those that stay", cluster=rest)
         etcd.quorum(name="quorum of those that stay", cluster=rest)
     patroni_removal.cleared(name=f"{leaving} cleared", cluster=cluster, leaving=leaving, wipe=wipe)
     patroni_removal.over(name=f"{leaving} is out", cluster=cluster, leaving=leaving)

@@ -74,6 +74,7 @@ def test_the_order_and_who_calls_what(steps: list[tuple[str, set[str]]]) -> None
         ("configuration of the others", rest),
         ("dynamic configuration without it", rest),
         ("h5 out of etcd", EVERY),
+        ("etcd of those that stay", rest),
         ("quorum of those that stay", rest),
         ("h5 cleared", EVERY),
         ("h5 is out", EVERY),

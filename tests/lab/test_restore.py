@@ -50,7 +50,7 @@ DIGEST = """select md5(
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
     """Three members and a repository host, with one full backup."""
-    with site("x-restore", tmp_path_factory.mktemp("x-restore"), hosts=(*MEMBERS, REPOSITORY)) as ready:
+    with site("k-restore", tmp_path_factory.mktemp("k-restore"), hosts=(*MEMBERS, REPOSITORY)) as ready:
         first = run(ready.inventory)
         wait_until_settled(ready.lab)
         run(ready.inventory, BACKUP, "--data", "type=full")
@@ -249,15 +249,15 @@ def copy(built: Built, history: History, tmp_path_factory: pytest.TempPathFactor
     lab = built.lab
     lifecycle.up(lab, ("pg4", "pg5"))
     hba = [f"hostssl all all {network} scram-sha-256" for network in (lab.subnet4, lab.subnet6)]
-    extra = {"cluster_name": "x-copy", **SMALL, "postgres_hba": hba}
+    extra = {"cluster_name": "k-copy", **SMALL, "postgres_hba": hba}
     one, two = ((host.container, host_data(host, extra=extra)) for host in lab.hosts(("pg4", "pg5")))
     more = f"postgres += {[one, two]}\netcd += [{one!r}]\nhaproxy += {[one, two]}\nbackup += [{two!r}]\n"
-    path: Path = tmp_path_factory.mktemp("x-copy") / "inventory.py"
+    path: Path = tmp_path_factory.mktemp("k-copy") / "inventory.py"
     path.write_text(built.inventory.read_text() + more)
     begun = time.monotonic()
     moment = ("timeline=1", f"time={history.time.target}", f"set={backups(built)[0]['label']}")
     before = [files(lab.host(name)) for name in (*MEMBERS, REPOSITORY)]
-    done = run(path, RESTORE, *data(f"source={lab.name}", *moment, "confirm=x-copy"))
+    done = run(path, RESTORE, *data(f"source={lab.name}", *moment, "confirm=k-copy"))
     assert [files(lab.host(name)) for name in (*MEMBERS, REPOSITORY)] == before, "the original is as it was"
     print(f"a new cluster of two members from a backup in {time.monotonic() - begun:.1f} s")
     yield Built(lab, path, done)
@@ -294,9 +294,9 @@ def test_both_clusters_are_as_declared_afterwards(copy: Built) -> None:
 
 
 def test_a_cluster_that_exists_does_not_begin_again(built: Built, copy: Built) -> None:
-    words = data(f"source={built.lab.name}", "latest=true", "confirm=x-copy")
+    words = data(f"source={built.lab.name}", "latest=true", "confirm=k-copy")
     done = run(copy.inventory, RESTORE, *words, check=False)
-    assert "the cluster x-copy exists" in done.log
+    assert "the cluster k-copy exists" in done.log
 
 
 # --- Everything lost but the backups ---
