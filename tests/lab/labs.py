@@ -7,6 +7,8 @@ from typing import Any
 from tests.lab.docker import docker
 from tests.lab.spec import DEFAULT_LAB, LABEL, Host, Lab, agreed, free_index
 
+LAB_LABELS = (LABEL, f"{LABEL}.index", f"{LABEL}.release", f"{LABEL}.flavour")
+
 
 @dataclass(frozen=True)
 class Observed:
@@ -19,11 +21,10 @@ class Observed:
 
 def existing_labs() -> dict[str, Lab]:
     """Return the labs that have a network, by name."""
-    ids = docker("network", "ls", "--quiet", "--filter", f"label={LABEL}").split()
-    if not ids:
-        return {}
-    networks = json.loads(docker("network", "inspect", *ids))
-    labs = (_lab_of(network["Labels"]) for network in networks)
+    # In one command: between a list and an inspection another test's lab may go, and be looked for in vain.
+    columns = "\t".join(f'{{{{.Label "{key}"}}}}' for key in LAB_LABELS)
+    listed = docker("network", "ls", "--filter", f"label={LABEL}", "--format", columns)
+    labs = (_lab_of(*line.split("\t")) for line in listed.splitlines())
     return {lab.name: lab for lab in labs}
 
 
@@ -45,13 +46,8 @@ def find_lab(
 
 def labels(lab: Lab) -> list[str]:
     """Return the docker options that put down what a lab is."""
-    pairs = {
-        LABEL: lab.name,
-        f"{LABEL}.index": lab.index,
-        f"{LABEL}.release": lab.release,
-        f"{LABEL}.flavour": lab.flavour,
-    }
-    return [f"--label={key}={value}" for key, value in pairs.items()]
+    values = (lab.name, lab.index, lab.release, lab.flavour)
+    return [f"--label={key}={value}" for key, value in zip(LAB_LABELS, values, strict=True)]
 
 
 def host_labels(host: Host) -> list[str]:
@@ -78,13 +74,8 @@ def network_ids(lab: Lab) -> list[str]:
     return docker("network", "ls", "--quiet", "--filter", f"label={LABEL}={lab.name}").split()
 
 
-def _lab_of(labels: dict[str, str]) -> Lab:
-    return Lab(
-        labels[LABEL],
-        int(labels[f"{LABEL}.index"]),
-        labels[f"{LABEL}.release"],
-        labels[f"{LABEL}.flavour"],
-    )
+def _lab_of(name: str, index: str, release: str, flavour: str) -> Lab:
+    return Lab(name, int(index), release, flavour)
 
 
 def _observed(lab: Lab, found: dict[str, Any]) -> Observed:
