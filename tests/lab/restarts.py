@@ -17,7 +17,6 @@ from tests.lab.waiting import wait_until
 CONFIGURE = "deploys/configure.py"
 RESTART = "deploys/restart_pending.py"
 GAP_SECONDS = 5.0
-RELOAD_GAP_SECONDS = 0.5
 WARM_UP_WRITES = 100
 AFTERWARDS_WRITES = 100
 

@@ -11,7 +11,6 @@ from tests.lab.hosts import wait_until_ready
 from tests.lab.load import Load
 from tests.lab.restarts import (
     GAP_SECONDS,
-    RELOAD_GAP_SECONDS,
     RESTART,
     assert_recovery_was_never_paused,
     configure,
@@ -38,6 +37,7 @@ from tests.lab.runs import (
     unit_starts,
     wait_until_settled,
 )
+from tests.lab.steady import STEADY_GAP_SECONDS
 
 VERSIONS = {"postgresql-15": "15.", "patroni": "3.0.2", "etcd-server": "3.4.", "haproxy": "2.6."}
 
@@ -114,7 +114,7 @@ def test_a_value_that_fails_at_the_start_is_taken_back(bookworm: Built, tmp_path
     same = {"max_connections": 150, "max_worker_processes": 12}
     primary, old = leader(bookworm.lab).short_name, shown(bookworm.lab, "shared_buffers")["pg1"]
     done = felt(bookworm, declare(bookworm, tmp_path, **same, shared_buffers="4TB"), check=False)
-    done.assert_cost("fails at the start, Patroni 3.0", RELOAD_GAP_SECONDS)
+    done.assert_cost("fails at the start, Patroni 3.0", STEADY_GAP_SECONDS)
     assert done.run.code == 1
     assert f"the configuration is back to shared_buffers {old}" in done.run.log
     assert primary not in done.restarted

@@ -32,6 +32,7 @@ from tests.lab.runs import (
     write_inventory,
 )
 from tests.lab.spec import Host, Lab
+from tests.lab.steady import STEADY_GAP_SECONDS
 from tests.lab.waiting import wait_until
 
 ALONE = ("pg1",)
@@ -39,7 +40,6 @@ PLACES = (ETCD, PATRONI, POSTGRES, HAPROXY)
 PORTS = {2379: ETCD, 2380: ETCD, 8008: PATRONI, 5432: POSTGRES, 7000: HAPROXY}
 ISSUED = "Certificates | issued and trusted"
 EXTRA_NAME = "db.example.net"
-GAP_SECONDS = 1.0
 LOOP_SECONDS = 10
 
 
@@ -210,7 +210,7 @@ def test_certificates_near_their_end_are_renewed(built: Built, own: OwnAuthority
     seen = load.report()
     print(f"meanwhile {seen.acknowledged} writes, longest gap {seen.longest_gap_seconds:.2f} s")
     assert load.verdict().is_clean and not seen.refused and not seen.unknown
-    assert seen.longest_gap_seconds <= GAP_SECONDS
+    assert seen.longest_gap_seconds <= STEADY_GAP_SECONDS
     for place in PLACES:
         assert f"new certificate for {place.component}: less than a third of its life left: 64 of 365 days" in done.log
 

@@ -27,9 +27,9 @@ from tests.lab.runs import (
     write_inventory,
 )
 from tests.lab.spec import Host, Lab
+from tests.lab.steady import STEADY_GAP_SECONDS
 from tests.lab.waiting import wait_until
 
-GAP_SECONDS = 1.0
 ETCD_GAP_SECONDS = 5.0  # an election, where its leader is killed
 ETCDCTL = (
     "ETCDCTL_API=3 ETCDCTL_ENDPOINTS=https://127.0.0.1:2379 ETCDCTL_CACERT=/etc/etcd/pki/ca.crt "
@@ -104,7 +104,7 @@ def report(load: Load, what: str, seconds: float, writes: EtcdLoad | None = None
     )
     assert verdict.is_clean, verdict
     assert seen.acknowledged > 100
-    assert seen.longest_gap_seconds <= GAP_SECONDS
+    assert seen.longest_gap_seconds <= STEADY_GAP_SECONDS
     if writes is not None:
         writes.report(what)
         assert writes.lost() == set() and writes.longest_gap_seconds <= ETCD_GAP_SECONDS

@@ -33,11 +33,11 @@ from tests.lab.runs import (
     write_inventory,
 )
 from tests.lab.spec import Host, Lab
+from tests.lab.steady import STEADY_GAP_SECONDS
 from tests.lab.waiting import wait_until
 
 ADD, REMOVE, REPLACE = (f"deploys/{name}_node.py" for name in ("add", "remove", "replace"))
 THREE, ALL = (*MEMBERS, "backup1"), (*MEMBERS, "pg4", "backup1")
-GAP_SECONDS = 1.0
 SWITCHOVER_SECONDS = 15.0  # 2 to 3 on an idle machine
 KEY_SECONDS = 60
 
@@ -137,7 +137,7 @@ def test_a_host_joins_while_clients_write(built: Growing) -> None:
     assert f"{built.lab.host('pg4').container}   PostgreSQL" in said
     with Load(dsn(built.lab)) as load:
         done = run(built.four, ADD)
-    report(load, "a host joined", done.seconds, GAP_SECONDS)
+    report(load, "a host joined", done.seconds, STEADY_GAP_SECONDS)
     wait_until_all_stream(built.lab)
     shown = members(built.lab)[built.lab.host("pg4").container]
     assert shown["role"] == "replica" and set(shown.get("tags", {})) <= {"clonefrom"}
@@ -168,7 +168,7 @@ def test_it_comes_back_only_when_somebody_says_so(built: Growing) -> None:
     assert refused.code == 1 and f"was taken out of {built.lab.name}" in refused.log
     with Load(dsn(built.lab)) as load:
         done = killed_and_run_again(built.four, ADD, (), 7)
-    report(load, "the host came back", done.seconds, GAP_SECONDS)
+    report(load, "the host came back", done.seconds, STEADY_GAP_SECONDS)
     wait_until_all_stream(built.lab)
     assert_changes_nothing(built.four)
 
@@ -177,7 +177,7 @@ def test_a_removal_that_is_killed_is_gone_on_with(built: Growing) -> None:
     lab, fourth = built.lab, built.lab.host("pg4")
     with Load(dsn(lab)) as load:
         done = killed_and_run_again(built.four, REMOVE, (*built.words("pg4"), "--data", "wipe=true"), 8)
-    report(load, "finished", done.seconds, GAP_SECONDS)
+    report(load, "finished", done.seconds, STEADY_GAP_SECONDS)
     assert traces(lab, THREE, *names_of(fourth)) == []
     assert run_in(fourth.container, f"ls -d /var/lib/postgresql/*/{lab.name} || true") == ""
     run(built.four, ADD)
@@ -221,7 +221,7 @@ def test_a_host_that_is_lost_is_replaced_by_a_fresh_one(built: Growing) -> None:
         lifecycle.up(lab, ["pg3"])
         wait_until("its key has run out", lambda: third.container not in members(lab), seconds=KEY_SECONDS)
         done = killed_and_run_again(built.four, REPLACE, built.words("pg3"), 12)
-    report(load, "a lost host was replaced", done.seconds, GAP_SECONDS)
+    report(load, "a lost host was replaced", done.seconds, STEADY_GAP_SECONDS)
     wait_until_all_stream(lab)
     assert_three_vote(lab)
     assert_changes_nothing(built.four)
@@ -243,7 +243,7 @@ def test_a_host_is_replaced_at_another_address_once_the_old_one_is_dead(built: G
         faults.kill(buried)
         wait_until("its key has run out", lambda: old.container not in members(lab), seconds=KEY_SECONDS)
         done = run(inventory, REPLACE, *built.words("pg3"))
-    report(load, "a lost host was replaced at another address", done.seconds, GAP_SECONDS)
+    report(load, "a lost host was replaced at another address", done.seconds, STEADY_GAP_SECONDS)
     wait_until_all_stream(lab)
     assert_three_vote(lab)
     assert traces(lab, ("pg1", "pg2", "pg4", "backup1"), old.address4) == []
