@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from shlex import quote
 from typing import cast
@@ -37,6 +37,7 @@ class PatroniCluster(Answer[SeenPatroni]):
     + wait_seconds: how long to wait for that; returns what it saw last all the same
     + beyond_timeline: the leader has to be past it, too, before ``settled`` is true: etcd has an old picture at first
     + synchronous: the same for whether there has to be a synchronous standby, or must be none; absent: either
+    + unmarked: the same for members that shall no longer have all of these tags, by name
     """
 
     def command(
@@ -45,10 +46,12 @@ class PatroniCluster(Answer[SeenPatroni]):
         wait_seconds: int = 0,
         beyond_timeline: int = 0,
         synchronous: bool | None = None,
+        unmarked: Mapping[str, Mapping[str, bool]] | None = None,
     ) -> str:
         """Ask with python3, which Patroni itself needs; a host without Patroni's configuration answers with a word."""
         asked = {"expected": list(expected), "wait": wait_seconds, "beyond_timeline": beyond_timeline}
         asked |= {} if synchronous is None else {"synchronous": synchronous}
+        asked |= {"unmarked": unmarked} if unmarked else {}
         arguments = quote(json.dumps(asked))
         ask = f"python3 -c {quote(_ASK)} {arguments}"
         return f"if [ -e /etc/patroni/config.yml ]; then {ask}; else echo '{{}}'; fi"

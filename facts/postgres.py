@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from shlex import quote
 
 from pyinfra.api.exceptions import FactProcessError
@@ -101,6 +102,40 @@ class SettingsAwaited(Answer[list[str]]):
     def parsed(self, output: list[str]) -> list[str]:
         """One name a line."""
         return [line for line in output if line]
+
+
+# The lines without remarks: Patroni writes some of its own above them.
+_HBA = r"""
+end=$(( $(date +%s) + {wait} ))
+while :; do
+  has=$(grep -v '^#' {file} 2>/dev/null | sha256sum | cut -d' ' -f1)
+  if [ "$has" = {digest} ] || [ "$(date +%s)" -ge "$end" ]; then echo "$has"; exit 0; fi
+  sleep 0.2
+done
+"""
+
+
+class HbaAwaited(Answer[str]):
+    """
+    The digest (``hba_digest``) of the lines that pg_hba.conf has, remarks left out.
+
+    + directory: the data directory, in which Patroni writes the file
+    + digest: of the lines to wait for
+    + wait_seconds: how long; returns what is there by then
+    """
+
+    def command(self, directory: str, digest: str, wait_seconds: int = 0) -> str:
+        """Look until they are there."""
+        return _HBA.format(file=quote(f"{directory}/pg_hba.conf"), digest=quote(digest), wait=wait_seconds)
+
+    def parsed(self, output: list[str]) -> str:
+        """One word."""
+        return output[0]
+
+
+def hba_digest(lines: Iterable[str]) -> str:
+    """What ``HbaAwaited`` says of a file with these lines."""
+    return hashlib.sha256("".join(f"{line}\n" for line in lines if not line.startswith("#")).encode()).hexdigest()
 
 
 def _differs(name: str, value: str | float) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from pyinfra import host
 from pyinfra.api import operation
@@ -13,14 +14,14 @@ from cluster.health import CLONING, has_begun, holdup, joined
 from cluster.model import Cluster, Node
 from cluster.observed import SeenPatroni
 from cluster.plan_config import without_absences
-from cluster.render_patroni import CONFIG, config_of, patroni_component
+from cluster.render_patroni import CONFIG, JOINING, config_of, patroni_component
 from cluster.secrets import Secret
 from facts.etcd import EtcdCluster
 from facts.host import HostComponent
 from facts.patroni import PatroniCluster
 from operations.patroni_bootstrap import begun_again
 from operations.patroni_clones import Copying, refuse_with_last_lines
-from operations.patroni_configuration import declared_configuration
+from operations.patroni_configuration import declared_configuration, noticed_seconds, wake_command
 from operations.util.act import Act
 from operations.util.commands import load_unit, write_file
 from operations.util.component import Commands, brought_up
@@ -103,15 +104,27 @@ def formed(cluster: Cluster, secrets: Mapping[str, Secret]) -> Commands:
         yield from begun_again(cluster, seen, _beginning(cluster, secrets))
         seen = _settled(cluster, wait_seconds=FORMING_SECONDS)
     seen = _wait_for_clones(cluster, seen)
-    for node in in_this_run(joined(cluster, seen)):
-        if not _is_marked(cluster, node, secrets):
-            continue
-        component = patroni_component(cluster, node, secrets)
-        yield Act(node, write_file(config_of(component)))
-        yield from (Act(node, load_unit(unit.name, unit.loads, str(unit.load))) for unit in component.units)
+    yield from _relied_on(cluster, in_this_run(joined(cluster, seen)), secrets)
     first = cluster.members[0]
     if first.name == here():
         yield from brought_up(patroni_component(cluster, first, secrets))
+
+
+def _relied_on(cluster: Cluster, arrived: Sequence[Node], secrets: Mapping[str, Secret]) -> Commands:
+    """Take the mark from members that stream, and wait until the others know. Refuses when one keeps it."""
+    for node in arrived:
+        if _is_marked(cluster, node, secrets):
+            component = patroni_component(cluster, node, secrets)
+            yield Act(node, write_file(config_of(component)))
+            yield from (Act(node, load_unit(unit.name, unit.loads, str(unit.load))) for unit in component.units)
+        yield Act(node, wake_command())
+    if not arrived or planning():
+        return
+    seen = _settled(cluster, noticed_seconds(cluster), unmarked={node.name: JOINING for node in arrived})
+    if not seen["settled"]:
+        left = [(node, "streams, and is still marked as one that joins") for node in joined(cluster, seen)]
+        node, reason = left[0] if left else holdup(cluster, seen, here())
+        refuse_with_last_lines(node, f"{node.name} {reason}")
 
 
 def _is_marked(cluster: Cluster, node: Node, secrets: Mapping[str, Secret]) -> bool:
@@ -121,9 +134,9 @@ def _is_marked(cluster: Cluster, node: Node, secrets: Mapping[str, Secret]) -> b
     return seen is not None and marked.fits(seen["paths"][CONFIG])
 
 
-def _settled(cluster: Cluster, wait_seconds: int) -> SeenPatroni:
+def _settled(cluster: Cluster, wait_seconds: int, **more: Any) -> SeenPatroni:
     names = [node.name for node in cluster.members]
-    return host.get_fact(PatroniCluster, expected=names, wait_seconds=wait_seconds)
+    return host.get_fact(PatroniCluster, expected=names, wait_seconds=wait_seconds, **more)
 
 
 def _wait_for_clones(cluster: Cluster, seen: SeenPatroni) -> SeenPatroni:

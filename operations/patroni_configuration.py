@@ -23,7 +23,7 @@ from cluster.render_hba import hba_lines
 from cluster.render_patroni_dynamic import SYNCHRONOUS, configuration_for
 from cluster.replication_findings import may_become_synchronous
 from facts.patroni import ANSWER_SECONDS, MemberResources, PatroniCluster
-from facts.postgres import PostgresCatalog, SettingsAwaited
+from facts.postgres import HbaAwaited, PostgresCatalog, SettingsAwaited, hba_digest
 from operations.preflight import origin_of
 from operations.util.act import Act
 from operations.util.component import Commands
@@ -46,6 +46,14 @@ def declared_configuration(cluster: Cluster) -> dict[str, Any]:
     """The declared dynamic configuration, its derived part from what the members have now."""
     seen = read_all(cluster.members, MemberResources, directory=cluster.data_directory)
     return configuration_for(cluster, seen.values())
+
+
+def wake_command() -> StringCommand:
+    """
+    Let Patroni on a member look again now and not only at the end of its ``loop_wait``, e.g. at its own file after a
+    reload: a PATCH that changes nothing does that.
+    """
+    return patch_command({"pyinfra-patroni": None})
 
 
 @operation()
@@ -119,6 +127,8 @@ def _patched(
         host.log(f"{change} {'after a restart of PostgreSQL' if change.waits else 'at once'}")
     yield patch_command(patch)
     _await_active(cluster, [change for change in changes if not change.waits], catalog)
+    if "pg_hba" in patch.get("postgresql", {}):
+        _await_hba(cluster)
     if set(patch) & set(SYNCHRONOUS):
         _await_standbys(cluster)
     return any(change.waits for change in changes)
@@ -126,7 +136,7 @@ def _patched(
 
 def _await_standbys(cluster: Cluster) -> None:
     """Wait until commits wait for whom they shall, and say who that is."""
-    mode, seconds = cluster.settings.patroni_synchronous_mode, 2 * cluster.settings.patroni_loop_wait + ACTIVE_SECONDS
+    mode, seconds = cluster.settings.patroni_synchronous_mode, noticed_seconds(cluster)
     seen = host.get_fact(PatroniCluster, wait_seconds=seconds, synchronous=mode != "off")
     names = ", ".join(synchronous_standbys(seen))
     if mode == "off":
@@ -137,11 +147,24 @@ def _await_standbys(cluster: Cluster) -> None:
         host.log("strict, with one standby that may be synchronous: while it is away or restarts, all writes wait")
 
 
+def noticed_seconds(cluster: Cluster) -> int:
+    """How long every Patroni needs at most to see a change and to act on it. + cluster: as declared"""
+    return 2 * cluster.settings.patroni_loop_wait + ACTIVE_SECONDS
+
+
+def _await_hba(cluster: Cluster) -> None:
+    """Wait until every member has the declared lines, and no longer those of a host that was taken out; name others."""
+    digest = hba_digest(hba_lines(cluster))
+    question = {"directory": cluster.data_directory, "digest": digest, "wait_seconds": noticed_seconds(cluster)}
+    for name, has in read(in_this_run(cluster.members), HbaAwaited, **question).items():
+        if has != digest:
+            host.log(f"{name} {'cannot be reached' if has is None else 'does not have the new pg_hba yet'}")
+
+
 def _await_active(cluster: Cluster, changes: list[Change], catalog: Mapping[str, SeenParameter]) -> None:
     """Wait until every member runs with the settings that need no restart; name where one does not."""
     wanted = {change.name: change.setting(catalog) for change in changes if change.new is not None}
-    seconds = 2 * cluster.settings.patroni_loop_wait + ACTIVE_SECONDS
-    question = {"port": cluster.settings.postgres_port, "wanted": wanted, "wait_seconds": seconds}
+    question = {"port": cluster.settings.postgres_port, "wanted": wanted, "wait_seconds": noticed_seconds(cluster)}
     for name, missing in (read(cluster.members, SettingsAwaited, **question) if wanted else {}).items():
         if missing is None or missing:
             what = "cannot be reached" if missing is None else f"does not have {', '.join(missing)} yet"

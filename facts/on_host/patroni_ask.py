@@ -100,13 +100,28 @@ def has_synchronous(seen: dict[str, Any], wanted: bool | None) -> bool:
     return wanted is None or wanted == any(one["synchronous"] for one in seen["members"].values())
 
 
-def main(expected: list[str], wait: float, beyond_timeline: int = 0, synchronous: bool | None = None) -> None:
+def has_no_mark(seen: dict[str, Any], unmarked: dict[str, dict[str, Any]]) -> bool:
+    """Whether each of these members is without one at least of the tags that would mark it."""
+    return all(not mark.items() <= seen["members"][name]["tags"].items() for name, mark in unmarked.items())
+
+
+def main(
+    expected: list[str],
+    wait: float,
+    beyond_timeline: int = 0,
+    synchronous: bool | None = None,
+    unmarked: dict[str, dict[str, Any]] | None = None,
+) -> None:
     """Look until settled or until the time is over, and print what was seen last."""
     deadline = time.monotonic() + wait
     while True:
         try:
             seen = look()
-            seen["settled"] = settled(seen, expected, beyond_timeline) and has_synchronous(seen, synchronous)
+            seen["settled"] = (
+                settled(seen, expected, beyond_timeline)
+                and has_synchronous(seen, synchronous)
+                and has_no_mark(seen, unmarked or {})
+            )
         except (OSError, ValueError, KeyError, TypeError) as error:
             seen = {"answers": False, "error": str(error), "settled": False}
         if seen["settled"] or time.monotonic() >= deadline:

@@ -119,6 +119,14 @@ def test_a_member_that_does_not_take_a_value_is_named(monkeypatch: pytest.Monkey
     assert sum("does not have" in line for line in said) == 1
 
 
+def test_waits_until_no_member_lets_in_who_was_taken_out(monkeypatch: pytest.MonkeyPatch, said: list[str]) -> None:
+    world = PatroniWorld.of(fake_cluster(5))
+    world.late = ("h2",)
+    run_operation(monkeypatch, world, fake_cluster(3), patroni_configuration.configuration)
+    assert sorted(world.hba_awaited) == ["h1", "h2", "h3"]
+    assert [line for line in said if "pg_hba yet" in line] == ["h2 does not have the new pg_hba yet"]
+
+
 def test_all_findings_refuse_before_anything_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
     world = PatroniWorld.of(fake_cluster())
     parameters = {"max_conections": 300, "work_mem": "7XB", "shared_buffers": "1kB"}

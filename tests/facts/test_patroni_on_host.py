@@ -124,3 +124,20 @@ def test_it_can_be_waited_for_until_somebody_or_nobody_is_synchronous(
     answers = {f"{OWN}/cluster": {"members": members}, f"{OWN}/patroni": patroni("4.0.7"), f"{OWN}/config": {}}
     found = seen(monkeypatch, capsys, answers, "pg1", "pg2", synchronous=wanted)
     assert found["settled"] is (wanted in (None, role != "replica"))
+
+
+@pytest.mark.parametrize(
+    ("tags", "settled"),
+    [
+        ({"clonefrom": True}, True),
+        ({"nofailover": True}, True),
+        ({"clonefrom": True, "nofailover": True, "nosync": True}, False),
+    ],
+)
+def test_it_can_be_waited_for_until_a_member_has_lost_its_mark(
+    monkeypatch: pytest.MonkeyPatch, capsys: Any, tags: dict[str, bool], settled: bool
+) -> None:
+    mark = {"nofailover": True, "nosync": True}
+    members = [member("pg1", "leader", "running"), member("pg2", "replica", "streaming", lag=0, tags=tags)]
+    answers = {f"{OWN}/cluster": {"members": members}, f"{OWN}/patroni": patroni("4.0.7"), f"{OWN}/config": {}}
+    assert seen(monkeypatch, capsys, answers, "pg1", "pg2", unmarked={"pg2": mark})["settled"] is settled

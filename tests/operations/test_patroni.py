@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -117,13 +118,22 @@ def test_the_members_that_form_a_cluster_together_are_not_marked(monkeypatch: py
 
 
 class Marked(PatroniWorld):
-    """Of h3 the tags are those of a member that joins. + joins: and so are those in its own file"""
+    """
+    Of h3 the tags are those of a member that joins.
 
-    joins = True
+    + joins: and so are those in its own file; + keeps: Patroni never takes the new ones; + asked_unmarked: it was asked
+    """
+
+    joins, keeps, asked_unmarked = True, False, False
 
     def run(self, host: str, command: str, stdin: str) -> tuple[bool, list[str]]:
         """See World."""
         self.marks["h3"] = {"tags": {"clonefrom": True, **JOINING}, "pending_restart": False}
+        if '"unmarked"' in command:
+            self.asked_unmarked = True
+            return True, [json.dumps(self._patroni() | {"settled": not self.keeps})]
+        if "journalctl" in command and "reload" not in command:
+            return True, ["its last line"]
         if "stat -c 'path" in command:
             node = fake_cluster().node(host)
             file = config_of(patroni_component(fake_cluster(), node, SECRETS, joins=self.joins))
@@ -135,24 +145,33 @@ class Marked(PatroniWorld):
 
 
 def test_a_member_that_streams_is_relied_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    (written, (_, reloaded)) = scripts_of(monkeypatch, joins=True)
+    world = formed(monkeypatch, joins=True)
+    (written, (_, reloaded)) = world.scripts
     assert written[0] == "h3" and yaml.safe_load(written[1])["tags"] == {"clonefrom": True}
     assert reloaded == "reload"
+    assert world.patches == [("h3", {"pyinfra-patroni": None})]
 
 
-def test_a_mark_that_etcd_still_has_and_the_member_has_not_is_no_reason_to_act(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert scripts_of(monkeypatch, joins=False) == []
+def test_a_mark_that_etcd_still_has_and_the_member_has_not_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = formed(monkeypatch, joins=False)
+    assert (world.scripts, world.patches) == ([], [("h3", {"pyinfra-patroni": None})])
+    assert world.asked_unmarked
 
 
-def scripts_of(monkeypatch: pytest.MonkeyPatch, *, joins: bool) -> list[tuple[str, str]]:
-    """What ``patroni.formed`` does to the members. + joins: as ``Marked`` has it"""
+def test_a_run_does_not_end_with_a_member_that_nobody_relies_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UnsafeError, match=r"^h3 streams, and is still marked as one that joins"):
+        formed(monkeypatch, joins=True, keeps=True)
+
+
+def formed(monkeypatch: pytest.MonkeyPatch, *, joins: bool, keeps: bool = False) -> Marked:
+    """What ``patroni.formed`` does to the members. + joins, keeps: as ``Marked`` has them"""
     declared = fake_cluster()
     known = PatroniWorld.of(declared)
     world = Marked(known.names, known.config, known.leader)
     monkeypatch.setattr(patroni, "brought_up", lambda _: iter(()))
-    world.joins = joins
+    world.joins, world.keeps = joins, keeps
     run_operation(monkeypatch, world, declared, patroni.formed, secrets=SECRETS)
-    return world.scripts
+    return world
 
 
 def test_a_settled_cluster_is_not_touched(monkeypatch: pytest.MonkeyPatch) -> None:
