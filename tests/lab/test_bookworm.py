@@ -8,6 +8,7 @@ import pytest
 from tests.lab import faults
 from tests.lab.docker import docker, run_in
 from tests.lab.hosts import wait_until_ready
+from tests.lab.limits import STEADY_GAP_SECONDS
 from tests.lab.load import Load
 from tests.lab.restarts import (
     GAP_SECONDS,
@@ -37,7 +38,6 @@ from tests.lab.runs import (
     unit_starts,
     wait_until_settled,
 )
-from tests.lab.steady import STEADY_GAP_SECONDS
 
 VERSIONS = {"postgresql-15": "15.", "patroni": "3.0.2", "etcd-server": "3.4.", "haproxy": "2.6."}
 

@@ -6,6 +6,7 @@ from collections import Counter
 import psycopg
 import pytest
 
+from tests.lab.limits import LABS_AT_A_TIME
 from tests.lab.runs import (
     CLUSTER,
     MEMBERS,
@@ -29,7 +30,7 @@ READ_ONLY = "25006"
 PRINTED_LINES = 100
 COMMANDS_A_HOST = 40
 TRIES = 3
-IDLE_SECONDS = 12  # 6 on an idle machine with 2 cores, which a test cannot ask for
+IDLE_SECONDS = 12 * LABS_AT_A_TIME  # 6 on an idle machine with 2 cores, which a test cannot ask for
 
 
 def each_member(lab: Lab) -> list[Host]:

@@ -18,6 +18,7 @@ from psycopg.conninfo import make_conninfo
 from cluster.certificates import ETCD, HAPROXY, PATRONI, POSTGRES, CertificatePlace
 from cluster.pki import Authority, LeafRequest, describe
 from tests.lab.docker import run_in
+from tests.lab.limits import STEADY_GAP_SECONDS
 from tests.lab.load import Load
 from tests.lab.runs import (
     CLUSTER,
@@ -32,7 +33,6 @@ from tests.lab.runs import (
     write_inventory,
 )
 from tests.lab.spec import Host, Lab
-from tests.lab.steady import STEADY_GAP_SECONDS
 from tests.lab.waiting import wait_until
 
 ALONE = ("pg1",)

@@ -10,6 +10,7 @@ import pytest
 
 from tests.lab.docker import run_in
 from tests.lab.etcd_load import EtcdLoad
+from tests.lab.limits import STEADY_GAP_SECONDS
 from tests.lab.load import Load
 from tests.lab.runs import (
     CLUSTER,
@@ -27,7 +28,6 @@ from tests.lab.runs import (
     write_inventory,
 )
 from tests.lab.spec import Host, Lab
-from tests.lab.steady import STEADY_GAP_SECONDS
 from tests.lab.waiting import wait_until
 
 ETCD_GAP_SECONDS = 5.0  # an election, where its leader is killed

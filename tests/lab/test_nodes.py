@@ -11,6 +11,7 @@ import pytest
 
 from tests.lab import faults, lifecycle
 from tests.lab.docker import docker, run_in
+from tests.lab.limits import STEADY_GAP_SECONDS
 from tests.lab.load import Load
 from tests.lab.runs import (
     CLUSTER,
@@ -33,7 +34,6 @@ from tests.lab.runs import (
     write_inventory,
 )
 from tests.lab.spec import Host, Lab
-from tests.lab.steady import STEADY_GAP_SECONDS
 from tests.lab.waiting import wait_until
 
 ADD, REMOVE, REPLACE = (f"deploys/{name}_node.py" for name in ("add", "remove", "replace"))

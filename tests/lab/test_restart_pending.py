@@ -14,6 +14,7 @@ import pytest
 from tests.lab import faults
 from tests.lab.docker import run_in
 from tests.lab.hosts import wait_until_ready
+from tests.lab.limits import STEADY_GAP_SECONDS
 from tests.lab.restarts import (
     CONFIGURE,
     GAP_SECONDS,
@@ -44,7 +45,6 @@ from tests.lab.runs import (
     wait_until_settled,
 )
 from tests.lab.spec import Host
-from tests.lab.steady import STEADY_GAP_SECONDS
 from tests.lab.waiting import wait_until
 
 # Quick to give up, so that a standby that does not come back is soon seen.

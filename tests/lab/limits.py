@@ -1,0 +1,9 @@
+"""Limits of time, which depend on whether a lab has the machine to itself."""
+
+import os
+
+LABS_AT_A_TIME = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+
+# How long writes may be interrupted while the leader stays where it is. Beside another lab two cores are short of time
+# now and then; yet no switchover is this quick.
+STEADY_GAP_SECONDS = 0.5 if LABS_AT_A_TIME == 1 else 1.5
