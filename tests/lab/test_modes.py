@@ -181,9 +181,9 @@ def another_leads(lab: Lab, via: str, old: Host) -> bool:
 
 def test_day_two_runs_keep_what_a_commit_was_promised(lab: Lab, tmp_path: Path) -> None:
     applied(declared(lab, tmp_path, patroni_synchronous_mode="on"))
-    able, before = synchronous(lab), started(lab)
+    able = synchronous(lab)
     under_load(lab, declared(lab, tmp_path, patroni_synchronous_mode="on"), SWITCHOVER)
-    assert {leader(lab).short_name} == able and started(lab) == before
+    assert {leader(lab).short_name} == able
     more = declared(lab, tmp_path, patroni_synchronous_mode="on", postgres_parameters={"max_connections": 90})
     run(more)
     under_load(lab, more, RESTART)
