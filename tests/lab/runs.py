@@ -86,11 +86,13 @@ def site(name: str, directory: Path, *, hosts: Iterable[str] = MEMBERS, **settin
     """
     A lab of fresh hosts, gone at the end unless KEEP_LAB=1; then the next one finds it as it was left.
 
+    + name: LAB_SUFFIX is put behind it, so that the tests of two checkouts can run on one machine
     + directory: where its inventory is written
     + settings: of the cluster, besides the small ones; ``release`` and ``flavour`` are the lab's
     """
     kind = {key: settings.pop(key) for key in ("release", "flavour") if key in settings}
     keep = os.environ.get("KEEP_LAB") == "1"
+    name += os.environ.get("LAB_SUFFIX", "")
     if not keep:
         lifecycle.down(find_lab(name))
     lab = lifecycle.reserve(name, **kind)
