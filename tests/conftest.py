@@ -1,13 +1,20 @@
 """What all tests share: a property says what holds, not how fast; and children that are as an operator's would be."""
 
+import os
 import signal
 from collections.abc import Iterator
 
 import pytest
+from gevent import monkey
 from hypothesis import settings
 
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
+
+# pyinfra's command line replaces threads by gevent's when it is loaded. A worker of pytest-xdist has some by then, and
+# would wait for itself; what is tested here starts its greenlets itself and needs no such threads.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    monkey.patch_all = lambda *_, **__: None
 
 
 @pytest.fixture(scope="session", autouse=True)
