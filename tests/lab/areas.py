@@ -35,7 +35,7 @@ class LabFile:
     A file of the lab's tests.
 
     + core: why it is in the core; "": it is not
-    + minutes: how long its part of the core takes beside another lab, with the making of its cluster
+    + minutes: about how long its part of the core takes beside another lab, with the making of its cluster
     + until: the last of its tests in the core, for a test goes on with what those before it built; "": all are
     + only: its tests in the core, where those between them are not needed; in the order of the file
     """
@@ -62,7 +62,7 @@ FILES = (
         "test_backup.py",
         "backup",
         "archives from the first start, takes every type of backup, and switches over beside a dead repository host",
-        4,
+        3.5,
         only=(
             "test_wal_is_archived_from_the_first_start",
             "test_every_type_of_backup_ends_with_what_it_is",
@@ -77,9 +77,9 @@ FILES = (
         "test_bootstrap_cut_off.py",
         "build",
         "who may begin a cluster: a member that died while it did, and one that gets no answer from etcd",
-        3,
+        2,
     ),
-    LabFile("test_build.py", "build", "what a first run leaves behind, and that its proof came last", 2),
+    LabFile("test_build.py", "build", "what a first run leaves behind, and that its proof came last", 1.5),
     LabFile("test_certificates_live.py", "security"),
     LabFile("test_docker_connector.py", "build"),
     LabFile("test_etcd_disaster.py", "etcd"),
@@ -87,7 +87,7 @@ FILES = (
         "test_etcd_growth.py",
         "etcd",
         "etcd's members join one at a time and are restarted one at a time, while clients write",
-        4,
+        3,
         until="test_a_changed_setting_restarts_one_member_after_the_other",
     ),
     LabFile("test_facts_alone.py", "look"),
@@ -95,14 +95,14 @@ FILES = (
         "test_failover.py",
         "failover",
         "the primary is killed under a load of writes, which is what all of this is for",
-        2,
+        1.5,
         until="test_the_primary_is_killed",
     ),
     LabFile(
         "test_interrupted.py",
         "build",
         "a run that is killed while the cluster begins is finished by the next one",
-        2,
+        2.5,
         only=("test_killed_once_at_a_dangerous_moment",),
     ),
     LabFile("test_mirror.py", "build"),
@@ -111,31 +111,31 @@ FILES = (
         "test_nodes.py",
         "membership",
         "a host joins while clients write, and a leader is taken out",
-        4,
+        3,
         until="test_a_leader_is_taken_out_and_nothing_is_left_of_it",
     ),
     LabFile(
         "test_power.py",
         "power",
         "the whole cluster is stopped, boots, loses its power and is started, and no acknowledged write is lost",
-        4,
+        3,
         until="test_after_a_power_cut_a_start_loses_nothing",
     ),
     LabFile("test_probe.py", "look"),
     LabFile("test_promises.py", "build", "what a run of cluster.py leaves alone on a cluster that lives", 1),
-    LabFile("test_refusals_live.py", "build", "data of others and unfit hosts are refused, and nothing is touched", 3),
+    LabFile("test_refusals_live.py", "build", "data of others and unfit hosts are refused, and nothing is touched", 2),
     LabFile(
         "test_restart_pending.py",
         "restart",
         "the order of restarts in each direction, and a value with which PostgreSQL does not start",
-        5,
+        4.5,
         until="test_a_value_that_fails_at_the_start_is_taken_back_and_the_primary_is_not_touched",
     ),
     LabFile(
         "test_restore.py",
         "restore",
         "a running cluster goes back to a time, and everything before it is there",
-        4,
+        3,
         until="test_back_to_a_time",
     ),
     LabFile(
@@ -146,7 +146,7 @@ FILES = (
         until="test_directly_after_the_build",
     ),
     LabFile("test_secrecy.py", "security", "connections are encrypted and orders need a certificate", 0.5),
-    LabFile("test_secrets_in_a_run.py", "security", "no secret is printed or in an argument while a run works", 2),
+    LabFile("test_secrets_in_a_run.py", "security", "no secret is printed or in an argument while a run works", 1),
     LabFile("test_standby_cluster.py", "standby"),
     LabFile("test_status_check.py", "look"),
     LabFile(
