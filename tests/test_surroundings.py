@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
+import os
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
+from gevent import monkey
 
 ROOT = Path(__file__).parent.parent
 ASK = "import signal; print(sorted(s.name for s in signal.valid_signals() if signal.getsignal(s) == signal.SIG_IGN))"
@@ -23,3 +28,9 @@ def test_the_tests_run_where_signals_are_ignored() -> None:
     asked = ["-p", "no:cacheprovider", f"{__file__}::test_no_child_ignores_a_signal", STOPPED]
     done = subprocess.run([*command, *asked], cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.skipif("PYTEST_XDIST_WORKER" not in os.environ, reason="alone there is nothing that gevent could hold up")
+def test_a_worker_of_pytest_xdist_keeps_its_threads() -> None:
+    importlib.import_module("pyinfra_cli")
+    assert not monkey.is_module_patched("threading")
