@@ -26,7 +26,7 @@ def test_the_tests_run_where_signals_are_ignored() -> None:
     """As in a job of a script, and under nohup."""
     command = ["sh", "-c", "trap '' INT HUP; exec \"$@\"", "sh", sys.executable, "-m", "pytest", "-q", "-n", "0"]
     asked = ["-p", "no:cacheprovider", f"{__file__}::test_no_child_ignores_a_signal", STOPPED]
-    done = subprocess.run([*command, *asked], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    done = subprocess.run([*command, *asked], cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout
 
 

@@ -81,7 +81,7 @@ class Place:
             env={"PATH": f"{self.directory / 'bin'}:{os.environ['PATH']}", "D": str(self.directory), **environment},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,
         )
         assert done.stderr == ""
         return done.returncode, self.proofs()[-1] if self.proofs() else {}
