@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from cluster.address import Address
@@ -12,8 +12,9 @@ from cluster.model import Cluster, Node
 from cluster.pki import LeafRequest
 
 # Who vouches for a certificate, and so whom its service lets in: the cluster's CA, which may be the user's, or one that
-# is always ours and issues nothing but what etcd lets in.
-Issuer: TypeAlias = Literal["cluster", "etcd"]
+# is always ours and issues nothing but what etcd lets in, or pgBackRest, or PostgreSQL under the cluster's own roles.
+# A standby cluster's members come to both as what the source's own are: theirs is the source's for members.
+Issuer: TypeAlias = Literal["cluster", "etcd", "pgbackrest", "members", "source"]
 
 LOOPBACK = (Address("127.0.0.1"), Address("::1"))
 
@@ -26,6 +27,7 @@ class CertificatePlace:
     + user: owns the files and is the only one who may read the key
     + bundle: certificate and key in one file, as HAProxy wants them
     + issuer: whose CA issues it, and is trusted beside it
+    + role: of PostgreSQL, as which it lets its host in; then it is a client's alone
     """
 
     component: str
@@ -33,6 +35,7 @@ class CertificatePlace:
     user: str
     bundle: bool = False
     issuer: Issuer = "cluster"
+    role: str | None = None
 
     @property
     def certificate(self) -> str:
@@ -54,30 +57,42 @@ ETCD = CertificatePlace("etcd", "/etc/etcd/pki", "etcd")
 PATRONI = CertificatePlace("patroni", "/etc/patroni/pki", "postgres")
 POSTGRES = CertificatePlace("postgres", "/etc/postgresql/pki", "postgres")
 HAPROXY = CertificatePlace("haproxy", "/etc/haproxy/pki", "root", bundle=True)
-PGBACKREST = CertificatePlace("pgbackrest", "/etc/pgbackrest/pki", "postgres")
+# What members let each other in with, besides the password. PostgreSQL wants the role's name as the common name.
+MEMBERSHIP = tuple(
+    CertificatePlace(role, POSTGRES.directory, "postgres", issuer="members", role=role)
+    for role in ("replicator", "rewind")
+)
+# Two, for what the server can open is open to its clients: with the server's nobody is let in anywhere.
+PGBACKREST = CertificatePlace("pgbackrest", "/etc/pgbackrest/pki", "postgres", issuer="pgbackrest")
+PGBACKREST_SERVER = CertificatePlace("server", "/etc/pgbackrest/server", "postgres", issuer="pgbackrest")
 # With it a member of a standby cluster is let in by its source's repository host; the source's CA issues it.
-SOURCE = CertificatePlace("client", "/etc/pgbackrest/source", "postgres")
+SOURCE = CertificatePlace("client", "/etc/pgbackrest/source", "postgres", issuer="pgbackrest")
 
 
 def certificate_places(cluster: Cluster, node: Node) -> tuple[CertificatePlace, ...]:
     """The certificates that a host needs for its roles."""
-    places = {"etcd": (ETCD,), "postgres": (PATRONI, POSTGRES), "haproxy": (HAPROXY,)}
-    backups = (PGBACKREST,) if cluster.uses_pgbackrest(node) else ()
+    places = {"etcd": (ETCD,), "postgres": (PATRONI, POSTGRES, *membership(cluster)), "haproxy": (HAPROXY,)}
+    backups = (PGBACKREST, PGBACKREST_SERVER) if cluster.uses_pgbackrest(node) else ()
     return (*(place for role, listed in places.items() if role in node.roles for place in listed), *backups)
+
+
+def membership(cluster: Cluster) -> tuple[CertificatePlace, ...]:
+    """What a member is let in with by the others, and in a standby cluster by the members of its source, too."""
+    return MEMBERSHIP if cluster.source is None else tuple(replace(place, issuer="source") for place in MEMBERSHIP)
 
 
 def leaf_request(cluster: Cluster, node: Node, place: CertificatePlace) -> LeafRequest:
     """The certificate that one component of a host needs."""
     names, addresses = _names(cluster, node, place)
     return LeafRequest(
-        common_name=node.name,
+        common_name=place.role or node.name,
         dns_names=tuple(dict.fromkeys(names)),
         addresses=tuple(dict.fromkeys(address.ip for address in addresses)),
-        server=True,
+        server=place.role is None and place not in (PGBACKREST, SOURCE),
         # etcd's JSON gateway, through which Patroni speaks, presents the server certificate as a client's to etcd
         # itself (etcd issue 9785); Patroni is a client of etcd and of the other members' REST API; members and
         # repository host are each other's clients.
-        client=place in (ETCD, PATRONI, PGBACKREST, SOURCE),
+        client=place.role is not None or place in (ETCD, PATRONI, PGBACKREST, SOURCE),
         days=cluster.settings.certificates_days,
     )
 
@@ -88,7 +103,7 @@ def _names(cluster: Cluster, node: Node, place: CertificatePlace) -> tuple[list[
     vouched = [node, *through]
     extra = cluster.settings.cluster_extra_names if place in (POSTGRES, HAPROXY) else []
     names = [name for one in vouched for name in one.names] + [text for text in extra if not is_address(text)]
-    if place is PGBACKREST and node.address.ip.version == 4:
+    if place is PGBACKREST_SERVER and node.address.ip.version == 4:
         # Before 2.53 pgBackRest compares the host that it was told with DNS names only, whatever it looks like.
         names.append(str(node.address))
     addresses = [one.address for one in vouched] + [Address(text) for text in extra if is_address(text)]

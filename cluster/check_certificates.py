@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
+from cryptography import x509
+
 from cluster.certificates import CertificatePlace, certificate_places
 from cluster.complaints import Complaint, complaint
 from cluster.errors import ConfigError
@@ -53,11 +55,21 @@ def _certificate(overview: Overview, node: Node, place: CertificatePlace, seen: 
 
 
 def _authority(node: Node, place: CertificatePlace, seen: SeenCertificate, trust: str) -> Iterable[Complaint]:
-    if seen["authority"] != trust:
+    trusted = _certificates(seen["authority"])
+    # PostgreSQL trusts further CAs beside it. What the other CAs of ours are, this machine need not know.
+    if place.issuer == "cluster" and not trusted.issuperset(certificates_in(trust)):
         yield complaint("certificate-other-ca", node.name, f"{place.authority} is not the cluster's CA")
     leaf, *above = certificates_in(seen["pem"] or "")
-    if not any(signed_by(leaf, issuer) for issuer in (*certificates_in(trust), *above)):
+    vouching = certificates_in(trust) if place.issuer == "cluster" else trusted
+    if not any(signed_by(leaf, issuer) for issuer in (*vouching, *above)):
         yield complaint("certificate-other-ca", node.name, f"{place.certificate} is signed by another CA")
+
+
+def _certificates(text: str | None) -> set[x509.Certificate]:
+    try:
+        return set(certificates_in(text or ""))
+    except ConfigError:
+        return set()
 
 
 def days_left(seen: SeenCertificate, now: datetime) -> int | None:

@@ -8,14 +8,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from cluster.certificates import CertificatePlace, Issuer, leaf_request
+from cluster.certificates import POSTGRES, CertificatePlace, Issuer, leaf_request
 from cluster.errors import ConfigError
 from cluster.model import Cluster, Node
 from cluster.pki import Authority, Leaf, renewal_reason
 from cluster.pki_pem import certificates_in
 
-# Names of the files of etcd's CA, beside those of the cluster's.
+# Names of the files of the CAs that are always ours, beside those of the cluster's.
 ETCD_AUTHORITY = "etcd-ca"
+OWN_AUTHORITIES: Mapping[Issuer, str] = {"etcd": ETCD_AUTHORITY, "pgbackrest": "pgbackrest-ca", "members": "members-ca"}
 
 
 class LeafSource(Protocol):
@@ -101,15 +102,47 @@ def leaf_source(cluster: Cluster, secrets_directory: Path) -> LeafSource:
     return IssuedLeaves(cluster, Authority.load_or_create(secrets_directory, cluster.name))
 
 
-def leaf_sources(cluster: Cluster, secrets_directory: Path) -> Mapping[Issuer, LeafSource]:
+def leaf_sources(
+    cluster: Cluster, secrets_directory: Path, source_secrets: Path | None = None
+) -> Mapping[Issuer, LeafSource]:
     """
-    Where the certificates of each kind of place come from. Those of etcd are ours whatever CA the rest uses: whoever
-    has one is root there, and the user's CA, or the user's files, vouch for others too.
+    Where the certificates of each kind of place come from. Those of etcd, of pgBackRest and of the cluster's own roles
+    are ours whatever CA the rest uses: they let in, and the user's CA, or the user's files, vouch for others too.
 
     + secrets_directory: where the CAs of our own are kept, or made once
+    + source_secrets: where those of its source are, for a standby cluster
     """
-    etcd = Authority.load_or_create(secrets_directory, f"{cluster.name} etcd", ETCD_AUTHORITY)
-    return {"cluster": leaf_source(cluster, secrets_directory), "etcd": IssuedLeaves(cluster, etcd)}
+    own: dict[Issuer, LeafSource] = {
+        issuer: IssuedLeaves(cluster, Authority.load_or_create(secrets_directory, f"{cluster.name} {issuer}", stem))
+        for issuer, stem in OWN_AUTHORITIES.items()
+    }
+    if cluster.source is not None and source_secrets is not None:
+        own["source"] = leaf_sources(cluster.source, source_secrets)["members"]
+    return {"cluster": leaf_source(cluster, secrets_directory), **own}
+
+
+def trust_pem(place: CertificatePlace, sources: Mapping[Issuer, LeafSource]) -> str:
+    """
+    The CA file beside a certificate. PostgreSQL has one for all that it lets in by certificate: its members, and those
+    who come with one that the user's lines of pg_hba ask for. + sources: ``leaf_sources``
+    """
+    if place.directory != POSTGRES.directory:
+        return sources[place.issuer].trust_pem
+    issuers: tuple[Issuer, ...] = ("cluster", "members", "source")
+    return "".join(sources[issuer].trust_pem.rstrip("\n") + "\n" for issuer in issuers if issuer in sources)
+
+
+def is_known_trust(place: CertificatePlace, seen: str, sources: Mapping[Issuer, LeafSource]) -> bool:
+    """
+    Whether a CA file that is on a host is one of this cluster: it has the CA of its place in it, or the cluster's, as
+    every place had before pgBackRest had its own. + seen: the file; + sources: ``leaf_sources``
+    """
+    try:
+        found = set(certificates_in(seen))
+    except ConfigError:
+        return False
+    known: tuple[Issuer, ...] = (place.issuer, "cluster")
+    return any(found.issuperset(certificates_in(sources[issuer].trust_pem)) for issuer in known)
 
 
 def _same_certificates(pem: str, declared: str) -> bool:

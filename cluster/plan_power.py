@@ -12,8 +12,9 @@ from cluster.render_etcd import UNIT as ETCD
 from cluster.render_etcd_snapshot import TIMER as SNAPSHOT_TIMER
 from cluster.render_etcd_snapshot import keepers
 from cluster.render_haproxy import UNIT as HAPROXY
-from cluster.render_pgbackrest import SERVER, clients
+from cluster.render_pgbackrest import SERVER
 from cluster.render_pgbackrest_drill import DRILL_TIMER
+from cluster.render_pgbackrest_server import clients
 from cluster.repositories import scheduled, timer
 
 Part = Literal["haproxy", "timers", "pgbackrest", "etcd"]

@@ -7,16 +7,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pyinfra import host
-from pyinfra.api import operation
+from pyinfra.api import StringCommand, operation
 
-from cluster.certificates import POSTGRES, SOURCE, CertificatePlace, certificate_places, owner_directories
+from cluster.certificates import POSTGRES, SOURCE, CertificatePlace, Issuer, certificate_places, owner_directories
 from cluster.component import Component
 from cluster.errors import UnsafeError
 from cluster.files import Directory, File
-from cluster.leaf_source import LeafSource, leaf_source, leaf_sources
+from cluster.leaf_source import LeafSource, is_known_trust, leaf_source, leaf_sources, trust_pem
 from cluster.model import Cluster, Node
 from cluster.observed import SeenCertificate
 from cluster.pki import public_key_digest
+from cluster.render_patroni import hup
 from cluster.render_standby import TRUST
 from facts.certificates import HostCertificates
 from operations.util.commands import make_directory, write_file
@@ -25,7 +26,7 @@ from operations.util.remote import here
 
 
 @operation()
-def issued(cluster: Cluster, secrets_directory: Path) -> Commands:
+def issued(cluster: Cluster, secrets_directory: Path, source_secrets: Path | None = None) -> Commands:
     """
     Give every component of this host a certificate that its peers accept, and the CA that it shall trust.
 
@@ -34,35 +35,42 @@ def issued(cluster: Cluster, secrets_directory: Path) -> Commands:
     over stdin to a file that only the component's user may read, and is kept nowhere else.
 
     + secrets_directory: ``.secrets/<cluster_name>``, where the CAs of our own are kept
+    + source_secrets: that of the source, which lets the members of its standby in
     """
     node = cluster.node(host.name)
     places = certificate_places(cluster, node)
-    sources = leaf_sources(cluster, secrets_directory)
+    sources = leaf_sources(cluster, secrets_directory, source_secrets)
     seen = host.get_fact(HostCertificates, places=[[p.certificate, p.key, p.authority] for p in places])
     stale = [place for place in places if _is_stale(sources[place.issuer], node, place, seen[place.certificate])]
     trusted = {
-        place.authority: File(place.authority, sources[place.issuer].trust_pem, place.user, place.user)
-        for place in places
+        place.authority: File(place.authority, trust_pem(place, sources), place.user, place.user) for place in places
     }
     untrusted = [place for place in places if seen[place.certificate]["authority"] != trusted[place.authority].content]
-    _refuse_another_authority(untrusted, seen)
+    _refuse_another_authority(untrusted, seen, sources)
     for path, user in owner_directories([*stale, *untrusted]).items():
         yield make_directory(Directory(path, user, user, "700"))
     for place in stale:
         yield from _leaf_files(sources[place.issuer], node, place)
     for path in dict.fromkeys(place.authority for place in untrusted):
         yield write_file(trusted[path])
+    if POSTGRES.authority in {place.authority for place in untrusted}:
+        # Before anybody knocks with a certificate of a CA that PostgreSQL has not read.
+        yield StringCommand(hup(cluster))
     if not stale and not untrusted:
         host.noop("all certificates are valid and fit their keys")
 
 
-def _refuse_another_authority(untrusted: list[CertificatePlace], seen: Mapping[str, SeenCertificate]) -> None:
+def _refuse_another_authority(
+    untrusted: list[CertificatePlace], seen: Mapping[str, SeenCertificate], sources: Mapping[Issuer, LeafSource]
+) -> None:
     """etcd reads the CA at its start: members that trust different ones part, and the quorum goes with them."""
-    if strange := [place.authority for place in untrusted if seen[place.certificate]["authority"] is not None]:
-        raise UnsafeError(
-            f"{here()} trusts another CA than the declared one ({strange[0]})\n"
-            "HINT: use the .secrets directory of the machine that built the cluster; a living cluster keeps its CA."
-        )
+    for place in untrusted:
+        authority = seen[place.certificate]["authority"]
+        if authority is not None and not is_known_trust(place, authority, sources):
+            raise UnsafeError(
+                f"{here()} trusts another CA than the declared one ({place.authority})\n"
+                "HINT: use the .secrets directory of the machine that built the cluster; a living cluster keeps its CA."
+            )
 
 
 def _is_stale(source: LeafSource, node: Node, place: CertificatePlace, seen: SeenCertificate) -> bool:
@@ -108,12 +116,12 @@ def lent(cluster: Cluster, secrets_directory: Path, source_secrets: Path) -> Com
     if cluster.source is None or "postgres" not in node.roles:
         host.noop("no source to be believed")
         return
-    own, source = leaf_source(cluster, secrets_directory), leaf_source(cluster.source, source_secrets)
+    own, source = leaf_source(cluster, secrets_directory), leaf_sources(cluster.source, source_secrets)
     user = POSTGRES.user
-    bundle = File(TRUST, own.trust_pem.rstrip("\n") + "\n" + source.trust_pem, user, user, "644")
+    bundle = File(TRUST, own.trust_pem.rstrip("\n") + "\n" + source["cluster"].trust_pem, user, user, "644")
     yield from brought_up(Component(files=(bundle,)))
     if cluster.reads_source(node):
-        yield from _client(source, node)
+        yield from _client(source[SOURCE.issuer], node)
 
 
 def _client(source: LeafSource, node: Node) -> Commands:

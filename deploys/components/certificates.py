@@ -11,6 +11,6 @@ from operations import certificates
 def deploy_certificates(cluster: Cluster) -> None:
     """Certificates on this host. + cluster: as declared"""
     own = secrets_directory(cluster)
-    certificates.issued(name="issued and trusted", cluster=cluster, secrets_directory=own)
     source = own if cluster.source is None else secrets_directory(cluster.source)
+    certificates.issued(name="issued and trusted", cluster=cluster, secrets_directory=own, source_secrets=source)
     certificates.lent(name="source trusted", cluster=cluster, secrets_directory=own, source_secrets=source)

@@ -11,7 +11,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from cluster.certificates import PGBACKREST, CertificatePlace, certificate_places, leaf_request
+from cluster.certificates import (
+    PGBACKREST,
+    PGBACKREST_SERVER,
+    CertificatePlace,
+    certificate_places,
+    leaf_request,
+)
 from cluster.check_removals import without_removed
 from cluster.component import Component, Unit
 from cluster.declaration import DeclaredHost, declared_clusters
@@ -105,11 +111,15 @@ def backed_up(**settings: Any) -> World:
     node = world.cluster.node("h4")
     world.answers["h4"] = _repository_answers(world.cluster, node)
     for member in world.cluster.members:
-        world.answers[member.name]["certificates"][PGBACKREST.certificate] = certificate(member, PGBACKREST)
+        world.answers[member.name]["certificates"] |= _backup_certificates(member)
         world.answers[member.name]["postgres"]["archiver"].update(mode="on", archived=400, waiting=0)
     declared = configuration_for(world.cluster, [RESOURCES] * 3)
     world.everywhere("patroni", lambda seen: seen.update(config=copy.deepcopy(declared)))
     return world
+
+
+def _backup_certificates(node: Node) -> dict[str, Any]:
+    return {place.certificate: certificate(node, place) for place in (PGBACKREST, PGBACKREST_SERVER)}
 
 
 def _with_repository(**settings: Any) -> Cluster:
@@ -143,7 +153,7 @@ def _repository_answers(cluster: Cluster, node: Node) -> dict[str, Any]:
         "picture": {"clock": clock, "rooms": {"/var/lib/pgbackrest": picture}, "restoring": False, "rebuilding": False},
         "component": {"paths": {CONFIG.path: _file()}, "units": {"etcd": _unit(), "etcd-snapshot.timer": _unit()}},
         "packages": {"release": {"id": "debian", "codename": "trixie", "version": "13"}, "packages": {}},
-        "certificates": {PGBACKREST.certificate: certificate(node, PGBACKREST)},
+        "certificates": _backup_certificates(node),
         "pgbackrest": seen,
         "pgbackrest_drill": drill(now - 2 * 86400),
         "etcd_snapshots": snapshots(),
