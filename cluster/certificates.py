@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 from cluster.address import Address
 from cluster.declaration import is_address
 from cluster.model import Cluster, Node
 from cluster.pki import LeafRequest
+
+# Who vouches for a certificate, and so whom its service lets in: the cluster's CA, which may be the user's, or one that
+# is always ours and issues nothing but what etcd lets in.
+Issuer: TypeAlias = Literal["cluster", "etcd"]
 
 LOOPBACK = (Address("127.0.0.1"), Address("::1"))
 
@@ -20,12 +25,14 @@ class CertificatePlace:
 
     + user: owns the files and is the only one who may read the key
     + bundle: certificate and key in one file, as HAProxy wants them
+    + issuer: whose CA issues it, and is trusted beside it
     """
 
     component: str
     directory: str
     user: str
     bundle: bool = False
+    issuer: Issuer = "cluster"
 
     @property
     def certificate(self) -> str:

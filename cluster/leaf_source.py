@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from cluster.certificates import CertificatePlace, leaf_request
+from cluster.certificates import CertificatePlace, Issuer, leaf_request
 from cluster.errors import ConfigError
 from cluster.model import Cluster, Node
 from cluster.pki import Authority, Leaf, renewal_reason
 from cluster.pki_pem import certificates_in
+
+# Names of the files of etcd's CA, beside those of the cluster's.
+ETCD_AUTHORITY = "etcd-ca"
 
 
 class LeafSource(Protocol):
@@ -95,6 +99,17 @@ def leaf_source(cluster: Cluster, secrets_directory: Path) -> LeafSource:
         own = Authority.from_user(Path(settings.certificates_ca_certificate), Path(settings.certificates_ca_key))
         return IssuedLeaves(cluster, own)
     return IssuedLeaves(cluster, Authority.load_or_create(secrets_directory, cluster.name))
+
+
+def leaf_sources(cluster: Cluster, secrets_directory: Path) -> Mapping[Issuer, LeafSource]:
+    """
+    Where the certificates of each kind of place come from. Those of etcd are ours whatever CA the rest uses: whoever
+    has one is root there, and the user's CA, or the user's files, vouch for others too.
+
+    + secrets_directory: where the CAs of our own are kept, or made once
+    """
+    etcd = Authority.load_or_create(secrets_directory, f"{cluster.name} etcd", ETCD_AUTHORITY)
+    return {"cluster": leaf_source(cluster, secrets_directory), "etcd": IssuedLeaves(cluster, etcd)}
 
 
 def _same_certificates(pem: str, declared: str) -> bool:

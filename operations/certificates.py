@@ -13,7 +13,7 @@ from cluster.certificates import POSTGRES, SOURCE, CertificatePlace, certificate
 from cluster.component import Component
 from cluster.errors import UnsafeError
 from cluster.files import Directory, File
-from cluster.leaf_source import LeafSource, leaf_source
+from cluster.leaf_source import LeafSource, leaf_source, leaf_sources
 from cluster.model import Cluster, Node
 from cluster.observed import SeenCertificate
 from cluster.pki import public_key_digest
@@ -33,21 +33,25 @@ def issued(cluster: Cluster, secrets_directory: Path) -> Commands:
     uses, in the last third of its life, or does not fit its key. The private key is made on the control machine, goes
     over stdin to a file that only the component's user may read, and is kept nowhere else.
 
-    + secrets_directory: ``.secrets/<cluster_name>``, where the cluster's own CA is kept
+    + secrets_directory: ``.secrets/<cluster_name>``, where the CAs of our own are kept
     """
     node = cluster.node(host.name)
     places = certificate_places(cluster, node)
-    source = leaf_source(cluster, secrets_directory)
+    sources = leaf_sources(cluster, secrets_directory)
     seen = host.get_fact(HostCertificates, places=[[p.certificate, p.key, p.authority] for p in places])
-    stale = [place for place in places if _is_stale(source, node, place, seen[place.certificate])]
-    untrusted = [place for place in places if seen[place.certificate]["authority"] != source.trust_pem]
+    stale = [place for place in places if _is_stale(sources[place.issuer], node, place, seen[place.certificate])]
+    trusted = {
+        place.authority: File(place.authority, sources[place.issuer].trust_pem, place.user, place.user)
+        for place in places
+    }
+    untrusted = [place for place in places if seen[place.certificate]["authority"] != trusted[place.authority].content]
     _refuse_another_authority(untrusted, seen)
     for path, user in owner_directories([*stale, *untrusted]).items():
         yield make_directory(Directory(path, user, user, "700"))
     for place in stale:
-        yield from _leaf_files(source, node, place)
-    for path, user in {place.authority: place.user for place in untrusted}.items():
-        yield write_file(File(path, source.trust_pem, user, user, "644"))
+        yield from _leaf_files(sources[place.issuer], node, place)
+    for path in dict.fromkeys(place.authority for place in untrusted):
+        yield write_file(trusted[path])
     if not stale and not untrusted:
         host.noop("all certificates are valid and fit their keys")
 
