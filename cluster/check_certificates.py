@@ -23,10 +23,9 @@ def certificate_complaints(overview: Overview) -> Iterable[Complaint]:
         seen = overview.answer(node, "certificates")
         for place in certificate_places(overview.cluster, node) if seen is not None else ():
             yield from _certificate(overview, node, place, seen[place.certificate])
-    if overview.trust is not None:
-        end = describe(overview.trust).not_after
-        if end - overview.at < AUTHORITY_NOTICE:
-            yield complaint("authority-old", overview.cluster.name, f"the CA's certificate ends on {end:%Y-%m-%d}")
+    for whose, trust in (("the CA's", overview.trust), ("etcd's own CA's", overview.etcd_trust)):
+        if trust is not None and (end := describe(trust).not_after) - overview.at < AUTHORITY_NOTICE:
+            yield complaint("authority-old", overview.cluster.name, f"{whose} certificate ends on {end:%Y-%m-%d}")
 
 
 def _certificate(overview: Overview, node: Node, place: CertificatePlace, seen: SeenCertificate) -> Iterable[Complaint]:
@@ -43,8 +42,7 @@ def _certificate(overview: Overview, node: Node, place: CertificatePlace, seen: 
     if seen["key_owner"] not in ("", f"{place.user}:600"):
         problem = f"{place.key} is {seen['key_owner']}, not {place.user}:600"
         yield complaint("certificate-misfit", node.name, problem)
-    if overview.trust is not None:
-        yield from _authority(node, place, seen, overview.trust)
+    yield from _authority(overview, node, place, seen)
     reason = age_reason(found, overview.at)
     if reason is not None:
         ended = found.not_after <= overview.at or found.not_before > overview.at
@@ -52,12 +50,28 @@ def _certificate(overview: Overview, node: Node, place: CertificatePlace, seen: 
         yield complaint(kind, node.name, f"{place.component}: {reason}")
 
 
-def _authority(node: Node, place: CertificatePlace, seen: SeenCertificate, trust: str) -> Iterable[Complaint]:
+def _authority(overview: Overview, node: Node, place: CertificatePlace, seen: SeenCertificate) -> Iterable[Complaint]:
+    trust, whose = overview.trust, "the cluster's CA"
+    if place.issuer == "etcd":
+        if trust is not None and _shares(seen["authority"], trust):
+            yield complaint("etcd-ca-shared", node.name, f"{place.authority} trusts the cluster's CA")
+            return
+        trust, whose = overview.etcd_trust, "etcd's own CA"
+    if trust is None:
+        return
     if seen["authority"] != trust:
-        yield complaint("certificate-other-ca", node.name, f"{place.authority} is not the cluster's CA")
+        yield complaint("certificate-other-ca", node.name, f"{place.authority} is not {whose}")
     leaf, *above = certificates_in(seen["pem"] or "")
     if not any(signed_by(leaf, issuer) for issuer in (*certificates_in(trust), *above)):
         yield complaint("certificate-other-ca", node.name, f"{place.certificate} is signed by another CA")
+
+
+def _shares(authority: str | None, trust: str) -> bool:
+    """Whether a CA file has a CA of another one in it."""
+    try:
+        return not set(certificates_in(authority or "")).isdisjoint(certificates_in(trust))
+    except ConfigError:
+        return False
 
 
 def days_left(seen: SeenCertificate, now: datetime) -> int | None:

@@ -11,7 +11,8 @@ from typing import Protocol
 from cluster.certificates import CertificatePlace, Issuer, leaf_request
 from cluster.errors import ConfigError
 from cluster.model import Cluster, Node
-from cluster.pki import Authority, Leaf, renewal_reason
+from cluster.observed import SeenCertificate
+from cluster.pki import Authority, Leaf, age_reason, describe, renewal_reason
 from cluster.pki_pem import certificates_in
 
 # Names of the files of etcd's CA, beside those of the cluster's.
@@ -101,14 +102,16 @@ def leaf_source(cluster: Cluster, secrets_directory: Path) -> LeafSource:
     return IssuedLeaves(cluster, Authority.load_or_create(secrets_directory, cluster.name))
 
 
-def leaf_sources(cluster: Cluster, secrets_directory: Path) -> Mapping[Issuer, LeafSource]:
+def leaf_sources(cluster: Cluster, secrets_directory: Path, *, plans: bool = False) -> Mapping[Issuer, LeafSource]:
     """
     Where the certificates of each kind of place come from. Those of etcd are ours whatever CA the rest uses: whoever
     has one is root there, and the user's CA, or the user's files, vouch for others too.
 
     + secrets_directory: where the CAs of our own are kept, or made once
+    + plans: this run only plans, and makes none of etcd's
     """
-    etcd = Authority.load_or_create(secrets_directory, f"{cluster.name} etcd", ETCD_AUTHORITY)
+    made = Authority.of_plan if plans else Authority.load_or_create
+    etcd = made(secrets_directory, f"{cluster.name} etcd", ETCD_AUTHORITY)
     return {"cluster": leaf_source(cluster, secrets_directory), "etcd": IssuedLeaves(cluster, etcd)}
 
 
@@ -126,3 +129,40 @@ def authority_path(cluster: Cluster, secrets_directory: Path) -> Path:
     if settings.certificates_directory is not None:
         return Path(settings.certificates_directory) / "ca.crt"
     return Path(settings.certificates_ca_certificate or secrets_directory / "ca.crt")
+
+
+def etcd_authority_path(secrets_directory: Path) -> Path:
+    """Where on the control machine the certificate of etcd's CA lies."""
+    return secrets_directory / f"{ETCD_AUTHORITY}.crt"
+
+
+@dataclass(frozen=True)
+class Duty:
+    """
+    What a host has to have at one place.
+
+    + place: where the files lie; + asked: as what the certificate is asked for, where it is not the place's own kind
+    + source: where the certificate comes from; + trust: the CA file beside it
+    + keeps: the certificate stays, whatever it says, as long as it is valid
+    + strange: the host trusts somebody there whom nobody declared
+    """
+
+    place: CertificatePlace
+    source: LeafSource
+    trust: str
+    asked: CertificatePlace | None = None
+    keeps: bool = False
+    strange: bool = False
+
+    def renewal_reason(self, node: Node, seen: SeenCertificate, now: datetime) -> str | None:
+        """See LeafSource. + seen: the certificate as it is on the host"""
+        if not self.keeps or seen["pem"] is None:
+            return self.source.renewal_reason(node, self.place, seen["pem"], now)
+        try:
+            return age_reason(describe(seen["pem"]), now)
+        except ConfigError:
+            return "unreadable"
+
+    def leaf(self, node: Node) -> Leaf:
+        """See LeafSource."""
+        return self.source.leaf(node, self.asked or self.place)
