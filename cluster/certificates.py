@@ -28,6 +28,7 @@ class CertificatePlace:
     + bundle: certificate and key in one file, as HAProxy wants them
     + issuer: whose CA issues it, and is trusted beside it
     + role: of PostgreSQL, as which it lets its host in; then it is a client's alone
+    + stem: of the files' names, where it is not the component
     """
 
     component: str
@@ -36,16 +37,17 @@ class CertificatePlace:
     bundle: bool = False
     issuer: Issuer = "cluster"
     role: str | None = None
+    stem: str | None = None
 
     @property
     def certificate(self) -> str:
         """Path of the certificate, or of the bundle."""
-        return f"{self.directory}/{self.component}.{'pem' if self.bundle else 'crt'}"
+        return f"{self.directory}/{self.stem or self.component}.{'pem' if self.bundle else 'crt'}"
 
     @property
     def key(self) -> str:
         """Path of the private key, the bundle's own when there is one."""
-        return self.certificate if self.bundle else f"{self.directory}/{self.component}.key"
+        return self.certificate if self.bundle else f"{self.directory}/{self.stem or self.component}.key"
 
     @property
     def authority(self) -> str:
@@ -53,8 +55,13 @@ class CertificatePlace:
         return f"{self.directory}/ca.crt"
 
 
-ETCD = CertificatePlace("etcd", "/etc/etcd/pki", "etcd")
-PATRONI = CertificatePlace("patroni", "/etc/patroni/pki", "postgres")
+# Whom etcd lets in: its members, and with them the runs, and each member's Patroni; nobody else has one of these.
+# Patroni reads under which paths its own lies only when it starts, and a restart would stop PostgreSQL; so they are
+# those under which it had one for everything, while its REST API, which takes new paths when it is reloaded, has a
+# place of its own.
+ETCD = CertificatePlace("etcd", "/etc/etcd/pki", "etcd", issuer="etcd")
+PATRONI_ETCD = CertificatePlace("patroni-etcd", "/etc/patroni/pki", "postgres", issuer="etcd", stem="patroni")
+PATRONI = CertificatePlace("patroni", "/etc/patroni/rest", "postgres")
 POSTGRES = CertificatePlace("postgres", "/etc/postgresql/pki", "postgres")
 HAPROXY = CertificatePlace("haproxy", "/etc/haproxy/pki", "root", bundle=True)
 # What members let each other in with, besides the password. PostgreSQL wants the role's name as the common name.
@@ -67,11 +74,14 @@ PGBACKREST = CertificatePlace("pgbackrest", "/etc/pgbackrest/pki", "postgres", i
 PGBACKREST_SERVER = CertificatePlace("server", "/etc/pgbackrest/server", "postgres", issuer="pgbackrest")
 # With it a member of a standby cluster is let in by its source's repository host; the source's CA issues it.
 SOURCE = CertificatePlace("client", "/etc/pgbackrest/source", "postgres", issuer="pgbackrest")
+CLIENTS = {place.component for place in (ETCD, PATRONI_ETCD, PATRONI, PGBACKREST, SOURCE, *MEMBERSHIP)}
+NO_SERVERS = {place.component for place in (PATRONI_ETCD, PGBACKREST, SOURCE, *MEMBERSHIP)}
 
 
 def certificate_places(cluster: Cluster, node: Node) -> tuple[CertificatePlace, ...]:
     """The certificates that a host needs for its roles."""
-    places = {"etcd": (ETCD,), "postgres": (PATRONI, POSTGRES, *membership(cluster)), "haproxy": (HAPROXY,)}
+    members = (PATRONI_ETCD, PATRONI, POSTGRES, *membership(cluster))
+    places = {"etcd": (ETCD,), "postgres": members, "haproxy": (HAPROXY,)}
     backups = (PGBACKREST, PGBACKREST_SERVER) if cluster.uses_pgbackrest(node) else ()
     return (*(place for role, listed in places.items() if role in node.roles for place in listed), *backups)
 
@@ -88,11 +98,10 @@ def leaf_request(cluster: Cluster, node: Node, place: CertificatePlace) -> LeafR
         common_name=place.role or node.name,
         dns_names=tuple(dict.fromkeys(names)),
         addresses=tuple(dict.fromkeys(address.ip for address in addresses)),
-        server=place.role is None and place not in (PGBACKREST, SOURCE),
+        server=place.component not in NO_SERVERS,
         # etcd's JSON gateway, through which Patroni speaks, presents the server certificate as a client's to etcd
-        # itself (etcd issue 9785); Patroni is a client of etcd and of the other members' REST API; members and
-        # repository host are each other's clients.
-        client=place.role is not None or place in (ETCD, PATRONI, PGBACKREST, SOURCE),
+        # itself (etcd issue 9785); Patroni is a client of the other members' REST API.
+        client=place.component in CLIENTS,
         days=cluster.settings.certificates_days,
     )
 

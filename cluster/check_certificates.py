@@ -25,10 +25,9 @@ def certificate_complaints(overview: Overview) -> Iterable[Complaint]:
         seen = overview.answer(node, "certificates")
         for place in certificate_places(overview.cluster, node) if seen is not None else ():
             yield from _certificate(overview, node, place, seen[place.certificate])
-    if overview.trust is not None:
-        end = describe(overview.trust).not_after
-        if end - overview.at < AUTHORITY_NOTICE:
-            yield complaint("authority-old", overview.cluster.name, f"the CA's certificate ends on {end:%Y-%m-%d}")
+    for whose, trust in (("the CA's", overview.trust), ("etcd's own CA's", overview.etcd_trust)):
+        if trust is not None and (end := describe(trust).not_after) - overview.at < AUTHORITY_NOTICE:
+            yield complaint("authority-old", overview.cluster.name, f"{whose} certificate ends on {end:%Y-%m-%d}")
 
 
 def _certificate(overview: Overview, node: Node, place: CertificatePlace, seen: SeenCertificate) -> Iterable[Complaint]:
@@ -45,8 +44,7 @@ def _certificate(overview: Overview, node: Node, place: CertificatePlace, seen: 
     if seen["key_owner"] not in ("", f"{place.user}:600"):
         problem = f"{place.key} is {seen['key_owner']}, not {place.user}:600"
         yield complaint("certificate-misfit", node.name, problem)
-    if overview.trust is not None:
-        yield from _authority(node, place, seen, overview.trust)
+    yield from _authority(overview, node, place, seen)
     reason = age_reason(found, overview.at)
     if reason is not None:
         ended = found.not_after <= overview.at or found.not_before > overview.at
@@ -54,14 +52,22 @@ def _certificate(overview: Overview, node: Node, place: CertificatePlace, seen: 
         yield complaint(kind, node.name, f"{place.component}: {reason}")
 
 
-def _authority(node: Node, place: CertificatePlace, seen: SeenCertificate, trust: str) -> Iterable[Complaint]:
-    trusted = _certificates(seen["authority"])
-    # PostgreSQL trusts further CAs beside it. What the other CAs of ours are, this machine need not know.
-    if place.issuer == "cluster" and not trusted.issuperset(certificates_in(trust)):
-        yield complaint("certificate-other-ca", node.name, f"{place.authority} is not the cluster's CA")
+def _authority(overview: Overview, node: Node, place: CertificatePlace, seen: SeenCertificate) -> Iterable[Complaint]:
+    trust, whose = overview.trust, "the cluster's CA"
+    if place.issuer == "etcd":
+        if trust is not None and _shares(seen["authority"], trust):
+            yield complaint("etcd-ca-shared", node.name, f"{place.authority} trusts the cluster's CA")
+            return
+        trust, whose = overview.etcd_trust, "etcd's own CA"
+    elif place.issuer != "cluster":
+        trust = seen["authority"]  # what the other CAs of ours are, this machine need not know
+    if trust is None:
+        return
+    # PostgreSQL trusts further CAs beside the cluster's.
+    if not _certificates(seen["authority"]).issuperset(_certificates(trust)):
+        yield complaint("certificate-other-ca", node.name, f"{place.authority} is not {whose}")
     leaf, *above = certificates_in(seen["pem"] or "")
-    vouching = certificates_in(trust) if place.issuer == "cluster" else trusted
-    if not any(signed_by(leaf, issuer) for issuer in (*vouching, *above)):
+    if not any(signed_by(leaf, issuer) for issuer in (*_certificates(trust), *above)):
         yield complaint("certificate-other-ca", node.name, f"{place.certificate} is signed by another CA")
 
 
@@ -70,6 +76,11 @@ def _certificates(text: str | None) -> set[x509.Certificate]:
         return set(certificates_in(text or ""))
     except ConfigError:
         return set()
+
+
+def _shares(authority: str | None, trust: str) -> bool:
+    """Whether a CA file has a CA of another one in it."""
+    return not _certificates(authority).isdisjoint(_certificates(trust))
 
 
 def days_left(seen: SeenCertificate, now: datetime) -> int | None:

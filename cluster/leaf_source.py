@@ -11,7 +11,8 @@ from typing import Protocol
 from cluster.certificates import POSTGRES, CertificatePlace, Issuer, leaf_request
 from cluster.errors import ConfigError
 from cluster.model import Cluster, Node
-from cluster.pki import Authority, Leaf, renewal_reason
+from cluster.observed import SeenCertificate
+from cluster.pki import Authority, Leaf, age_reason, describe, renewal_reason
 from cluster.pki_pem import certificates_in
 
 # Names of the files of the CAs that are always ours, beside those of the cluster's.
@@ -103,7 +104,7 @@ def leaf_source(cluster: Cluster, secrets_directory: Path) -> LeafSource:
 
 
 def leaf_sources(
-    cluster: Cluster, secrets_directory: Path, source_secrets: Path | None = None
+    cluster: Cluster, secrets_directory: Path, source_secrets: Path | None = None, *, plans: bool = False
 ) -> Mapping[Issuer, LeafSource]:
     """
     Where the certificates of each kind of place come from. Those of etcd, of pgBackRest and of the cluster's own roles
@@ -111,13 +112,15 @@ def leaf_sources(
 
     + secrets_directory: where the CAs of our own are kept, or made once
     + source_secrets: where those of its source are, for a standby cluster
+    + plans: this run only plans, and makes none of these
     """
+    made = Authority.of_plan if plans else Authority.load_or_create
     own: dict[Issuer, LeafSource] = {
-        issuer: IssuedLeaves(cluster, Authority.load_or_create(secrets_directory, f"{cluster.name} {issuer}", stem))
+        issuer: IssuedLeaves(cluster, made(secrets_directory, f"{cluster.name} {issuer}", stem))
         for issuer, stem in OWN_AUTHORITIES.items()
     }
     if cluster.source is not None and source_secrets is not None:
-        own["source"] = leaf_sources(cluster.source, source_secrets)["members"]
+        own["source"] = leaf_sources(cluster.source, source_secrets, plans=plans)["members"]
     return {"cluster": leaf_source(cluster, secrets_directory), **own}
 
 
@@ -159,3 +162,40 @@ def authority_path(cluster: Cluster, secrets_directory: Path) -> Path:
     if settings.certificates_directory is not None:
         return Path(settings.certificates_directory) / "ca.crt"
     return Path(settings.certificates_ca_certificate or secrets_directory / "ca.crt")
+
+
+def etcd_authority_path(secrets_directory: Path) -> Path:
+    """Where on the control machine the certificate of etcd's CA lies."""
+    return secrets_directory / f"{ETCD_AUTHORITY}.crt"
+
+
+@dataclass(frozen=True)
+class Duty:
+    """
+    What a host has to have at one place.
+
+    + place: where the files lie; + asked: as what the certificate is asked for, where it is not the place's own kind
+    + source: where the certificate comes from; + trust: the CA file beside it
+    + keeps: the certificate stays, whatever it says, as long as it is valid
+    + strange: the host trusts somebody there whom nobody declared
+    """
+
+    place: CertificatePlace
+    source: LeafSource
+    trust: str
+    asked: CertificatePlace | None = None
+    keeps: bool = False
+    strange: bool = False
+
+    def renewal_reason(self, node: Node, seen: SeenCertificate, now: datetime) -> str | None:
+        """See LeafSource. + seen: the certificate as it is on the host"""
+        if not self.keeps or seen["pem"] is None:
+            return self.source.renewal_reason(node, self.place, seen["pem"], now)
+        try:
+            return age_reason(describe(seen["pem"]), now)
+        except ConfigError:
+            return "unreadable"
+
+    def leaf(self, node: Node) -> Leaf:
+        """See LeafSource."""
+        return self.source.leaf(node, self.asked or self.place)

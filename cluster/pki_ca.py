@@ -79,6 +79,18 @@ class Authority:
             return cls._own(certificate_path, key_path)
 
     @classmethod
+    def of_plan(cls, directory: Path, name: str, stem: str = "ca") -> Authority:
+        """
+        The same for a run that only plans: where there is none yet, one that nobody will see and nobody keeps.
+
+        + directory, name, stem: as for ``load_or_create``
+        """
+        if (directory / f"{stem}.crt").exists():
+            return cls.load_or_create(directory, name, stem)
+        key = ec.generate_private_key(ec.SECP256R1())
+        return cls((_self_signed(name, key),), key)
+
+    @classmethod
     def _own(cls, certificate_path: Path, key_path: Path) -> Authority:
         if not key_path.exists():
             raise ConfigError(

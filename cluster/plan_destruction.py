@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 
-from cluster.certificates import ETCD, HAPROXY, PATRONI, PGBACKREST, PGBACKREST_SERVER, POSTGRES
+from cluster.certificates import ETCD, HAPROXY, PATRONI, PATRONI_ETCD, PGBACKREST, PGBACKREST_SERVER, POSTGRES
 from cluster.errors import UnsafeError
 from cluster.model import Cluster, Node
 from cluster.packages_files import NEEDRESTART
@@ -64,7 +64,10 @@ _FILES = {
         *(BACKUP, BACKUP_UNIT, *map(timer_path, TIMERS)),
         *(PROGRAMS, PROOFS, DRILL_CONFIGURATION, DRILL_PLACE, DRILL_UNIT, DRILL_TIMER_PATH),
     ),
-    "postgres": (CONFIG, PASSWORD_FILE, MAY_START, PATRONI_DROP_IN, PATRONI.directory, POSTGRES.directory),
+    "postgres": (
+        *(CONFIG, PASSWORD_FILE, MAY_START, PATRONI_DROP_IN),
+        *(PATRONI_ETCD.directory, PATRONI.directory, POSTGRES.directory),
+    ),
     "etcd": (ENVIRONMENT, BOOTSTRAP, ETCD_DROP_IN, ETCD.directory),
 }
 _PGBACKREST = (

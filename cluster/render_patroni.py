@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from cluster.certificates import MEMBERSHIP, PATRONI, POSTGRES
+from cluster.certificates import MEMBERSHIP, PATRONI, PATRONI_ETCD, POSTGRES
 from cluster.component import Component, Unit
 from cluster.files import Directory, File
 from cluster.model import Cluster, Node
@@ -167,9 +167,9 @@ def _etcd(cluster: Cluster) -> dict[str, Any]:
     return {
         "hosts": [node.address.endpoint(port) for node in cluster.etcd],
         "protocol": "https",
-        "cacert": PATRONI.authority,
-        "cert": PATRONI.certificate,
-        "key": PATRONI.key,
+        "cacert": PATRONI_ETCD.authority,
+        "cert": PATRONI_ETCD.certificate,
+        "key": PATRONI_ETCD.key,
     }
 
 

@@ -114,7 +114,8 @@ def _haproxy_words(overview: Overview) -> str:
 def _authority(overview: Overview) -> str:
     if overview.trust is None:
         return "its certificate is not on this machine"
-    return f"its certificate has {(describe(overview.trust).not_after - overview.at).days} days left"
+    days = [(describe(trust).not_after - overview.at).days for trust in (overview.trust, overview.etcd_trust) if trust]
+    return f"its certificate has {days[0]} days left" + "".join(f", that of etcd's own {left}" for left in days[1:])
 
 
 def _removed(overview: Overview) -> str:
@@ -222,7 +223,14 @@ def _balancer(overview: Overview, node: Node) -> Sequence[str]:
 
 
 def _certificates(overview: Overview) -> list[str]:
-    components = ("etcd", "patroni", "postgres", "haproxy", *(["pgbackrest"] if overview.cluster.repository else []))
+    components = (
+        "etcd",
+        "patroni-etcd",
+        "patroni",
+        "postgres",
+        "haproxy",
+        *(["pgbackrest"] if overview.cluster.repository else []),
+    )
     header = ("CERTIFICATES, DAYS LEFT", *(f" {name.upper()}" for name in components))
     nodes = [node for node in overview.cluster if certificate_places(overview.cluster, node)]
     return table(header, [(node.name, *(_days(overview, node, name) for name in components)) for node in nodes])

@@ -9,7 +9,7 @@ from shlex import quote
 from pyinfra import host
 from pyinfra.api import StringCommand, operation
 
-from cluster.certificates import ETCD, HAPROXY, PATRONI, PGBACKREST, PGBACKREST_SERVER, POSTGRES
+from cluster.certificates import ETCD, HAPROXY, PATRONI, PATRONI_ETCD, PGBACKREST, PGBACKREST_SERVER, POSTGRES
 from cluster.errors import ConfigError, UnsafeError
 from cluster.live import Live
 from cluster.model import Cluster, Node
@@ -44,7 +44,10 @@ from operations.util.stage import planning
 
 # What ties a host to its cluster by each of its roles, secrets and keys among it.
 TIES = {
-    "postgres": (CONFIG, DROP_IN, MAY_START, PASSWORD_FILE, PATRONI.directory, POSTGRES.directory),
+    "postgres": (
+        *(CONFIG, DROP_IN, MAY_START, PASSWORD_FILE),
+        *(PATRONI_ETCD.directory, PATRONI.directory, POSTGRES.directory),
+    ),
     "etcd": (ENVIRONMENT, BOOTSTRAP, ETCD.directory),
     "haproxy": (HAPROXY_CONFIGURATION, HAPROXY.directory),
 }

@@ -15,6 +15,7 @@ from cluster.certificates import (
     PGBACKREST,
     PGBACKREST_SERVER,
     CertificatePlace,
+    Issuer,
     certificate_places,
     leaf_request,
 )
@@ -49,6 +50,7 @@ class World:
     answers: dict[str, dict[str, Any]]
     silences: dict[str, dict[str, str]] = field(default_factory=dict)
     trust: str | None = None
+    etcd_trust: str | None = None
     dead: set[str] = field(default_factory=set)
 
     def everywhere(self, question: str, act: Any) -> None:
@@ -92,7 +94,7 @@ class World:
         """The look at it."""
         answers = {name: None if name in self.dead else said for name, said in self.answers.items()}
         components = dict.fromkeys(self.answers, (COMPONENT,))
-        whole = Overview(self.cluster, AT, answers, self.silences, components, self.trust)
+        whole = Overview(self.cluster, AT, answers, self.silences, components, self.trust, etcd_trust=self.etcd_trust)
         return without_removed(whole, lambda _, node: components[node.name])
 
 
@@ -204,24 +206,25 @@ ROLES = ("postgres", "etcd", "haproxy")
 @cache
 def _healthy() -> World:
     cluster = fake_cluster(roles=ROLES)
-    authority = _authority()
+    authority = _authority("cluster")
     answers = {node.name: _answers(cluster, node, authority) for node in cluster}
-    return World(cluster, answers, trust=authority.trust_pem)
+    return World(cluster, answers, trust=authority.trust_pem, etcd_trust=_authority("etcd").trust_pem)
 
 
 @cache
-def _authority() -> Authority:
+def _authority(issuer: Issuer) -> Authority:
     with TemporaryDirectory() as directory:
-        return Authority.load_or_create(Path(directory) / "ca", "main")
+        return Authority.load_or_create(Path(directory) / issuer, "main")
 
 
 def certificate(node: Node, place: CertificatePlace, *, age_days: int = 1, authority: Authority | None = None) -> Any:
     """A certificate as it lies on a host. + age_days: since it was issued, of 365"""
-    signer, cluster = authority or _authority(), _with_repository()
+    own, cluster = _authority(place.issuer), _with_repository()
+    signer = authority or own
     leaf = signer.issue(leaf_request(cluster, node, place), now=AT - timedelta(days=age_days))
     digest = public_key_digest(leaf.certificate_pem)
     owner = f"{place.user}:600"
-    return {"pem": leaf.certificate_pem, "key_digest": digest, "key_owner": owner, "authority": _authority().trust_pem}
+    return {"pem": leaf.certificate_pem, "key_digest": digest, "key_owner": owner, "authority": own.trust_pem}
 
 
 def _picture(cluster: Cluster) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from cluster.certificates import ETCD, POSTGRES
+from cluster.certificates import ETCD, PATRONI, PATRONI_ETCD, POSTGRES
 from cluster.check import as_data, check_lines, complaints, failing
 from cluster.check_kinds import KINDS, SEVERITIES
 from cluster.check_kinds_pgbackrest import PGBACKREST_KINDS
@@ -347,8 +347,12 @@ CASES = [
         lambda world: world.answers["h1"]["certificates"][ETCD.certificate].update(key_digest="0" * 64),
     ),
     Case(
-        *("certificate-other-ca", "h1", "/etc/etcd/pki/ca.crt is not the cluster's CA"),
-        lambda world: world.answers["h1"]["certificates"][ETCD.certificate].update(authority="another"),
+        *("certificate-other-ca", "h1", "/etc/patroni/rest/ca.crt is not the cluster's CA"),
+        lambda world: world.answers["h1"]["certificates"][PATRONI.certificate].update(authority="another"),
+    ),
+    Case(
+        *("etcd-ca-shared", "h1", "/etc/etcd/pki/ca.crt trusts the cluster's CA"),
+        lambda world: world.answers["h1"]["certificates"][ETCD.certificate].update(authority=world.trust),
     ),
 ]
 
@@ -363,7 +367,8 @@ def test_each_kind_is_found_with_its_words_and_nothing_else(case: Case) -> None:
 
 
 def test_every_kind_has_a_case() -> None:
-    elsewhere = {"authority-old", "standby-not-streaming", *PGBACKREST_KINDS}  # below, and in test_check_pgbackrest.py
+    # Below, and in test_check_pgbackrest.py.
+    elsewhere = {"authority-old", "etcd-copy-old", "standby-not-streaming", *PGBACKREST_KINDS}
     assert set(KINDS) - {case.kind for case in CASES} == elsewhere
 
 
@@ -384,13 +389,30 @@ def test_a_standby_cluster_has_no_primary_and_should_stream(receiving: bool) -> 
 def test_the_authority_s_own_end_is_seen_from_afar() -> None:
     late = at_other_time(healthy().overview(), days=3600)
     problems = [one.finding.problem for one in complaints(late) if one.kind == "authority-old"]
-    assert len(problems) == 1 and problems[0].startswith("the CA's certificate ends on ")
+    assert [problem.rpartition(" ")[0] for problem in sorted(problems, reverse=True)] == [
+        "the CA's certificate ends on",
+        "etcd's own CA's certificate ends on",
+    ]
 
 
 def test_a_certificate_of_another_authority_is_found(tmp_path: Path) -> None:
     world = healthy()
     put(ETCD, authority=stranger_authority(tmp_path))(world)
     assert found(world) == [("certificate-other-ca", "h1", "/etc/etcd/pki/etcd.crt is signed by another CA")]
+
+
+def test_another_ca_than_etcd_s_own_is_found() -> None:
+    world = healthy()
+    world.answers["h1"]["certificates"][ETCD.certificate].update(authority="another")
+    assert found(world) == [("certificate-other-ca", "h1", "/etc/etcd/pki/ca.crt is not etcd's own CA")]
+
+
+def test_that_etcd_still_lets_in_the_cluster_s_ca_is_found_on_a_machine_without_etcd_s() -> None:
+    world = healthy()
+    for place in (ETCD, PATRONI_ETCD):
+        world.answers["h2"]["certificates"][place.certificate].update(authority=world.trust)
+    world.etcd_trust = None
+    assert [(kind, where) for kind, where, _ in found(world)] == [("etcd-ca-shared", "h2")] * 2
 
 
 def test_before_3_3_postgresql_names_what_waits_for_a_restart() -> None:
@@ -458,7 +480,7 @@ def test_two_moments_of_measurement_are_no_lag() -> None:
 
 def test_without_the_authority_on_this_machine_nothing_is_said_about_it() -> None:
     world = healthy()
-    world.trust = None
+    world.trust = world.etcd_trust = None
     assert found(world) == []
 
 
