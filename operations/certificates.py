@@ -9,7 +9,7 @@ from pathlib import Path
 from pyinfra import host
 from pyinfra.api import StringCommand, operation
 
-from cluster.certificates import POSTGRES, SOURCE, CertificatePlace, certificate_places, owner_directories
+from cluster.certificates import POSTGRES, SOURCE, CertificatePlace, Issuer, certificate_places, owner_directories
 from cluster.component import Component
 from cluster.errors import UnsafeError
 from cluster.files import Directory, File
@@ -17,6 +17,7 @@ from cluster.leaf_source import Duty, LeafSource, leaf_source, leaf_sources
 from cluster.model import Cluster, Node
 from cluster.observed import SeenCertificate
 from cluster.pki import public_key_digest
+from cluster.plan_etcd_trust import authorities
 from cluster.render_standby import TRUST
 from facts.certificates import HostCertificates
 from operations.etcd_trust_look import etcd_duties
@@ -40,10 +41,11 @@ def issued(cluster: Cluster, secrets_directory: Path) -> Commands:
     """
     node = cluster.node(host.name)
     places = certificate_places(cluster, node)
-    sources = leaf_sources(cluster, secrets_directory, plans=planning())
     seen = host.get_fact(HostCertificates, places=[[p.certificate, p.key, p.authority] for p in places])
-    duties = [*_of_cluster(sources["cluster"], places, seen), *etcd_duties(cluster, node, sources, seen)]
-    _refuse_another_authority([duty for duty in duties if duty.strange])
+    # Before a CA of etcd's is made: where its files were lost, another one would only be in the way of the copy.
+    _refuse_another_authority(leaf_sources(cluster, secrets_directory, plans=True), places, seen)
+    sources = leaf_sources(cluster, secrets_directory, plans=planning())
+    duties = [*_of_cluster(sources["cluster"], places), *etcd_duties(cluster, node, sources, seen)]
     stale = [duty for duty in duties if _is_stale(duty, node, seen[duty.place.certificate])]
     untrusted = [duty for duty in duties if seen[duty.place.certificate]["authority"] != duty.trust]
     for path, user in owner_directories(duty.place for duty in (*stale, *untrusted)).items():
@@ -56,21 +58,25 @@ def issued(cluster: Cluster, secrets_directory: Path) -> Commands:
         host.noop("all certificates are valid and fit their keys")
 
 
-def _of_cluster(
-    source: LeafSource, places: Iterable[CertificatePlace], seen: Mapping[str, SeenCertificate]
-) -> Iterable[Duty]:
-    """The certificates that the cluster's CA vouches for. + seen: ``HostCertificates``"""
-    for place in places:
-        if place.issuer == "cluster":
-            there = seen[place.certificate]["authority"]
-            yield Duty(place, source, source.trust_pem, strange=there not in (None, source.trust_pem))
+def _of_cluster(source: LeafSource, places: Iterable[CertificatePlace]) -> Iterable[Duty]:
+    """The certificates that the cluster's CA vouches for."""
+    return (Duty(place, source, source.trust_pem) for place in places if place.issuer == "cluster")
 
 
-def _refuse_another_authority(strange: list[Duty]) -> None:
-    """Members that trust different CAs part, and etcd's quorum may go with them."""
+def _refuse_another_authority(
+    sources: Mapping[Issuer, LeafSource], places: Iterable[CertificatePlace], seen: Mapping[str, SeenCertificate]
+) -> None:
+    """Members that trust different CAs part, and etcd's quorum may go with them. + seen: ``HostCertificates``"""
+    trust, between = sources["cluster"].trust_pem, authorities(sources)
+    strange = [
+        place
+        for place in places
+        if seen[place.certificate]["authority"] not in (None, trust)
+        and (place.issuer == "cluster" or between.trust(seen[place.certificate]) == "foreign")
+    ]
     if strange:
         raise UnsafeError(
-            f"{here()} trusts another CA than the declared one ({strange[0].place.authority})\n"
+            f"{here()} trusts another CA than the declared one ({strange[0].authority})\n"
             "HINT: use the .secrets directory of the machine that built the cluster; a living cluster keeps its CA."
         )
 
