@@ -89,3 +89,11 @@ def days_left(seen: SeenCertificate, now: datetime) -> int | None:
         return (describe(seen["pem"]).not_after - now).days if seen["pem"] is not None else None
     except ConfigError:
         return None
+
+
+def authority_words(overview: Overview) -> str:
+    """How long the CAs last, for the screen of deploys/status.py."""
+    if overview.trust is None:
+        return "its certificate is not on this machine"
+    days = [(describe(trust).not_after - overview.at).days for trust in (overview.trust, overview.etcd_trust) if trust]
+    return f"its certificate has {days[0]} days left" + "".join(f", that of etcd's own {left}" for left in days[1:])

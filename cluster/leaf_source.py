@@ -177,7 +177,6 @@ class Duty:
     + place: where the files lie; + asked: as what the certificate is asked for, where it is not the place's own kind
     + source: where the certificate comes from; + trust: the CA file beside it
     + keeps: the certificate stays, whatever it says, as long as it is valid
-    + strange: the host trusts somebody there whom nobody declared
     """
 
     place: CertificatePlace
@@ -185,7 +184,6 @@ class Duty:
     trust: str
     asked: CertificatePlace | None = None
     keeps: bool = False
-    strange: bool = False
 
     def renewal_reason(self, node: Node, seen: SeenCertificate, now: datetime) -> str | None:
         """See LeafSource. + seen: the certificate as it is on the host"""

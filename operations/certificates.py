@@ -17,6 +17,7 @@ from cluster.leaf_source import Duty, LeafSource, is_known_trust, leaf_source, l
 from cluster.model import Cluster, Node
 from cluster.observed import SeenCertificate
 from cluster.pki import public_key_digest
+from cluster.plan_etcd_trust import authorities
 from cluster.render_patroni import hup
 from cluster.render_standby import TRUST
 from facts.certificates import HostCertificates
@@ -42,10 +43,11 @@ def issued(cluster: Cluster, secrets_directory: Path, source_secrets: Path | Non
     """
     node = cluster.node(host.name)
     places = certificate_places(cluster, node)
-    sources = leaf_sources(cluster, secrets_directory, source_secrets, plans=planning())
     seen = host.get_fact(HostCertificates, places=[[p.certificate, p.key, p.authority] for p in places])
-    duties = [*_duties(sources, places, seen), *etcd_duties(cluster, node, sources, seen)]
-    _refuse_another_authority([duty for duty in duties if duty.strange])
+    # Before a CA of ours is made: where its files were lost, another one would only be in the way of the copy.
+    _refuse_another_authority(leaf_sources(cluster, secrets_directory, source_secrets, plans=True), places, seen)
+    sources = leaf_sources(cluster, secrets_directory, source_secrets, plans=planning())
+    duties = [*_duties(sources, places), *etcd_duties(cluster, node, sources, seen)]
     stale = [duty for duty in duties if _is_stale(duty, node, seen[duty.place.certificate])]
     untrusted = [duty for duty in duties if seen[duty.place.certificate]["authority"] != duty.trust]
     for path, user in owner_directories(duty.place for duty in (*stale, *untrusted)).items():
@@ -61,22 +63,27 @@ def issued(cluster: Cluster, secrets_directory: Path, source_secrets: Path | Non
         host.noop("all certificates are valid and fit their keys")
 
 
-def _duties(
+def _duties(sources: Mapping[Issuer, LeafSource], places: Iterable[CertificatePlace]) -> Iterable[Duty]:
+    """All certificates but those of etcd."""
+    own = (place for place in places if place.issuer != "etcd")
+    return (Duty(place, sources[place.issuer], trust_pem(place, sources)) for place in own)
+
+
+def _refuse_another_authority(
     sources: Mapping[Issuer, LeafSource], places: Iterable[CertificatePlace], seen: Mapping[str, SeenCertificate]
-) -> Iterable[Duty]:
-    """All certificates but those of etcd. + seen: ``HostCertificates``"""
-    for place in places:
-        if place.issuer != "etcd":
-            there = seen[place.certificate]["authority"]
-            strange = there is not None and not is_known_trust(place, there, sources)
-            yield Duty(place, sources[place.issuer], trust_pem(place, sources), strange=strange)
-
-
-def _refuse_another_authority(strange: list[Duty]) -> None:
-    """Members that trust different CAs part, and etcd's quorum may go with them."""
+) -> None:
+    """Members that trust different CAs part, and etcd's quorum may go with them. + seen: ``HostCertificates``"""
+    between = authorities(sources)
+    strange = [
+        place
+        for place in places
+        if (there := seen[place.certificate])["authority"] is not None
+        and not is_known_trust(place, there["authority"], sources)
+        and (place.issuer != "etcd" or between.trust(there) == "foreign")
+    ]
     if strange:
         raise UnsafeError(
-            f"{here()} trusts another CA than the declared one ({strange[0].place.authority})\n"
+            f"{here()} trusts another CA than the declared one ({strange[0].authority})\n"
             "HINT: use the .secrets directory of the machine that built the cluster; a living cluster keeps its CA."
         )
 

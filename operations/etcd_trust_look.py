@@ -42,22 +42,20 @@ def etcd_duties(
             _between.add(cluster.name)
         others = (one for other, one in all_seen.items() if other != (node.name, place.certificate))
         if place in unsettled and keeps_former(between, mine, others):
-            yield former_duty(between, sources["cluster"], place, mine)
+            yield former_duty(between, sources["cluster"], place)
         else:
             yield own_duty(between, sources["etcd"], place, mine)
 
 
-def former_duty(between: Authorities, source: LeafSource, place: CertificatePlace, mine: SeenCertificate) -> Duty:
-    """A certificate of the former CA, and trust in both. + source: of the cluster's; + mine: what lies there"""
+def former_duty(between: Authorities, source: LeafSource, place: CertificatePlace) -> Duty:
+    """A certificate of the former CA, and trust in both. + source: of the cluster's"""
     asked = FORMER_PATRONI if place == PATRONI_ETCD else place
-    strange = between.trust(mine) == "foreign"
-    return Duty(place, source, between.both, asked=asked, keeps=True, strange=strange)
+    return Duty(place, source, between.both, asked=asked, keeps=True)
 
 
 def own_duty(between: Authorities, source: LeafSource, place: CertificatePlace, mine: SeenCertificate) -> Duty:
     """A certificate of etcd's own CA, and trust in that alone, unless the host still trusts both."""
-    trust = between.trust(mine)
-    return Duty(place, source, between.both if trust == "both" else between.own, strange=trust == "foreign")
+    return Duty(place, source, between.both if between.trust(mine) == "both" else between.own)
 
 
 def held(cluster: Cluster) -> dict[tuple[str, str], SeenCertificate]:

@@ -17,7 +17,7 @@ from cluster.check_kinds_pgbackrest import PGBACKREST_KINDS
 from cluster.check_replication import mode_words
 from cluster.complaints import kinds_table
 from cluster.pki import Authority
-from tests.cluster.overview_world import AT, MIB, WRITTEN, World, at_other_time, certificate, healthy
+from tests.cluster.overview_world import AT, MIB, WRITTEN, World, at_other_time, backed_up, certificate, healthy
 from tests.cluster.test_standby import both as both_clusters
 
 PAGE = Path(__file__).parents[2] / "docs" / "check.md"
@@ -593,3 +593,31 @@ def test_whom_a_commit_waits_for(mode: dict[str, Any], standbys: list[str], word
     for name in standbys:
         world.member(name, synchronous=True)
     assert mode_words(world.overview()) == words
+
+
+# --- Copies of etcd's snapshots ---
+
+
+def with_copy(days: float | None, *, kept: int = 48) -> World:
+    """A repository host, and etcd's hosts with so many snapshots. + days: since its copy was brought; None: none was"""
+    world = backed_up()
+    now = world.answers["h4"]["etcd_snapshots"]["now"]
+    newest = {"path": "/x/20261121T115000Z-4711.db", "at": int(now - (days or 0) * 86400), "revision": 4711}
+    for name in ("h1", "h2", "h3"):
+        world.answers[name]["etcd_snapshots"].update(count=kept)
+    world.answers["h4"]["etcd_snapshots"].update(newest=newest if days is not None else None)
+    return world
+
+
+@pytest.mark.parametrize("days, age", [(8.0, "192 h old"), (None, "not there")])
+def test_a_repository_host_without_a_recent_copy_is_a_remark(days: float | None, age: str) -> None:
+    overview = with_copy(days).overview()
+    listed = complaints(overview)
+    assert [(one.kind, one.finding.where, one.finding.problem) for one in listed] == [
+        ("etcd-copy-old", "h4", f"the newest copy of a snapshot of etcd is {age}")
+    ]
+    assert failing(listed) == []
+
+
+def test_one_of_this_week_and_a_cluster_that_was_just_built_are_no_finding() -> None:
+    assert found(with_copy(6.0)) == [] == found(with_copy(None, kept=2))

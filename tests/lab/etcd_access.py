@@ -1,9 +1,11 @@
 """Who is let in by etcd: tried on a host with each certificate that lies there, and with none."""
 
 from collections.abc import Iterable
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from cluster.certificates import ETCD, HAPROXY, PATRONI, PATRONI_ETCD, PGBACKREST, POSTGRES, CertificatePlace
-from cluster.pki import describe
+from cluster.pki import Authority, LeafRequest, describe
 from tests.lab.docker import run_in
 from tests.lab.spec import Host, Lab
 
@@ -37,7 +39,7 @@ def _login(place: CertificatePlace) -> str:
     return f"-cert {place.certificate} -key {place.key}"
 
 
-def own_entries(lab: Lab, hosts: Iterable[str]) -> dict[tuple[str, str, int], str]:
+def wrong_entries(lab: Lab, hosts: Iterable[str]) -> dict[tuple[str, str, int], str]:
     """The certificates on hosts, and none at all, that are let in and must not be, or must be and are not."""
     tried = {
         (name, component, port): entry(lab, name, component, port)
@@ -46,8 +48,21 @@ def own_entries(lab: Lab, hosts: Iterable[str]) -> dict[tuple[str, str, int], st
         if not component or run_in(lab.host(name).container, f"ls {PLACES[component].key} 2> /dev/null || true")
         for port in PORTS
     }
-    assert any(component == "" for _, component, _ in tried)
+    tried |= {("pg1", "stranger", port): _stranger(lab, port) for port in PORTS}
     return {key: said for key, said in tried.items() if (said == OPEN) != (key[1] in LET_IN)}
+
+
+def _stranger(lab: Lab, port: int) -> str:
+    """Whether one is let in of a CA that nobody here knows, for clients and servers, of the name of a member."""
+    host = lab.host("pg1")
+    with TemporaryDirectory() as directory:
+        authority = Authority.load_or_create(Path(directory) / "stranger", "stranger")
+    leaf = authority.issue(LeafRequest(host.container, (host.container,), (), server=True, client=True, days=1))
+    run_in(host.container, "cat > /tmp/stranger.pem", stdin=leaf.certificate_pem + leaf.key_pem)
+    try:
+        return entered(lab, host, "-cert /tmp/stranger.pem -key /tmp/stranger.pem", port)
+    finally:
+        run_in(host.container, "rm -f /tmp/stranger.pem")
 
 
 def issuers(lab: Lab, members: Iterable[str]) -> set[str]:

@@ -33,7 +33,7 @@ def test_a_cluster_is_built_through_the_docker_connector(tmp_path_factory: pytes
         print(f"two members through @docker in {built.seconds:.1f} s")
         members = {one["name"] for one in patroni(ready.lab, "pg1", "cluster")["members"]}
         assert members == {"t-dock-pg1", "t-dock-pg2"}, "the connector is no part of a member's name"
-        assert "docker" not in run_in("t-dock-pg1", "openssl x509 -in /etc/patroni/pki/patroni.crt -noout -text")
+        assert "docker" not in run_in("t-dock-pg1", "openssl x509 -in /etc/patroni/rest/patroni.crt -noout -text")
         assert sql(ready.lab, "select pg_is_in_recovery()") == [(False,)]
         assert sql(ready.lab, "select slot_name, active from pg_replication_slots") == [("t_dock_pg2", True)]
         again = assert_changes_nothing(inventory)

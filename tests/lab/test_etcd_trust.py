@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.lab.docker import run_in
-from tests.lab.etcd_access import OPEN, entry, issuers, own_entries
+from tests.lab.etcd_access import OPEN, entry, issuers, wrong_entries
 from tests.lab.former import former_code
 from tests.lab.limits import STEADY_GAP_SECONDS
 from tests.lab.load import Load
@@ -65,7 +65,7 @@ def test_one_run_brings_an_old_cluster_over_while_clients_write(old: Built) -> N
 
 def test_then_nobody_else_is_let_in_and_a_second_run_changes_nothing(old: Built) -> None:
     assert_changes_nothing(old.inventory)
-    assert own_entries(old.lab, HOSTS) == {}
+    assert wrong_entries(old.lab, HOSTS) == {}
     assert entry(old.lab, "pg1", "patroni-etcd") == OPEN
     assert "is healthy" in etcdctl(old.lab.host("pg1"), "endpoint health --cluster 2>&1")
     wait_until_settled(old.lab)
@@ -98,5 +98,5 @@ def test_a_run_that_is_killed_anywhere_is_gone_on_with(alone: tuple[str, ...], t
         print(f"{seen.acknowledged} writes, longest gap {seen.longest_gap_seconds:.2f} s")
         assert load.verdict().is_clean and not seen.refused and not seen.unknown
         assert seen.longest_gap_seconds <= STEADY_GAP_SECONDS
-        assert own_entries(ready.lab, alone) == {}
+        assert wrong_entries(ready.lab, alone) == {}
         assert issuers(ready.lab, alone) == {f"{ready.lab.name} etcd CA"}

@@ -10,6 +10,7 @@ import pytest
 import requests
 
 from tests.lab.docker import DockerError, run_in
+from tests.lab.etcd_access import wrong_entries
 from tests.lab.runs import (
     MEMBERS,
     SMALL,
@@ -29,11 +30,13 @@ PSQL = "cd / && runuser -u postgres -- psql -XAtF ' ' -c"
 PRIVATE = {
     "/etc/patroni/config.yml": "600 postgres",
     "/etc/patroni/pki/patroni.key": "600 postgres",
+    "/etc/patroni/rest/patroni.key": "600 postgres",
     "/etc/postgresql/pki/postgres.key": "600 postgres",
     "/etc/etcd/pki/etcd.key": "600 etcd",
     "/etc/haproxy/pki/haproxy.pem": "600 root",
     "/etc/haproxy/haproxy.cfg": "600 root",
     "/etc/patroni/pki": "700 postgres",
+    "/etc/patroni/rest": "700 postgres",
     "/etc/postgresql/pki": "700 postgres",
     "/etc/etcd/pki": "700 etcd",
     "/etc/haproxy/pki": "700 root",
@@ -186,6 +189,10 @@ def test_a_certificate_of_another_authority_is_refused(built: Built, stranger: t
         run_in(host, "rm -f /tmp/stranger.*")
 
 
+def test_etcd_lets_in_its_members_and_each_member_s_patroni_and_nobody_else(built: Built) -> None:
+    assert wrong_entries(built.lab, (*MEMBERS, "backup1")) == {}
+
+
 def test_patroni_takes_orders_only_with_certificate_and_password(built: Built, tmp_path: Path) -> None:
     own = _own_certificate(built.lab, tmp_path)
     assert _patch(built.lab, None, None) in (401, 403)
@@ -211,6 +218,6 @@ def _own_certificate(lab: Lab, directory: Path) -> tuple[str, str]:
     paths = []
     for name in ("patroni.crt", "patroni.key"):
         path = directory / name
-        path.write_text(run_in(lab.host("pg1").container, f"cat /etc/patroni/pki/{name}") + "\n")
+        path.write_text(run_in(lab.host("pg1").container, f"cat /etc/patroni/rest/{name}") + "\n")
         paths.append(str(path))
     return paths[0], paths[1]

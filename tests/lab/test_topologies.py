@@ -137,7 +137,8 @@ class TestDedicatedHosts:
             seen = machine(dedicated.lab.host(name))
             assert {unit for unit in UNITS if seen.service(unit).is_running} == expected
             if name in certificates:
-                assert seen.check_output("find /etc/*/pki -type f | sort || true").split() == certificates[name]
+                files = seen.check_output("find /etc/*/pki /etc/patroni/rest -type f 2>/dev/null | sort || true")
+                assert files.split() == certificates[name]
 
     def test_only_the_host_s_own_packages_are_installed(self, dedicated: Built) -> None:
         products = ("etcd-server", "haproxy", "patroni", "postgresql-17")

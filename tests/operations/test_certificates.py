@@ -184,6 +184,15 @@ def test_another_ca_on_the_host_is_refused(stranger: str, tmp_path: Path) -> Non
     )
 
 
+def test_another_ca_of_etcd_s_is_refused_before_one_is_made(tmp_path: Path) -> None:
+    picture = valid(tmp_path)
+    for file in tmp_path.glob("etcd-ca.*"):
+        file.unlink()
+    with pytest.raises(UnsafeError, match=r"^pg1 trusts another CA than the declared one \(/etc/etcd/pki/ca.crt\)"):
+        run(PicturedHost("pg1", picture), tmp_path)
+    assert not list(tmp_path.glob("etcd-ca*"))
+
+
 def test_an_absent_ca_is_written(tmp_path: Path) -> None:
     picture = valid(tmp_path)
     picture[ETCD.certificate] |= {"authority": None}
