@@ -67,7 +67,13 @@ def _drop_in(cluster: Cluster, node: Node) -> str:
         repository=repository,
         repository_directory=cluster.repository_directory,
         store=S3 in settings.pgbackrest_repositories,
-        store_authority=settings.pgbackrest_s3_ca_file,
+        store_authority=_out_of_sight(settings.pgbackrest_s3_ca_file),
         drill_directory=drill_directory(cluster),
         hidden=hidden,
     )
+
+
+def _out_of_sight(path: str | None) -> str | None:
+    """A file that the server would not see; one that it does see it also sees when it is replaced."""
+    seen = path is None or (path.startswith(("/etc/", "/usr/")) and not path.startswith("/etc/pgbackrest/"))
+    return None if seen else path
