@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
+from cryptography import x509
+
 from cluster.certificates import CertificatePlace, certificate_places
 from cluster.complaints import Complaint, complaint
 from cluster.errors import ConfigError
@@ -23,10 +25,9 @@ def certificate_complaints(overview: Overview) -> Iterable[Complaint]:
         seen = overview.answer(node, "certificates")
         for place in certificate_places(overview.cluster, node) if seen is not None else ():
             yield from _certificate(overview, node, place, seen[place.certificate])
-    if overview.trust is not None:
-        end = describe(overview.trust).not_after
-        if end - overview.at < AUTHORITY_NOTICE:
-            yield complaint("authority-old", overview.cluster.name, f"the CA's certificate ends on {end:%Y-%m-%d}")
+    for whose, trust in (("the CA's", overview.trust), ("etcd's own CA's", overview.etcd_trust)):
+        if trust is not None and (end := describe(trust).not_after) - overview.at < AUTHORITY_NOTICE:
+            yield complaint("authority-old", overview.cluster.name, f"{whose} certificate ends on {end:%Y-%m-%d}")
 
 
 def _certificate(overview: Overview, node: Node, place: CertificatePlace, seen: SeenCertificate) -> Iterable[Complaint]:
@@ -43,8 +44,7 @@ def _certificate(overview: Overview, node: Node, place: CertificatePlace, seen: 
     if seen["key_owner"] not in ("", f"{place.user}:600"):
         problem = f"{place.key} is {seen['key_owner']}, not {place.user}:600"
         yield complaint("certificate-misfit", node.name, problem)
-    if overview.trust is not None:
-        yield from _authority(node, place, seen, overview.trust)
+    yield from _authority(overview, node, place, seen)
     reason = age_reason(found, overview.at)
     if reason is not None:
         ended = found.not_after <= overview.at or found.not_before > overview.at
@@ -52,12 +52,35 @@ def _certificate(overview: Overview, node: Node, place: CertificatePlace, seen: 
         yield complaint(kind, node.name, f"{place.component}: {reason}")
 
 
-def _authority(node: Node, place: CertificatePlace, seen: SeenCertificate, trust: str) -> Iterable[Complaint]:
-    if seen["authority"] != trust:
-        yield complaint("certificate-other-ca", node.name, f"{place.authority} is not the cluster's CA")
+def _authority(overview: Overview, node: Node, place: CertificatePlace, seen: SeenCertificate) -> Iterable[Complaint]:
+    trust, whose = overview.trust, "the cluster's CA"
+    if place.issuer == "etcd":
+        if trust is not None and _shares(seen["authority"], trust):
+            yield complaint("etcd-ca-shared", node.name, f"{place.authority} trusts the cluster's CA")
+            return
+        trust, whose = overview.etcd_trust, "etcd's own CA"
+    elif place.issuer != "cluster":
+        trust = seen["authority"]  # what the other CAs of ours are, this machine need not know
+    if trust is None:
+        return
+    # PostgreSQL trusts further CAs beside the cluster's.
+    if not _certificates(seen["authority"]).issuperset(_certificates(trust)):
+        yield complaint("certificate-other-ca", node.name, f"{place.authority} is not {whose}")
     leaf, *above = certificates_in(seen["pem"] or "")
-    if not any(signed_by(leaf, issuer) for issuer in (*certificates_in(trust), *above)):
+    if not any(signed_by(leaf, issuer) for issuer in (*_certificates(trust), *above)):
         yield complaint("certificate-other-ca", node.name, f"{place.certificate} is signed by another CA")
+
+
+def _certificates(text: str | None) -> set[x509.Certificate]:
+    try:
+        return set(certificates_in(text or ""))
+    except ConfigError:
+        return set()
+
+
+def _shares(authority: str | None, trust: str) -> bool:
+    """Whether a CA file has a CA of another one in it."""
+    return not _certificates(authority).isdisjoint(_certificates(trust))
 
 
 def days_left(seen: SeenCertificate, now: datetime) -> int | None:
@@ -66,3 +89,11 @@ def days_left(seen: SeenCertificate, now: datetime) -> int | None:
         return (describe(seen["pem"]).not_after - now).days if seen["pem"] is not None else None
     except ConfigError:
         return None
+
+
+def authority_words(overview: Overview) -> str:
+    """How long the CAs last, for the screen of deploys/status.py."""
+    if overview.trust is None:
+        return "its certificate is not on this machine"
+    days = [(describe(trust).not_after - overview.at).days for trust in (overview.trust, overview.etcd_trust) if trust]
+    return f"its certificate has {days[0]} days left" + "".join(f", that of etcd's own {left}" for left in days[1:])

@@ -10,17 +10,19 @@ from cluster.observed import SeenEtcd, SeenEtcdMember
 from cluster.observed_etcd import SeenSnapshots
 from cluster.overview import Overview
 from cluster.plan_etcd import joining, unfinished
-from cluster.plan_etcd_snapshot import oldest_allowed, span
+from cluster.plan_etcd_snapshot import COPY_SECONDS, oldest_allowed, span
 from cluster.render_etcd import peer_url
-from cluster.render_etcd_snapshot import TIMER, keepers
+from cluster.render_etcd_snapshot import TIMER, copyists
 
 DATABASE_PERCENT = 80
 
 
 def etcd_complaints(overview: Overview) -> Iterable[Complaint]:
     """Everything about etcd; nothing is known of itself while all of its hosts are silent."""
-    for node in keepers(overview.cluster):
+    for node in overview.cluster.etcd:
         yield from _snapshots(overview, node)
+    for node in copyists(overview.cluster):
+        yield from _copies(overview, node)
     seen = overview.etcd
     if seen is None:
         return
@@ -93,3 +95,16 @@ def _snapshots(overview: Overview, node: Node) -> Iterable[Complaint]:
     if waited > allowed:
         age = f"{span(seen['now'] - newest['at'])} old" if newest else "not there"
         yield complaint("etcd-snapshot-old", node.name, f"the newest snapshot of etcd is {age}")
+
+
+def _copies(overview: Overview, node: Node) -> Iterable[Complaint]:
+    """Only where etcd's own hosts have all the snapshots that they keep: one that was just built has no copy yet."""
+    seen: SeenSnapshots | None = overview.answer(node, "etcd_snapshots")
+    listed: list[SeenSnapshots | None] = [overview.answer(one, "etcd_snapshots") for one in overview.cluster.etcd]
+    kept = max((one["count"] for one in listed if one is not None), default=0)
+    if seen is None or kept < overview.cluster.settings.etcd_snapshots_kept:
+        return
+    newest = seen["newest"]
+    if newest is None or seen["now"] - newest["at"] > COPY_SECONDS:
+        age = f"{span(seen['now'] - newest['at'])} old" if newest else "not there"
+        yield complaint("etcd-copy-old", node.name, f"the newest copy of a snapshot of etcd is {age}")

@@ -204,6 +204,14 @@ KINDS: Mapping[str, Kind] = {
         *(ALARM, "certificate", "a certificate does not fit its private key, or others may read that key"),
         f"Run `{RUN}/cluster.py`, which issues both anew.",
     ),
+    "etcd-ca-shared": Kind(
+        *(
+            WARNING,
+            "certificate",
+            "etcd lets in every certificate of the cluster's CA, and whoever has one is root there",
+        ),
+        f"Run `{RUN}/cluster.py`, which gives etcd a CA of its own while the cluster runs; see docs/certificates.md.",
+    ),
     "certificate-other-ca": Kind(
         *(ALARM, "certificate", "a host trusts another CA, or has a certificate of another one"),
         "Run from the machine that built the cluster, or copy its .secrets directory; see docs/certificates.md.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from cluster.kind import ALARM, RUN, WARNING, Kind
+from cluster.kind import ALARM, REMARK, RUN, WARNING, Kind
 
 ETCD_KINDS: Mapping[str, Kind] = {
     "etcd-no-quorum": Kind(
@@ -45,6 +45,10 @@ ETCD_KINDS: Mapping[str, Kind] = {
     "etcd-snapshot-old": Kind(
         *(WARNING, "etcd", "a host has no snapshot of etcd, or none of the last three intervals"),
         "See `journalctl -u etcd-snapshot -n 20` on {where}; `deploys/etcd_snapshot.py` takes one now.",
+    ),
+    "etcd-copy-old": Kind(
+        *(REMARK, "etcd", "the repository host has no snapshot of etcd of the last week; etcd's own hosts have theirs"),
+        f"Run `{RUN}/etcd_snapshot.py`, which brings one there.",
     ),
     "etcd-restore-unfinished": Kind(
         *(ALARM, "etcd", "the rebuilding of a lost etcd was begun and is not finished"),

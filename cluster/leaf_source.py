@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from cluster.certificates import CertificatePlace, leaf_request
+from cluster.certificates import POSTGRES, CertificatePlace, Issuer, leaf_request
 from cluster.errors import ConfigError
 from cluster.model import Cluster, Node
-from cluster.pki import Authority, Leaf, renewal_reason
+from cluster.observed import SeenCertificate
+from cluster.pki import Authority, Leaf, age_reason, describe, renewal_reason
 from cluster.pki_pem import certificates_in
+
+# Names of the files of the CAs that are always ours, beside those of the cluster's.
+ETCD_AUTHORITY = "etcd-ca"
+OWN_AUTHORITIES: Mapping[Issuer, str] = {"etcd": ETCD_AUTHORITY, "pgbackrest": "pgbackrest-ca", "members": "members-ca"}
 
 
 class LeafSource(Protocol):
@@ -97,6 +103,51 @@ def leaf_source(cluster: Cluster, secrets_directory: Path) -> LeafSource:
     return IssuedLeaves(cluster, Authority.load_or_create(secrets_directory, cluster.name))
 
 
+def leaf_sources(
+    cluster: Cluster, secrets_directory: Path, source_secrets: Path | None = None, *, plans: bool = False
+) -> Mapping[Issuer, LeafSource]:
+    """
+    Where the certificates of each kind of place come from. Those of etcd, of pgBackRest and of the cluster's own roles
+    are ours whatever CA the rest uses: they let in, and the user's CA, or the user's files, vouch for others too.
+
+    + secrets_directory: where the CAs of our own are kept, or made once
+    + source_secrets: where those of its source are, for a standby cluster
+    + plans: this run only plans, and makes none of these
+    """
+    made = Authority.of_plan if plans else Authority.load_or_create
+    own: dict[Issuer, LeafSource] = {
+        issuer: IssuedLeaves(cluster, made(secrets_directory, f"{cluster.name} {issuer}", stem))
+        for issuer, stem in OWN_AUTHORITIES.items()
+    }
+    if cluster.source is not None and source_secrets is not None:
+        own["source"] = leaf_sources(cluster.source, source_secrets, plans=plans)["members"]
+    return {"cluster": leaf_source(cluster, secrets_directory), **own}
+
+
+def trust_pem(place: CertificatePlace, sources: Mapping[Issuer, LeafSource]) -> str:
+    """
+    The CA file beside a certificate. PostgreSQL has one for all that it lets in by certificate: its members, and those
+    who come with one that the user's lines of pg_hba ask for. + sources: ``leaf_sources``
+    """
+    if place.directory != POSTGRES.directory:
+        return sources[place.issuer].trust_pem
+    issuers: tuple[Issuer, ...] = ("cluster", "members", "source")
+    return "".join(sources[issuer].trust_pem.rstrip("\n") + "\n" for issuer in issuers if issuer in sources)
+
+
+def is_known_trust(place: CertificatePlace, seen: str, sources: Mapping[Issuer, LeafSource]) -> bool:
+    """
+    Whether a CA file that is on a host is one of this cluster: it has the CA of its place in it, or the cluster's, as
+    every place had before pgBackRest had its own. + seen: the file; + sources: ``leaf_sources``
+    """
+    try:
+        found = set(certificates_in(seen))
+    except ConfigError:
+        return False
+    known: tuple[Issuer, ...] = (place.issuer, "cluster")
+    return any(found.issuperset(certificates_in(sources[issuer].trust_pem)) for issuer in known)
+
+
 def _same_certificates(pem: str, declared: str) -> bool:
     """Whether two texts hold the same certificates; what stands between them says nothing."""
     try:
@@ -111,3 +162,38 @@ def authority_path(cluster: Cluster, secrets_directory: Path) -> Path:
     if settings.certificates_directory is not None:
         return Path(settings.certificates_directory) / "ca.crt"
     return Path(settings.certificates_ca_certificate or secrets_directory / "ca.crt")
+
+
+def etcd_authority_path(secrets_directory: Path) -> Path:
+    """Where on the control machine the certificate of etcd's CA lies."""
+    return secrets_directory / f"{ETCD_AUTHORITY}.crt"
+
+
+@dataclass(frozen=True)
+class Duty:
+    """
+    What a host has to have at one place.
+
+    + place: where the files lie; + asked: as what the certificate is asked for, where it is not the place's own kind
+    + source: where the certificate comes from; + trust: the CA file beside it
+    + keeps: the certificate stays, whatever it says, as long as it is valid
+    """
+
+    place: CertificatePlace
+    source: LeafSource
+    trust: str
+    asked: CertificatePlace | None = None
+    keeps: bool = False
+
+    def renewal_reason(self, node: Node, seen: SeenCertificate, now: datetime) -> str | None:
+        """See LeafSource. + seen: the certificate as it is on the host"""
+        if not self.keeps or seen["pem"] is None:
+            return self.source.renewal_reason(node, self.place, seen["pem"], now)
+        try:
+            return age_reason(describe(seen["pem"]), now)
+        except ConfigError:
+            return "unreadable"
+
+    def leaf(self, node: Node) -> Leaf:
+        """See LeafSource."""
+        return self.source.leaf(node, self.asked or self.place)

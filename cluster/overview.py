@@ -29,7 +29,8 @@ class Overview:
       that cannot be reached or says nothing at all
     + silences: by host name, why a question of a host that was reached got no answer
     + components: by host name, files and units as declared, as far as this machine knows the secrets in them
-    + trust: the CA's text that hosts shall have; None when this machine does not have it
+    + trust, etcd_trust: the text of the cluster's CA, and of etcd's own, that hosts shall have; None when this machine
+      does not have it
     + removed: hosts that are declared still and were taken out; ``cluster`` does without them
     """
 
@@ -40,6 +41,7 @@ class Overview:
     components: Mapping[str, tuple[Component, ...]] = field(default_factory=dict)
     trust: str | None = None
     removed: Mapping[str, Removal] = field(default_factory=dict)
+    etcd_trust: str | None = None
 
     def is_reached(self, node: Node) -> bool:
         """Whether a host said anything."""

@@ -61,21 +61,34 @@ class Authority:
     key: IssuingKey
 
     @classmethod
-    def load_or_create(cls, directory: Path, cluster_name: str) -> Authority:
+    def load_or_create(cls, directory: Path, name: str, stem: str = "ca") -> Authority:
         """
-        The cluster's own CA, made when there is none; runs at the same time get the same one.
+        A CA of ours, made when there is none; runs at the same time get the same one.
 
         The key is written before the certificate. A run that was killed between the two has published nothing, so the
         next one takes the key up again. A certificate without its key is refused: hosts trust it already.
 
-        + directory: holds ``ca.crt`` and ``ca.key``; private to its owner
+        + directory: holds ``<stem>.crt`` and ``<stem>.key``; private to its owner
+        + name: goes into its subject, followed by "CA"
         """
         with private_directory(directory):
-            certificate_path, key_path = directory / "ca.crt", directory / "ca.key"
+            certificate_path, key_path = directory / f"{stem}.crt", directory / f"{stem}.key"
             if not certificate_path.exists():
                 key = _stored_key(key_path)
-                write_whole(certificate_path, certificate_pem(_self_signed(cluster_name, key)), mode=0o644)
+                write_whole(certificate_path, certificate_pem(_self_signed(name, key)), mode=0o644)
             return cls._own(certificate_path, key_path)
+
+    @classmethod
+    def of_plan(cls, directory: Path, name: str, stem: str = "ca") -> Authority:
+        """
+        The same for a run that only plans: where there is none yet, one that nobody will see and nobody keeps.
+
+        + directory, name, stem: as for ``load_or_create``
+        """
+        if (directory / f"{stem}.crt").exists():
+            return cls.load_or_create(directory, name, stem)
+        key = ec.generate_private_key(ec.SECP256R1())
+        return cls((_self_signed(name, key),), key)
 
     @classmethod
     def _own(cls, certificate_path: Path, key_path: Path) -> Authority:
@@ -176,13 +189,13 @@ def _stored_key(path: Path) -> IssuingKey:
     return key
 
 
-def _self_signed(cluster_name: str, key: IssuingKey) -> x509.Certificate:
+def _self_signed(name: str, key: IssuingKey) -> x509.Certificate:
     now, public_key = datetime.now(UTC), key.public_key()
-    name = _name(f"{cluster_name[: COMMON_NAME_LIMIT - 3]} CA")
+    subject = _name(f"{name[: COMMON_NAME_LIMIT - 3]} CA")
     return (
         _dated(now - BACKDATED, now + timedelta(days=CA_DAYS))
-        .subject_name(name)
-        .issuer_name(name)
+        .subject_name(subject)
+        .issuer_name(subject)
         .public_key(public_key)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_key_usage(sign_certificates=True), critical=True)

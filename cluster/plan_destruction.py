@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 
-from cluster.certificates import ETCD, HAPROXY, PATRONI, PGBACKREST, POSTGRES
+from cluster.certificates import ETCD, HAPROXY, PATRONI, PATRONI_ETCD, PGBACKREST, PGBACKREST_SERVER, POSTGRES
 from cluster.errors import UnsafeError
 from cluster.model import Cluster, Node
 from cluster.packages_files import NEEDRESTART
@@ -42,6 +42,7 @@ from cluster.render_pgbackrest_drill import (
     PROOFS,
     drill_directory,
 )
+from cluster.render_pgbackrest_server import SERVER_DROP_IN, SERVER_SECRETS
 from cluster.render_pgbackrest_source import SOURCE
 from cluster.render_standby import SOURCE_BOUNDED
 from cluster.repositories import MOST, timer, timer_path
@@ -63,10 +64,16 @@ _FILES = {
         *(BACKUP, BACKUP_UNIT, *map(timer_path, TIMERS)),
         *(PROGRAMS, PROOFS, DRILL_CONFIGURATION, DRILL_PLACE, DRILL_UNIT, DRILL_TIMER_PATH),
     ),
-    "postgres": (CONFIG, PASSWORD_FILE, MAY_START, PATRONI_DROP_IN, PATRONI.directory, POSTGRES.directory),
+    "postgres": (
+        *(CONFIG, PASSWORD_FILE, MAY_START, PATRONI_DROP_IN),
+        *(PATRONI_ETCD.directory, PATRONI.directory, POSTGRES.directory),
+    ),
     "etcd": (ENVIRONMENT, BOOTSTRAP, ETCD_DROP_IN, ETCD.directory),
 }
-_PGBACKREST = (CONFIGURATION, PGBACKREST.directory, BOUNDED, NEWEST_SET, SPOOL)
+_PGBACKREST = (
+    *(CONFIGURATION, PGBACKREST.directory, PGBACKREST_SERVER.directory, SERVER_SECRETS, SERVER_DROP_IN),
+    *(BOUNDED, NEWEST_SET, SPOOL),
+)
 _SOURCE = (SOURCE, SOURCE_BOUNDED, NEWEST_SET, SPOOL)
 _SNAPSHOTS = (SNAPSHOT_PROGRAM, SNAPSHOT_SERVICE, SNAPSHOT_TIMER_PATH)
 
@@ -76,7 +83,7 @@ _EVERYWHERE = (NEEDRESTART, "/var/lib/pyinfra-patroni", "/run/pyinfra-patroni")
 # Debian's packages, or nobody, own these: they go when nothing is left in them.
 _SHELLS = (
     *("/etc/etcd", "/etc/pgbackrest"),
-    *(str(PurePosixPath(path).parent) for path in (PATRONI_DROP_IN, ETCD_DROP_IN, HAPROXY_DROP_IN)),
+    *(str(PurePosixPath(path).parent) for path in (PATRONI_DROP_IN, ETCD_DROP_IN, HAPROXY_DROP_IN, SERVER_DROP_IN)),
 )
 
 

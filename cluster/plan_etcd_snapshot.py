@@ -10,6 +10,9 @@ from cluster.observed_etcd import SeenSnapshots
 # A host that was busy or away misses one; more than that is a fault.
 MISSED = 3
 
+# A copy beside the backups is brought by a run, and somebody has to start that.
+COPY_SECONDS = 7 * 24 * 3600
+
 
 def oldest_allowed(cluster: Cluster) -> int:
     """Seconds that the newest snapshot may be old."""

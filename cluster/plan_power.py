@@ -10,10 +10,10 @@ from cluster.model import Cluster, Node
 from cluster.observed_power import SeenPower
 from cluster.render_etcd import UNIT as ETCD
 from cluster.render_etcd_snapshot import TIMER as SNAPSHOT_TIMER
-from cluster.render_etcd_snapshot import keepers
 from cluster.render_haproxy import UNIT as HAPROXY
-from cluster.render_pgbackrest import SERVER, clients
+from cluster.render_pgbackrest import SERVER
 from cluster.render_pgbackrest_drill import DRILL_TIMER
+from cluster.render_pgbackrest_server import clients
 from cluster.repositories import scheduled, timer
 
 Part = Literal["haproxy", "timers", "pgbackrest", "etcd"]
@@ -27,7 +27,7 @@ def units_of(cluster: Cluster, node: Node, part: Part) -> list[str]:
     """The units of one host that stop and start together. + part: see the order in docs/stop.md"""
     if part == "timers":
         backups = _timers(cluster) if "backup" in node.roles else []
-        return [*backups, *([SNAPSHOT_TIMER] if node in keepers(cluster) else [])]
+        return [*backups, *([SNAPSHOT_TIMER] if node in cluster.etcd else [])]
     if part == "pgbackrest":
         return [SERVER] if cluster.uses_pgbackrest(node) and clients(cluster, node) else []
     return [{"haproxy": HAPROXY, "etcd": ETCD}[part]] if part in node.roles else []

@@ -112,6 +112,8 @@ def _certificate_findings(cluster: Cluster, now: datetime) -> Iterator[Finding]:
         return
     for node in cluster:
         for place in certificate_places(cluster, node):
+            if place.issuer != "cluster":
+                continue  # ours whatever the user supplies
             yield from _leaf_findings(cluster, node, place, supplied, authority, now)
 
 

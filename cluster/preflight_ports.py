@@ -6,6 +6,9 @@ import ipaddress
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from cluster.certificates import ETCD as ETCD_PLACE
+from cluster.certificates import PATRONI, PATRONI_ETCD, CertificatePlace
+from cluster.certificates import PGBACKREST as PGBACKREST_PLACE
 from cluster.findings import Finding
 from cluster.model import Cluster, Node
 from cluster.preflight_data import PATRONI_UNIT
@@ -23,7 +26,7 @@ def needed_ports(cluster: Cluster, node: Node) -> list[tuple[str, int]]:
     wanted: list[tuple[Sequence[Node], tuple[int, ...]]] = []
     if node.roles & {"postgres", "haproxy"}:
         wanted.append((cluster.members, member_ports))
-    if node.roles & {"postgres", "etcd", "backup"}:
+    if node.roles & {"postgres", "etcd"}:
         wanted.append((cluster.etcd, (settings.etcd_client_port,)))
     if "etcd" in node.roles:
         wanted.append((cluster.etcd, (settings.etcd_peer_port,)))
@@ -36,13 +39,22 @@ def needed_ports(cluster: Cluster, node: Node) -> list[tuple[str, int]]:
     return list(dict.fromkeys(peers))
 
 
-def tls_ports(cluster: Cluster) -> tuple[int, ...]:
-    """Those of the needed ports on which TLS is spoken from the first byte on; PostgreSQL's begins in the clear."""
-    settings = cluster.settings
-    return (
-        *(settings.patroni_rest_port, settings.etcd_client_port, settings.etcd_peer_port),
-        *((settings.pgbackrest_port,) if cluster.repository is not None else ()),
-    )
+def tls_ports(cluster: Cluster) -> dict[int, list[list[str]]]:
+    """
+    Those of the needed ports on which TLS is spoken from the first byte on, with the certificates and keys that are
+    believed there; PostgreSQL's begins in the clear.
+    """
+    settings, etcd = cluster.settings, _pairs(ETCD_PLACE, PATRONI_ETCD)
+    ports = {
+        settings.patroni_rest_port: _pairs(PATRONI),
+        settings.etcd_client_port: etcd,
+        settings.etcd_peer_port: etcd,
+    }
+    return ports if cluster.repository is None else {**ports, settings.pgbackrest_port: _pairs(PGBACKREST_PLACE)}
+
+
+def _pairs(*places: CertificatePlace) -> list[list[str]]:
+    return [[place.certificate, place.key] for place in places]
 
 
 def serves_etcd(cluster: Cluster, node: Node, picture: Picture) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cluster.certificates import ETCD, PGBACKREST, CertificatePlace
+from cluster.certificates import ETCD
 from cluster.component import Component, Unit
 from cluster.files import Directory, File
 from cluster.model import Cluster, Node
@@ -18,32 +18,30 @@ TIMER_PATH = f"/etc/systemd/system/{TIMER}"
 
 def keepers(cluster: Cluster) -> tuple[Node, ...]:
     """The hosts that keep snapshots: etcd's own, and the repository host, for all of etcd's may be lost at once."""
-    others = [node for node in cluster.having("backup") if node not in cluster.etcd]
-    return (*cluster.etcd, *others)
+    return (*cluster.etcd, *copyists(cluster))
+
+
+def copyists(cluster: Cluster) -> tuple[Node, ...]:
+    """
+    The hosts that get a copy of a snapshot from a run. The repository host takes none itself: for that etcd would have
+    to let it in, and whoever etcd lets in is root there.
+    """
+    return tuple(node for node in cluster.having("backup") if node not in cluster.etcd)
 
 
 def snapshot_component(cluster: Cluster, node: Node, program: str) -> Component:
     """Files and units of the snapshots on one host; nothing on a host that keeps none. + program: its text"""
-    if node not in keepers(cluster):
+    if node in copyists(cluster):
+        return Component((Directory(STATE), Directory(SNAPSHOTS, mode="700")))
+    if node not in cluster.etcd:
         return Component()
-    user = _place(node).user
     files = (
         File(PROGRAM, program, mode="755"),
         File(SERVICE_PATH, _service(cluster, node)),
         File(TIMER_PATH, _timer(cluster)),
     )
     timer = Unit(TIMER, (TIMER_PATH, SERVICE_PATH), load=f"systemctl restart {TIMER}")
-    return Component((Directory(STATE), Directory(SNAPSHOTS, user, user, "700")), files, (timer,))
-
-
-def _place(node: Node) -> CertificatePlace:
-    """
-    The certificate with which a host asks etcd. The repository host fetches its snapshots itself, with the one that it
-    has for pgBackRest: etcd lets in every client whom the cluster's CA vouches for, so a certificate more would give no
-    fewer rights, and be one more to lose. Whoever takes over the repository host can therefore write to etcd, as from
-    every member. Nobody has to reach the repository host for this.
-    """
-    return ETCD if "etcd" in node.roles else PGBACKREST
+    return Component((Directory(STATE), Directory(SNAPSHOTS, ETCD.user, ETCD.user, "700")), files, (timer,))
 
 
 def snapshot_endpoints(cluster: Cluster, node: Node) -> tuple[str, ...]:
@@ -54,7 +52,6 @@ def snapshot_endpoints(cluster: Cluster, node: Node) -> tuple[str, ...]:
 
 
 def _service(cluster: Cluster, node: Node) -> str:
-    place = _place(node)
     words = [SNAPSHOTS, str(cluster.settings.etcd_snapshots_kept), cluster.scope_key]
     return f"""# Managed by pyinfra-patroni.
 [Unit]
@@ -64,9 +61,9 @@ Wants=network-online.target
 
 [Service]
 Type=oneshot
-User={place.user}
-Group={place.user}
-Environment=ETCDCTL_CACERT={place.authority} ETCDCTL_CERT={place.certificate} ETCDCTL_KEY={place.key}
+User={ETCD.user}
+Group={ETCD.user}
+Environment=ETCDCTL_CACERT={ETCD.authority} ETCDCTL_CERT={ETCD.certificate} ETCDCTL_KEY={ETCD.key}
 ExecStart={" ".join([PROGRAM, *words, *snapshot_endpoints(cluster, node)])}
 TimeoutStartSec=10min
 NoNewPrivileges=true

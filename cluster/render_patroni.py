@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from cluster.certificates import PATRONI, POSTGRES
+from cluster.certificates import MEMBERSHIP, PATRONI, PATRONI_ETCD, POSTGRES
 from cluster.component import Component, Unit
 from cluster.files import Directory, File
 from cluster.model import Cluster, Node
@@ -110,12 +110,17 @@ def _reload(cluster: Cluster, node: Node) -> str:
     just been started. PostgreSQL is told directly, for Patroni does not when nothing but a certificate changed.
     """
     url = node.address.url(cluster.settings.patroni_rest_port) + "/liveness"
-    # As postgres: the file may be a dead server's, and its number somebody else's by now.
-    hup = f"runuser -u postgres -- sh -c 'kill -HUP $(head -n 1 {cluster.data_directory}/postmaster.pid)'"
     return (
         f"timeout 60 sh -c 'until python3 -c \"{_ANSWERS}\" {url} {PATRONI.authority} 2>/dev/null; do sleep 0.2; done' "
-        f"&& systemctl reload {UNIT} && {{ {hup} 2>/dev/null || true; }}"
+        f"&& systemctl reload {UNIT} && {hup(cluster)}"
     )
+
+
+def hup(cluster: Cluster) -> str:
+    """The command by which a PostgreSQL that runs reads its files again, and a host where none does is left alone."""
+    # As postgres: the file may be a dead server's, and its number somebody else's by now.
+    kill = f"runuser -u postgres -- sh -c 'kill -HUP $(head -n 1 {cluster.data_directory}/postmaster.pid)'"
+    return f"{{ {kill} 2>/dev/null || true; }}"
 
 
 def member_configuration(cluster: Cluster, node: Node, secrets: Mapping[str, str], bootstrap: Any) -> dict[str, Any]:
@@ -162,9 +167,9 @@ def _etcd(cluster: Cluster) -> dict[str, Any]:
     return {
         "hosts": [node.address.endpoint(port) for node in cluster.etcd],
         "protocol": "https",
-        "cacert": PATRONI.authority,
-        "cert": PATRONI.certificate,
-        "key": PATRONI.key,
+        "cacert": PATRONI_ETCD.authority,
+        "cert": PATRONI_ETCD.certificate,
+        "key": PATRONI_ETCD.key,
     }
 
 
@@ -217,10 +222,12 @@ def _replica_methods(cluster: Cluster) -> dict[str, Any]:
 
 
 def _login(cluster: Cluster, user: str, password: str) -> dict[str, str]:
+    own = next((place for place in MEMBERSHIP if place.role == user), None)
     # str(): a masked string is not a plain one to YAML.
     return {
         "username": user,
         "password": str(password),
         "sslmode": "verify-full",
         "sslrootcert": trusted(cluster),
+        **({} if own is None else {"sslcert": own.certificate, "sslkey": own.key}),
     }

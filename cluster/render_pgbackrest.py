@@ -16,6 +16,8 @@ from cluster.settings_pgbackrest import DIRECTORY, S3
 
 CONFIGURATION = "/etc/pgbackrest/pgbackrest.conf"
 SPOOL = "/var/spool/pgbackrest"
+# The server, which sees no /tmp, has the same: commands on its host and those of its clients exclude each other.
+LOCKS = f"{SPOOL}/lock"
 # Of a member to which the repository gave no answer, and which does not ask again for a while.
 SILENT_MARK = f"{SPOOL}/repository-is-silent"
 USER = "postgres"
@@ -104,18 +106,9 @@ def _members(cluster: Cluster, node: Node) -> list[Node]:
 
 def _shared(cluster: Cluster, node: Node) -> Iterable[tuple[str, object]]:
     settings = cluster.settings
-    if clients(cluster, node):
-        yield from (
-            ("tls-server-address", node.address),
-            ("tls-server-port", settings.pgbackrest_port),
-            ("tls-server-ca-file", PGBACKREST.authority),
-            ("tls-server-cert-file", PGBACKREST.certificate),
-            ("tls-server-key-file", PGBACKREST.key),
-        )
-    for client in clients(cluster, node):
-        yield "tls-server-auth", f"{client.name}={cluster.name}"
     yield from (
         ("spool-path", SPOOL),
+        ("lock-path", LOCKS),
         ("io-timeout", IO_SECONDS),
         ("compress-type", "zst"),
         ("log-level-console", "warn"),
@@ -124,16 +117,6 @@ def _shared(cluster: Cluster, node: Node) -> Iterable[tuple[str, object]]:
     )
     if settings.pgbackrest_process_max is not None:
         yield "process-max", settings.pgbackrest_process_max
-
-
-def clients(cluster: Cluster, node: Node) -> list[Node]:
-    """
-    Those whose certificate opens this host: the members, and those of standby clusters, on the repository host, and it
-    on them. A host that is the only member and has the repository, too, has none, and pgBackRest's server does not
-    start then.
-    """
-    wanted = (*cluster.members, *cluster.followers) if "backup" in node.roles else cluster.having("backup")
-    return [client for client in wanted if client is not node]
 
 
 def _stored(
@@ -149,22 +132,36 @@ def repository_options(
     cluster: Cluster, repository: Repository, cipher_pass: str, store: Store | None
 ) -> Iterable[tuple[str, object]]:
     """Where a repository is, and how it is read and kept. + cipher_pass, store: as ``configuration`` has them"""
-    options = (
-        *_place(cluster, repository, store),
-        ("cipher-type", "aes-256-cbc"),
-        ("cipher-pass", cipher_pass),
-        ("bundle", "y"),
-        *_retention(cluster, repository),
+    options = (("bundle", "y"), *_retention(cluster, repository))
+    return (
+        *place_options(cluster, repository),
+        *secret_options(repository, cipher_pass, store),
+        *_of(repository, options),
     )
+
+
+def place_options(cluster: Cluster, repository: Repository) -> Iterable[tuple[str, object]]:
+    """Where a repository is, without anything secret."""
+    return _of(repository, (*_place(cluster, repository), ("cipher-type", "aes-256-cbc")))
+
+
+def secret_options(repository: Repository, cipher_pass: str, store: Store | None) -> Iterable[tuple[str, object]]:
+    """What opens a repository. + cipher_pass, store: as ``configuration`` has them"""
+    yield f"{repository.prefix}-cipher-pass", cipher_pass
+    if repository.kind == S3:
+        assert store is not None, "a store is declared with its keys"
+        yield from _of(repository, (("s3-key", store.key), ("s3-key-secret", store.secret)))
+
+
+def _of(repository: Repository, options: Iterable[tuple[str, object]]) -> Iterable[tuple[str, object]]:
     return ((f"{repository.prefix}-{name}", value) for name, value in options)
 
 
-def _place(cluster: Cluster, repository: Repository, store: Store | None) -> Iterable[tuple[str, object]]:
+def _place(cluster: Cluster, repository: Repository) -> Iterable[tuple[str, object]]:
     settings = cluster.settings
     if repository.kind == DIRECTORY:
         yield "path", settings.pgbackrest_path
         return
-    assert store is not None, "a store is declared with its keys"
     endpoint, _, number = (settings.pgbackrest_s3_endpoint or "").partition(":")
     yield from (
         ("path", settings.pgbackrest_s3_path),
@@ -173,8 +170,6 @@ def _place(cluster: Cluster, repository: Repository, store: Store | None) -> Ite
         ("s3-endpoint", endpoint),
         ("s3-region", settings.pgbackrest_s3_region),
         ("s3-uri-style", settings.pgbackrest_s3_uri_style),
-        ("s3-key", store.key),
-        ("s3-key-secret", store.secret),
     )
     if number:
         yield "storage-port", number

@@ -126,9 +126,11 @@ class EtcdSettings(Strict):
         1000, "milliseconds without a heartbeat before an election; ten heartbeats", le=50000
     )
     etcd_snapshot_interval_minutes: int = setting(
-        30, "minutes between two snapshots of etcd, on each of its hosts and on the repository host", ge=5, le=1440
+        30, "minutes between two snapshots of etcd, on each of its hosts", ge=5, le=1440
     )
-    etcd_snapshots_kept: int = setting(48, "snapshots of etcd that each of these hosts keeps", ge=2, le=1000)
+    etcd_snapshots_kept: int = setting(
+        48, "snapshots of etcd that each of these hosts keeps, and the repository host of its copies", ge=2, le=1000
+    )
 
     @model_validator(mode="after")
     def _election_outlives_heartbeats(self) -> EtcdSettings:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from cluster.certificates import certificate_places
 from cluster.check import failing, summary
-from cluster.check_certificates import days_left
+from cluster.check_certificates import authority_words, days_left
 from cluster.check_haproxy import servers_up
 from cluster.check_replication import mode_words
 from cluster.complaints import Complaint
@@ -14,7 +14,6 @@ from cluster.health import upstream
 from cluster.model import Node
 from cluster.observed import SeenMember
 from cluster.overview import Overview
-from cluster.pki import describe
 from cluster.render_haproxy import server_name
 from cluster.room import used_percent
 from cluster.status_backups import backups_words, drill_words
@@ -62,7 +61,7 @@ def _summary(overview: Overview) -> list[str]:
         "HAProxy": _haproxy_words(overview),
         "Backups": backups_words(overview),
         "Drill": drill_words(overview),
-        "CA": _authority(overview),
+        "CA": authority_words(overview),
         "Removed": _removed(overview),
     }
     return [f"  {name:<9} {text}" for name, text in lines.items() if text]
@@ -109,12 +108,6 @@ def _haproxy_words(overview: Overview) -> str:
     nobody = "no primary, as there is none" if overview.is_standby else "NO PRIMARY"
     words = f"{len(up)} of {len(balancers)} up, lead to {', '.join(sorted(led)) or nobody}"
     return words if balancers else ""
-
-
-def _authority(overview: Overview) -> str:
-    if overview.trust is None:
-        return "its certificate is not on this machine"
-    return f"its certificate has {(describe(overview.trust).not_after - overview.at).days} days left"
 
 
 def _removed(overview: Overview) -> str:
@@ -222,7 +215,14 @@ def _balancer(overview: Overview, node: Node) -> Sequence[str]:
 
 
 def _certificates(overview: Overview) -> list[str]:
-    components = ("etcd", "patroni", "postgres", "haproxy", *(["pgbackrest"] if overview.cluster.repository else []))
+    components = (
+        "etcd",
+        "patroni-etcd",
+        "patroni",
+        "postgres",
+        "haproxy",
+        *(["pgbackrest"] if overview.cluster.repository else []),
+    )
     header = ("CERTIFICATES, DAYS LEFT", *(f" {name.upper()}" for name in components))
     nodes = [node for node in overview.cluster if certificate_places(overview.cluster, node)]
     return table(header, [(node.name, *(_days(overview, node, name) for name in components)) for node in nodes])

@@ -2,8 +2,8 @@
 
     pyinfra inventory.py deploys/etcd_snapshot.py
 
-On every host with etcd, and on the repository host. A timer does the same every ``etcd_snapshot_interval_minutes``, see
-docs/etcd-snapshot.md. Repeatable. Refuses while etcd has no quorum.
+On every host with etcd, where a timer does the same every ``etcd_snapshot_interval_minutes``. The newest one is brought
+to the repository host. See docs/etcd-snapshot.md. Repeatable. Refuses while etcd has no quorum.
 """
 
 from deploys.components.start import running_cluster

@@ -40,7 +40,7 @@ class HostCertificates(Answer[dict[str, SeenCertificate]]):
 
 
 _EXPIRY = r"""
-for c in /etc/*/pki/*.crt; do
+for c in /etc/*/pki/*.crt /etc/patroni/rest/*.crt /etc/pgbackrest/server/*.crt; do
   [ -e "$c" ] || continue
   end=$(openssl x509 -noout -enddate -in "$c") || exit 1
   echo "$c|$(date -d "${end#notAfter=}" +%s)|$(date +%s)"

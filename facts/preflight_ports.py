@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from shlex import quote
 from typing import Any
 
@@ -13,11 +13,13 @@ PEER_SECONDS = 2
 # A service that speaks TLS is greeted in TLS, with a certificate where the host has one: Patroni logs a traceback, and
 # etcd a warning, for every connection that ends before the handshake.
 _TRY = r"""
-for c in /etc/etcd/pki/etcd /etc/patroni/pki/patroni; do [ ! -r $c.crt ] || own="-cert $c.crt -key $c.key"; done
 greet() {{
   case $1 in *:*) peer="[$1]:$2" ;; *) peer="$1:$2" ;; esac
-  if timeout {seconds} openssl s_client -connect "$peer" $own < /dev/null > /dev/null 2>&1; then echo "$1|$2|open"
-  else try "$1" "$2"; fi
+  address=$1 port=$2 own=; shift 2
+  while [ $# -gt 0 ]; do [ -n "$own" ] || [ ! -r "$1" ] || own="-cert $1 -key $2"; shift 2; done
+  if timeout {seconds} openssl s_client -connect "$peer" $own < /dev/null > /dev/null 2>&1
+  then echo "$address|$port|open"
+  else try "$address" "$port"; fi
 }}
 try() {{
   said=$(LC_ALL=C timeout {seconds} bash -c ": < /dev/tcp/$1/$2" 2>&1); code=$?
@@ -40,14 +42,15 @@ class PeerPorts(Answer[list[dict[str, Any]]]):
     listens there, or a firewall says so) or ``blocked``, which has a reason.
 
     + peers: addresses and ports
-    + tls: those of the ports on which TLS is spoken from the first byte on
+    + tls: those of the ports on which TLS is spoken from the first byte on, with certificates and their keys, of which
+      the first that the host has is shown
     """
 
-    def command(self, peers: Sequence[tuple[str, int]], tls: Sequence[int] = ()) -> str:
+    def command(
+        self, peers: Sequence[tuple[str, int]], tls: Mapping[int, Sequence[Sequence[str]]] | None = None
+    ) -> str:
         """One script, which takes little longer than one attempt."""
-        tries = "".join(
-            f"{'greet' if port in tls else 'try'} {quote(str(address))} {int(port)} &\n" for address, port in peers
-        )
+        tries = "".join(f"{_attempt(str(address), int(port), tls or {})} &\n" for address, port in peers)
         return _TRY.format(seconds=PEER_SECONDS) + tries + "wait"
 
     def parsed(self, output: list[str]) -> list[dict[str, Any]]:
@@ -58,6 +61,12 @@ class PeerPorts(Answer[list[dict[str, Any]]]):
     def default() -> list[dict[str, Any]]:
         """No peers, no answers."""
         return []
+
+
+def _attempt(address: str, port: int, tls: Mapping[int, Sequence[Sequence[str]]]) -> str:
+    if port not in tls:
+        return f"try {quote(address)} {port}"
+    return " ".join(["greet", quote(address), str(port), *(quote(path) for pair in tls[port] for path in pair)])
 
 
 def _peer(line: str) -> dict[str, Any]:

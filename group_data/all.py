@@ -50,9 +50,9 @@ A host's own data in inventory.py wins over this file. docs/settings.md has all 
 # etcd_compaction_hours = 1  # hours of history that etcd keeps; 1..720
 # etcd_heartbeat_ms = 100  # milliseconds between heartbeats: about the round trip between members; 10 or more
 # etcd_election_ms = 1000  # milliseconds without a heartbeat before an election; ten heartbeats; at most 50000
-#   minutes between two snapshots of etcd, on each of its hosts and on the repository host; 5..1440
-# etcd_snapshot_interval_minutes = 30
-# etcd_snapshots_kept = 48  # snapshots of etcd that each of these hosts keeps; 2..1000
+# etcd_snapshot_interval_minutes = 30  # minutes between two snapshots of etcd, on each of its hosts; 5..1440
+#   snapshots of etcd that each of these hosts keeps, and the repository host of its copies; 2..1000
+# etcd_snapshots_kept = 48
 
 # --- postgres: The database.
 

@@ -2,69 +2,96 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
 from pyinfra import host
-from pyinfra.api import operation
+from pyinfra.api import StringCommand, operation
 
-from cluster.certificates import POSTGRES, SOURCE, CertificatePlace, certificate_places, owner_directories
+from cluster.certificates import POSTGRES, SOURCE, CertificatePlace, Issuer, certificate_places, owner_directories
 from cluster.component import Component
 from cluster.errors import UnsafeError
 from cluster.files import Directory, File
-from cluster.leaf_source import LeafSource, leaf_source
+from cluster.leaf_source import Duty, LeafSource, is_known_trust, leaf_source, leaf_sources, trust_pem
 from cluster.model import Cluster, Node
 from cluster.observed import SeenCertificate
 from cluster.pki import public_key_digest
+from cluster.plan_etcd_trust import authorities
+from cluster.render_patroni import hup
 from cluster.render_standby import TRUST
 from facts.certificates import HostCertificates
-from operations.util.commands import make_directory, write_file
+from operations.etcd_trust_look import etcd_duties
+from operations.util.commands import make_directory, write_file, write_pair
 from operations.util.component import Commands, brought_up
 from operations.util.remote import here
+from operations.util.stage import planning
 
 
 @operation()
-def issued(cluster: Cluster, secrets_directory: Path) -> Commands:
+def issued(cluster: Cluster, secrets_directory: Path, source_secrets: Path | None = None) -> Commands:
     """
     Give every component of this host a certificate that its peers accept, and the CA that it shall trust.
 
     What lies on the host decides: a certificate is issued anew when it is absent, by another CA, for other names or
-    uses, in the last third of its life, or does not fit its key. The private key is made on the control machine, goes
+    uses, in the last third of its life, or does not fit its key. Of etcd's a host may have to keep, for now, one of the
+    CA that vouched for them before; see ``etcd_trust.own``. The private key is made on the control machine, goes
     over stdin to a file that only the component's user may read, and is kept nowhere else.
 
-    + secrets_directory: ``.secrets/<cluster_name>``, where the cluster's own CA is kept
+    + secrets_directory: ``.secrets/<cluster_name>``, where the CAs of our own are kept
+    + source_secrets: that of the source, which lets the members of its standby in
     """
     node = cluster.node(host.name)
     places = certificate_places(cluster, node)
-    source = leaf_source(cluster, secrets_directory)
     seen = host.get_fact(HostCertificates, places=[[p.certificate, p.key, p.authority] for p in places])
-    stale = [place for place in places if _is_stale(source, node, place, seen[place.certificate])]
-    untrusted = [place for place in places if seen[place.certificate]["authority"] != source.trust_pem]
-    _refuse_another_authority(untrusted, seen)
-    for path, user in owner_directories([*stale, *untrusted]).items():
+    # Before a CA of ours is made: where its files were lost, another one would only be in the way of the copy.
+    _refuse_another_authority(leaf_sources(cluster, secrets_directory, source_secrets, plans=True), places, seen)
+    sources = leaf_sources(cluster, secrets_directory, source_secrets, plans=planning())
+    duties = [*_duties(sources, places), *etcd_duties(cluster, node, sources, seen)]
+    stale = [duty for duty in duties if _is_stale(duty, node, seen[duty.place.certificate])]
+    untrusted = [duty for duty in duties if seen[duty.place.certificate]["authority"] != duty.trust]
+    for path, user in owner_directories(duty.place for duty in (*stale, *untrusted)).items():
         yield make_directory(Directory(path, user, user, "700"))
-    for place in stale:
-        yield from _leaf_files(source, node, place)
-    for path, user in {place.authority: place.user for place in untrusted}.items():
-        yield write_file(File(path, source.trust_pem, user, user, "644"))
+    for duty in stale:
+        yield from leaf_files(duty, node)
+    for file in {duty.place.authority: trust_file(duty) for duty in untrusted}.values():
+        yield write_file(file)
+    if POSTGRES.authority in {duty.place.authority for duty in untrusted}:
+        # Before anybody knocks with a certificate of a CA that PostgreSQL has not read.
+        yield StringCommand(hup(cluster))
     if not stale and not untrusted:
         host.noop("all certificates are valid and fit their keys")
 
 
-def _refuse_another_authority(untrusted: list[CertificatePlace], seen: Mapping[str, SeenCertificate]) -> None:
-    """etcd reads the CA at its start: members that trust different ones part, and the quorum goes with them."""
-    if strange := [place.authority for place in untrusted if seen[place.certificate]["authority"] is not None]:
+def _duties(sources: Mapping[Issuer, LeafSource], places: Iterable[CertificatePlace]) -> Iterable[Duty]:
+    """All certificates but those of etcd."""
+    own = (place for place in places if place.issuer != "etcd")
+    return (Duty(place, sources[place.issuer], trust_pem(place, sources)) for place in own)
+
+
+def _refuse_another_authority(
+    sources: Mapping[Issuer, LeafSource], places: Iterable[CertificatePlace], seen: Mapping[str, SeenCertificate]
+) -> None:
+    """Members that trust different CAs part, and etcd's quorum may go with them. + seen: ``HostCertificates``"""
+    between = authorities(sources)
+    strange = [
+        place
+        for place in places
+        if (there := seen[place.certificate])["authority"] is not None
+        and not is_known_trust(place, there["authority"], sources)
+        and (place.issuer != "etcd" or between.trust(there) == "foreign")
+    ]
+    if strange:
         raise UnsafeError(
-            f"{here()} trusts another CA than the declared one ({strange[0]})\n"
+            f"{here()} trusts another CA than the declared one ({strange[0].authority})\n"
             "HINT: use the .secrets directory of the machine that built the cluster; a living cluster keeps its CA."
         )
 
 
-def _is_stale(source: LeafSource, node: Node, place: CertificatePlace, seen: SeenCertificate) -> bool:
-    reason = source.renewal_reason(node, place, seen["pem"], datetime.now(UTC)) or _misfit(place, seen)
+def _is_stale(duty: Duty, node: Node, seen: SeenCertificate) -> bool:
+    reason = duty.renewal_reason(node, seen, datetime.now(UTC)) or _misfit(duty.place, seen)
     if reason and seen["pem"] is not None:
-        host.log(f"new certificate for {place.component}: {reason}")
+        host.log(f"new certificate for {duty.place.component}: {reason}")
     return reason is not None
 
 
@@ -77,14 +104,18 @@ def _misfit(place: CertificatePlace, seen: SeenCertificate) -> str | None:
     return None
 
 
-def _leaf_files(source: LeafSource, node: Node, place: CertificatePlace) -> Commands:
-    leaf = source.leaf(node, place)
+def leaf_files(duty: Duty, node: Node) -> Iterable[StringCommand]:
+    """Put a new certificate, with its key, where a host has to have one. + duty: of that host, ``node``"""
+    leaf, place = duty.leaf(node), duty.place
     if place.bundle:
         yield write_file(_file(place.certificate, leaf.certificate_pem + leaf.key_pem, place))
         return
-    # The key first: a run that dies in between leaves a pair that does not fit, which the next run sees and mends.
-    yield write_file(_file(place.key, leaf.key_pem, place))
-    yield write_file(_file(place.certificate, leaf.certificate_pem, place))
+    yield write_pair(_file(place.key, leaf.key_pem, place), _file(place.certificate, leaf.certificate_pem, place))
+
+
+def trust_file(duty: Duty) -> File:
+    """The CA file beside a certificate."""
+    return File(duty.place.authority, duty.trust, duty.place.user, duty.place.user)
 
 
 def _file(path: str, content: str, place: CertificatePlace) -> File:
@@ -104,21 +135,23 @@ def lent(cluster: Cluster, secrets_directory: Path, source_secrets: Path) -> Com
     if cluster.source is None or "postgres" not in node.roles:
         host.noop("no source to be believed")
         return
-    own, source = leaf_source(cluster, secrets_directory), leaf_source(cluster.source, source_secrets)
+    own = leaf_source(cluster, secrets_directory)
+    source = leaf_sources(cluster.source, source_secrets, plans=planning())
     user = POSTGRES.user
-    bundle = File(TRUST, own.trust_pem.rstrip("\n") + "\n" + source.trust_pem, user, user, "644")
+    bundle = File(TRUST, own.trust_pem.rstrip("\n") + "\n" + source["cluster"].trust_pem, user, user, "644")
     yield from brought_up(Component(files=(bundle,)))
     if cluster.reads_source(node):
-        yield from _client(source, node)
+        yield from _client(source[SOURCE.issuer], node)
 
 
 def _client(source: LeafSource, node: Node) -> Commands:
     seen = host.get_fact(HostCertificates, places=[[SOURCE.certificate, SOURCE.key, SOURCE.authority]])
-    stale = _is_stale(source, node, SOURCE, seen[SOURCE.certificate])
+    duty = Duty(SOURCE, source, source.trust_pem)
+    stale = _is_stale(duty, node, seen[SOURCE.certificate])
     trusts = seen[SOURCE.certificate]["authority"] == source.trust_pem
     if not stale and trusts:
         return
     yield make_directory(Directory(SOURCE.directory, SOURCE.user, SOURCE.user, "700"))
     if stale:
-        yield from _leaf_files(source, node, SOURCE)
-    yield write_file(File(SOURCE.authority, source.trust_pem, SOURCE.user, SOURCE.user, "644"))
+        yield from leaf_files(duty, node)
+    yield write_file(trust_file(duty))

@@ -38,7 +38,7 @@ from cluster.units import has_loaded_its_files
 from facts.etcd import EtcdBootstrapState, EtcdCluster
 from facts.host import HostComponent
 from operations.etcd_learner import etcdctl, promoted, strays_removed
-from operations.etcd_snapshot import etcd_snapshots
+from operations.etcd_snapshot import copies_kept, etcd_snapshots
 from operations.util.act import Act
 from operations.util.cause import show_last_lines
 from operations.util.commands import or_journal, stamp, start_unit, write_file
@@ -56,7 +56,7 @@ def member(cluster: Cluster) -> Commands:
     Configure etcd on this host and start it where that is safe: with data of its own, or together with all others
     while no cluster exists. A host that has to join a formed cluster is left to ``quorum``.
 
-    A host that keeps snapshots of etcd gets what takes them.
+    A host of etcd gets what takes snapshots; from the repository host it goes, for earlier versions had it there.
 
     + cluster: as declared; other hosts without the role etcd are left alone
     """
@@ -66,7 +66,7 @@ def member(cluster: Cluster) -> Commands:
         return
     snapshots = etcd_snapshots(cluster, node)
     if "etcd" not in node.roles:
-        yield from brought_up(snapshots)
+        yield from copies_kept(snapshots)
         return
     component = etcd_component(cluster, node)
     data, running = f"{etcd_data_directory(cluster)}/member", _bootstrapped(component, _existing(cluster)) + snapshots
@@ -122,17 +122,36 @@ def quorum(cluster: Cluster) -> Commands:
     if acted:  # it takes no hosts from its file when it is reloaded
         host.log(f"Patroni learns of new etcd members within {10 * cluster.settings.patroni_ttl} s, 10 * patroni_ttl")
     pictures = _pictures(cluster)
-    for node in _stale(cluster, pictures):
-        _refuse_unless_healthy(cluster, seen)
-        yield Act(node, _restart(cluster, node))
-        acted = True
-        seen = _look(cluster, voters, wait_seconds=QUORUM_SECONDS)
-    _refuse_unless_healthy(cluster, seen)
+    stale = _stale(cluster, pictures)
+    yield from _restarted(cluster, stale, voters, seen)
+    acted = acted or bool(stale)
     for node in _said_new(cluster, pictures):
         yield Act(node, write_file(_existing(cluster)))
         acted = True
     if not acted:
         host.noop("etcd is healthy and every member runs with its configuration")
+
+
+def restarts(cluster: Cluster) -> Commands:
+    """Restart those members that have not loaded their files; one at a time, each only while all are healthy."""
+    seen = _settled(cluster)
+    yield from _restarted(cluster, _stale(cluster, _pictures(cluster)), serving(cluster, seen["members"]), seen)
+
+
+def _restarted(cluster: Cluster, stale: Sequence[Node], voters: Sequence[Node], seen: SeenEtcd) -> Commands:
+    for node in stale:
+        _refuse_unless_healthy(cluster, seen)
+        yield Act(node, _restart(cluster, node))
+        seen = _look(cluster, voters, wait_seconds=QUORUM_SECONDS)
+    _refuse_unless_healthy(cluster, seen)
+
+
+def refuse_unloaded(cluster: Cluster) -> None:
+    """Refuse while a member of etcd runs with other files than lie on its host."""
+    if stale := _stale(cluster, _pictures(cluster)):
+        raise UnsafeError(
+            f"etcd on {stale[0].name} has not loaded its files\nHINT: run deploys/cluster.py again, which restarts it."
+        )
 
 
 def _look(cluster: Cluster, nodes: Sequence[Node], *, wait_seconds: int = 0) -> SeenEtcd:

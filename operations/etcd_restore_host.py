@@ -13,6 +13,7 @@ from cluster.model import Cluster, Node
 from cluster.render_etcd import UNIT, bootstrap_file, declared_peers, etcd_component, etcd_data_directory, peer_url
 from facts.etcd import ETCDCTL
 from operations.util.act import Act
+from operations.util.brought import brought
 from operations.util.commands import start_unit, write_file
 from operations.util.component import Commands
 
@@ -77,19 +78,11 @@ def begun(cluster: Cluster, order: Order) -> Commands:
     home = cluster.node(order.home)
     source = order.source_path(cluster)
     if order.source.host != order.home:
-        yield from _brought(cluster, order, home)
+        yield from brought(cluster.node(order.source.host), order.source.path, home, _COPY)
         source = _COPY
     yield Act(home, StringCommand(_restoration(cluster, order, home, source)))
     yield Act(home, write_file(bootstrap_file(cluster, declared_peers(cluster), state="existing")))
     yield Act(home, start_unit(UNIT, etcd_component(cluster, home).units[0].loads))
-
-
-def _brought(cluster: Cluster, order: Order, home: Node) -> Commands:
-    """Over the control machine: the hosts have no way to give each other files. etcd's data are small for Patroni."""
-    fetched = Act(cluster.node(order.source.host), StringCommand(f"gzip -c {quote(order.source.path)} | base64"))
-    yield fetched
-    unpack = f"umask 077; base64 -d | gzip -d > {_COPY}.new && mv {_COPY}.new {_COPY}"
-    yield Act(home, StringCommand(unpack, _stdin=["\n".join(fetched.printed)]))
 
 
 def _restoration(cluster: Cluster, order: Order, home: Node, source: str) -> str:

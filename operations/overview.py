@@ -65,12 +65,13 @@ class Look:
     A cluster to be looked at, and what this machine knows of it.
 
     + secrets: those that this machine holds, by name; files with one that it lacks are not compared
-    + authority: file of the CA's certificate
+    + authority, etcd_authority: files of the certificates of the cluster's CA and of etcd's own
     """
 
     cluster: Cluster
     secrets: Mapping[str, str]
     authority: Path
+    etcd_authority: Path
 
 
 def observed(looks: Iterable[Look]) -> list[Overview]:
@@ -78,11 +79,12 @@ def observed(looks: Iterable[Look]) -> list[Overview]:
     Clusters as they are now: two commands a host, all hosts at the same time. A host that cannot be reached, fails or
     hangs is a gap in the picture, and never an error.
     """
-    jobs = [gevent.spawn(_observed, look.cluster, look.secrets, look.authority) for look in looks]
+    jobs = [gevent.spawn(_observed, look) for look in looks]
     return [job.get() for job in jobs]
 
 
-def _observed(cluster: Cluster, secrets: Mapping[str, str], authority: Path) -> Overview:
+def _observed(asked: Look) -> Overview:
+    cluster, secrets = asked.cluster, asked.secrets
     components = {node.name: _components(cluster, node, secrets) for node in cluster}
     looks = {node.name: gevent.spawn(_look, cluster, node, components[node.name]) for node in cluster}
     seen = {name: look.get() for name, look in looks.items()}
@@ -92,9 +94,14 @@ def _observed(cluster: Cluster, secrets: Mapping[str, str], authority: Path) -> 
         answers={name: answers for name, (answers, _) in seen.items()},
         silences={name: silences for name, (_, silences) in seen.items()},
         components=components,
-        trust=authority.read_text() if authority.exists() else None,
+        trust=_text(asked.authority),
+        etcd_trust=_text(asked.etcd_authority),
     )
     return without_removed(whole, lambda rest, node: _components(rest, node, secrets))
+
+
+def _text(path: Path) -> str | None:
+    return path.read_text() if path.exists() else None
 
 
 def _components(cluster: Cluster, node: Node, secrets: Mapping[str, str]) -> tuple[Component, ...]:

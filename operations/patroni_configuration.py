@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 from shlex import quote
 from typing import Any
@@ -19,11 +19,11 @@ from cluster.observed import SeenParameter, SeenPatroni
 from cluster.parameters_findings import PARAMETERS, parameter_findings
 from cluster.plan_config import Change, changed_names, changes_of, config_patch, undeclared_parameters
 from cluster.plan_standby import refuse_other_role
-from cluster.render_hba import hba_lines
 from cluster.render_patroni_dynamic import SYNCHRONOUS, configuration_for
 from cluster.replication_findings import may_become_synchronous
 from facts.patroni import ANSWER_SECONDS, MemberResources, PatroniCluster
 from facts.postgres import HbaAwaited, PostgresCatalog, SettingsAwaited, hba_digest
+from operations.patroni_admission import hba_lines_next, hba_lines_now
 from operations.preflight import origin_of
 from operations.util.act import Act
 from operations.util.component import Commands
@@ -78,6 +78,7 @@ def configuration(cluster: Cluster, restart_follows: bool = False) -> Commands:
         raise UnsafeError(f"Patroni's configuration cannot be read: {seen['error']}\nHINT: run 'patronictl list'.")
     refuse_other_role(cluster, seen["config"])
     declared = declared_configuration(cluster)
+    declared["postgresql"]["pg_hba"] = hba_lines_next(cluster, seen["config"], noticed_seconds(cluster))
     patch = config_patch(declared, seen["config"])
     if patch:
         waits = yield from _patched(cluster, declared, seen["config"], patch)
@@ -106,7 +107,9 @@ def admitted(cluster: Cluster) -> Commands:
     else:
         host.noop("no Patroni answers that could let anybody in")
         return
-    if patch := config_patch({"postgresql": {"pg_hba": hba_lines(cluster)}}, seen["config"]):
+    # Who has no certificate yet is not asked for one before it has it.
+    lines = hba_lines_now(cluster, seen["config"])
+    if patch := config_patch({"postgresql": {"pg_hba": lines}}, seen["config"]):
         host.log("changes pg_hba")
         yield Act(node, patch_command(patch))
     else:
@@ -128,7 +131,7 @@ def _patched(
     yield patch_command(patch)
     _await_active(cluster, [change for change in changes if not change.waits], catalog)
     if "pg_hba" in patch.get("postgresql", {}):
-        _await_hba(cluster)
+        _await_hba(cluster, declared["postgresql"]["pg_hba"])
     if set(patch) & set(SYNCHRONOUS):
         _await_standbys(cluster)
     return any(change.waits for change in changes)
@@ -152,9 +155,9 @@ def noticed_seconds(cluster: Cluster) -> int:
     return 2 * cluster.settings.patroni_loop_wait + ACTIVE_SECONDS
 
 
-def _await_hba(cluster: Cluster) -> None:
+def _await_hba(cluster: Cluster, lines: Sequence[str]) -> None:
     """Wait until every member has the declared lines, and no longer those of a host that was taken out; name others."""
-    digest = hba_digest(hba_lines(cluster))
+    digest = hba_digest(lines)
     question = {"directory": cluster.data_directory, "digest": digest, "wait_seconds": noticed_seconds(cluster)}
     for name, has in read(in_this_run(cluster.members), HbaAwaited, **question).items():
         if has != digest:

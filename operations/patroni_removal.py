@@ -9,7 +9,7 @@ from shlex import quote
 from pyinfra import host
 from pyinfra.api import StringCommand, operation
 
-from cluster.certificates import ETCD, HAPROXY, PATRONI, PGBACKREST, POSTGRES
+from cluster.certificates import ETCD, HAPROXY, PATRONI, PATRONI_ETCD, PGBACKREST, PGBACKREST_SERVER, POSTGRES
 from cluster.errors import ConfigError, UnsafeError
 from cluster.live import Live
 from cluster.model import Cluster, Node
@@ -27,6 +27,7 @@ from cluster.render_patroni import CONFIG, DROP_IN, MAY_START, PASSWORD_FILE
 from cluster.render_patroni import UNIT as PATRONI_UNIT
 from cluster.render_pgbackrest import CONFIGURATION as PGBACKREST_CONFIGURATION
 from cluster.render_pgbackrest import SERVER
+from cluster.render_pgbackrest_server import SERVER_SECRETS
 from facts.etcd import ETCDCTL
 from facts.host import HostComponent
 from facts.patroni import PatroniCluster
@@ -43,10 +44,14 @@ from operations.util.stage import planning
 
 # What ties a host to its cluster by each of its roles, secrets and keys among it.
 TIES = {
-    "postgres": (CONFIG, DROP_IN, MAY_START, PASSWORD_FILE, PATRONI.directory, POSTGRES.directory),
+    "postgres": (
+        *(CONFIG, DROP_IN, MAY_START, PASSWORD_FILE),
+        *(PATRONI_ETCD.directory, PATRONI.directory, POSTGRES.directory),
+    ),
     "etcd": (ENVIRONMENT, BOOTSTRAP, ETCD.directory),
     "haproxy": (HAPROXY_CONFIGURATION, HAPROXY.directory),
 }
+_PGBACKREST = (PGBACKREST_CONFIGURATION, PGBACKREST.directory, PGBACKREST_SERVER.directory, SERVER_SECRETS)
 
 
 def without_removed(cluster: Cluster, leaving: str) -> Cluster:
@@ -199,7 +204,7 @@ def cleared(cluster: Cluster, leaving: str, *, wipe: bool = False) -> Commands:
 
 def _ties(cluster: Cluster, node: Node, *, wipe: bool) -> list[str]:
     """Paths of ours alone: a service that is none of its roles may be somebody else's there."""
-    backups = [PGBACKREST_CONFIGURATION, PGBACKREST.directory] if cluster.uses_pgbackrest(node) else []
+    backups = [*_PGBACKREST] if cluster.uses_pgbackrest(node) else []
     etcd = [etcd_data_directory(cluster)] if "etcd" in node.roles else []
     snapshots = [SNAPSHOT_SERVICE, SNAPSHOT_TIMER_PATH] if node in keepers(cluster) else []
     data = [cluster.data_directory] if wipe and "postgres" in node.roles else []

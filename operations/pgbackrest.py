@@ -7,7 +7,6 @@ from pathlib import Path
 from pyinfra import host
 from pyinfra.api import StringCommand, operation
 
-from cluster.certificates import PGBACKREST
 from cluster.component import Component, Unit
 from cluster.files import Directory, File
 from cluster.model import Cluster, Node
@@ -16,13 +15,11 @@ from cluster.render_pgbackrest import (
     BACKUP,
     BACKUP_UNIT,
     BOUNDED,
-    CONFIGURATION,
+    LOCKS,
     NEWEST_SET,
     RESTORE_COMMAND,
-    SERVER,
     SPOOL,
     USER,
-    clients,
     configuration,
     store_of,
 )
@@ -33,6 +30,7 @@ from cluster.secrets import Secret
 from cluster.settings_pgbackrest import DIRECTORY
 from facts.host import HostComponent
 from operations.pgbackrest_drill_files import drill_component
+from operations.pgbackrest_server import server_component
 from operations.pgbackrest_templates import rendered
 from operations.util.component import Commands, brought_up
 
@@ -50,13 +48,6 @@ LOCK_SECONDS = 4 * 3600
 # What a backup waits for the checkpoint that it begins with, and for the WAL that it needs. A member waits for a store
 # that is gone, 18 times pgBackRest's io-timeout, before it stores in the other one.
 ARCHIVE_SECONDS = 600
-
-# A signal, after which new connections find the new files; sessions go on. The port alone needs a restart.
-_RELOAD = """
-systemctl reload {unit}
-sleep 0.5
-[ -n "$(ss -Hltn 'sport = :{port}')" ] || systemctl restart {unit}
-"""
 
 
 @operation()
@@ -96,9 +87,7 @@ def pgbackrest_component(cluster: Cluster, node: Node, cipher_pass: Secret) -> C
     # A member's file has no secret in it; the store's keys are read where they are needed.
     store = store_of(cluster) if "backup" in node.roles else None
     files = [configuration(cluster, node, str(cipher_pass), store)]
-    loads = (CONFIGURATION, PGBACKREST.certificate, PGBACKREST.authority)
-    load = f"({_RELOAD.format(unit=SERVER, port=cluster.settings.pgbackrest_port)})"
-    units = [Unit(SERVER, loads, load=load)] if clients(cluster, node) else []
+    units: list[Unit] = []
     if "postgres" in node.roles:
         files += [File(BOUNDED, _bounded(cluster, node), mode="755"), File(NEWEST_SET, NEWEST_SET_TEXT, mode="755")]
     if "backup" in node.roles:
@@ -108,12 +97,13 @@ def pgbackrest_component(cluster: Cluster, node: Node, cipher_pass: Secret) -> C
             files.append(File(timer_path(name), _timer(cluster, repository, kind)))
             units.append(Unit(name, (timer_path(name), BACKUP_UNIT), load=f"systemctl restart {name}"))
     component = Component((Directory("/etc/pgbackrest"), *_owned(cluster, node)), tuple(files), tuple(units))
-    return component + drill_component(cluster, str(cipher_pass), store) if "backup" in node.roles else component
+    drill = drill_component(cluster, str(cipher_pass), store) if "backup" in node.roles else Component()
+    return component + drill + server_component(cluster, node, str(cipher_pass), store)
 
 
 def _owned(cluster: Cluster, node: Node) -> list[Directory]:
     stored = cluster.repository_directory if "backup" in node.roles else None
-    return owned(SPOOL, LOGS, *([stored] if stored is not None else []))
+    return owned(SPOOL, LOCKS, LOGS, *([stored] if stored is not None else []))
 
 
 def owned(*paths: str) -> list[Directory]:

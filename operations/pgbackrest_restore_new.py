@@ -12,7 +12,7 @@ from cluster.certificates import PGBACKREST
 from cluster.errors import UnsafeError
 from cluster.files import Directory, File
 from cluster.health import has_begun
-from cluster.leaf_source import leaf_source
+from cluster.leaf_source import leaf_sources
 from cluster.model import Cluster
 from cluster.observed import SeenEtcd
 from cluster.plan_restore import turns_in
@@ -122,7 +122,7 @@ def _turns(source: Cluster) -> dict[int, int] | None:
 
 def _source_files(cluster: Cluster, source: Cluster, secrets: Path) -> list[Directory | File]:
     """Access to the source's repository: its host lets the source's members in, and this one comes as one of them."""
-    leaves = leaf_source(source, secrets)
+    leaves = leaf_sources(source, secrets, plans=planning())[PGBACKREST.issuer]
     leaf = leaves.leaf(source.members[0], PGBACKREST)
     contents = {"ca.crt": leaves.trust_pem, "client.crt": leaf.certificate_pem, "client.key": leaf.key_pem}
     files = [File(f"{SOURCE}/{name}", content, USER, USER, "600") for name, content in contents.items()]

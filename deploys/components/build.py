@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cluster.model import Cluster
-from deploys.components.certificates import deploy_certificates
+from deploys.components.certificates import deploy_certificates, deploy_etcd_trust
 from deploys.components.etcd import deploy_etcd
 from deploys.components.haproxy import deploy_haproxy
 from deploys.components.packages import deploy_packages
@@ -24,6 +24,7 @@ def deploy_all(cluster: Cluster, *, adopts: bool = False) -> None:
     if adopts:
         deploy_adoption(cluster)
     deploy_patroni(cluster)
+    deploy_etcd_trust(cluster)
     deploy_doors(cluster)
 
 

@@ -4,13 +4,20 @@ from pyinfra.api import deploy
 
 from cluster.model import Cluster
 from deploys.components.secrets import secrets_directory
-from operations import certificates
+from operations import certificates, etcd_trust
 
 
 @deploy("Certificates")
 def deploy_certificates(cluster: Cluster) -> None:
     """Certificates on this host. + cluster: as declared"""
     own = secrets_directory(cluster)
-    certificates.issued(name="issued and trusted", cluster=cluster, secrets_directory=own)
     source = own if cluster.source is None else secrets_directory(cluster.source)
+    certificates.issued(name="issued and trusted", cluster=cluster, secrets_directory=own, source_secrets=source)
     certificates.lent(name="source trusted", cluster=cluster, secrets_directory=own, source_secrets=source)
+
+
+@deploy("etcd's CA")
+def deploy_etcd_trust(cluster: Cluster) -> None:
+    """etcd left to those alone whom its own CA vouches for, once all trust that. + cluster: as declared"""
+    own = secrets_directory(cluster)
+    etcd_trust.own(name="nobody else is let in", cluster=cluster, secrets_directory=own)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from pyinfra import host
 
-from cluster.leaf_source import authority_path
+from cluster.leaf_source import authority_path, etcd_authority_path
 from cluster.model import Cluster
 from cluster.overview import Overview
 from deploys.components.secrets import held_secrets, secrets_directory
@@ -70,4 +70,5 @@ def _begin() -> None:
 
 
 def _look_at(cluster: Cluster) -> Look:
-    return Look(cluster, held_secrets(cluster).values, authority_path(cluster, secrets_directory(cluster)))
+    own = secrets_directory(cluster)
+    return Look(cluster, held_secrets(cluster).values, authority_path(cluster, own), etcd_authority_path(own))

@@ -39,6 +39,27 @@ def write_file(file: File) -> StringCommand:
     return StringCommand(" && ".join(steps), _stdin=[Secret(file.content)])
 
 
+def write_pair(key: File, certificate: File) -> StringCommand:
+    """
+    Write a private key and its certificate, in one command: what reads both at any moment, as etcd does at every
+    handshake, shall not find a pair that does not fit, least of all after a run that died between the two.
+    """
+    length = len(key.content.encode())
+    both, new = quote(f"{certificate.path}.both"), {file: quote(f"{file.path}.new") for file in (key, certificate)}
+    steps = [
+        "umask 077",
+        f"cat > {both}",
+        f'[ "$(wc -c < {both})" -eq {length + len(certificate.content.encode())} ]',
+        f"head -c {length} {both} > {new[key]}",
+        f"tail -c +{length + 1} {both} > {new[certificate]}",
+        f"rm {both}",
+        *(f"chown {quote(f'{one.user}:{one.group}')} {new[one]} && chmod {quote(one.mode)} {new[one]}" for one in new),
+        f"mv -f {new[key]} {quote(key.path)}",
+        f"mv -f {new[certificate]} {quote(certificate.path)}",
+    ]
+    return StringCommand(" && ".join(steps), _stdin=[Secret(key.content + certificate.content)])
+
+
 def start_unit(unit: str, files: Sequence[str], *, wait: bool = True) -> StringCommand:
     """
     Enable and start a unit that is down, and remember which files it has read.

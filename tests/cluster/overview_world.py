@@ -12,7 +12,14 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from unittest.mock import patch
 
-from cluster.certificates import PGBACKREST, CertificatePlace, certificate_places, leaf_request
+from cluster.certificates import (
+    PGBACKREST,
+    PGBACKREST_SERVER,
+    CertificatePlace,
+    Issuer,
+    certificate_places,
+    leaf_request,
+)
 from cluster.check_removals import without_removed
 from cluster.component import Component, Unit
 from cluster.declaration import DeclaredHost, declared_clusters
@@ -44,6 +51,7 @@ class World:
     answers: dict[str, dict[str, Any]]
     silences: dict[str, dict[str, str]] = field(default_factory=dict)
     trust: str | None = None
+    etcd_trust: str | None = None
     dead: set[str] = field(default_factory=set)
 
     def everywhere(self, question: str, act: Any) -> None:
@@ -87,7 +95,7 @@ class World:
         """The look at it."""
         answers = {name: None if name in self.dead else said for name, said in self.answers.items()}
         components = dict.fromkeys(self.answers, (COMPONENT,))
-        whole = Overview(self.cluster, AT, answers, self.silences, components, self.trust)
+        whole = Overview(self.cluster, AT, answers, self.silences, components, self.trust, etcd_trust=self.etcd_trust)
         return without_removed(whole, lambda _, node: components[node.name])
 
 
@@ -106,11 +114,15 @@ def backed_up(**settings: Any) -> World:
     node = world.cluster.node("h4")
     world.answers["h4"] = _repository_answers(world.cluster, node)
     for member in world.cluster.members:
-        world.answers[member.name]["certificates"][PGBACKREST.certificate] = certificate(member, PGBACKREST)
+        world.answers[member.name]["certificates"] |= _backup_certificates(member)
         world.answers[member.name]["postgres"]["archiver"].update(mode="on", archived=400, waiting=0)
     declared = configuration_for(world.cluster, [RESOURCES] * 3)
     world.everywhere("patroni", lambda seen: seen.update(config=copy.deepcopy(declared)))
     return world
+
+
+def _backup_certificates(node: Node) -> dict[str, Any]:
+    return {place.certificate: certificate(node, place) for place in (PGBACKREST, PGBACKREST_SERVER)}
 
 
 def _with_repository(**settings: Any) -> Cluster:
@@ -144,7 +156,7 @@ def _repository_answers(cluster: Cluster, node: Node) -> dict[str, Any]:
         "picture": {"clock": clock, "rooms": {"/var/lib/pgbackrest": picture}, "restoring": False, "rebuilding": False},
         "component": {"paths": {CONFIG.path: _file()}, "units": {"etcd": _unit(), "etcd-snapshot.timer": _unit()}},
         "packages": {"release": {"id": "debian", "codename": "trixie", "version": "13"}, "packages": {}},
-        "certificates": {PGBACKREST.certificate: certificate(node, PGBACKREST)},
+        "certificates": _backup_certificates(node),
         "pgbackrest": seen,
         "pgbackrest_drill": drill(now - 2 * 86400),
         "etcd_snapshots": snapshots(),
@@ -195,25 +207,26 @@ ROLES = ("postgres", "etcd", "haproxy")
 @cache
 def _healthy() -> World:
     cluster = fake_cluster(roles=ROLES)
-    authority = _authority()
+    authority = _authority("cluster")
     answers = {node.name: _answers(cluster, node, authority) for node in cluster}
-    return World(cluster, answers, trust=authority.trust_pem)
+    return World(cluster, answers, trust=authority.trust_pem, etcd_trust=_authority("etcd").trust_pem)
 
 
 @cache
-def _authority() -> Authority:
+def _authority(issuer: Issuer) -> Authority:
     with TemporaryDirectory() as directory, patch("cluster.pki_ca.datetime", wraps=datetime) as clock:
         clock.now.return_value = AT
-        return Authority.load_or_create(Path(directory) / "ca", "main")
+        return Authority.load_or_create(Path(directory) / issuer, "main")
 
 
 def certificate(node: Node, place: CertificatePlace, *, age_days: int = 1, authority: Authority | None = None) -> Any:
     """A certificate as it lies on a host. + age_days: since it was issued, of 365"""
-    signer, cluster = authority or _authority(), _with_repository()
+    own, cluster = _authority(place.issuer), _with_repository()
+    signer = authority or own
     leaf = signer.issue(leaf_request(cluster, node, place), now=AT - timedelta(days=age_days))
     digest = public_key_digest(leaf.certificate_pem)
     owner = f"{place.user}:600"
-    return {"pem": leaf.certificate_pem, "key_digest": digest, "key_owner": owner, "authority": _authority().trust_pem}
+    return {"pem": leaf.certificate_pem, "key_digest": digest, "key_owner": owner, "authority": own.trust_pem}
 
 
 def _picture(cluster: Cluster) -> dict[str, Any]:

@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from cluster.certificates import ETCD, POSTGRES
+from cluster.certificates import ETCD, PATRONI, PATRONI_ETCD, POSTGRES
 from cluster.check import as_data, check_lines, complaints, failing
 from cluster.check_kinds import KINDS, SEVERITIES
 from cluster.check_kinds_pgbackrest import PGBACKREST_KINDS
 from cluster.check_replication import mode_words
 from cluster.complaints import kinds_table
 from cluster.pki import Authority
-from tests.cluster.overview_world import AT, MIB, WRITTEN, World, at_other_time, certificate, healthy
+from tests.cluster.overview_world import AT, MIB, WRITTEN, World, at_other_time, backed_up, certificate, healthy
 from tests.cluster.test_standby import both as both_clusters
 
 PAGE = Path(__file__).parents[2] / "docs" / "check.md"
@@ -347,8 +347,12 @@ CASES = [
         lambda world: world.answers["h1"]["certificates"][ETCD.certificate].update(key_digest="0" * 64),
     ),
     Case(
-        *("certificate-other-ca", "h1", "/etc/etcd/pki/ca.crt is not the cluster's CA"),
-        lambda world: world.answers["h1"]["certificates"][ETCD.certificate].update(authority="another"),
+        *("certificate-other-ca", "h1", "/etc/patroni/rest/ca.crt is not the cluster's CA"),
+        lambda world: world.answers["h1"]["certificates"][PATRONI.certificate].update(authority="another"),
+    ),
+    Case(
+        *("etcd-ca-shared", "h1", "/etc/etcd/pki/ca.crt trusts the cluster's CA"),
+        lambda world: world.answers["h1"]["certificates"][ETCD.certificate].update(authority=world.trust),
     ),
 ]
 
@@ -363,7 +367,8 @@ def test_each_kind_is_found_with_its_words_and_nothing_else(case: Case) -> None:
 
 
 def test_every_kind_has_a_case() -> None:
-    elsewhere = {"authority-old", "standby-not-streaming", *PGBACKREST_KINDS}  # below, and in test_check_pgbackrest.py
+    # Below, and in test_check_pgbackrest.py.
+    elsewhere = {"authority-old", "etcd-copy-old", "standby-not-streaming", *PGBACKREST_KINDS}
     assert set(KINDS) - {case.kind for case in CASES} == elsewhere
 
 
@@ -384,13 +389,30 @@ def test_a_standby_cluster_has_no_primary_and_should_stream(receiving: bool) -> 
 def test_the_authority_s_own_end_is_seen_from_afar() -> None:
     late = at_other_time(healthy().overview(), days=3600)
     problems = [one.finding.problem for one in complaints(late) if one.kind == "authority-old"]
-    assert len(problems) == 1 and problems[0].startswith("the CA's certificate ends on ")
+    assert [problem.rpartition(" ")[0] for problem in sorted(problems, reverse=True)] == [
+        "the CA's certificate ends on",
+        "etcd's own CA's certificate ends on",
+    ]
 
 
 def test_a_certificate_of_another_authority_is_found(tmp_path: Path) -> None:
     world = healthy()
     put(ETCD, authority=stranger_authority(tmp_path))(world)
     assert found(world) == [("certificate-other-ca", "h1", "/etc/etcd/pki/etcd.crt is signed by another CA")]
+
+
+def test_another_ca_than_etcd_s_own_is_found() -> None:
+    world = healthy()
+    world.answers["h1"]["certificates"][ETCD.certificate].update(authority="another")
+    assert found(world) == [("certificate-other-ca", "h1", "/etc/etcd/pki/ca.crt is not etcd's own CA")]
+
+
+def test_that_etcd_still_lets_in_the_cluster_s_ca_is_found_on_a_machine_without_etcd_s() -> None:
+    world = healthy()
+    for place in (ETCD, PATRONI_ETCD):
+        world.answers["h2"]["certificates"][place.certificate].update(authority=world.trust)
+    world.etcd_trust = None
+    assert [(kind, where) for kind, where, _ in found(world)] == [("etcd-ca-shared", "h2")] * 2
 
 
 def test_before_3_3_postgresql_names_what_waits_for_a_restart() -> None:
@@ -458,7 +480,7 @@ def test_two_moments_of_measurement_are_no_lag() -> None:
 
 def test_without_the_authority_on_this_machine_nothing_is_said_about_it() -> None:
     world = healthy()
-    world.trust = None
+    world.trust = world.etcd_trust = None
     assert found(world) == []
 
 
@@ -571,3 +593,31 @@ def test_whom_a_commit_waits_for(mode: dict[str, Any], standbys: list[str], word
     for name in standbys:
         world.member(name, synchronous=True)
     assert mode_words(world.overview()) == words
+
+
+# --- Copies of etcd's snapshots ---
+
+
+def with_copy(days: float | None, *, kept: int = 48) -> World:
+    """A repository host, and etcd's hosts with so many snapshots. + days: since its copy was brought; None: none was"""
+    world = backed_up()
+    now = world.answers["h4"]["etcd_snapshots"]["now"]
+    newest = {"path": "/x/20261121T115000Z-4711.db", "at": int(now - (days or 0) * 86400), "revision": 4711}
+    for name in ("h1", "h2", "h3"):
+        world.answers[name]["etcd_snapshots"].update(count=kept)
+    world.answers["h4"]["etcd_snapshots"].update(newest=newest if days is not None else None)
+    return world
+
+
+@pytest.mark.parametrize("days, age", [(8.0, "192 h old"), (None, "not there")])
+def test_a_repository_host_without_a_recent_copy_is_a_remark(days: float | None, age: str) -> None:
+    overview = with_copy(days).overview()
+    listed = complaints(overview)
+    assert [(one.kind, one.finding.where, one.finding.problem) for one in listed] == [
+        ("etcd-copy-old", "h4", f"the newest copy of a snapshot of etcd is {age}")
+    ]
+    assert failing(listed) == []
+
+
+def test_one_of_this_week_and_a_cluster_that_was_just_built_are_no_finding() -> None:
+    assert found(with_copy(6.0)) == [] == found(with_copy(None, kept=2))

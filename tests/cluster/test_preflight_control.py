@@ -91,13 +91,15 @@ def test_certificates_of_the_users_own_are_fine_when_they_fit(tmp_path):
 def test_certificates_that_are_absent_or_for_another_host(tmp_path):
     cluster = one_host(certificates_directory=str(tmp_path))
     supplied(tmp_path, cluster)
-    (tmp_path / "pg1" / "etcd.crt").unlink()
+    for component in ("etcd", "patroni-etcd"):  # which nobody has to supply
+        (tmp_path / "pg1" / f"{component}.crt").unlink()
+    (tmp_path / "pg1" / "patroni.crt").unlink()
     other = one_host(certificates_directory=str(tmp_path), cluster_extra_names=["db.example.net"])
     assert control_findings(other, {}, {}, datetime.now(UTC)) == [
         Finding(
-            "pg1/etcd.crt",
+            "pg1/patroni.crt",
             "certificates_directory",
-            f"{tmp_path}/pg1/etcd.crt cannot be read (No such file or directory)",
+            f"{tmp_path}/pg1/patroni.crt cannot be read (No such file or directory)",
             "Supply <host>/<component>.crt and .key for every host, and ca.crt; see docs/certificates.md.",
         ),
         *(

@@ -31,7 +31,7 @@ def test_ports_are_needed_by_role():
     assert needed_ports(cluster, cluster.node("db1")) == [*client, ("10.0.0.9", 8432)]
     assert needed_ports(cluster, cluster.node("e1")) == [*client[1:], ("10.0.0.3", 2380), ("10.0.0.4", 2380)]
     assert needed_ports(cluster, cluster.node("lb")) == [("10.0.0.1", 5432), ("10.0.0.1", 8008)]
-    assert needed_ports(cluster, cluster.node("b")) == [*client, ("10.0.0.1", 8432)]
+    assert needed_ports(cluster, cluster.node("b")) == [("10.0.0.1", 8432)]  # nothing of it is let in by etcd
 
 
 @given(st.integers(1, 5).filter(lambda size: size != 2 and size != 4))

@@ -8,14 +8,15 @@ from typing import Any
 import pytest
 
 from cluster.declaration import DeclaredHost, declared_clusters
-from cluster.model import Cluster
-from cluster.render_hba import hba_lines
+from cluster.model import ROLES, Cluster
+from cluster.render_hba import hba_lines, let_in_by_password
 from cluster.settings_postgres import hba_problem
 
 MEMBERS = ("10.0.0.1", "10.0.0.2", "10.0.0.3")
 BALANCER = "10.0.0.9"
 STRANGER = "203.0.113.7"
 MACHINES = ("postgres", "replicator", "rewind")
+PROVEN = "scram-sha-256 clientcert=verify-full"
 
 
 def cluster(*own_lines: str, addresses: tuple[str, ...] = MEMBERS, balancer: str = BALANCER) -> Cluster:
@@ -30,7 +31,7 @@ def cluster(*own_lines: str, addresses: tuple[str, ...] = MEMBERS, balancer: str
 
 def answer(lines: list[str], user: str, database: str, address: str) -> str:
     """What PostgreSQL says to a TLS connection. + database: ``replication`` for a physical one"""
-    for kind, databases, users, where, method in (line.split() for line in lines if not line.startswith("local")):
+    for kind, databases, users, where, method in (line.split(maxsplit=4) for line in lines if line[:5] != "local"):
         assert kind == "hostssl"
         fits = database in databases.split(",") or (databases == "all" and database != "replication")
         if fits and (users == "all" or user in users.split(",")):
@@ -43,8 +44,27 @@ def answer(lines: list[str], user: str, database: str, address: str) -> str:
 @pytest.mark.parametrize("member", MEMBERS)
 def test_members_replicate_and_rewind(member: str) -> None:
     lines = hba_lines(cluster())
-    assert answer(lines, "replicator", "replication", member) == "scram-sha-256"
-    assert answer(lines, "rewind", "postgres", member) == "scram-sha-256"
+    assert answer(lines, "replicator", "replication", member) == PROVEN
+    assert answer(lines, "rewind", "postgres", member) == PROVEN
+
+
+@pytest.mark.parametrize("member", MEMBERS)
+def test_haproxy_on_a_member_lets_nobody_in_as_the_cluster_s_own_roles(member: str) -> None:
+    """It gives everybody who comes through it a member's address."""
+    declared = [DeclaredHost(f"pg{n}", ROLES[:3], {"cluster_address": at}, {}) for n, at in enumerate(MEMBERS, 1)]
+    lines = hba_lines(declared_clusters(declared, {})[0]["main"])
+    said = {answer(lines, user, database, member) for user in MACHINES for database in ("replication", "postgres")}
+    assert said == {PROVEN, "reject"}
+    assert answer(lines, "app", "app", member) == "scram-sha-256"
+
+
+def test_who_has_no_certificate_yet_is_let_in_until_it_has() -> None:
+    whole = cluster()
+    old = hba_lines(whole, whole.members)
+    assert answer(old, "replicator", "replication", MEMBERS[0]) == "scram-sha-256"
+    assert let_in_by_password(whole, old) == list(whole.members)
+    assert let_in_by_password(whole, hba_lines(whole)) == []
+    assert let_in_by_password(whole, hba_lines(whole, whole.members[1:2])) == [whole.members[1]]
 
 
 @pytest.mark.parametrize("user", MACHINES)
@@ -86,7 +106,8 @@ def test_the_users_lines_come_last_and_in_their_order() -> None:
 def test_no_line_lets_anybody_in_without_tls_or_a_password(balancer: str) -> None:
     for line in hba_lines(cluster(balancer=balancer)):
         assert line.split()[0] in ("local", "hostssl")
-        assert line.split()[-1] in ("scram-sha-256", "peer", "reject")
+        method, *options = line.removeprefix("local").removeprefix("hostssl").split()[2 if line[0] == "l" else 3 :]
+        assert method in ("scram-sha-256", "peer", "reject") and options in ([], ["clientcert=verify-full"])
         assert hba_problem(line) is None
 
 
@@ -100,9 +121,9 @@ def test_the_local_lines() -> None:
 
 def test_addresses_of_both_families_are_whole() -> None:
     lines = hba_lines(cluster(addresses=("fd82::1", "fd82::2", "fd82::3"), balancer="fd82::9"))
-    assert "hostssl replication replicator fd82::1/128 scram-sha-256" in lines
+    assert f"hostssl replication replicator fd82::1/128 {PROVEN}" in lines
     assert "hostssl all all fd82::9/128 scram-sha-256" in lines
-    assert answer(lines, "replicator", "replication", "fd82::2") == "scram-sha-256"
+    assert answer(lines, "replicator", "replication", "fd82::2") == PROVEN
 
 
 @pytest.mark.parametrize(

@@ -140,7 +140,7 @@ def test_a_reload_waits_for_patroni_and_tells_postgresql_too() -> None:
 
 def test_a_new_certificate_is_a_reason_to_reload() -> None:
     (unit,) = patroni_component(cluster(), cluster().members[0], SECRETS).units
-    assert {"/etc/patroni/pki/patroni.crt", "/etc/patroni/pki/ca.crt", "/etc/postgresql/pki/postgres.crt"} <= set(
+    assert {"/etc/patroni/rest/patroni.crt", "/etc/patroni/rest/ca.crt", "/etc/postgresql/pki/postgres.crt"} <= set(
         unit.loads
     )
 
@@ -178,3 +178,16 @@ def test_synchronous_modes(settings: dict[str, Any], mode: Any, strict: Any, cou
     found = {name: shared(cluster(**settings))[name] for name in names}
     assert found == dict(zip(names, (mode, strict, count), strict=True))
     assert config_patch(found, {name: value for name, value in found.items() if value is not None}) == {}
+
+
+def test_patroni_s_paths_for_etcd_stay_where_earlier_versions_had_them() -> None:
+    # They are read when Patroni starts and never again: others would take a restart, which stops PostgreSQL.
+    told = member_configuration(cluster(), cluster().members[0], SECRETS, None)
+    assert {name: told["etcd3"][name] for name in ("cacert", "cert", "key")} == {
+        "cacert": "/etc/patroni/pki/ca.crt",
+        "cert": "/etc/patroni/pki/patroni.crt",
+        "key": "/etc/patroni/pki/patroni.key",
+    }
+    assert {told["restapi"][name].rpartition("/")[0] for name in ("certfile", "keyfile", "cafile")} == {
+        "/etc/patroni/rest"
+    }

@@ -8,7 +8,16 @@ from typing import Any
 
 import pytest
 
-from cluster.certificates import PGBACKREST, certificate_places, leaf_request
+from cluster.certificates import (
+    ETCD,
+    PATRONI,
+    PGBACKREST,
+    PGBACKREST_SERVER,
+    POSTGRES,
+    SOURCE,
+    certificate_places,
+    leaf_request,
+)
 from cluster.declaration import DeclaredHost, declared_clusters
 from cluster.errors import ConfigError
 from cluster.model import Cluster
@@ -18,7 +27,14 @@ from cluster.preflight import picture_question
 from cluster.preflight_control import control_findings
 from cluster.render_patroni import member_configuration
 from cluster.render_patroni_dynamic import dynamic_configuration
-from cluster.render_pgbackrest import Store, configuration, store_of
+from cluster.render_pgbackrest import LOCKS, SERVER, Store, configuration, store_of
+from cluster.render_pgbackrest_server import (
+    SERVER_CONFIGURATION,
+    SERVER_DROP_IN,
+    SERVER_SECRETS,
+    server_configuration,
+    server_secrets,
+)
 from cluster.render_pgbackrest_source import source_configuration
 from cluster.secrets import NAMES, Secret
 from cluster.tuning import Resources
@@ -41,6 +57,21 @@ def lines(cluster: Cluster, name: str, store: Store | None = None) -> list[str]:
     return configuration(cluster, cluster.node(name), "phrase", store).content.splitlines()
 
 
+def server_lines(cluster: Cluster, name: str) -> list[str]:
+    return server_configuration(cluster, cluster.node(name)).content.splitlines()
+
+
+def drop_in(cluster: Cluster, name: str) -> dict[str, list[str]]:
+    """The server's unit on a host: each word with its values, the words of one line apart."""
+    files = pgbackrest_component(cluster, cluster.node(name), Secret("phrase")).files
+    (text,) = (file.content for file in files if file.path == SERVER_DROP_IN)
+    found: dict[str, list[str]] = {}
+    for line in text.splitlines():
+        word, _, value = line.partition("=")
+        found.setdefault(word, []).extend(value.split())
+    return found
+
+
 def test_only_the_repository_host_has_the_pass_phrase() -> None:
     cluster = cluster_of()
     assert "repo1-cipher-pass=phrase" in lines(cluster, "b")
@@ -50,20 +81,19 @@ def test_only_the_repository_host_has_the_pass_phrase() -> None:
 
 def test_each_side_lets_in_those_it_works_with() -> None:
     cluster = cluster_of()
-    assert [one for one in lines(cluster, "b") if "auth" in one] == [
+    assert [one for one in server_lines(cluster, "b") if "auth" in one] == [
         "tls-server-auth=pg1=main",
         "tls-server-auth=pg2=main",
     ]
-    assert [one for one in lines(cluster, "pg1") if "auth" in one] == ["tls-server-auth=b=main"]
+    assert [one for one in server_lines(cluster, "pg1") if "auth" in one] == ["tls-server-auth=b=main"]
 
 
 def test_the_only_host_there_is_has_no_server_for_itself() -> None:
     """pgBackRest's does not start without anybody to let in."""
     alone = cluster_of({"pg1": ("postgres", "etcd", "backup")})
-    assert [one for one in lines(alone, "pg1") if one.startswith("tls-server")] == []
-    assert [unit.name for unit in pgbackrest_component(alone, alone.node("pg1"), Secret("x")).units][:1] != [
-        "pgbackrest"
-    ]
+    component = pgbackrest_component(alone, alone.node("pg1"), Secret("x"))
+    assert SERVER not in {unit.name for unit in component.units}
+    assert SERVER_CONFIGURATION not in {file.path for file in component.files}
 
 
 def test_a_member_knows_itself_and_the_repository_host() -> None:
@@ -81,7 +111,7 @@ def test_a_member_that_is_the_repository_host_comes_first_to_itself() -> None:
     found = lines(cluster, "pg2")
     assert "repo1-path=/var/lib/pgbackrest" in found and "pg2-host=10.0.0.1" in found
     assert not [one for one in found if one.startswith(("pg1-host", "repo1-host"))]
-    assert [one for one in found if "auth" in one] == ["tls-server-auth=pg1=main"]
+    assert [one for one in server_lines(cluster, "pg2") if "auth" in one] == ["tls-server-auth=pg1=main"]
 
 
 def with_store(credentials: Path, *places: str, **settings: Any) -> Cluster:
@@ -183,9 +213,9 @@ def test_retention_and_processes_are_settings() -> None:
 
 def test_before_2_53_an_address_is_looked_for_among_the_names() -> None:
     cluster = cluster_of()
-    request = leaf_request(cluster, cluster.node("b"), PGBACKREST)
+    request = leaf_request(cluster, cluster.node("b"), PGBACKREST_SERVER)
     assert request.dns_names == ("b", "localhost", "10.0.0.3")
-    assert request.server and request.client
+    assert request.server and not request.client
 
 
 def test_archiving_is_on_from_the_first_start_and_only_with_a_repository() -> None:
@@ -290,3 +320,62 @@ def test_another_cluster_s_backups_are_read_with_access_of_its_own_and_never_wri
 def test_a_source_without_backups_is_refused() -> None:
     with pytest.raises(ConfigError, match="has no repository host"):
         source_configuration(cluster_of({"pg1": ("postgres", "etcd")}), "/var/lib/postgresql/17/copy")
+
+
+def test_the_repository_host_s_server_reaches_the_repository_and_no_other_file_of_the_host() -> None:
+    """Its clients name the path; what it does not have is what they do not get."""
+    unit = drop_in(cluster_of(), "b")
+    assert unit["TemporaryFileSystem"] == ["/:ro"]
+    assert unit["BindPaths"] == [LOCKS, "/var/lib/pgbackrest"]
+    system = {"/usr", "/bin", "/sbin", "/lib", "-/lib64", "/etc/ld.so.cache", "/etc/passwd", "/etc/group"}
+    assert set(unit["BindReadOnlyPaths"]) == system | {"-/etc/localtime", "/etc/pgbackrest/server"}
+    assert unit["InaccessiblePaths"] == ["-/var/lib/pgbackrest/restore-drill"], "PostgreSQL runs from what lies there"
+    assert "AF_UNIX" not in unit["RestrictAddressFamilies"], "PostgreSQL's socket lets in whoever is postgres"
+
+
+def test_what_opens_the_repository_is_in_no_file_that_the_server_reaches(keys: Path) -> None:
+    cluster = with_store(keys, "directory", "s3")
+    said = "".join(server_lines(cluster, "b"))
+    assert "phrase" not in said and "AKIA" not in said and "s3cret" not in said
+    secrets = server_secrets(cluster, cluster.node("b"), 'a "phrase" of $5', store_of(cluster))
+    assert (secrets.path, secrets.user, secrets.mode) == (SERVER_SECRETS, "root", "600")
+    assert secrets.content.splitlines()[1:] == [
+        'PGBACKREST_REPO1_CIPHER_PASS="a \\"phrase\\" of \\$5"',
+        'PGBACKREST_REPO2_CIPHER_PASS="a \\"phrase\\" of \\$5"',
+        'PGBACKREST_REPO2_S3_KEY="AKIA"',
+        'PGBACKREST_REPO2_S3_KEY_SECRET="s3cret"',
+    ]
+
+
+def test_a_store_is_looked_up_with_files_that_change_while_the_server_runs(keys: Path) -> None:
+    unit = drop_in(with_store(keys), "b")
+    assert unit["BindPaths"] == [LOCKS]
+    assert "/etc" in unit["BindReadOnlyPaths"] and "/etc/pgbackrest:ro" in unit["TemporaryFileSystem"]
+    assert {"-/etc/patroni", "-/etc/etcd", "-/etc/postgresql"} <= set(unit["InaccessiblePaths"])
+
+
+def test_a_member_s_server_writes_nothing_but_its_lock() -> None:
+    cluster = cluster_of()
+    unit = drop_in(cluster, "pg1")
+    assert (unit["ProtectSystem"], unit["ReadWritePaths"]) == (["strict"], [LOCKS])
+    assert unit["TemporaryFileSystem"] == ["/etc/pgbackrest:ro"]
+    assert {"-/etc/patroni", "-/etc/etcd", "-/etc/postgresql", "-/etc/haproxy"} <= set(unit["InaccessiblePaths"])
+    assert SERVER_SECRETS not in {
+        file.path for file in pgbackrest_component(cluster, cluster.node("pg1"), Secret("phrase")).files
+    }
+
+
+def test_commands_and_the_server_exclude_each_other() -> None:
+    cluster = cluster_of()
+    for name in ("pg1", "b"):
+        assert f"lock-path={LOCKS}" in lines(cluster, name) and f"lock-path={LOCKS}" in server_lines(cluster, name)
+
+
+def test_the_server_s_certificate_lets_nobody_in() -> None:
+    """What the server can read its clients can; they must not come as the repository host to the members with it."""
+    cluster = cluster_of()
+    server, client = (leaf_request(cluster, cluster.node("b"), place) for place in (PGBACKREST_SERVER, PGBACKREST))
+    assert (server.server, server.client) == (True, False)
+    assert (client.server, client.client) == (False, True)
+    assert {place.issuer for place in (PGBACKREST_SERVER, PGBACKREST, SOURCE)} == {"pgbackrest"}
+    assert not [place for place in (ETCD, PATRONI, POSTGRES) if place.issuer == "pgbackrest"]

@@ -13,7 +13,7 @@ from cluster.findings import Finding
 from cluster.model import Cluster
 from cluster.plan_standby import is_standby, refuse_standby, role_findings, role_problem
 from cluster.render_hba import hba_lines
-from cluster.render_pgbackrest import clients
+from cluster.render_pgbackrest_server import clients
 from cluster.render_standby import source_method, standby_section, trusted
 from tests.cluster.preflight_hosts import host
 
@@ -77,7 +77,7 @@ def test_with_the_archive_alone_nobody_is_connected_to() -> None:
 
 def test_the_source_lets_the_standby_in() -> None:
     shop, dr = both()
-    assert "hostssl replication replicator 10.0.1.1/32 scram-sha-256" in hba_lines(shop)
+    assert "hostssl replication replicator 10.0.1.1/32 scram-sha-256 clientcert=verify-full" in hba_lines(shop)
     assert not any("10.0.0.1" in line for line in hba_lines(dr))
     assert [node.name for node in clients(shop, shop.members[0])] == ["s2", "d1"]
 

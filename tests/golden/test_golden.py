@@ -68,9 +68,9 @@ def test_a_password_is_only_where_it_is_needed(name: str) -> None:
     assert all(holders[f"PATRONI_{word}_PASSWORD"] == {"config.yml"} for word in patroni)
     assert holders["HAPROXY_STATS_PASSWORD"] == {"haproxy.cfg"}
     assert holders["PATRONI_ADMIN_PASSWORD"] == set()
-    # On the repository host alone: who breaks into a member cannot read old backups.
+    # In files of the repository host alone; members are told by its server.
     with_cipher = [path for path, text in rendered(example(name)).items() if "fake-pgbackrest_cipher_pass" in text]
-    holding = ("pgbackrest.conf", "drill.conf")
+    holding = ("pgbackrest.conf", "drill.conf", "server.env")
     hosts = [node.name for node in example(name) if "backup" in node.roles]
     assert with_cipher == [f"{host}/etc/pgbackrest/{file}" for host in hosts for file in holding]
 

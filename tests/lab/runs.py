@@ -34,8 +34,8 @@ from tests.lab.spec import Host, Lab
 from tests.lab.waiting import wait_until
 
 CLUSTER = "deploys/cluster.py"
-RUN_SECONDS = 300
-SETTLE_SECONDS = 90
+RUN_SECONDS = 1200
+SETTLE_SECONDS = 300
 ADMIN = "admin"
 DATABASE = "app"  # the admin role owns it, and so may make tables there
 MEMBERS = ("pg1", "pg2", "pg3")
@@ -116,16 +116,19 @@ def write_inventory(lab: Lab, directory: Path, hosts: Iterable[str | Host] = MEM
     return path
 
 
-def run(inventory: Path, deploy: str = CLUSTER, *extra: str, check: bool = True, as_json: bool = True) -> Run:
+def run(
+    inventory: Path, deploy: str = CLUSTER, *extra: str, check: bool = True, as_json: bool = True, root: Path = ROOT
+) -> Run:
     """
     Run a deploy file as an operator does, from the repository root, and fail when it fails.
 
     + extra: further words of the command line, such as ``--data patroni_ttl=30``
     + check: False returns a failed run too
     + as_json: False: as a person runs it, without ``results``
+    + root: of the repository, where it is another one than this
     """
     started = time.monotonic()
-    process = start(inventory, deploy, *(("--json",) if as_json else ()), *extra)
+    process = start(inventory, deploy, *(("--json",) if as_json else ()), *extra, root=root)
     try:
         said, log = process.communicate(timeout=RUN_SECONDS)
     except subprocess.TimeoutExpired:
@@ -139,11 +142,11 @@ def run(inventory: Path, deploy: str = CLUSTER, *extra: str, check: bool = True,
     return done
 
 
-def start(inventory: Path, deploy: str = CLUSTER, *extra: str) -> subprocess.Popen[str]:
+def start(inventory: Path, deploy: str = CLUSTER, *extra: str, root: Path = ROOT) -> subprocess.Popen[str]:
     """Start a run in a process group of its own and return at once."""
     return subprocess.Popen(
         [sys.executable, "-m", "pyinfra", "-y", *extra, str(inventory), deploy],
-        cwd=ROOT,
+        cwd=root,
         env={**os.environ, "PYINFRA_PROGRESS": "off"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

@@ -96,7 +96,7 @@ def test_files_came_from_a_standby(built: Built) -> None:
 def test_the_pass_phrase_is_on_the_repository_host_alone(built: Built) -> None:
     phrase = secrets(built.lab)["PGBACKREST_CIPHER_PASS"]
     holding = f"grep -rlF {phrase} /etc /usr/local /var/log /var/spool 2>/dev/null || true"
-    configurations = ["/etc/pgbackrest/drill.conf", "/etc/pgbackrest/pgbackrest.conf"]
+    configurations = [f"/etc/pgbackrest/{name}" for name in ("drill.conf", "pgbackrest.conf", "server.env")]
     assert sorted(run_in(built.lab.host("backup1").container, holding).split()) == configurations
     assert [name for name in MEMBERS if run_in(built.lab.host(name).container, holding)] == []
 

@@ -113,7 +113,7 @@ def test_a_replica_begins_with_a_backup_from_the_store(built: Built) -> None:
 def test_the_pass_phrase_is_on_that_member_alone(built: Built) -> None:
     phrase = secrets(built.lab)["PGBACKREST_CIPHER_PASS"]
     holding = f"grep -rlF '{phrase}' /etc /usr/local /var/log /var/spool 2>/dev/null || true"
-    configurations = ["/etc/pgbackrest/drill.conf", "/etc/pgbackrest/pgbackrest.conf"]
+    configurations = [f"/etc/pgbackrest/{name}" for name in ("drill.conf", "pgbackrest.conf", "server.env")]
     assert sorted(run_in(built.lab.host("pg1").container, holding).split()) == configurations
     assert run_in(built.lab.host("pg2").container, holding) == ""
 

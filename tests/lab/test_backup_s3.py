@@ -162,10 +162,10 @@ def test_the_store_alone_brings_the_data_back(built: Built) -> None:
 
 
 def test_the_keys_are_on_the_repository_host_alone(built: Built, place: Place, refused: dict[str, Run]) -> None:
-    configuration, drill = "/etc/pgbackrest/pgbackrest.conf", "/etc/pgbackrest/drill.conf"
+    drill, *others = (f"/etc/pgbackrest/{name}" for name in ("drill.conf", "pgbackrest.conf", "server.env"))
     phrase = secrets(built.lab)["PGBACKREST_CIPHER_PASS"]
     # A drill reads the first repository, which is the directory.
-    for secret, files in ((place.store.secret, [configuration]), (phrase, [drill, configuration])):
+    for secret, files in ((place.store.secret, others), (phrase, [drill, *others])):
         holding = f"grep -rlF '{secret}' /etc /usr/local /var/log /var/spool /run /tmp 2>/dev/null || true"
         assert run_in(built.lab.host("pg1").container, holding) == ""
         assert sorted(run_in(built.lab.host("backup1").container, holding).split()) == files

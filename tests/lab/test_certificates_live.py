@@ -15,7 +15,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from psycopg.conninfo import make_conninfo
 
-from cluster.certificates import ETCD, HAPROXY, PATRONI, POSTGRES, CertificatePlace
+from cluster.certificates import ETCD, HAPROXY, PATRONI, PATRONI_ETCD, POSTGRES, CertificatePlace
+from cluster.leaf_source import ETCD_AUTHORITY
 from cluster.pki import Authority, LeafRequest, describe
 from tests.lab.docker import run_in
 from tests.lab.limits import STEADY_GAP_SECONDS
@@ -28,6 +29,7 @@ from tests.lab.runs import (
     changed,
     dsn,
     run,
+    secrets_directory,
     site,
     sql,
     write_inventory,
@@ -36,7 +38,8 @@ from tests.lab.spec import Host, Lab
 from tests.lab.waiting import wait_until
 
 ALONE = ("pg1",)
-PLACES = (ETCD, PATRONI, POSTGRES, HAPROXY)
+PLACES = (ETCD, PATRONI_ETCD, PATRONI, POSTGRES, HAPROXY)
+SUPPLIED = (PATRONI, POSTGRES, HAPROXY)  # those for etcd are of its own CA, whatever the user supplies
 PORTS = {2379: ETCD, 2380: ETCD, 8008: PATRONI, 5432: POSTGRES, 7000: HAPROXY}
 ISSUED = "Certificates | issued and trusted"
 EXTRA_NAME = "db.example.net"
@@ -129,6 +132,11 @@ def lying(lab: Lab) -> dict[int, int]:
     return {port: describe(_read(lab.host("pg1"), place)).serial for port, place in PORTS.items()}
 
 
+def etcd(lab: Lab) -> Authority:
+    """etcd's CA, which is the cluster's own whatever CA the rest uses."""
+    return Authority.load_or_create(secrets_directory(lab), "", ETCD_AUTHORITY)
+
+
 def address_of(lab: Lab, own: OwnAuthority, port: int, **parameters: str) -> str:
     """How a client connects that trusts the user's root. + parameters: in place of the usual ones"""
     return make_conninfo(dsn(lab, port, sslrootcert=str(own.certificate)), **parameters)
@@ -169,8 +177,8 @@ def replaced(built: Built, inventory: Path, *places: CertificatePlace) -> Run:
 def test_the_user_s_intermediate_authority_signs_for_every_service(built: Built, own: OwnAuthority) -> None:
     root = own.signing.chain[-1].public_bytes(serialization.Encoding.PEM).decode()
     host = built.lab.host("pg1")
-    run_in(host.container, "cat > /tmp/root.crt", stdin=root)
-    for port in PORTS:
+    for port, place in PORTS.items():
+        run_in(host.container, "cat > /tmp/root.crt", stdin=etcd(built.lab).trust_pem if place is ETCD else root)
         how = "-starttls postgres" if port == 5432 else ""
         verify = "-CAfile /tmp/root.crt -verify_return_error -verify_ip " + host.address4
         connect = f"openssl s_client -connect {host.address4}:{port} {how} {verify} < /dev/null 2>&1 || true"
@@ -198,14 +206,15 @@ def test_certificates_near_their_end_are_renewed(built: Built, own: OwnAuthority
     for place in PLACES:
         seen = describe(_read(host, place))
         names = LeafRequest(seen.subject_cn, seen.dns_names, seen.addresses, seen.server, seen.client, 365)
-        old = own.signing.issue(names, now=long_ago)
+        signer = etcd(built.lab) if place.issuer == "etcd" else own.signing
+        old = signer.issue(names, now=long_ago)
         if place.bundle:
             _put(host, place, place.certificate, old.certificate_pem + old.key_pem)
         else:
             _put(host, place, place.key, old.key_pem)
             _put(host, place, place.certificate, old.certificate_pem)
     with Load(address_of(built.lab, own, 5000)) as load:
-        done = replaced(built, built.inventory, *PLACES)
+        done = replaced(built, built.inventory, *PORTS.values())
         assert_changes_nothing(built.inventory)
     seen = load.report()
     print(f"meanwhile {seen.acknowledged} writes, longest gap {seen.longest_gap_seconds:.2f} s")
@@ -233,7 +242,8 @@ def test_another_authority_is_refused_and_nothing_is_touched(built: Built, tmp_p
     inventory = write_inventory(built.lab, tmp_path, ALONE, **stranger.settings)
     refused = refused_untouched(built, inventory)
     assert (
-        f"{built.lab.host('pg1').container} trusts another CA than the declared one ({ETCD.authority})" in refused.log
+        f"{built.lab.host('pg1').container} trusts another CA than the declared one ({PATRONI.authority})"
+        in refused.log
     )
 
 
@@ -254,7 +264,7 @@ def supply(built: Built, own: OwnAuthority, directory: Path) -> Path:
     host = built.lab.host("pg1")
     (directory / host.container).mkdir(parents=True)
     shutil.copy(own.certificate, directory / "ca.crt")
-    for place in PLACES:
+    for place in SUPPLIED:
         supplied(built, own, directory, place)
     return directory
 
@@ -294,7 +304,7 @@ def supplied(
 def test_certificates_that_the_user_made_are_served(built: Built, own: OwnAuthority, tmp_path: Path) -> None:
     directory = supply(built, own, tmp_path / "supplied")
     inventory = write_inventory(built.lab, tmp_path, ALONE, certificates_directory=str(directory))
-    replaced(built, inventory, *PLACES)
+    replaced(built, inventory, *SUPPLIED)
     assert_changes_nothing(inventory)
     supplied(built, own, directory, POSTGRES)  # the user renews one
     replaced(built, inventory, POSTGRES)
@@ -302,15 +312,15 @@ def test_certificates_that_the_user_made_are_served(built: Built, own: OwnAuthor
 
 def test_wrong_ones_are_refused_before_anything_is_touched(built: Built, own: OwnAuthority, tmp_path: Path) -> None:
     directory, name = supply(built, own, tmp_path / "wrong"), built.lab.host("pg1").container
-    supplied(built, own, directory, ETCD, days=-1)
-    shutil.copy(directory / name / "etcd.key", directory / name / "patroni.key")
+    supplied(built, own, directory, PATRONI, days=-1)
+    shutil.copy(directory / name / "postgres.key", directory / name / "patroni.key")
     supplied(built, own, directory, POSTGRES, name="another.example")
     (directory / name / "haproxy.crt").unlink()
     inventory = write_inventory(built.lab, tmp_path, ALONE, certificates_directory=str(directory))
     refused = refused_untouched(built, inventory)
     said, yesterday = " ".join(refused.log.split()), datetime.now(UTC) - timedelta(days=1)
     assert "4 findings, nothing was changed" in said
-    assert f"{name}/etcd.crt certificates_directory expired on {yesterday:%Y-%m-%d}" in said
+    assert f"{name}/patroni.crt certificates_directory expired on {yesterday:%Y-%m-%d}" in said
     assert f"{name}/patroni.crt certificates_directory the key does not fit the certificate" in said
     assert f"{name}/postgres.crt certificates_directory lacks {name}" in said
     assert f"{name}/haproxy.crt certificates_directory {directory / name / 'haproxy.crt'} cannot be read" in said

@@ -36,7 +36,7 @@ def test_a_cluster_is_built_through_the_docker_connector(tmp_path_factory: pytes
             "the connector is no part of a member's name"
         )
         assert "docker" not in run_in(
-            ready.lab.host("pg1").container, "openssl x509 -in /etc/patroni/pki/patroni.crt -noout -text"
+            ready.lab.host("pg1").container, "openssl x509 -in /etc/patroni/rest/patroni.crt -noout -text"
         )
         assert sql(ready.lab, "select pg_is_in_recovery()") == [(False,)]
         assert sql(ready.lab, "select slot_name, active from pg_replication_slots") == [

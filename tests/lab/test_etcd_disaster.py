@@ -90,8 +90,9 @@ def test_snapshots_lie_on_every_host_of_etcd_and_beside_the_backups(built: Doome
     run(built.three, SNAPSHOT)
     for name in (*MEMBERS, REPOSITORY):
         assert [line.split()[0] for line in snapshots(built.lab, name)] == ["600"], name
-        timer = run_in(built.lab.host(name).container, "systemctl is-active etcd-snapshot.timer")
-        assert timer.strip() == "active", name
+        # The repository host gets a copy, for etcd would not let it take one.
+        timer = run_in(built.lab.host(name).container, "systemctl is-active etcd-snapshot.timer || true")
+        assert timer.strip() == ("inactive" if name == REPOSITORY else "active"), name
     assert_changes_nothing(built.three)
 
 

@@ -43,9 +43,8 @@ KEY_SECONDS = 60
 
 # What is written on each host about the others.
 FILES = "/etc/patroni/config.yml /etc/haproxy/haproxy.cfg /etc/etcd/bootstrap.env /etc/pgbackrest/pgbackrest.conf"
-NAMES = (
-    "for c in /etc/*/pki/*.crt; do openssl x509 -in $c -noout -ext subjectAltName | tr , '\\n' | sed \"s|^|$c |\"; done"
-)
+SAID = "openssl x509 -in $c -noout -ext subjectAltName | tr , '\\n' | sed \"s|^|$c |\""
+NAMES = f"for c in /etc/*/pki/*.crt /etc/patroni/rest/*.crt; do {SAID}; done"
 
 
 @dataclass(frozen=True)

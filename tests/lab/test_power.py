@@ -174,7 +174,8 @@ def test_destroyed_data_are_kept_and_adopted(built: Built) -> None:
 
 def traces(built: Built) -> list[str]:
     """What is left of the project on the hosts, but for data, backups and logs."""
-    ours = "grep -rl pyinfra-patroni /etc /usr/local 2>/dev/null; ls -d /etc/*/pki /run/pyinfra-patroni 2>/dev/null"
+    places = "/etc/*/pki /etc/patroni/rest /run/pyinfra-patroni"
+    ours = f"grep -rl pyinfra-patroni /etc /usr/local 2>/dev/null; ls -d {places} 2>/dev/null"
     names = "etcd.service patroni.service haproxy.service 'pgbackrest*'"
     units = f"systemctl list-unit-files --state=enabled --no-legend {names}"
     etcd = "ls -A /var/lib/etcd 2>/dev/null; true"

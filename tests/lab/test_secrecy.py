@@ -9,7 +9,9 @@ import psycopg
 import pytest
 import requests
 
+from cluster.leaf_source import OWN_AUTHORITIES
 from tests.lab.docker import DockerError, run_in
+from tests.lab.etcd_access import wrong_entries
 from tests.lab.runs import (
     MEMBERS,
     SMALL,
@@ -29,22 +31,29 @@ PSQL = "cd / && runuser -u postgres -- psql -XAtF ' ' -c"
 PRIVATE = {
     "/etc/patroni/config.yml": "600 postgres",
     "/etc/patroni/pki/patroni.key": "600 postgres",
+    "/etc/patroni/rest/patroni.key": "600 postgres",
     "/etc/postgresql/pki/postgres.key": "600 postgres",
+    "/etc/postgresql/pki/replicator.key": "600 postgres",
+    "/etc/postgresql/pki/rewind.key": "600 postgres",
     "/etc/etcd/pki/etcd.key": "600 etcd",
     "/etc/haproxy/pki/haproxy.pem": "600 root",
     "/etc/haproxy/haproxy.cfg": "600 root",
     "/etc/patroni/pki": "700 postgres",
+    "/etc/patroni/rest": "700 postgres",
     "/etc/postgresql/pki": "700 postgres",
     "/etc/etcd/pki": "700 etcd",
     "/etc/haproxy/pki": "700 root",
     "/etc/pgbackrest/pki/pgbackrest.key": "600 postgres",
     "/etc/pgbackrest/pgbackrest.conf": "600 postgres",
     "/etc/pgbackrest/pki": "700 postgres",
+    "/etc/pgbackrest/server/server.key": "600 postgres",
+    "/etc/pgbackrest/server/pgbackrest.conf": "600 postgres",
+    "/etc/pgbackrest/server": "700 postgres",
 }
 HOLDING = {
     "pg": {"/etc/patroni/config.yml", "/etc/haproxy/haproxy.cfg"},
     # The pass phrase of the backups, and nothing else.
-    "backup": {"/etc/pgbackrest/pgbackrest.conf", "/etc/pgbackrest/drill.conf"},
+    "backup": {"/etc/pgbackrest/pgbackrest.conf", "/etc/pgbackrest/drill.conf", "/etc/pgbackrest/server.env"},
 }
 SEARCHED = "/etc /var /run /tmp /home /root /opt /usr/local /srv"
 PGPASS = "/var/lib/postgresql/.pgpass_patroni"  # Patroni writes it where a member follows another
@@ -118,7 +127,9 @@ def test_what_holds_a_secret_belongs_to_its_user_alone(built: Built) -> None:
         assert sorted(ours) == sorted(path for path in PRIVATE if path.endswith((".key", ".pem")))
     directory = secrets_directory(built.lab)
     modes = {path.name: oct(path.stat().st_mode & 0o777) for path in (directory, *directory.iterdir())}
-    assert modes == {built.lab.name: "0o700", "ca.key": "0o600", "ca.crt": modes["ca.crt"], "secrets.json": "0o600"}
+    private = {name: mode for name, mode in modes.items() if not name.endswith(".crt")}
+    keys = (f"{name}.key" for name in ("ca", *OWN_AUTHORITIES.values()))
+    assert private == {built.lab.name: "0o700", **dict.fromkeys((*keys, "secrets.json"), "0o600")}
 
 
 def test_no_other_user_can_read_a_secret_on_a_host(built: Built) -> None:
@@ -134,7 +145,9 @@ def test_no_other_user_can_read_a_secret_on_a_host(built: Built) -> None:
 
 
 def test_the_key_of_the_authority_never_leaves_the_control_machine(built: Built) -> None:
-    line = (secrets_directory(built.lab) / "ca.key").read_text().splitlines()[2]
+    keys = sorted(secrets_directory(built.lab).glob("*.key"))
+    assert len(keys) == 1 + len(OWN_AUTHORITIES)
+    line = "\n".join(key.read_text().splitlines()[2] for key in keys)
     for host in (*each_member(built.lab), built.lab.host("backup1")):
         assert run_in(host.container, f"grep -rlIF -f /dev/stdin {SEARCHED} 2> /dev/null || true", stdin=line) == ""
 
@@ -186,6 +199,10 @@ def test_a_certificate_of_another_authority_is_refused(built: Built, stranger: t
         run_in(host, "rm -f /tmp/stranger.*")
 
 
+def test_etcd_lets_in_its_members_and_each_member_s_patroni_and_nobody_else(built: Built) -> None:
+    assert wrong_entries(built.lab, (*MEMBERS, "backup1")) == {}
+
+
 def test_patroni_takes_orders_only_with_certificate_and_password(built: Built, tmp_path: Path) -> None:
     own = _own_certificate(built.lab, tmp_path)
     assert _patch(built.lab, None, None) in (401, 403)
@@ -211,6 +228,6 @@ def _own_certificate(lab: Lab, directory: Path) -> tuple[str, str]:
     paths = []
     for name in ("patroni.crt", "patroni.key"):
         path = directory / name
-        path.write_text(run_in(lab.host("pg1").container, f"cat /etc/patroni/pki/{name}") + "\n")
+        path.write_text(run_in(lab.host("pg1").container, f"cat /etc/patroni/rest/{name}") + "\n")
         paths.append(str(path))
     return paths[0], paths[1]

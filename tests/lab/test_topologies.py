@@ -131,13 +131,20 @@ class TestDedicatedHosts:
             "backup1": [
                 *("/etc/pgbackrest/pki/ca.crt", "/etc/pgbackrest/pki/pgbackrest.crt"),
                 "/etc/pgbackrest/pki/pgbackrest.key",
+                *(
+                    f"/etc/pgbackrest/server/{name}"
+                    for name in ("ca.crt", "pgbackrest.conf", "server.crt", "server.key")
+                ),
             ],
         }
         for name, expected in units.items():
             seen = machine(dedicated.lab.host(name))
             assert {unit for unit in UNITS if seen.service(unit).is_running} == expected
             if name in certificates:
-                assert seen.check_output("find /etc/*/pki -type f | sort || true").split() == certificates[name]
+                files = seen.check_output(
+                    "find /etc/*/pki /etc/patroni/rest /etc/pgbackrest/server -type f 2>/dev/null | sort || true"
+                )
+                assert files.split() == certificates[name]
 
     def test_only_the_host_s_own_packages_are_installed(self, dedicated: Built) -> None:
         products = ("etcd-server", "haproxy", "patroni", "postgresql-17")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -11,16 +12,31 @@ from typing import Any
 import pytest
 from pyinfra.context import ctx_host
 
-from cluster.certificates import ETCD, HAPROXY, SOURCE, certificate_places, leaf_request
+from cluster.certificates import (
+    ETCD,
+    HAPROXY,
+    PATRONI,
+    PATRONI_ETCD,
+    SOURCE,
+    CertificatePlace,
+    Issuer,
+    certificate_places,
+    leaf_request,
+)
 from cluster.declaration import DeclaredHost, declared_clusters
 from cluster.errors import UnsafeError
+from cluster.leaf_source import ETCD_AUTHORITY
 from cluster.model import Cluster
-from cluster.pki import Authority, public_key_digest, renewal_reason
+from cluster.observed import SeenCertificate
+from cluster.pki import Authority, describe, public_key_digest, renewal_reason
 from cluster.pki_pem import certificates_in
 from cluster.render_standby import TRUST
 from facts.host import HostComponent
+from operations import certificates, etcd_trust_look
 from operations.certificates import issued, lent
 from tests.cluster.test_standby import both
+
+LOST = Authority.of_plan(Path("/nonexistent"), "main etcd")  # a CA of etcd's whose files nobody has any more
 
 
 class PicturedHost:
@@ -47,23 +63,38 @@ def cluster() -> Cluster:
     return declared_clusters(hosts, {})[0]["main"]
 
 
-@pytest.fixture
-def authority(tmp_path: Path) -> Authority:
-    return Authority.load_or_create(tmp_path, "main")
+@pytest.fixture(autouse=True)
+def elsewhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[tuple[str, str], SeenCertificate]]:
+    """What lies at the places of etcd's certificates of all hosts; empty unless a test puts something there."""
+    there: dict[tuple[str, str], SeenCertificate] = {}
+    monkeypatch.setattr(etcd_trust_look, "held", lambda _: there)
+    monkeypatch.setattr(certificates, "planning", lambda: False)
+    yield there
+    etcd_trust_look._between.clear()
 
 
-def valid(authority: Authority, now: datetime | None = None) -> dict[str, Any]:
+def authorities(directory: Path) -> dict[Issuer, Authority]:
+    """The cluster's CA, and etcd's own."""
+    etcd = Authority.load_or_create(directory, "main etcd", ETCD_AUTHORITY)
+    return {"cluster": Authority.load_or_create(directory, "main"), "etcd": etcd}
+
+
+def valid(directory: Path, now: datetime | None = None) -> dict[str, Any]:
     """What a finished run leaves on pg1. + now: when it was"""
-    node, picture = cluster().node("pg1"), {}
-    for place in certificate_places(cluster(), node):
-        leaf = authority.issue(leaf_request(cluster(), node, place), now=now)
-        picture[place.certificate] = {
-            "pem": leaf.certificate_pem + (leaf.key_pem if place.bundle else ""),
-            "key_digest": public_key_digest(leaf.certificate_pem),
-            "key_owner": f"{place.user}:600",
-            "authority": authority.trust_pem,
-        }
-    return picture
+    signers = authorities(directory)
+    places = certificate_places(cluster(), cluster().node("pg1"))
+    return {place.certificate: shown(signers[place.issuer], place, now) for place in places}
+
+
+def shown(signer: Authority, place: CertificatePlace, now: datetime | None = None) -> dict[str, Any]:
+    """A certificate on pg1, and the CA file beside it."""
+    leaf = signer.issue(leaf_request(cluster(), cluster().node("pg1"), place), now=now)
+    return {
+        "pem": leaf.certificate_pem + (leaf.key_pem if place.bundle else ""),
+        "key_digest": public_key_digest(leaf.certificate_pem),
+        "key_owner": f"{place.user}:600",
+        "authority": signer.trust_pem,
+    }
 
 
 def absent() -> dict[str, Any]:
@@ -81,32 +112,31 @@ def written(commands: list[Any]) -> list[str]:
     return [command.get_raw_value().rpartition(" ")[2] for command in commands]
 
 
-def test_nothing_to_do_where_all_are_valid(tmp_path: Path, authority: Authority) -> None:
-    host = PicturedHost("pg1", valid(authority))
+def test_nothing_to_do_where_all_are_valid(tmp_path: Path) -> None:
+    host = PicturedHost("pg1", valid(tmp_path))
     assert run(host, tmp_path) == []
     assert host.noop_description == "all certificates are valid and fit their keys"
 
 
-def test_a_fresh_host_gets_directories_then_keys_then_certificates_then_the_ca(tmp_path: Path) -> None:
+def test_a_fresh_host_gets_directories_then_keys_with_certificates_then_the_ca(tmp_path: Path) -> None:
     paths = written(run(PicturedHost("pg1", absent()), tmp_path))
-    assert sorted(paths[:5]) == [
-        *("/etc/etcd/pki", "/etc/haproxy/pki", "/etc/patroni/pki", "/etc/pgbackrest/pki", "/etc/postgresql/pki"),
+    assert sorted(paths[:6]) == [
+        *("/etc/etcd/pki", "/etc/haproxy/pki", "/etc/patroni/pki", "/etc/patroni/rest"),
+        *("/etc/pgbackrest/pki", "/etc/postgresql/pki"),
     ]
-    assert paths[5:] == [
-        "/etc/etcd/pki/etcd.key",
-        "/etc/etcd/pki/etcd.crt",
-        "/etc/patroni/pki/patroni.key",
-        "/etc/patroni/pki/patroni.crt",
-        "/etc/postgresql/pki/postgres.key",
+    assert paths[6:] == [
+        "/etc/patroni/rest/patroni.crt",
         "/etc/postgresql/pki/postgres.crt",
         "/etc/haproxy/pki/haproxy.pem",
-        "/etc/pgbackrest/pki/pgbackrest.key",
         "/etc/pgbackrest/pki/pgbackrest.crt",
-        "/etc/etcd/pki/ca.crt",
-        "/etc/patroni/pki/ca.crt",
+        "/etc/etcd/pki/etcd.crt",
+        "/etc/patroni/pki/patroni.crt",
+        "/etc/patroni/rest/ca.crt",
         "/etc/postgresql/pki/ca.crt",
         "/etc/haproxy/pki/ca.crt",
         "/etc/pgbackrest/pki/ca.crt",
+        "/etc/etcd/pki/ca.crt",
+        "/etc/patroni/pki/ca.crt",
     ]
 
 
@@ -118,18 +148,16 @@ def test_a_fresh_host_gets_directories_then_keys_then_certificates_then_the_ca(t
         ({"pem": "garbage"}, "new certificate for etcd: unreadable"),
     ],
 )
-def test_one_that_cannot_be_used_is_replaced_and_no_other(
-    change: dict[str, str], reason: str, tmp_path: Path, authority: Authority
-) -> None:
-    picture = valid(authority)
+def test_one_that_cannot_be_used_is_replaced_and_no_other(change: dict[str, str], reason: str, tmp_path: Path) -> None:
+    picture = valid(tmp_path)
     picture[ETCD.certificate] |= change
     host = PicturedHost("pg1", picture)
-    assert written(run(host, tmp_path)) == ["/etc/etcd/pki", ETCD.key, ETCD.certificate]
+    assert written(run(host, tmp_path)) == ["/etc/etcd/pki", ETCD.certificate]
     assert host.logged == [reason]
 
 
-def test_a_bundle_is_one_file(tmp_path: Path, authority: Authority) -> None:
-    picture = valid(authority)
+def test_a_bundle_is_one_file(tmp_path: Path) -> None:
+    picture = valid(tmp_path)
     picture[HAPROXY.certificate] |= {"pem": None}
     commands = run(PicturedHost("pg1", picture), tmp_path)
     assert written(commands) == ["/etc/haproxy/pki", "/etc/haproxy/pki/haproxy.pem"]
@@ -137,16 +165,17 @@ def test_a_bundle_is_one_file(tmp_path: Path, authority: Authority) -> None:
     assert content.count("BEGIN CERTIFICATE") == content.count("BEGIN PRIVATE KEY") == 1
 
 
-def test_one_in_its_last_third_is_renewed(tmp_path: Path, authority: Authority) -> None:
-    host = PicturedHost("pg1", valid(authority, datetime.now(UTC) - timedelta(days=260)))
+def test_one_in_its_last_third_is_renewed(tmp_path: Path) -> None:
+    host = PicturedHost("pg1", valid(tmp_path, datetime.now(UTC) - timedelta(days=260)))
     commands = written(run(host, tmp_path))
-    assert len(commands) == 5 + 9
+    assert len(commands) == 6 + 6
     assert all("less than a third of its life left" in line for line in host.logged)
 
 
-def test_another_ca_on_the_host_is_refused(tmp_path: Path, authority: Authority) -> None:
-    picture = valid(authority)
-    picture[ETCD.certificate] |= {"authority": "another"}
+@pytest.mark.parametrize("stranger", ["another", LOST.trust_pem])
+def test_another_ca_on_the_host_is_refused(stranger: str, tmp_path: Path) -> None:
+    picture = valid(tmp_path)
+    picture[ETCD.certificate] |= {"authority": stranger}
     with pytest.raises(UnsafeError) as refused:
         run(PicturedHost("pg1", picture), tmp_path)
     assert str(refused.value) == (
@@ -155,8 +184,17 @@ def test_another_ca_on_the_host_is_refused(tmp_path: Path, authority: Authority)
     )
 
 
-def test_an_absent_ca_is_written(tmp_path: Path, authority: Authority) -> None:
-    picture = valid(authority)
+def test_another_ca_of_etcd_s_is_refused_before_one_is_made(tmp_path: Path) -> None:
+    picture = valid(tmp_path)
+    for file in tmp_path.glob("etcd-ca.*"):
+        file.unlink()
+    with pytest.raises(UnsafeError, match=r"^pg1 trusts another CA than the declared one \(/etc/etcd/pki/ca.crt\)"):
+        run(PicturedHost("pg1", picture), tmp_path)
+    assert not list(tmp_path.glob("etcd-ca*"))
+
+
+def test_an_absent_ca_is_written(tmp_path: Path) -> None:
+    picture = valid(tmp_path)
     picture[ETCD.certificate] |= {"authority": None}
     assert written(run(PicturedHost("pg1", picture), tmp_path)) == ["/etc/etcd/pki", ETCD.authority]
 
@@ -168,6 +206,98 @@ def test_no_key_is_in_a_command_line_or_printed(tmp_path: Path) -> None:
     )
     assert "PRIVATE KEY" not in text
     assert base64.b64encode(b"PRIVATE KEY").decode() not in text
+
+
+FORMER_PATRONI = etcd_trust_look.FORMER_PATRONI
+
+
+def former(directory: Path) -> dict[str, Any]:
+    """What a finished run of an earlier version leaves on pg1: one CA for everything, and no place for REST alone."""
+    signer = authorities(directory)["cluster"]
+    return valid(directory) | {
+        ETCD.certificate: shown(signer, ETCD),
+        PATRONI_ETCD.certificate: shown(signer, FORMER_PATRONI),
+        PATRONI.certificate: absent()[PATRONI.certificate],
+    }
+
+
+def everywhere(there: dict[tuple[str, str], SeenCertificate], name: str, picture: dict[str, Any]) -> None:
+    """Let a host be seen by the others, too."""
+    there.update({(name, place.certificate): picture[place.certificate] for place in (ETCD, PATRONI_ETCD)})
+
+
+def contents(commands: list[Any]) -> dict[str, str]:
+    """What the commands write, by path."""
+    texts = [str(*command.connector_arguments.get("_stdin", ("",))) for command in commands]
+    return dict(zip(written(commands), texts, strict=True))
+
+
+def trusting_both(directory: Path) -> str:
+    signers = authorities(directory)
+    return signers["etcd"].trust_pem + signers["cluster"].trust_pem
+
+
+def test_a_host_of_an_earlier_version_first_trusts_both_and_keeps_its_certificates(tmp_path, elsewhere) -> None:
+    picture = former(tmp_path)
+    everywhere(elsewhere, "pg1", picture)
+    files = contents(run(PicturedHost("pg1", picture), tmp_path))
+    assert set(files) == {
+        *("/etc/etcd/pki", ETCD.authority, "/etc/patroni/pki", PATRONI_ETCD.authority),
+        *("/etc/patroni/rest", PATRONI.certificate, PATRONI.authority),
+    }
+    assert files[ETCD.authority] == files[PATRONI_ETCD.authority] == trusting_both(tmp_path)
+    assert files[PATRONI.authority] == authorities(tmp_path)["cluster"].trust_pem
+    assert etcd_trust_look.is_between(cluster())
+
+
+def test_then_nothing_is_done_before_all_have_loaded_that(tmp_path, elsewhere) -> None:
+    picture = former(tmp_path) | {PATRONI.certificate: valid(tmp_path)[PATRONI.certificate]}
+    for place in (ETCD, PATRONI_ETCD):
+        picture[place.certificate] |= {"authority": trusting_both(tmp_path)}
+    everywhere(elsewhere, "pg1", picture)
+    host = PicturedHost("pg1", picture)
+    assert run(host, tmp_path) == []
+    assert etcd_trust_look.is_between(cluster())
+
+
+def test_a_host_that_joins_meanwhile_gets_what_the_others_believe(tmp_path, elsewhere) -> None:
+    everywhere(elsewhere, "pg2", former(tmp_path))
+    files = contents(run(PicturedHost("pg1", absent()), tmp_path))
+    assert files[ETCD.authority] == files[PATRONI_ETCD.authority] == trusting_both(tmp_path)
+    for place in (ETCD, PATRONI_ETCD):
+        found = describe(files[place.certificate])
+        assert (found.issuer_cn, found.server, found.client) == ("main CA", True, True)
+
+
+@pytest.mark.parametrize("trusts_both", [False, True])
+def test_a_host_that_joins_afterwards_gets_one_of_etcd_s_own_ca(trusts_both: bool, tmp_path, elsewhere) -> None:
+    there = valid(tmp_path)
+    if trusts_both:
+        there[ETCD.certificate] |= {"authority": trusting_both(tmp_path)}
+    everywhere(elsewhere, "pg2", there)
+    files = contents(run(PicturedHost("pg1", absent()), tmp_path))
+    assert files[ETCD.authority] == authorities(tmp_path)["etcd"].trust_pem
+    assert {describe(files[place.certificate]).issuer_cn for place in (ETCD, PATRONI_ETCD)} == {"main etcd CA"}
+
+
+def test_the_certificate_of_patroni_as_a_client_of_etcd_is_no_server_s(tmp_path) -> None:
+    found = describe(valid(tmp_path)[PATRONI_ETCD.certificate]["pem"])
+    assert (found.server, found.client) == (False, True)
+
+
+def test_a_former_one_near_its_end_is_renewed_by_the_former_ca(tmp_path, elsewhere) -> None:
+    picture, signer = former(tmp_path), authorities(tmp_path)["cluster"]
+    picture[ETCD.certificate] = shown(signer, ETCD, datetime.now(UTC) - timedelta(days=400))
+    everywhere(elsewhere, "pg1", picture)
+    files = contents(run(PicturedHost("pg1", picture), tmp_path))
+    assert describe(files[ETCD.certificate]).issuer_cn == "main CA"
+    assert PATRONI_ETCD.certificate not in files
+
+
+def test_a_plan_makes_no_ca_of_etcd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(certificates, "planning", lambda: True)
+    run(PicturedHost("pg1", absent()), tmp_path)
+    assert not list(tmp_path.glob("etcd-ca*"))
 
 
 class StandbyHost(PicturedHost):
@@ -191,7 +321,7 @@ def test_a_standby_trusts_both_and_comes_to_the_repository_under_its_own_name(tm
     nothing = {SOURCE.certificate: {"pem": None, "key_digest": "", "key_owner": "", "authority": None}}
     fresh = StandbyHost("d1", {"paths": {TRUST: None}, "units": {}}, nothing)
     commands = lend(fresh, tmp_path / "dr", tmp_path / "shop")
-    assert written(commands) == [TRUST, SOURCE.directory, SOURCE.key, SOURCE.certificate, SOURCE.authority]
+    assert written(commands) == [TRUST, SOURCE.directory, SOURCE.certificate, SOURCE.authority]
     contents = [str(*command.connector_arguments.get("_stdin", ("",))) for command in commands]
     files = dict(zip(written(commands), contents, strict=True))
     assert certificates_in(files[TRUST]) == certificates_in(own.trust_pem + source.trust_pem)

@@ -73,13 +73,17 @@ def test_a_host_without_the_role_is_left_alone() -> None:
     assert host.noop_description == "no etcd on this host"
 
 
-def test_the_repository_host_keeps_snapshots_and_runs_no_etcd() -> None:
+def test_the_repository_host_has_room_for_copies_of_snapshots_and_nothing_that_asks_etcd() -> None:
     commands = run(PicturedHost("backup1"), cluster())
-    assert not [text for text in commands if ENVIRONMENT in text or "start --no-block etcd" in text]
-    assert "systemctl start etcd-snapshot.timer" in commands[-1]
-    (service,) = [text for text in commands if "ExecStart=" in text]
-    assert "User=postgres" in service and "ETCDCTL_KEY=/etc/pgbackrest/pki/pgbackrest.key" in service
-    assert "/service/main/ https://10.0.0.1:2379 https://10.0.0.2:2379 https://10.0.0.3:2379" in service
+    assert [text.partition(" ")[0] for text in commands] == ["install", "install"]
+    assert "/var/lib/pyinfra-patroni/etcd-snapshots" in commands[-1]
+
+
+def test_what_took_snapshots_on_a_repository_host_of_an_earlier_version_goes() -> None:
+    units = [f"/etc/systemd/system/etcd-snapshot.{kind}" for kind in ("service", "timer")]
+    commands = run(PicturedHost("backup1", *units), cluster())
+    assert "systemctl disable --now --quiet etcd-snapshot.timer" in commands[-1]
+    assert f"rm -f {' '.join(units)} /run/pyinfra-patroni/etcd-snapshot.timer" in commands[-1]
 
 
 def test_while_there_is_no_cluster_all_form_it_together(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -61,7 +61,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Iterator[Overview]:
             stack.enter_context(context.use(value))
         connect_all(state)
         state.failed_hosts.add(inventory.get_host(f"{PREFIX}h5"))
-        (found,) = observed([Look(cluster, {}, Path("/nonexistent/ca.crt"))])
+        (found,) = observed([Look(cluster, {}, Path("/nonexistent/ca.crt"), Path("/nonexistent/etcd-ca.crt"))])
         assert state.failed_hosts == {inventory.get_host(f"{PREFIX}h5")}, "a look fails no host"
         yield found
 
@@ -80,7 +80,7 @@ def test_a_question_without_an_answer_is_no_empty_answer(seen: Overview) -> None
 
 
 def test_what_this_machine_does_not_have_is_not_compared(seen: Overview) -> None:
-    assert seen.trust is None
+    assert seen.trust is None and seen.etcd_trust is None
     etcd, patroni, haproxy, snapshots = listed = seen.components["h1"]
     assert etcd.files and snapshots.files and not patroni.files and not haproxy.files
     units = [unit.name for one in listed for unit in one.units]
