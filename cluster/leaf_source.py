@@ -82,11 +82,12 @@ class SuppliedLeaves:
             ) from error
 
 
-def leaf_source(cluster: Cluster, secrets_directory: Path) -> LeafSource:
+def leaf_source(cluster: Cluster, secrets_directory: Path, *, keep: bool = True) -> LeafSource:
     """
     Where the certificates of a cluster come from, as declared: the user's files, the user's CA, or a CA of its own.
 
     + secrets_directory: where the cluster's own CA is kept, or made once
+    + keep: False: a CA that is made is for a plan, and written nowhere
     """
     settings = cluster.settings
     if settings.certificates_directory is not None:
@@ -94,7 +95,7 @@ def leaf_source(cluster: Cluster, secrets_directory: Path) -> LeafSource:
     if settings.certificates_ca_certificate is not None and settings.certificates_ca_key is not None:
         own = Authority.from_user(Path(settings.certificates_ca_certificate), Path(settings.certificates_ca_key))
         return IssuedLeaves(cluster, own)
-    return IssuedLeaves(cluster, Authority.load_or_create(secrets_directory, cluster.name))
+    return IssuedLeaves(cluster, Authority.load_or_create(secrets_directory, cluster.name, keep=keep))
 
 
 def _same_certificates(pem: str, declared: str) -> bool:

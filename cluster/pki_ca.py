@@ -61,7 +61,7 @@ class Authority:
     key: IssuingKey
 
     @classmethod
-    def load_or_create(cls, directory: Path, cluster_name: str) -> Authority:
+    def load_or_create(cls, directory: Path, cluster_name: str, *, keep: bool = True) -> Authority:
         """
         The cluster's own CA, made when there is none; runs at the same time get the same one.
 
@@ -69,9 +69,15 @@ class Authority:
         next one takes the key up again. A certificate without its key is refused: hosts trust it already.
 
         + directory: holds ``ca.crt`` and ``ca.key``; private to its owner
+        + keep: False: one that is made is for a plan, and written nowhere
         """
+        certificate_path, key_path = directory / "ca.crt", directory / "ca.key"
+        if not keep and not certificate_path.exists():
+            planned: IssuingKey = ec.generate_private_key(ec.SECP256R1())
+            return cls((_self_signed(cluster_name, planned),), planned)
+        if not keep:
+            return cls._own(certificate_path, key_path)
         with private_directory(directory):
-            certificate_path, key_path = directory / "ca.crt", directory / "ca.key"
             if not certificate_path.exists():
                 key = _stored_key(key_path)
                 write_whole(certificate_path, certificate_pem(_self_signed(cluster_name, key)), mode=0o644)

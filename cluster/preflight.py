@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any
 
+from cluster.certificates import POSTGRES
 from cluster.findings import Finding
 from cluster.model import Cluster, Node
 from cluster.packages_findings import mixed_version_findings, pgbackrest_findings, version_findings
@@ -14,6 +15,7 @@ from cluster.pki_ca import BACKDATED
 from cluster.plan_standby import role_findings
 from cluster.preflight_data import data_findings
 from cluster.preflight_ports import peer_findings, taken_port_findings
+from cluster.preflight_secrets import roles
 from cluster.removals import removals
 from cluster.render_etcd import etcd_data_directory
 
@@ -45,15 +47,23 @@ class Observed:
     adopts: bool = False
 
 
-def picture_question(cluster: Cluster, node: Node) -> dict[str, str]:
-    """The arguments of the fact ``HostPicture`` for a host: the directories that its roles will fill."""
-    question = {}
+def picture_question(cluster: Cluster, node: Node, nonce: str | None = None) -> dict[str, Any]:
+    """
+    The arguments of the fact ``HostPicture`` for a host: the directories that its roles will fill, and what it may have
+    of the cluster's secrets.
+
+    + nonce: of this run, so that what hosts say of secrets is of use in no other; None: nobody asks for them
+    """
+    question: dict[str, Any] = {}
+    if nonce is not None:
+        port, names = cluster.settings.postgres_port, list(roles(cluster).values())
+        question["secrets"] = {"nonce": nonce, "roles": names, "port": port, "authority": POSTGRES.authority}
     if "postgres" in node.roles:
         question["data_directory"] = cluster.data_directory
     if "etcd" in node.roles:
         question["etcd_directory"] = etcd_data_directory(cluster)
     if "backup" in node.roles and cluster.repository_directory is not None:
-        question["backup_directory"] = cluster.repository_directory
+        question |= {"backup_directory": cluster.repository_directory, "stanza_name": cluster.name}
     return question
 
 

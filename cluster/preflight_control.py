@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from cluster.certificates import CertificatePlace, certificate_places, leaf_request
 from cluster.errors import ConfigError
@@ -31,6 +31,8 @@ class HeldSecrets:
     + complete: nothing would have to be made, the CA included
     + place: the directory where they are kept
     + foreign: names whose value is not that of the cluster of which this one is a standby
+    + missing: names that would have to be made; + has_authority: the CA would not have to be
+    + authority: the CA's certificates as they would lie on hosts; None where there are none
     """
 
     values: Mapping[str, str]
@@ -38,21 +40,9 @@ class HeldSecrets:
     complete: bool
     place: str
     foreign: tuple[str, ...] = ()
-
-
-def stranger_findings(
-    cluster: Cluster, held: HeldSecrets, pictures: Mapping[str, Mapping[str, Any] | None]
-) -> Iterable[Finding]:
-    """
-    A control machine that would make new secrets and a new CA for a cluster that lives: they would lock everybody out.
-
-    + pictures: ``HostPicture`` by host name
-    """
-    living = [name for name, seen in pictures.items() if seen is not None and seen["scope"] == cluster.name]
-    if living and not held.complete:
-        problem = f"{living[0]} already runs the cluster {cluster.name}, whose secrets or CA are not on this machine"
-        hint = f"Copy {held.place} from the machine that built the cluster, with its modes (0700, files 0600)."
-        yield Finding(held.place, "secrets", problem, hint)
+    missing: tuple[str, ...] = ()
+    has_authority: bool = True
+    authority: str | None = None
 
 
 def inheritance_findings(cluster: Cluster, held: HeldSecrets) -> Iterable[Finding]:

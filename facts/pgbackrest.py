@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from shlex import quote
 from typing import Any
@@ -123,11 +124,12 @@ class PgbackrestInfo(Answer[SeenPgbackrest]):
         """The answers as one picture."""
         found = answers(output, ("info", "attempts"))
         code, text = found["info"]
-        stanza = _stanza(text) if code == 0 else {}
+        listed = _listed(text) if code == 0 else None
+        stanza = dict(listed[0]) if listed else {}
         status = stanza.get("status", {})
         return {
-            "answers": code == 0,
-            "error": "" if code == 0 else "no answer in 8 s" if code == TIMED_OUT else _last_line(text),
+            "answers": listed is not None,
+            "error": "" if listed is not None else "no answer in 8 s" if code == TIMED_OUT else _last_line(text),
             "status": int(status.get("code", 99)),
             "message": _message(stanza, status),
             "identifiers": [str(one["system-id"]) for one in stanza.get("db", ())],
@@ -140,10 +142,18 @@ class PgbackrestInfo(Answer[SeenPgbackrest]):
         }
 
 
-def _stanza(text: str) -> dict[str, Any]:
-    # Warnings may stand before the document.
-    listed = json.loads(next(line for line in text.splitlines() if line.startswith("[")))
-    return dict(listed[0]) if listed else {}
+def _listed(text: str) -> list[dict[str, Any]] | None:
+    """The stanzas; None when pgBackRest says something else, e.g. of a repository that its pass phrase does not open."""
+    # Warnings may stand before the document, and the words of an error within it go over several lines.
+    decoder = json.JSONDecoder(strict=False)
+    for begin in re.finditer(r"^\[", text, re.MULTILINE):
+        try:
+            found, _ = decoder.raw_decode(text[begin.start() :])
+        except ValueError:
+            continue
+        if isinstance(found, list) and all(isinstance(one, dict) for one in found):
+            return found
+    return None
 
 
 def _message(stanza: Mapping[str, Any], status: Mapping[str, Any]) -> str:

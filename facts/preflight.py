@@ -12,6 +12,7 @@ from typing import Any
 from pyinfra.api.exceptions import FactProcessError
 
 from facts.answer import Answer
+from facts.preflight_held import held, held_script, stanza, stanza_script
 
 _HOST = r"""
 export LC_ALL=C
@@ -83,7 +84,8 @@ class HostPicture(Answer[dict[str, Any]]):
     Returns ``{"clock": {offset_seconds, uncertainty_seconds}, "architecture", "addresses": {address: interface},
     "scope": of Patroni's configuration or None, "restoring": bool, "rebuilding": etcd, bool, "listening": [{address,
     port, process, unit}], "active": [units of ours], "postgres": [{unit, directory}], "etcd_data": bool, "rooms":
-    {path: {free_mib, total_mib, mount}}, "data": {state, version, identifier, path, detail} or None}``.
+    {path: {free_mib, total_mib, mount}}, "data": {state, version, identifier, path, detail} or None, "held": of
+    secrets, "stanza": of backups, or None}``; the last two as ``facts.preflight_held`` has them.
     ``offset_seconds`` is the host's clock less the control machine's, known to be right within
     ``uncertainty_seconds``. A ``unit`` is empty for a process of none, and None where that could not be seen; so is an
     empty ``process``. ``directory`` is the data directory of a running PostgreSQL. ``state`` is ``absent``, ``empty``,
@@ -91,14 +93,20 @@ class HostPicture(Answer[dict[str, Any]]):
 
     + data_directory: PostgreSQL's declared data directory; without it ``data`` is None
     + etcd_directory: etcd's declared data directory
-    + backup_directory: where backups are stored
+    + backup_directory: where backups are stored; + stanza_name: the cluster's place there
+    + secrets: what ``held_script`` takes; without it nobody looks for secrets
     """
 
     def __init__(self) -> None:
         self.asked_at = 0.0
 
     def command(
-        self, data_directory: str | None = None, etcd_directory: str | None = None, backup_directory: str | None = None
+        self,
+        data_directory: str | None = None,
+        etcd_directory: str | None = None,
+        backup_directory: str | None = None,
+        stanza_name: str | None = None,
+        secrets: Mapping[str, Any] | None = None,
     ) -> str:
         """One script; its first and last line say the time there, which takes what it costs out of the measurement."""
         self.asked_at = control_time()
@@ -110,6 +118,10 @@ class HostPicture(Answer[dict[str, Any]]):
             script += _DATA.format(directory=quote(data_directory))
         if etcd_directory is not None:
             script += f"if [ -e {quote(etcd_directory)}/member ]; then echo 'etcd|'; fi\n"
+        if backup_directory is not None and stanza_name is not None:
+            script += stanza_script(backup_directory, stanza_name)
+        if secrets is not None:
+            script += held_script(**secrets)
         return script + 'echo "clock|$(date +%s.%N)"'
 
     def parsed(self, output: list[str]) -> dict[str, Any]:
@@ -133,6 +145,8 @@ class HostPicture(Answer[dict[str, Any]]):
             "etcd_data": "etcd" in lines,
             "rooms": dict(map(_room, lines.get("room", ()))),
             "data": next(map(_data, lines.get("data", ())), None),
+            "held": held(lines),
+            "stanza": stanza(lines),
         }
 
 

@@ -22,6 +22,7 @@ from facts.certificates import HostCertificates
 from operations.util.commands import make_directory, write_file
 from operations.util.component import Commands, brought_up
 from operations.util.remote import here
+from operations.util.stage import planning
 
 
 @operation()
@@ -37,7 +38,7 @@ def issued(cluster: Cluster, secrets_directory: Path) -> Commands:
     """
     node = cluster.node(host.name)
     places = certificate_places(cluster, node)
-    source = leaf_source(cluster, secrets_directory)
+    source = leaf_source(cluster, secrets_directory, keep=not planning())
     seen = host.get_fact(HostCertificates, places=[[p.certificate, p.key, p.authority] for p in places])
     stale = [place for place in places if _is_stale(source, node, place, seen[place.certificate])]
     untrusted = [place for place in places if seen[place.certificate]["authority"] != source.trust_pem]
@@ -104,7 +105,9 @@ def lent(cluster: Cluster, secrets_directory: Path, source_secrets: Path) -> Com
     if cluster.source is None or "postgres" not in node.roles:
         host.noop("no source to be believed")
         return
-    own, source = leaf_source(cluster, secrets_directory), leaf_source(cluster.source, source_secrets)
+    kept = not planning()
+    own = leaf_source(cluster, secrets_directory, keep=kept)
+    source = leaf_source(cluster.source, source_secrets, keep=kept)
     user = POSTGRES.user
     bundle = File(TRUST, own.trust_pem.rstrip("\n") + "\n" + source.trust_pem, user, user, "644")
     yield from brought_up(Component(files=(bundle,)))

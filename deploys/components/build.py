@@ -10,7 +10,7 @@ from deploys.components.packages import deploy_packages
 from deploys.components.patroni import deploy_adoption, deploy_patroni
 from deploys.components.pgbackrest import deploy_pgbackrest, deploy_stanza
 from deploys.components.proof import deploy_proof
-from deploys.components.secrets import cluster_secrets
+from deploys.components.secrets import cluster_secrets, deploy_secrets
 
 
 def deploy_all(cluster: Cluster, *, adopts: bool = False) -> None:
@@ -32,6 +32,7 @@ def deploy_all(cluster: Cluster, *, adopts: bool = False) -> None:
 
 def deploy_ground(cluster: Cluster) -> None:
     """What PostgreSQL's members stand on. + cluster: as declared"""
+    deploy_secrets(cluster)
     deploy_packages(cluster)
     deploy_certificates(cluster)
     deploy_etcd(cluster)

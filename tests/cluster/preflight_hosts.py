@@ -47,6 +47,8 @@ def picture(n: int, **other: Any) -> dict[str, Any]:
         "etcd_data": False,
         "rooms": {path: {"free_mib": 50_000, "total_mib": 100_000, "mount": "/"} for path in rooms},
         "data": data("absent"),
+        "held": {"digests": {}, "roles": {}, "authority": None},
+        "stanza": None,
         **other,
     }
 
