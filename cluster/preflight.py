@@ -9,6 +9,7 @@ from typing import Any
 
 from cluster.certificates import POSTGRES
 from cluster.findings import Finding
+from cluster.lives import stanza_findings
 from cluster.model import Cluster, Node
 from cluster.packages_findings import mixed_version_findings, pgbackrest_findings, version_findings
 from cluster.pki_ca import BACKDATED
@@ -35,6 +36,7 @@ class Observed:
     + restores: this run goes on with a restore that is not finished
     + returning: names of hosts that this run brings back, should they have been taken out
     + adopts: this run begins the cluster with the data that members have
+    + copies: this run begins the cluster with a backup of another one
     """
 
     pictures: Mapping[str, Picture | None]
@@ -45,6 +47,7 @@ class Observed:
     restores: bool = False
     returning: frozenset[str] = frozenset()
     adopts: bool = False
+    copies: bool = False
 
 
 def picture_question(cluster: Cluster, node: Node, nonce: str | None = None) -> dict[str, Any]:
@@ -71,6 +74,7 @@ def host_findings(cluster: Cluster, observed: Observed) -> list[Finding]:
     """Everything that is wrong with the hosts of a cluster, or between them."""
     seen = {name: picture for name, picture in observed.pictures.items() if name in observed.judged}
     reached = _known(seen)
+    goes_on = observed.adopts or (observed.restores and not observed.copies)
     return [
         *_unreachable(name for name in seen if name not in reached),
         *_removed(cluster, observed),
@@ -82,6 +86,7 @@ def host_findings(cluster: Cluster, observed: Observed) -> list[Finding]:
         *pgbackrest_findings(cluster, _known(observed.packages)),
         *role_findings(cluster, observed.keys),
         *data_findings(cluster, reached, observed.keys, restores=observed.restores, adopts=observed.adopts),
+        *stanza_findings(cluster, observed.pictures, observed.keys, copies=observed.copies, goes_on=goes_on),
         *taken_port_findings(cluster, reached),
         *peer_findings(cluster, observed.pictures, observed.peers),
     ]

@@ -29,6 +29,10 @@ data() {{
 runs() {{ {runs}; }}
 sql() {{ as psql -XAtq -h /var/run/postgresql -p {port} -d postgres -c "$1"; }}
 control() {{ as "$b/pg_controldata" -D "$d"; }}
+history() {{
+  h=$(ls "$d/pg_wal" | grep -E '^[0-9A-F]{{8}}[.]history$' | tail -n 1)
+  [ -z "$h" ] || awk '$1 ~ /^[0-9]+$/ {{ print $1, $2 }}' "$d/pg_wal/$h"
+}}
 field() {{ control | sed -n "s/^$1: *//p"; }}
 # Neither pg_controldata nor a standby that is down knows what was received last: only the WAL itself does.
 wal() {{
@@ -46,6 +50,7 @@ ask data data
 ask runs runs
 ask sql sql {question}
 ask control control
+ask turns history
 [ -e "$d/PG_VERSION" ] && ! runs && ask wal wal || ask wal true
 """
 
@@ -95,6 +100,7 @@ class MemberPower(Answer[SeenPower]):
             "replayed": said.get("replayed"),
             "control": _control(*found["control"]),
             "end": _end(found["wal"][1]),
+            "turns": _turns(*found.get("turns", (1, ""))),
         }
 
 
@@ -111,6 +117,10 @@ def _control(code: int, text: str) -> dict[str, Any] | None:
         "checkpoint": position(lines[ends[0]]),
         "recovered": position(lines.get(ends[1], "0/0")),
     }
+
+
+def _turns(code: int, text: str) -> dict[int, int]:
+    return {int(turn): position(end) for turn, end in map(str.split, text.splitlines())} if code == 0 else {}
 
 
 def _end(text: str) -> int:

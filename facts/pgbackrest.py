@@ -143,7 +143,7 @@ class PgbackrestInfo(Answer[SeenPgbackrest]):
 
 
 def _listed(text: str) -> list[dict[str, Any]] | None:
-    """The stanzas; None when pgBackRest says something else, e.g. of a repository that its pass phrase does not open."""
+    """The stanzas; None when pgBackRest says something else, e.g. that it has no pass phrase for it."""
     # Warnings may stand before the document, and the words of an error within it go over several lines.
     decoder = json.JSONDecoder(strict=False)
     for begin in re.finditer(r"^\[", text, re.MULTILINE):

@@ -12,6 +12,7 @@ from typing import Any
 from pyinfra.api.exceptions import FactProcessError
 
 from facts.answer import Answer
+from facts.patroni_power import position
 from facts.preflight_held import held, held_script, stanza, stanza_script
 
 _HOST = r"""
@@ -59,7 +60,8 @@ for p in {paths}; do
 done
 """
 
-# od reads the system identifier where pg_control begins with it; pg_controldata is not there before the packages are.
+# od reads the system identifier where pg_control begins with it, then the last checkpoint and its timeline;
+# pg_controldata is not there before the packages are.
 _DATA = r"""
 d={directory}
 if [ ! -e "$d" ]; then
@@ -73,6 +75,12 @@ else
   if [ -e "$d/PG_VERSION" ]; then version=$(cat "$d/PG_VERSION") || exit 1; fi
   if [ -e "$d/global/pg_control" ]; then identifier=$(od -An -N8 -tu8 "$d/global/pg_control") || exit 1; fi
   echo "data|files|$version|$identifier|$(readlink -f "$d")|$(printf '%s\n' "$files" | head -n 3 | tr '\n' ' ')"
+  if [ -n "$identifier" ]; then
+    h=$(ls "$d/pg_wal" 2>/dev/null | grep -E '^[0-9A-F]{{8}}[.]history$' | tail -n 1)
+    end=$(od -An -j32 -N8 -tu8 "$d/global/pg_control") timeline=$(od -An -j48 -N4 -tu4 "$d/global/pg_control")
+    turns=$([ -z "$h" ] || awk '$1 ~ /^[0-9]+$/ {{ print $1 ":" $2 }}' "$d/pg_wal/$h" | tr '\n' ' ')
+    echo "past|$end|$timeline|$h|$turns"
+  fi
 fi
 """
 
@@ -84,8 +92,9 @@ class HostPicture(Answer[dict[str, Any]]):
     Returns ``{"clock": {offset_seconds, uncertainty_seconds}, "architecture", "addresses": {address: interface},
     "scope": of Patroni's configuration or None, "restoring": bool, "rebuilding": etcd, bool, "listening": [{address,
     port, process, unit}], "active": [units of ours], "postgres": [{unit, directory}], "etcd_data": bool, "rooms":
-    {path: {free_mib, total_mib, mount}}, "data": {state, version, identifier, path, detail} or None, "held": of
-    secrets, "stanza": of backups, or None}``; the last two as ``facts.preflight_held`` has them.
+    {path: {free_mib, total_mib, mount}}, "data": {state, version, identifier, path, detail, timeline, end,
+    turns} or None, "held": of secrets, "stanza": of backups, or None}``; the last two as ``facts.preflight_held`` has
+    them. ``end`` is the last checkpoint of data, ``turns`` where they left their earlier timelines, in bytes.
     ``offset_seconds`` is the host's clock less the control machine's, known to be right within
     ``uncertainty_seconds``. A ``unit`` is empty for a process of none, and None where that could not be seen; so is an
     empty ``process``. ``directory`` is the data directory of a running PostgreSQL. ``state`` is ``absent``, ``empty``,
@@ -144,7 +153,7 @@ class HostPicture(Answer[dict[str, Any]]):
             "postgres": [{"unit": unit, "directory": place} for unit, place in lines.get("postgres", ())],
             "etcd_data": "etcd" in lines,
             "rooms": dict(map(_room, lines.get("room", ()))),
-            "data": next(map(_data, lines.get("data", ())), None),
+            "data": next((_data(line, lines.get("past", ())) for line in lines.get("data", ())), None),
             "held": held(lines),
             "stanza": stanza(lines),
         }
@@ -210,12 +219,17 @@ def _room(line: Sequence[str]) -> tuple[str, dict[str, Any]]:
     return path, {"free_mib": int(free), "total_mib": int(total), "mount": mount}
 
 
-def _data(line: Sequence[str]) -> dict[str, Any]:
+def _data(line: Sequence[str], past: Sequence[Sequence[str]]) -> dict[str, Any]:
     state, version, identifier, path, *detail = line
+    end, timeline, history, turns = next(iter(past), ("0", "0", "", ""))
     return {
         "state": state,
         "version": version or None,
         "identifier": identifier.strip() or None,
         "path": path or None,
         "detail": "|".join(detail).strip(),
+        # The newest history file names the newest timeline that the data know of.
+        "timeline": max(int(timeline or 0), int(history[:8] or "0", 16)),
+        "end": int(end or 0),
+        "turns": {int(turn): position(end) for turn, _, end in (one.partition(":") for one in turns.split())},
     }

@@ -123,6 +123,7 @@ def refuse_unfit_hosts(
     restores: bool = False,
     returning: Collection[str] = (),
     adopts: bool = False,
+    copies: bool = False,
     rotates: Collection[str] = (),
 ) -> None:
     """
@@ -134,9 +135,11 @@ def refuse_unfit_hosts(
     + restores: this run goes on with a restore that is not finished
     + returning: names of hosts that this run brings back, should they have been taken out
     + adopts: this run begins the cluster with the data that members have
+    + copies: this run begins the cluster with a backup of another one
     + rotates: names of secrets that this run changes
     """
-    observe = partial(_observed, cluster, restores=restores, returning=frozenset(returning), adopts=adopts)
+    run = {"restores": restores, "returning": frozenset(returning), "adopts": adopts, "copies": copies}
+    observe = partial(_observed, cluster, **run)
     findings = once(host.inventory, cluster.name, lambda: _findings(cluster, held, observe(), rotates))
     if findings:
         raise refusal(findings)
@@ -173,7 +176,7 @@ def _findings(cluster: Cluster, held: HeldSecrets, observed: Observed, rotates: 
     ]
 
 
-def _observed(cluster: Cluster, *, restores: bool, returning: frozenset[str], adopts: bool) -> Observed:
+def _observed(cluster: Cluster, **run: Any) -> Observed:
     within = frozenset(node.name for node in cluster if state.is_host_in_limit(target_of(node)))
     pictures = _pictures(cluster)
     reached = [node for node in cluster if pictures[node.name] is not None]
@@ -182,7 +185,7 @@ def _observed(cluster: Cluster, *, restores: bool, returning: frozenset[str], ad
     asking = {node.name: needed_ports(cluster, node) for node in reached if node.name in within}
     tls = tls_ports(cluster)
     peers = _read({name: (PeerPorts, {"peers": ports, "tls": tls}) for name, ports in asking.items() if ports})
-    return Observed(pictures, packages.get(), peers, keys.get(), within, restores, returning, adopts)
+    return Observed(pictures, packages.get(), peers, keys.get(), within, **run)
 
 
 def _keys(cluster: Cluster, nodes: Sequence[Node]) -> Mapping[str, str] | None:

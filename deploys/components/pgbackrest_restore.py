@@ -38,14 +38,19 @@ def meant_cluster() -> Cluster | None:
     return cluster if cluster is None or name in ("", cluster.name) else None
 
 
-def begun_cluster() -> Cluster | None:
-    """The cluster that ``--data confirm`` names, fit to be built; None on the hosts of others. Refuses no such name."""
+def begun_cluster(source: str) -> Cluster | None:
+    """
+    The cluster that ``--data confirm`` names, fit to be built; None on the hosts of others. Refuses no such name.
+
+    + source: the name of the cluster whose backup it begins with
+    """
     if not option("confirm", str, ""):
         raise ConfigError(
             "it is not said which cluster begins with the backup\n"
             "HINT: --data confirm=NAME names it; see docs/restore.md."
         )
-    return None if meant_cluster() is None else declared_cluster(restores=True)
+    cluster = meant_cluster()
+    return None if cluster is None else declared_cluster(restores=True, copies=source != cluster.name)
 
 
 def deploy_in_place(cluster: Cluster) -> None:

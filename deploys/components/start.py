@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from pyinfra import host
 
@@ -18,24 +19,19 @@ from operations.util.remote import acts_for_all, end_run, is_within_limit, quick
 ALL = "*"
 
 
-def declared_cluster(
-    *, restores: bool = False, returning: str | None = None, adopts: bool = False, rotates: Collection[str] = ()
-) -> Cluster | None:
+def declared_cluster(*, returning: str | None = None, **run: Any) -> Cluster | None:
     """
     The cluster of the host at hand, after all hosts were looked at; None for a host that is in none of our groups.
 
     Refuses, in one table and before anything is touched, whatever is wrong in the inventory or on the hosts.
 
-    + restores: this run goes on with a restore that is not finished
     + returning: the host that this run brings back, should it have been taken out; ``ALL`` for whoever was
-    + adopts: this run begins the cluster with the data that members have
-    + rotates: names of secrets that this run changes
+    + run: what else it is for: ``restores``, ``adopts``, ``copies``, ``rotates``, as ``refuse_unfit_hosts`` has them
     """
     cluster = running_cluster()
     if cluster is not None:
         names = {node.name for node in cluster} if returning == ALL else {str(returning)}
-        held = held_secrets(cluster)
-        refuse_unfit_hosts(cluster, held, restores=restores, returning=names, adopts=adopts, rotates=rotates)
+        refuse_unfit_hosts(cluster, held_secrets(cluster), returning=names, **run)
     return cluster
 
 

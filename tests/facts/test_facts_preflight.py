@@ -2,6 +2,7 @@
 
 import os
 import socket
+import struct
 import subprocess
 import tempfile
 import time
@@ -113,6 +114,9 @@ def test_data_directories(tmp_path: Path) -> None:
         "identifier": None,
         "path": str(tmp_path / "full"),
         "detail": "a b",
+        "timeline": 0,
+        "end": 0,
+        "turns": {},
     }
 
 
@@ -120,10 +124,21 @@ def test_a_data_directory_of_postgresql_behind_a_link(tmp_path: Path) -> None:
     data = tmp_path / "real"
     (data / "global").mkdir(parents=True)
     (data / "PG_VERSION").write_text("17\n")
-    (data / "global" / "pg_control").write_bytes(IDENTIFIER.to_bytes(8, "little") + bytes(8184))
+    # As PostgreSQL 13 to 17 have it: identifier, two versions, state, time, last checkpoint, its redo and timeline.
+    control = struct.pack("<QIIIxxxxQQQI", IDENTIFIER, 1700, 202406281, 6, 1, 0x7000028, 0x7000000, 3)
+    (data / "global" / "pg_control").write_bytes(control.ljust(8192, b"\0"))
     (tmp_path / "link").symlink_to(data)
     seen = data_of(tmp_path / "link")
     assert (seen["version"], seen["identifier"], seen["path"]) == ("17", str(IDENTIFIER), str(data))
+    assert (seen["timeline"], seen["end"], seen["turns"]) == (3, 0x7000028, {})
+    wal = data / "pg_wal"
+    wal.mkdir()
+    (wal / "00000002.history").write_text("1\t0/3000000\tno recovery target specified\n")
+    (wal / "00000004.history").write_text("# a remark\n1\t0/3000000\tx\n\n2\t1/5000060\tbefore 2026-11-21 14:30\n")
+    (wal / "000000040000000000000009").touch()
+    seen = data_of(tmp_path / "link")
+    assert (seen["timeline"], seen["end"]) == (4, 0x7000028)
+    assert seen["turns"] == {1: 0x3000000, 2: 0x105000060}
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="takes root to become somebody who may not read")
