@@ -134,8 +134,8 @@ def test_it_is_made_again_with_the_data_of_the_original(built: Both) -> None:
 
 def test_the_backups_of_the_life_before_are_kept_and_not_gone_on_with(built: Both) -> None:
     host, name = built.lab.host(COPY).container, built.copy
-    swap = f"cd /var/lib/pgbackrest && for d in archive backup; do mv $d/{name} $d/{name}.new && mv $d/{name}.1* $d/{name}; done"
-    run_in(host, swap)
+    move = "cd /var/lib/pgbackrest && for d in archive backup; do mv $d/{} $d/{} && mv $d/{} $d/{}; done"
+    run_in(host, move.format(name, f"{name}.new", f"{name}.1*", name))
     for deploy in (CLUSTER, BACKUP):
         done = run(built.inventory, deploy, "--limit", host, check=False)
         assert done.code == 1, done
