@@ -31,6 +31,7 @@ class HeldSecrets:
     + complete: nothing would have to be made, the CA included
     + place: the directory where they are kept
     + foreign: names whose value is not that of the cluster of which this one is a standby
+    + unknown: what of its source's secrets, and whether its CA, is not on this machine
     + missing: names that would have to be made; + has_authority: the CA would not have to be
     + authority: the CA's certificates as they would lie on hosts; None where there are none
     """
@@ -43,10 +44,19 @@ class HeldSecrets:
     missing: tuple[str, ...] = ()
     has_authority: bool = True
     authority: str | None = None
+    unknown: tuple[str, ...] = ()
 
 
-def inheritance_findings(cluster: Cluster, held: HeldSecrets) -> Iterable[Finding]:
-    """Passwords of a standby cluster that are not those of the roles which it gets with its source's data."""
+def inheritance_findings(cluster: Cluster, held: HeldSecrets, *, alone: bool = False) -> Iterable[Finding]:
+    """
+    Passwords of a standby cluster that are not those of the roles which it gets with its source's data.
+
+    + alone: the source is not built in the same run, so what is not known of it would be made up
+    """
+    if held.unknown and alone and cluster.source is not None:
+        problem = f"of {cluster.source.name} not known here, whose standby cluster {cluster.name} is"
+        hint = f"Copy the .secrets directory of {cluster.source.name} from the machine that built it."
+        yield Finding(held.place, "source", f"{', '.join(held.unknown)} {problem}", hint)
     for name in held.foreign:
         source = "" if cluster.source is None else cluster.source.name
         problem = f"is not that of {source}, whose roles the standby cluster {cluster.name} has"

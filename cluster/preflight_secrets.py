@@ -140,7 +140,8 @@ def _in_files(seen: Pictures, name: str, wanted: str) -> dict[str, bool]:
 def _in_roles(cluster: Cluster, seen: Pictures, name: str, value: str) -> dict[str, bool]:
     """By what a running member says of the role with this password: whether it is this one."""
     role = roles(cluster).get(name)
-    known = {host: one["held"]["roles"].get(role) for host, one in seen.items() if one is not None}
+    # Restored data bring the roles of another day, or of another cluster; what they get is that run's.
+    known = {host: one["held"]["roles"].get(role) for host, one in seen.items() if one and not one["restoring"]}
     return {f"the role {role} on {host}": password_is(one, value) for host, one in known.items() if one is not None}
 
 

@@ -15,7 +15,8 @@ from deploys.components.options import option
 from deploys.components.start import declared_cluster
 
 adopts = option("adopt", bool, False)
-cluster = declared_cluster(adopts=adopts, rotates=rotated(option("rotate", str, "")))
+rotates = rotated(option("rotate", str, ""))
+cluster = declared_cluster(adopts=adopts, rotates=rotates)
 
 if cluster is not None:
-    deploy_all(cluster, adopts=adopts)
+    deploy_all(cluster, adopts=adopts, rotates=rotates)

@@ -30,7 +30,7 @@ from facts.etcd import EtcdCluster
 from facts.packages import HostPackages
 from facts.preflight import HostPicture
 from facts.preflight_ports import PeerPorts
-from operations.util.remote import read_each, target_of
+from operations.util.remote import is_within_limit, read_each, target_of
 
 # A host that hangs, e.g. on a dead network file system, ends the run with a word instead of holding it up for ever.
 READ_SECONDS = 30
@@ -171,7 +171,7 @@ def _findings(cluster: Cluster, held: HeldSecrets, observed: Observed, rotates: 
         *control_findings(cluster, held.values, held.origin, datetime.now(UTC)),
         *stranger_findings(cluster, held, observed.pictures, observed.keys, rotates),
         *held_findings(cluster, held, observed.pictures, NONCE, rotates),
-        *inheritance_findings(cluster, held),
+        *inheritance_findings(cluster, held, alone=not any(map(is_within_limit, cluster.source or ()))),
         *host_findings(cluster, observed),
     ]
 

@@ -79,7 +79,13 @@ def held_secrets(cluster: Cluster) -> HeldSecrets:
         missing=missing,
         has_authority=has_ca,
         authority=_trusted(cluster, directory),
+        unknown=() if cluster.source is None else _lacking(held_secrets(cluster.source)),
     )
+
+
+def _lacking(source: HeldSecrets) -> tuple[str, ...]:
+    names = tuple(name for name in OF_ROLES if name not in source.values)
+    return names if source.has_authority else (*names, "CA")
 
 
 def _trusted(cluster: Cluster, directory: Path) -> str | None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from cluster.errors import ConfigError
 from cluster.findings import Finding, findings_table
 from cluster.passwords import scram_verifier
-from cluster.preflight_control import HeldSecrets
+from cluster.preflight_control import HeldSecrets, inheritance_findings
 from cluster.preflight_secrets import (
     CIPHER_PASS,
     ROTATABLE,
@@ -28,6 +28,7 @@ from cluster.preflight_secrets import (
 )
 from cluster.secrets import NAMES
 from tests.cluster.preflight_hosts import a_cluster, picture, running
+from tests.cluster.test_standby import both
 
 NONCE = "a nonce"
 FILE = ".secrets/main/secrets.json"
@@ -222,3 +223,21 @@ def test_the_secrets_that_a_run_may_change() -> None:
     for name in (CIPHER_PASS, REPLICATION, "nonsense"):
         with pytest.raises(ConfigError, match=rf"rotate: {name} is not changed by a run\nHINT: it changes PATRONI_A"):
             rotated(f"{ADMIN},{name}")
+
+
+# --- a source
+
+
+def test_what_is_not_known_of_a_source_is_not_made_up() -> None:
+    standby = both()[1]
+    ours = HeldSecrets({}, {}, complete=False, place=".secrets/dr", unknown=(REPLICATION, "CA"))
+    assert list(inheritance_findings(standby, ours)) == [], "it is built in the same run"
+    (found,) = inheritance_findings(standby, ours, alone=True)
+    assert found.problem == f"{REPLICATION}, CA of shop not known here, whose standby cluster dr is"
+    assert list(inheritance_findings(a_cluster(), ours, alone=True)) == []
+
+
+def test_restored_data_bring_roles_of_another_day() -> None:
+    other = {**OURS, ADMIN: "that of the source"}
+    restored = member(1, held=has({name: OURS[name] for name in IN_CONFIG}, {ADMIN: other[ADMIN]}), restoring=True)
+    assert judged(held(), pg1=restored) == []
