@@ -25,7 +25,7 @@ from tests.deploys.fake_hosts import fake_cluster
 
 AT = datetime.now(UTC).replace(microsecond=0)  # the CA is made now, and so old is all the rest
 MIB = 1024 * 1024
-WRITTEN = 5000 * MIB
+WRITTEN = 50_000 * MIB
 RESOURCES = {"memory_mib": 16000, "cores": 8, "disk_mib": 200_000, "patroni": "4.0.7-3"}
 CONFIG = File("/etc/default/etcd", "ETCD_NAME=h\n")
 COMPONENT = Component(files=(CONFIG,), units=(Unit("etcd", (CONFIG.path,)),))
