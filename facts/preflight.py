@@ -12,7 +12,7 @@ from typing import Any
 from pyinfra.api.exceptions import FactProcessError
 
 from facts.answer import Answer
-from facts.patroni_power import position
+from facts.postgres_history import TURNS, turns_of
 from facts.preflight_held import held, held_script, stanza, stanza_script
 
 _HOST = r"""
@@ -76,10 +76,8 @@ else
   if [ -e "$d/global/pg_control" ]; then identifier=$(od -An -N8 -tu8 "$d/global/pg_control") || exit 1; fi
   echo "data|files|$version|$identifier|$(readlink -f "$d")|$(printf '%s\n' "$files" | head -n 3 | tr '\n' ' ')"
   if [ -n "$identifier" ]; then
-    h=$(ls "$d/pg_wal" 2>/dev/null | grep -E '^[0-9A-F]{{8}}[.]history$' | tail -n 1)
     end=$(od -An -j32 -N8 -tu8 "$d/global/pg_control") timeline=$(od -An -j48 -N4 -tu4 "$d/global/pg_control")
-    turns=$([ -z "$h" ] || awk '$1 ~ /^[0-9]+$/ {{ print $1 ":" $2 }}' "$d/pg_wal/$h" | tr '\n' ' ')
-    echo "past|$end|$timeline|$h|$turns"
+    echo "past|$end|$timeline|$(turns "$d" | tr '\n' ' ')"
   fi
 fi
 """
@@ -124,7 +122,7 @@ class HostPicture(Answer[dict[str, Any]]):
         if paths:
             script += _ROOM.format(paths=" ".join(map(quote, paths)))
         if data_directory is not None:
-            script += _DATA.format(directory=quote(data_directory))
+            script += TURNS + _DATA.format(directory=quote(data_directory))
         if etcd_directory is not None:
             script += f"if [ -e {quote(etcd_directory)}/member ]; then echo 'etcd|'; fi\n"
         if backup_directory is not None and stanza_name is not None:
@@ -221,7 +219,8 @@ def _room(line: Sequence[str]) -> tuple[str, dict[str, Any]]:
 
 def _data(line: Sequence[str], past: Sequence[Sequence[str]]) -> dict[str, Any]:
     state, version, identifier, path, *detail = line
-    end, timeline, history, turns = next(iter(past), ("0", "0", "", ""))
+    end, timeline, history = next(iter(past), ("0", "0", ""))
+    newest, turns = turns_of(history)
     return {
         "state": state,
         "version": version or None,
@@ -229,7 +228,7 @@ def _data(line: Sequence[str], past: Sequence[Sequence[str]]) -> dict[str, Any]:
         "path": path or None,
         "detail": "|".join(detail).strip(),
         # The newest history file names the newest timeline that the data know of.
-        "timeline": max(int(timeline or 0), int(history[:8] or "0", 16)),
+        "timeline": max(int(timeline or 0), newest),
         "end": int(end or 0),
-        "turns": {int(turn): position(end) for turn, _, end in (one.partition(":") for one in turns.split())},
+        "turns": turns,
     }
