@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping
 from shlex import quote
 from typing import Any
 
 from cluster.observed_pgbackrest import SeenAttempt, SeenBackup, SeenPgbackrest
-from facts.answer import ASK, Answer, answers
+from facts.answer import ASK, Answer, answers, listed_in
 
 KINDS = ("full", "diff", "incr")
 TIMED_OUT = 124  # of timeout(1)
@@ -124,7 +122,7 @@ class PgbackrestInfo(Answer[SeenPgbackrest]):
         """The answers as one picture."""
         found = answers(output, ("info", "attempts"))
         code, text = found["info"]
-        listed = _listed(text) if code == 0 else None
+        listed = listed_in(text) if code == 0 else None
         stanza = dict(listed[0]) if listed else {}
         status = stanza.get("status", {})
         return {
@@ -140,20 +138,6 @@ class PgbackrestInfo(Answer[SeenPgbackrest]):
             "holes": _holes(*found["archive"]) if "archive" in found else None,
             "room": _room(*found["room"]) if "room" in found else None,
         }
-
-
-def _listed(text: str) -> list[dict[str, Any]] | None:
-    """The stanzas; None when pgBackRest says something else, e.g. that it has no pass phrase for it."""
-    # Warnings may stand before the document, and the words of an error within it go over several lines.
-    decoder = json.JSONDecoder(strict=False)
-    for begin in re.finditer(r"^\[", text, re.MULTILINE):
-        try:
-            found, _ = decoder.raw_decode(text[begin.start() :])
-        except ValueError:
-            continue
-        if isinstance(found, list) and all(isinstance(one, dict) for one in found):
-            return found
-    return None
 
 
 def _message(stanza: Mapping[str, Any], status: Mapping[str, Any]) -> str:
