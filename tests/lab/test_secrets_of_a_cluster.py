@@ -37,6 +37,9 @@ OTHER = "kR7vQx2mZp9LwT4sBn6hJd3fYc8gVu5e"
 REMOVE, CONFIGURE, BACKUP = (f"deploys/{name}.py" for name in ("remove_node", "configure", "backup"))
 # What a living host writes by itself, or because somebody logged in.
 OF_ITSELF = (
+    *("/var/log/*", "/var/lib/systemd/*", "/var/lib/etcd/*", "/var/lib/postgresql/*", "/var/lib/pgbackrest/*"),
+    "/var/lib/pyinfra-patroni/etcd-snapshots/*",
+)
     "/var/lib/pyinfra-patroni/etcd-snapshots/*",
     "/var/log/*",
     "/var/lib/systemd/*",
