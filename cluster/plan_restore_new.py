@@ -13,6 +13,7 @@ from cluster.plan_backup import repository_obstacle
 from cluster.plan_restore import Restore, order_obstacle, room_obstacle
 from cluster.plan_restore_set import chosen_set, moment, on_timeline, set_obstacle
 from cluster.plan_restore_text import source_lines
+from cluster.render_pgbackrest import clients
 from cluster.restore_target import Target
 
 
@@ -51,6 +52,11 @@ def newest_timeline(repository: SeenPgbackrest) -> int:
 
 
 def _source_obstacle(cluster: Cluster, source: Cluster, repository: SeenPgbackrest) -> str | None:
+    if source is not cluster and source.repository is not None and not clients(source, source.repository):
+        return (
+            f"the repository host of {source.name} is its only member, and answers no other host\n"
+            f"HINT: give {source.name} a repository host of its own, or another member, and run deploys/cluster.py."
+        )
     if obstacle := repository_obstacle(repository, source.name, None):
         return obstacle
     if not repository["backups"]:

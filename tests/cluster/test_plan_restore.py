@@ -242,3 +242,9 @@ def test_a_source_that_cannot_serve_is_refused(arguments: dict[str, Any], words:
     with pytest.raises(UnsafeError) as refused:
         a_new_plan(**arguments)
     assert str(refused.value).startswith(words) and "\nHINT: " in str(refused.value)
+
+
+def test_a_repository_that_answers_no_other_host_is_no_source() -> None:
+    alone = fake_cluster(1, roles=("postgres", "etcd", "backup"))
+    with pytest.raises(UnsafeError, match="^the repository host of main is its only member, and answers no other host"):
+        a_new_plan(source=alone)

@@ -17,14 +17,15 @@ import pytest
 from tests.lab.docker import run_in
 from tests.lab.inventory import host_data
 from tests.lab.runs import CLUSTER, SMALL, Built, Run, run, secrets_directory, site
+from tests.lab.spec import Lab
 
-MAIN, COPY = "pg1", "pg2"
+MAIN, COPY, REPOSITORY = "pg1", "pg2", "backup1"
 BACKUP, DESTROY, RESTORE = (f"deploys/{name}.py" for name in ("backup", "destroy", "restore"))
 
 
 @dataclass(frozen=True)
 class Both(Built):
-    """Two clusters of one host each, which is its repository host too. + copy: the name of the second one"""
+    """Two clusters of one member each; the second one is its own repository host. + copy: its name"""
 
     copy: str
 
@@ -33,16 +34,17 @@ class Both(Built):
 def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
     """The original, and a copy of it with a life of its own that was destroyed; its repository stays."""
     directory = tmp_path_factory.mktemp("twice")
-    with site("k-twice", directory, hosts=(MAIN, COPY)) as ready:
+    with site("k-twice", directory, hosts=(MAIN, COPY, REPOSITORY)) as ready:
         lab, copy = ready.lab, f"{ready.lab.name}-copy"
         hba = [f"hostssl all all {network} scram-sha-256" for network in (lab.subnet4, lab.subnet6)]
         settings = {**SMALL, "postgres_hba": hba}
-        path = declare(ready.inventory, [(lab.host(MAIN), lab.name), (lab.host(COPY), copy)], settings)
+        path = declare(ready.inventory, {MAIN: lab.name, REPOSITORY: lab.name, COPY: copy}, lab, settings)
         both = Both(lab, path, Run(0, 0, {}, ""), copy)
         if not secrets_directory(lab).exists():
-            run(path, CLUSTER, "--limit", lab.host(MAIN).container)
+            limit = ("--limit", lab.host(MAIN).container, "--limit", lab.host(REPOSITORY).container)
+            run(path, CLUSTER, *limit)
             psql(both, MAIN, "create table life(of text); insert into life values ('the original')")
-            run(path, BACKUP, "--limit", lab.host(MAIN).container)
+            run(path, BACKUP, *limit)
             archived(both, MAIN)
             print(f"copied in {copied(both).seconds:.1f} s")
             live_on(both)
@@ -51,11 +53,15 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
         yield both
 
 
-def declare(path: Path, hosts: list[tuple[Any, str]], settings: dict[str, Any]) -> Path:
-    """An inventory of clusters of one host each. + hosts: each with its cluster's name"""
-    listed = [(host.container, host_data(host, extra={"cluster_name": name, **settings})) for host, name in hosts]
-    groups = ("postgres", "etcd", "haproxy", "backup")
-    path.write_text("".join(f"{group} = {listed!r}\n" for group in groups))
+def declare(path: Path, hosts: dict[str, str], lab: Lab, settings: dict[str, Any]) -> Path:
+    """An inventory of clusters of one member each. + hosts: each with its cluster's name"""
+    listed = {
+        one: (lab.host(one).container, host_data(lab.host(one), extra={"cluster_name": name, **settings}))
+        for one, name in hosts.items()
+    }
+    members, stores = [listed[MAIN], listed[COPY]], [listed[REPOSITORY], listed[COPY]]
+    groups = {"postgres": members, "etcd": members, "haproxy": members, "backup": stores}
+    path.write_text("".join(f"{group} = {hosts!r}\n" for group, hosts in groups.items()))
     return path
 
 
@@ -74,9 +80,10 @@ def archived(built: Both, name: str) -> None:
     cluster = built.lab.name if name == MAIN else built.copy
     run_in(
         built.lab.host(name).container,
-        "cd / && runuser -u postgres -- psql -XAtqc 'select txid_current(); select pg_switch_wal()' > /dev/null && "
-        f"runuser -u postgres -- pgbackrest --stanza={cluster} check",
+        "cd / && runuser -u postgres -- psql -XAtqc 'select txid_current(); select pg_switch_wal()' > /dev/null",
     )
+    store = built.lab.host(REPOSITORY if name == MAIN else COPY).container
+    run_in(store, f"cd / && runuser -u postgres -- pgbackrest --stanza={cluster} --archive-timeout=120 check")
 
 
 def live_on(built: Both) -> None:

@@ -40,13 +40,6 @@ OF_ITSELF = (
     *("/var/log/*", "/var/lib/systemd/*", "/var/lib/etcd/*", "/var/lib/postgresql/*", "/var/lib/pgbackrest/*"),
     "/var/lib/pyinfra-patroni/etcd-snapshots/*",
 )
-    "/var/lib/pyinfra-patroni/etcd-snapshots/*",
-    "/var/log/*",
-    "/var/lib/systemd/*",
-    "/var/lib/etcd/*",
-    "/var/lib/postgresql/*",
-    "/var/lib/pgbackrest/*",
-)
 
 
 @pytest.fixture(scope="module")
