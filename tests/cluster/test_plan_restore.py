@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from cluster.declaration import DeclaredHost, declared_clusters
 from cluster.errors import UnsafeError
 from cluster.live import Live
 from cluster.plan_restore import Restore, giving_back_obstacle, order_of, restore_plan
@@ -245,6 +246,7 @@ def test_a_source_that_cannot_serve_is_refused(arguments: dict[str, Any], words:
 
 
 def test_a_repository_that_answers_no_other_host_is_no_source() -> None:
-    alone = fake_cluster(1, roles=("postgres", "etcd", "backup"))
+    hosts = [DeclaredHost("a", ("postgres", "etcd", "backup"), {"cluster_address": "10.0.0.1"}, {})]
+    alone = declared_clusters(hosts, {})[0]["main"]
     with pytest.raises(UnsafeError, match="^the repository host of main is its only member, and answers no other host"):
-        a_new_plan(source=alone)
+        new_plan(a_cluster("pg8", cluster_name="copy"), alone, repository(), member(room_mib=1000), {}, LATEST)
