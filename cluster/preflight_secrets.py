@@ -92,6 +92,8 @@ def _sign_of_life(cluster: Cluster, pictures: Pictures, keys: Mapping[str, str] 
         return f"{runs[0]} already runs the cluster {cluster.name}"
     if known := [name for name, picture in seen.items() if picture["held"]["digests"]]:
         return f"{known[0]} has secrets of the cluster {cluster.name}"
+    if kept := [name for name, picture in seen.items() if (picture["data"] or {}).get("identifier")]:
+        return f"{kept[0]} has the data of a cluster, whose roles have passwords"
     if (keys or {}).get(f"{cluster.scope_key}initialize") is not None:
         return f"etcd already knows the cluster {cluster.name}"
     return None

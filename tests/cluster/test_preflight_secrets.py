@@ -27,7 +27,7 @@ from cluster.preflight_secrets import (
     stranger_findings,
 )
 from cluster.secrets import NAMES
-from tests.cluster.preflight_hosts import a_cluster, picture, running
+from tests.cluster.preflight_hosts import IDENTIFIER, a_cluster, data, picture, running
 from tests.cluster.test_standby import both
 
 NONCE = "a nonce"
@@ -206,6 +206,8 @@ def test_a_cluster_lives_where_only_its_repository_host_or_etcd_says_so() -> Non
     (*_, found) = strangers(lacking, {"/service/main/initialize": "1"}, pg1=None)
     assert found.problem == "is missing, and etcd already knows the cluster main"
     assert strangers(lacking, {"/service/other/initialize": "1"}, pg1=None) == []
+    (*_, found) = strangers(lacking, pg1=picture(1, data=data("files", "17", IDENTIFIER)))
+    assert found.problem == "is missing, and pg1 has the data of a cluster, whose roles have passwords"
 
 
 def test_without_a_ca_or_anything_at_all_the_whole_directory_is_asked_for() -> None:
