@@ -62,6 +62,8 @@ def stranger_findings(
     pictures: Pictures,
     keys: Mapping[str, str] | None = None,
     rotates: Collection[str] = (),
+    *,
+    adopts: bool = False,
 ) -> Iterable[Finding]:
     """
     A control machine that would make new secrets or a new CA for a cluster that lives: they would lock everybody out.
@@ -69,8 +71,9 @@ def stranger_findings(
     + pictures: ``HostPicture`` by host name
     + keys: what etcd holds below the cluster's prefix
     + rotates: names that this run may change
+    + adopts: the data that members have are this cluster's
     """
-    lives = _sign_of_life(cluster, pictures, keys)
+    lives = _sign_of_life(cluster, pictures, keys, adopts=adopts)
     if lives is None or held.complete:
         return
     if not (held.values and held.missing and held.has_authority):
@@ -85,14 +88,16 @@ def stranger_findings(
             )
 
 
-def _sign_of_life(cluster: Cluster, pictures: Pictures, keys: Mapping[str, str] | None) -> str | None:
+def _sign_of_life(
+    cluster: Cluster, pictures: Pictures, keys: Mapping[str, str] | None, *, adopts: bool = False
+) -> str | None:
     """How it is known that the cluster exists; None when it does not seem to."""
     seen = {name: picture for name, picture in pictures.items() if picture is not None}
     if runs := [name for name, picture in seen.items() if picture["scope"] == cluster.name]:
         return f"{runs[0]} already runs the cluster {cluster.name}"
     if known := [name for name, picture in seen.items() if picture["held"]["digests"]]:
         return f"{known[0]} has secrets of the cluster {cluster.name}"
-    if kept := [name for name, picture in seen.items() if (picture["data"] or {}).get("identifier")]:
+    if adopts and (kept := [name for name, one in seen.items() if (one["data"] or {}).get("identifier")]):
         return f"{kept[0]} has the data of a cluster, whose roles have passwords"
     if (keys or {}).get(f"{cluster.scope_key}initialize") is not None:
         return f"etcd already knows the cluster {cluster.name}"

@@ -169,7 +169,7 @@ def _findings(cluster: Cluster, held: HeldSecrets, observed: Observed, rotates: 
         logger.warning(f"worth a look, and no reason to stop:\n{findings_table(remarks)}")
     return [
         *control_findings(cluster, held.values, held.origin, datetime.now(UTC)),
-        *stranger_findings(cluster, held, observed.pictures, observed.keys, rotates),
+        *stranger_findings(cluster, held, observed.pictures, observed.keys, rotates, adopts=observed.adopts),
         *held_findings(cluster, held, observed.pictures, NONCE, rotates),
         *inheritance_findings(cluster, held, alone=not any(map(is_within_limit, cluster.source or ()))),
         *host_findings(cluster, observed),

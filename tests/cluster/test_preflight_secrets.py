@@ -206,7 +206,9 @@ def test_a_cluster_lives_where_only_its_repository_host_or_etcd_says_so() -> Non
     (*_, found) = strangers(lacking, {"/service/main/initialize": "1"}, pg1=None)
     assert found.problem == "is missing, and etcd already knows the cluster main"
     assert strangers(lacking, {"/service/other/initialize": "1"}, pg1=None) == []
-    (*_, found) = strangers(lacking, pg1=picture(1, data=data("files", "17", IDENTIFIER)))
+    pictures = {"pg1": picture(1, data=data("files", "17", IDENTIFIER))}
+    (*_, found) = stranger_findings(a_cluster(), lacking, pictures, adopts=True)
+    assert list(stranger_findings(a_cluster(), lacking, pictures)) == [], "they are somebody's"
     assert found.problem == "is missing, and pg1 has the data of a cluster, whose roles have passwords"
 
 
