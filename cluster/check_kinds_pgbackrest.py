@@ -50,7 +50,7 @@ PGBACKREST_KINDS: Mapping[str, Kind] = {
         f"Mend what it says on {{where}}; a stanza that is absent `{RUN}/cluster.py` creates. See docs/backup.md.",
     ),
     "repository-foreign": Kind(
-        *(ALARM, "backup", "the repository has the backups of another cluster; nothing of this one is stored"),
+        *(ALARM, "backup", "the repository has the backups of another cluster, or of another life of this one"),
         "Move that repository away, or declare another pgbackrest_path or pgbackrest_s3_path; see docs/backup.md.",
     ),
     "backup-none": Kind(

@@ -8,12 +8,16 @@ from typing import Any
 
 from cluster.check_pgbackrest_drill import drill_complaints
 from cluster.complaints import Complaint, complaint
+from cluster.lives import SEGMENT_BYTES, beyond
 from cluster.model import Node
 from cluster.observed_pgbackrest import SeenPgbackrest
 from cluster.overview import Overview
-from cluster.plan_backup import NO_BACKUP, WELL, newest
+from cluster.plan_backup import NO_BACKUP, WELL, end_of, newest
 from cluster.repositories import Repository, instance
 from cluster.repository_causes import cause
+
+# What a primary may write between its own answer and that of the repository.
+MEANWHILE_BYTES = 64 * SEGMENT_BYTES
 
 
 def pgbackrest_complaints(overview: Overview) -> Iterable[Complaint]:
@@ -50,6 +54,11 @@ def _foreign(overview: Overview, repository: Node, seen: SeenPgbackrest) -> Iter
     identifier = leading["control"]["identifier"] if leading is not None and leading["control"] else None
     if identifier is not None and identifier not in seen["identifiers"]:
         problem = f"the backups are of {', '.join(seen['identifiers'])}, the cluster is {identifier}"
+        yield complaint("repository-foreign", repository.name, problem)
+        return
+    end = end_of(leading)
+    if end is not None and (segment := beyond(seen["archive"], (end[0], end[1] + MEANWHILE_BYTES))):
+        problem = f"the archive has {segment}, which the primary on timeline {end[0]} never wrote"
         yield complaint("repository-foreign", repository.name, problem)
 
 

@@ -88,11 +88,12 @@ class SuppliedLeaves:
             ) from error
 
 
-def leaf_source(cluster: Cluster, secrets_directory: Path) -> LeafSource:
+def leaf_source(cluster: Cluster, secrets_directory: Path, *, plans: bool = False) -> LeafSource:
     """
     Where the certificates of a cluster come from, as declared: the user's files, the user's CA, or a CA of its own.
 
     + secrets_directory: where the cluster's own CA is kept, or made once
+    + plans: this run only plans, and writes down no CA
     """
     settings = cluster.settings
     if settings.certificates_directory is not None:
@@ -100,7 +101,8 @@ def leaf_source(cluster: Cluster, secrets_directory: Path) -> LeafSource:
     if settings.certificates_ca_certificate is not None and settings.certificates_ca_key is not None:
         own = Authority.from_user(Path(settings.certificates_ca_certificate), Path(settings.certificates_ca_key))
         return IssuedLeaves(cluster, own)
-    return IssuedLeaves(cluster, Authority.load_or_create(secrets_directory, cluster.name))
+    made = Authority.of_plan if plans else Authority.load_or_create
+    return IssuedLeaves(cluster, made(secrets_directory, cluster.name))
 
 
 def leaf_sources(
@@ -121,7 +123,7 @@ def leaf_sources(
     }
     if cluster.source is not None and source_secrets is not None:
         own["source"] = leaf_sources(cluster.source, source_secrets, plans=plans)["members"]
-    return {"cluster": leaf_source(cluster, secrets_directory), **own}
+    return {"cluster": leaf_source(cluster, secrets_directory, plans=plans), **own}
 
 
 def trust_pem(place: CertificatePlace, sources: Mapping[Issuer, LeafSource]) -> str:

@@ -50,6 +50,7 @@ class SeenWal(TypedDict):
     + running: PostgreSQL runs; + patroni: what systemd says of Patroni's unit
     + primary: whether its control file is a primary's, running or not
     + identifier, timeline, end: of the data; end: where its WAL ends, in bytes
+    + turns: where the data left their earlier timelines, in bytes
     """
 
     running: bool
@@ -58,3 +59,4 @@ class SeenWal(TypedDict):
     identifier: str | None
     timeline: int
     end: int
+    turns: dict[int, int]

@@ -15,6 +15,7 @@ class SeenPower(TypedDict):
     + server: a PostgreSQL runs on the data; + in_recovery: None when it does not answer
     + received, replayed: of a standby, in bytes
     + control: ``{identifier, state, timeline, checkpoint, recovered}`` of pg_controldata; None when it cannot be read
+    + turns: where the data left their earlier timelines, in bytes
     + end: up to where there is WAL on disk, in bytes, at the least; 0 while PostgreSQL runs
     """
 
@@ -29,3 +30,4 @@ class SeenPower(TypedDict):
     replayed: int | None
     control: dict[str, Any] | None
     end: int
+    turns: dict[int, int]

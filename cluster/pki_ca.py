@@ -85,8 +85,9 @@ class Authority:
 
         + directory, name, stem: as for ``load_or_create``
         """
-        if (directory / f"{stem}.crt").exists():
-            return cls.load_or_create(directory, name, stem)
+        certificate_path = directory / f"{stem}.crt"
+        if certificate_path.exists():
+            return cls._own(certificate_path, directory / f"{stem}.key")
         key = ec.generate_private_key(ec.SECP256R1())
         return cls((_self_signed(name, key),), key)
 

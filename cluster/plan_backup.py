@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from cluster.lives import beyond
+from cluster.observed import SeenPostgres
 from cluster.observed_pgbackrest import SeenBackup, SeenPgbackrest
 from cluster.repository_causes import cause, way_out
 from cluster.room import LEAST_MIB
@@ -24,13 +26,18 @@ def stanza_is_absent(seen: SeenPgbackrest) -> bool:
 
 
 def repository_obstacle(
-    seen: SeenPgbackrest, stanza: str, identifier: str | None, title: str = "the repository"
+    seen: SeenPgbackrest,
+    stanza: str,
+    identifier: str | None,
+    title: str = "the repository",
+    end: tuple[int, int] | None = None,
 ) -> str | None:
     """
     Why nothing can be stored in a repository, with a way out; None when it can.
 
     + identifier: the system identifier of the cluster's data, None while that is not known
     + title: of the repository, where there are several
+    + end: timeline and position that the cluster's primary has written; None while that is not known
     """
     if not seen["answers"]:
         return f"{title} does not answer: {cause(seen['error'])}\nHINT: {way_out(seen['error'])}"
@@ -45,7 +52,26 @@ def repository_obstacle(
             "HINT: if they are worth keeping move that repository away, and take another path otherwise, "
             "pgbackrest_path or pgbackrest_s3_path."
         )
-    return None
+    return None if identifier is None else _life_obstacle(seen, stanza, title, end)
+
+
+def end_of(primary: SeenPostgres | None) -> tuple[int, int] | None:
+    """Up to where a primary has written, for ``repository_obstacle``; None for a standby, or where it does not say."""
+    if primary is None or primary["in_recovery"] is not False or not primary["timeline"] or primary["written"] is None:
+        return None
+    return primary["timeline"], primary["written"]
+
+
+def _life_obstacle(seen: SeenPgbackrest, stanza: str, title: str, end: tuple[int, int] | None) -> str | None:
+    """A copy has the system identifier of its original; what it cannot have is WAL that was never written here."""
+    segment = beyond(seen["archive"], end)
+    if segment is None or end is None:
+        return None
+    return (
+        f"{title} has WAL of another life of the cluster {stanza}: {segment}, which its primary, on timeline {end[0]}, "
+        "never wrote\nHINT: another cluster with the same data stores there, or did: give this one a repository of its "
+        "own, pgbackrest_path or pgbackrest_s3_path, or move the stanza away if it is not needed; see docs/backup.md."
+    )
 
 
 def room_obstacle(seen: SeenPgbackrest, title: str = "the repository") -> str | None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import combinations
 
 from cluster.errors import UnsafeError
 from cluster.etcd_rebuild import DATA, SNAPSHOT, Order, Source
+from cluster.lives import parted
 from cluster.model import Cluster, Node
 from cluster.observed import SeenPostgres
 from cluster.observed_etcd import SeenRemains, SeenWal
+from cluster.plan_restore import turns_in
 
 Remains = Mapping[str, SeenRemains | None]
 
@@ -22,7 +25,7 @@ class Standing:
     How far one member's data go.
 
     + state: ``primary``, ``standby`` or ``down``
-    + end: where its WAL ends, in bytes
+    + end: where its WAL ends, in bytes; + turns: where it left its earlier timelines
     """
 
     name: str
@@ -30,6 +33,7 @@ class Standing:
     timeline: int
     end: int
     identifier: str
+    turns: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def position(self) -> str:
@@ -55,10 +59,11 @@ def _standing(name: str, live: SeenPostgres | None, wal: SeenWal | None) -> Stan
         control, state = live["control"], "standby" if live["in_recovery"] else "primary"
         # Without a sender a standby does not say its timeline; that of its last checkpoint is the least that it has.
         timeline = live["timeline"] or int(control["timeline"])
-        return Standing(name, state, timeline, live["written"] or 0, str(control["identifier"]))
+        turns = {} if wal is None else wal["turns"]
+        return Standing(name, state, timeline, live["written"] or 0, str(control["identifier"]), turns)
     if wal is None or wal["identifier"] is None:
         return None
-    return Standing(name, "down", wal["timeline"], wal["end"], wal["identifier"])
+    return Standing(name, "down", wal["timeline"], wal["end"], wal["identifier"], wal["turns"])
 
 
 def most_advanced(standing: Sequence[Standing], primary: str | None) -> Standing:
@@ -167,6 +172,13 @@ def refuse_divided(cluster: Cluster, standing: Sequence[Standing]) -> None:
             f"the data are of different clusters: {listed}\n"
             f"HINT: move away those that are not of {cluster.name}, on their host. {UNTOUCHED}."
         )
+    for one, other in combinations(standing, 2):
+        if (turn := parted(one.turns, other.turns)) is not None:
+            raise UnsafeError(
+                f"the data of {one.name} and {other.name} are of two lives of {cluster.name}: they left timeline "
+                f"{turn} at different positions, as a copy and its original\n"
+                f"HINT: move away those that are not of this cluster, on their host. {UNTOUCHED}."
+            )
     if len(primaries := [one.name for one in standing if one.state == "primary"]) > 1:
         raise UnsafeError(
             f"{' and '.join(primaries)} are primaries at the same time\n"
@@ -184,17 +196,22 @@ def refuse_running(wal: Mapping[str, SeenWal | None]) -> None:
         )
 
 
-def refuse_foreign(cluster: Cluster, order: Order, keys: Mapping[str, str] | None, identifier: str) -> None:
+def refuse_foreign(
+    cluster: Cluster, order: Order, keys: Mapping[str, str] | None, identifier: str, turns: Mapping[int, int]
+) -> None:
     """
     Refuse to let members meet an etcd that does not know their cluster: they would not start, or begin another one.
 
     + keys: what the rebuilt etcd holds below the cluster's prefix
-    + identifier: of the members' data
+    + identifier: of the members' data; + turns: where these left their earlier timelines
     """
     known = (keys or {}).get(f"{cluster.scope_key}initialize")
-    if known == identifier and f"{cluster.scope_key}config" in (keys or {}):
+    turn = parted(turns, turns_in(cluster, keys or {}))
+    if known == identifier and f"{cluster.scope_key}config" in (keys or {}) and turn is None:
         return
     what = f"knows {cluster.name} as {known}, the data are {identifier}" if known else f"does not know {cluster.name}"
+    if known == identifier and turn is not None:
+        what = f"is of another life of {cluster.name}, which left timeline {turn} elsewhere than the data"
     raise UnsafeError(
         f"the etcd from {order.source} {what}\n"
         "HINT: run again with --data from=HOST for another source; no Patroni was started, and all data are kept."

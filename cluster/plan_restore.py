@@ -9,10 +9,11 @@ from typing import Any
 
 from cluster.errors import UnsafeError
 from cluster.live import Live
+from cluster.lives import timeline_of
 from cluster.model import Cluster
 from cluster.observed_pgbackrest import SeenBackup, SeenPgbackrest
 from cluster.observed_restore import SeenRestore
-from cluster.plan_backup import repository_obstacle
+from cluster.plan_backup import end_of, repository_obstacle
 from cluster.plan_etcd import outage
 from cluster.plan_restore_set import chosen_set, moment, on_timeline, set_obstacle
 from cluster.restore_target import Target, target_from
@@ -111,7 +112,10 @@ def _obstacle(cluster: Cluster, live: Live, repository: SeenPgbackrest) -> str |
     if live.patroni["paused"]:
         return f"{cluster.name} is paused\nHINT: run deploys/resume.py first: Patroni has to begin with the new data."
     identifiers = {state["control"]["identifier"] for state in live.postgres.values() if state and state["control"]}
-    if obstacle := repository_obstacle(repository, cluster.name, next(iter(identifiers), None)):
+    end, archive = end_of(live.postgres.get(live.leader) if live.leader is not None else None), repository["archive"]
+    if end is not None and archive is not None and timeline_of(archive["max"]) != end[0]:
+        end = None  # the recovery stays on the primary's timeline, whatever else is there
+    if obstacle := repository_obstacle(repository, cluster.name, next(iter(identifiers), None), end=end):
         return obstacle
     if not repository["backups"]:
         return f"there is no backup of {cluster.name}\nHINT: see `pgbackrest info` on the repository host."

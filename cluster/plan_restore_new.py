@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from cluster.errors import UnsafeError
+from cluster.lives import SEGMENT_BYTES, begin_of, timeline_of
 from cluster.model import Cluster
 from cluster.observed_pgbackrest import SeenPgbackrest
 from cluster.observed_restore import SeenRestore
@@ -12,9 +13,8 @@ from cluster.plan_backup import repository_obstacle
 from cluster.plan_restore import Restore, order_obstacle, room_obstacle
 from cluster.plan_restore_set import chosen_set, moment, on_timeline, set_obstacle
 from cluster.plan_restore_text import source_lines
+from cluster.render_pgbackrest import clients
 from cluster.restore_target import Target
-
-SEGMENT_BYTES = 16 * 1024 * 1024
 
 
 def new_plan(
@@ -48,10 +48,15 @@ def new_plan(
 
 def newest_timeline(repository: SeenPgbackrest) -> int:
     """The timeline of the newest segment in an archive; 0 when it is empty."""
-    return int(repository["archive"]["max"][:8], 16) if repository["archive"] else 0
+    return timeline_of(repository["archive"]["max"]) if repository["archive"] else 0
 
 
 def _source_obstacle(cluster: Cluster, source: Cluster, repository: SeenPgbackrest) -> str | None:
+    if source is not cluster and source.repository is not None and not clients(source, source.repository):
+        return (
+            f"the repository host of {source.name} is its only member, and answers no other host\n"
+            f"HINT: give {source.name} a repository host of its own, or another member, and run deploys/cluster.py."
+        )
     if obstacle := repository_obstacle(repository, source.name, None):
         return obstacle
     if not repository["backups"]:
@@ -76,7 +81,7 @@ def _target_obstacle(repository: SeenPgbackrest, target: Target, now: int) -> st
 
 def _end(segment: str) -> int:
     """The position at which a segment ends. + segment: its name"""
-    return (int(segment[8:16], 16) << 32) + (int(segment[16:24], 16) + 1) * SEGMENT_BYTES
+    return begin_of(segment) + SEGMENT_BYTES
 
 
 def new_lines(cluster: Cluster, source: Cluster, plan: Restore) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from base64 import b64decode
 
+from cluster.errors import UnsafeError
 from cluster.model import Cluster
 from cluster.observed import SeenObjects, SeenRole
 from cluster.secrets import Secret, scram_verifier
@@ -28,6 +29,18 @@ def admin_statements(cluster: Cluster, password: str, seen: SeenObjects) -> list
     if not role or not role["monitor"]:
         statements.append(f"grant pg_monitor to {quoted}")
     return statements
+
+
+def refuse_another_password(cluster: Cluster, password: str, seen: SeenObjects) -> None:
+    """Refuse to replace the admin role's password in a run that is not for it. + seen: ``PostgresObjects``"""
+    name = cluster.settings.postgres_admin_user
+    role = seen["roles"].get(name)
+    if role and role["salt"] and not password_is(role, password):
+        raise UnsafeError(
+            f"the role {name} has another password than PATRONI_ADMIN_PASSWORD\n"
+            "HINT: give the right one; to change it on purpose: `pyinfra inventory.py deploys/cluster.py --data "
+            "rotate=PATRONI_ADMIN_PASSWORD`."
+        )
 
 
 def database_statements(cluster: Cluster, seen: SeenObjects) -> list[str]:

@@ -7,13 +7,16 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any
 
+from cluster.certificates import POSTGRES
 from cluster.findings import Finding
+from cluster.lives import stanza_findings
 from cluster.model import Cluster, Node
 from cluster.packages_findings import mixed_version_findings, pgbackrest_findings, version_findings
 from cluster.pki_ca import BACKDATED
 from cluster.plan_standby import role_findings
 from cluster.preflight_data import data_findings
 from cluster.preflight_ports import peer_findings, taken_port_findings
+from cluster.preflight_secrets import roles
 from cluster.removals import removals
 from cluster.render_etcd import etcd_data_directory
 
@@ -33,6 +36,7 @@ class Observed:
     + restores: this run goes on with a restore that is not finished
     + returning: names of hosts that this run brings back, should they have been taken out
     + adopts: this run begins the cluster with the data that members have
+    + copies: this run begins the cluster with a backup of another one
     """
 
     pictures: Mapping[str, Picture | None]
@@ -43,17 +47,26 @@ class Observed:
     restores: bool = False
     returning: frozenset[str] = frozenset()
     adopts: bool = False
+    copies: bool = False
 
 
-def picture_question(cluster: Cluster, node: Node) -> dict[str, str]:
-    """The arguments of the fact ``HostPicture`` for a host: the directories that its roles will fill."""
-    question = {}
+def picture_question(cluster: Cluster, node: Node, nonce: str | None = None) -> dict[str, Any]:
+    """
+    The arguments of the fact ``HostPicture`` for a host: the directories that its roles will fill, and what it may have
+    of the cluster's secrets.
+
+    + nonce: of this run, so that what hosts say of secrets is of use in no other; None: nobody asks for them
+    """
+    question: dict[str, Any] = {}
+    if nonce is not None:
+        port, names = cluster.settings.postgres_port, list(roles(cluster).values())
+        question["secrets"] = {"nonce": nonce, "roles": names, "port": port, "authority": POSTGRES.authority}
     if "postgres" in node.roles:
         question["data_directory"] = cluster.data_directory
     if "etcd" in node.roles:
         question["etcd_directory"] = etcd_data_directory(cluster)
     if "backup" in node.roles and cluster.repository_directory is not None:
-        question["backup_directory"] = cluster.repository_directory
+        question |= {"backup_directory": cluster.repository_directory, "stanza_name": cluster.name}
     return question
 
 
@@ -61,6 +74,7 @@ def host_findings(cluster: Cluster, observed: Observed) -> list[Finding]:
     """Everything that is wrong with the hosts of a cluster, or between them."""
     seen = {name: picture for name, picture in observed.pictures.items() if name in observed.judged}
     reached = _known(seen)
+    goes_on = observed.adopts or (observed.restores and not observed.copies)
     return [
         *_unreachable(name for name in seen if name not in reached),
         *_removed(cluster, observed),
@@ -72,6 +86,7 @@ def host_findings(cluster: Cluster, observed: Observed) -> list[Finding]:
         *pgbackrest_findings(cluster, _known(observed.packages)),
         *role_findings(cluster, observed.keys),
         *data_findings(cluster, reached, observed.keys, restores=observed.restores, adopts=observed.adopts),
+        *stanza_findings(cluster, observed.pictures, observed.keys, copies=observed.copies, goes_on=goes_on),
         *taken_port_findings(cluster, reached),
         *peer_findings(cluster, observed.pictures, observed.peers),
     ]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from cluster.certificates import CertificatePlace, certificate_places, leaf_request
 from cluster.errors import ConfigError
@@ -31,6 +31,9 @@ class HeldSecrets:
     + complete: nothing would have to be made, the CA included
     + place: the directory where they are kept
     + foreign: names whose value is not that of the cluster of which this one is a standby
+    + unknown: what of its source's secrets, and whether its CA, is not on this machine
+    + missing: names that would have to be made; + has_authority: the CA would not have to be
+    + authority: the CA's certificates as they would lie on hosts; None where there are none
     """
 
     values: Mapping[str, str]
@@ -38,25 +41,22 @@ class HeldSecrets:
     complete: bool
     place: str
     foreign: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    has_authority: bool = True
+    authority: str | None = None
+    unknown: tuple[str, ...] = ()
 
 
-def stranger_findings(
-    cluster: Cluster, held: HeldSecrets, pictures: Mapping[str, Mapping[str, Any] | None]
-) -> Iterable[Finding]:
+def inheritance_findings(cluster: Cluster, held: HeldSecrets, *, alone: bool = False) -> Iterable[Finding]:
     """
-    A control machine that would make new secrets and a new CA for a cluster that lives: they would lock everybody out.
+    Passwords of a standby cluster that are not those of the roles which it gets with its source's data.
 
-    + pictures: ``HostPicture`` by host name
+    + alone: the source is not built in the same run, so what is not known of it would be made up
     """
-    living = [name for name, seen in pictures.items() if seen is not None and seen["scope"] == cluster.name]
-    if living and not held.complete:
-        problem = f"{living[0]} already runs the cluster {cluster.name}, whose secrets or CA are not on this machine"
-        hint = f"Copy {held.place} from the machine that built the cluster, with its modes (0700, files 0600)."
-        yield Finding(held.place, "secrets", problem, hint)
-
-
-def inheritance_findings(cluster: Cluster, held: HeldSecrets) -> Iterable[Finding]:
-    """Passwords of a standby cluster that are not those of the roles which it gets with its source's data."""
+    if held.unknown and alone and cluster.source is not None:
+        problem = f"of {cluster.source.name} not known here, whose standby cluster {cluster.name} is"
+        hint = f"Copy the .secrets directory of {cluster.source.name} from the machine that built it."
+        yield Finding(held.place, "source", f"{', '.join(held.unknown)} {problem}", hint)
     for name in held.foreign:
         source = "" if cluster.source is None else cluster.source.name
         problem = f"is not that of {source}, whose roles the standby cluster {cluster.name} has"

@@ -7,7 +7,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from cluster.findings import Finding
+from cluster.lives import is_foreign
 from cluster.model import Cluster, Node
+from cluster.plan_restore import turns_in
 
 PATRONI_UNIT = "patroni.service"
 
@@ -146,7 +148,14 @@ def _foreign(cluster: Cluster, picture: Picture, keys: Mapping[str, str] | None)
     if keys is None:
         # With etcd away nobody knows the right identifier, and Patroni's own member is no stranger here.
         return None if ours else (f"{named}, and Patroni here does not manage it", _keep_hint(data["path"]))
-    return _unlike(cluster, named, data, keys.get(f"{cluster.scope_key}initialize"))
+    known = keys.get(f"{cluster.scope_key}initialize")
+    same = known == data["identifier"]
+    if same and not ours and is_foreign(data, turns_in(cluster, keys)):
+        # Patroni would wind them back to this cluster's, and what only they have would be gone.
+        problem = f"{named}, that of {cluster.name}, but a history of their own on timeline {data['timeline']}"
+        hint = "They are of a copy or an original of this cluster, and would be written over. Move them away: "
+        return problem, hint + _move(data["path"])
+    return _unlike(cluster, named, data, known)
 
 
 def _unlike(cluster: Cluster, named: str, data: Mapping[str, Any], known: str | None) -> tuple[str, str] | None:

@@ -70,14 +70,15 @@ SafeRepresenter.add_representer(Secret, lambda dumper, value: dumper.represent_s
 class Secrets(Mapping[str, Secret]):
     """Every secret of one cluster by its name: ``secrets["PATRONI_ADMIN_PASSWORD"]``. Prints names only."""
 
-    def __init__(self, values: Mapping[str, str], *, from_environment: frozenset[str], path: Path) -> None:
+    def __init__(self, stored: Mapping[str, object], given: Mapping[str, str], path: Path) -> None:
         """
-        + values: a value for each of NAMES
-        + from_environment: the names whose value is not in the file
-        + path: where the others are kept
+        + stored: what the file holds, or shall hold once it is kept
+        + given: what the environment gives, which is not in the file
+        + path: of the file
         """
-        self._values = {name: Secret(values[name]) for name in NAMES}
-        self.from_environment = from_environment
+        self._values = {name: Secret(given.get(name) or str(stored[name])) for name in NAMES}
+        self._stored, self._given = stored, given
+        self.from_environment = frozenset(given)
         self.path = path
 
     @classmethod
@@ -85,7 +86,22 @@ class Secrets(Mapping[str, Secret]):
         cls, directory: Path, environment: Mapping[str, str], inherited: Mapping[str, str] = MappingProxyType({})
     ) -> Secrets:
         """
-        Find or generate every secret of a cluster; runs at the same time get the same ones.
+        Find or generate every secret of a cluster, and keep it; runs at the same time get the same ones. Refused is
+        what ``plan`` refuses.
+
+        + directory, environment, inherited: as for ``plan``
+        """
+        with private_directory(directory):
+            planned = cls.plan(directory, environment, inherited)
+            planned._write()
+            return planned
+
+    @classmethod
+    def plan(
+        cls, directory: Path, environment: Mapping[str, str], inherited: Mapping[str, str] = MappingProxyType({})
+    ) -> Secrets:
+        """
+        Find or generate every secret of a cluster, and write nothing until ``keep`` is called.
 
         Refused: an empty variable, a file that others can read or that is not valid (never generated again), a secret
         that the environment gave on an earlier run and does not give now. Names in the file that are not ours stay.
@@ -94,15 +110,33 @@ class Secrets(Mapping[str, Secret]):
         + environment: wins over the file; empty when one environment would serve several clusters
         + inherited: taken over into the file where it has nothing of that name, instead of being generated
         """
-        given = _given(environment)
-        with private_directory(directory):
-            path = directory / FILE_NAME
-            stored = _stored(path) if path.exists() else {}
-            complete = _completed({**_lacking(inherited, given), **stored}, given, path)
-            if complete != stored:
-                write_whole(path, json.dumps(complete, indent=2, ensure_ascii=False) + "\n", replace=True)
-        values = {name: given.get(name) or str(complete[name]) for name in NAMES}
-        return cls(values, from_environment=frozenset(given), path=path)
+        given, path = _given(environment), directory / FILE_NAME
+        stored = {**_lacking(inherited, given), **_stored(path)}
+        return cls(_completed(stored, given, path), given, path)
+
+    @property
+    def made(self) -> tuple[str, ...]:
+        """The names that are not in the file yet, and are written into it by ``keep``."""
+        there = _stored(self.path)
+        return tuple(name for name in NAMES if name in self._stored and name not in there)
+
+    def keep(self) -> None:
+        """Write down what was generated. Refuses when another run has generated it meanwhile. May be called again."""
+        with private_directory(self.path.parent):
+            there = _stored(self.path)
+            if other := [
+                name for name in NAMES if name in there and there[name] != self._stored.get(name, there[name])
+            ]:
+                raise ConfigError(
+                    f"{', '.join(other)} of {self.path} was written by another run while this one began\n"
+                    "HINT: run this again: it takes what is there."
+                )
+            self._write()
+
+    def _write(self) -> None:
+        there = _stored(self.path)
+        if (complete := {**there, **self._stored}) != there:
+            write_whole(self.path, json.dumps(complete, indent=2, ensure_ascii=False) + "\n", replace=True)
 
     def __getitem__(self, name: str) -> Secret:
         return self._values[name]
@@ -124,7 +158,7 @@ def known_secrets(directory: Path, environment: Mapping[str, str]) -> dict[str, 
     + directory, environment: as for ``Secrets.load``
     """
     given, path = _given(environment), directory / FILE_NAME
-    stored = _stored(path) if path.exists() else {}
+    stored = _stored(path)
     complete = _completed(stored, given, path)
     return {name: given.get(name) or str(complete[name]) for name in NAMES if name in given or name in stored}
 
@@ -166,6 +200,10 @@ def _generated() -> str:
 
 
 def _stored(path: Path) -> dict[str, object]:
+    if path.parent.exists():
+        refuse_open_to_others(path.parent)
+    if not path.exists():
+        return {}
     refuse_open_to_others(path)
     try:
         content = json.loads(read_text(path))

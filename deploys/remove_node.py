@@ -13,9 +13,9 @@ docs/remove-node.md.
 from cluster.errors import ConfigError
 from deploys.components.options import node_named, option
 from deploys.components.patroni_removal import deploy_removal
-from deploys.components.start import running_cluster
+from deploys.components.start import known_cluster
 
-cluster = running_cluster()
+cluster = known_cluster()
 node = None if cluster is None else node_named(cluster, "node")
 
 if cluster is not None and node is None:

@@ -17,7 +17,7 @@ from deploys.components.pgbackrest_restore import begun_cluster, deploy_copy, de
 from operations.pgbackrest_restore import given_back
 
 source = option("source", str, "")
-cluster = begun_cluster() if source else meant_cluster()
+cluster = begun_cluster(source) if source else meant_cluster()
 
 if cluster is not None:
     if source:

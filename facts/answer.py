@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import json
+import re
 from collections.abc import Iterable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pyinfra.api import FactBase
 from pyinfra.api.exceptions import FactProcessError
@@ -47,3 +49,20 @@ def answers(output: Iterable[str], expected: Iterable[str]) -> dict[str, tuple[i
 def decoded(text: str) -> str:
     """A text that came as base64."""
     return base64.b64decode(text).decode(errors="replace")
+
+
+def listed_in(text: str) -> list[dict[str, Any]] | None:
+    """
+    The JSON list of objects in what a program said; None when there is none, e.g. of a repository that its pass phrase
+    does not open.
+    """
+    # Warnings may stand before the document, and the words of an error within it go over several lines.
+    decoder = json.JSONDecoder(strict=False)
+    for begin in re.finditer(r"^\[", text, re.MULTILINE):
+        try:
+            found, _ = decoder.raw_decode(text[begin.start() :])
+        except ValueError:
+            continue
+        if isinstance(found, list) and all(isinstance(one, dict) for one in found):
+            return found
+    return None

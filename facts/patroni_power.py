@@ -10,6 +10,7 @@ from typing import Any
 from cluster.observed_power import SeenPower
 from facts.answer import ASK, Answer, answers
 from facts.pgbackrest_restore import STATE
+from facts.postgres_history import TURNS, position, turns_of
 
 # The WAL of a checkpoint interval; whatever cannot be read in that time counts as far as pg_controldata says.
 WAL_SECONDS = 120
@@ -46,6 +47,7 @@ ask data data
 ask runs runs
 ask sql sql {question}
 ask control control
+ask turns turns "$d"
 [ -e "$d/PG_VERSION" ] && ! runs && ask wal wal || ask wal true
 """
 
@@ -65,21 +67,25 @@ class MemberPower(Answer[SeenPower]):
 
     def command(self, data: str, programs: str, port: int, beyond: int = 0, wait_seconds: int = 0) -> str:
         """One script of short questions, and a look through the WAL when the server is down."""
-        return ASK + _SCRIPT.format(
-            data=quote(data),
-            programs=quote(programs),
-            port=port,
-            runs=RUNS.format(data=quote(data)),
-            seconds=WAL_SECONDS,
-            beyond=beyond,
-            wait=wait_seconds,
-            state=STATE,
-            question=quote(" ".join(_QUESTION.split())),
+        return (
+            ASK
+            + TURNS
+            + _SCRIPT.format(
+                data=quote(data),
+                programs=quote(programs),
+                port=port,
+                runs=RUNS.format(data=quote(data)),
+                seconds=WAL_SECONDS,
+                beyond=beyond,
+                wait=wait_seconds,
+                state=STATE,
+                question=quote(" ".join(_QUESTION.split())),
+            )
         )
 
     def parsed(self, output: list[str]) -> SeenPower:
         """The answers as one picture."""
-        found = answers(output, ("unit", "held", "restoring", "data", "runs", "sql", "control", "wal"))
+        found = answers(output, ("unit", "held", "restoring", "data", "runs", "sql", "control", "turns", "wal"))
         unit = dict(line.split("=", 1) for line in found["unit"][1].splitlines())
         said: dict[str, Any] = json.loads(found["sql"][1]) if found["sql"][0] == 0 else {}
         data = found["data"]
@@ -95,6 +101,7 @@ class MemberPower(Answer[SeenPower]):
             "replayed": said.get("replayed"),
             "control": _control(*found["control"]),
             "end": _end(found["wal"][1]),
+            "turns": turns_of(found["turns"][1])[1],
         }
 
 
@@ -117,12 +124,6 @@ def _end(text: str) -> int:
     """pg_waldump reads until there is nothing, and says where that was: the last position in its complaint."""
     found = re.findall(r" at ([0-9A-F]+/[0-9A-F]+)", text)
     return position(found[-1]) if found else 0
-
-
-def position(text: str) -> int:
-    """A position in the WAL in bytes. + text: as PostgreSQL prints it, ``0/7000028``"""
-    high, low = text.split("/")
-    return (int(high, 16) << 32) + int(low, 16)
 
 
 class ClustersNamed(Answer[list[str]]):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from shlex import quote
 from typing import Any
 
 from cluster.observed_pgbackrest import SeenAttempt, SeenBackup, SeenPgbackrest
-from facts.answer import ASK, Answer, answers
+from facts.answer import ASK, Answer, answers, listed_in
 
 KINDS = ("full", "diff", "incr")
 TIMED_OUT = 124  # of timeout(1)
@@ -123,11 +122,12 @@ class PgbackrestInfo(Answer[SeenPgbackrest]):
         """The answers as one picture."""
         found = answers(output, ("info", "attempts"))
         code, text = found["info"]
-        stanza = _stanza(text) if code == 0 else {}
+        listed = listed_in(text) if code == 0 else None
+        stanza = dict(listed[0]) if listed else {}
         status = stanza.get("status", {})
         return {
-            "answers": code == 0,
-            "error": "" if code == 0 else "no answer in 8 s" if code == TIMED_OUT else _last_line(text),
+            "answers": listed is not None,
+            "error": "" if listed is not None else "no answer in 8 s" if code == TIMED_OUT else _last_line(text),
             "status": int(status.get("code", 99)),
             "message": _message(stanza, status),
             "identifiers": [str(one["system-id"]) for one in stanza.get("db", ())],
@@ -138,12 +138,6 @@ class PgbackrestInfo(Answer[SeenPgbackrest]):
             "holes": _holes(*found["archive"]) if "archive" in found else None,
             "room": _room(*found["room"]) if "room" in found else None,
         }
-
-
-def _stanza(text: str) -> dict[str, Any]:
-    # Warnings may stand before the document.
-    listed = json.loads(next(line for line in text.splitlines() if line.startswith("[")))
-    return dict(listed[0]) if listed else {}
 
 
 def _message(stanza: Mapping[str, Any], status: Mapping[str, Any]) -> str:

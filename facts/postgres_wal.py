@@ -6,6 +6,7 @@ import re
 
 from cluster.observed_etcd import SeenWal
 from facts.answer import ASK, Answer, answers
+from facts.postgres_history import TURNS, position, turns_of
 from facts.postgres_state import WHERE
 
 # A control file knows the last checkpoint only; what came after it is in the WAL. On a newer timeline than the control
@@ -33,6 +34,7 @@ wal() {{
 }}
 ask control printf '%s' "$said"
 ask running running
+ask turns turns "$data"
 ask patroni patroni
 if [ -n "$said" ] && ! running > /dev/null 2>&1; then ask wal wal; else echo 'wal|0|'; fi
 """
@@ -47,12 +49,12 @@ class PostgresWal(Answer[SeenWal]):
 
     def command(self) -> str:
         """One script; a host without Patroni's configuration has no data of ours."""
-        nothing = 'for name in running patroni wal; do echo "$name|1|"; done'
-        return WHERE.replace("echo 'control|1|'", f"echo 'control|1|'; {nothing}") + ASK + _SCRIPT.format()
+        nothing = 'for name in running turns patroni wal; do echo "$name|1|"; done'
+        return WHERE.replace("echo 'control|1|'", f"echo 'control|1|'; {nothing}") + ASK + TURNS + _SCRIPT.format()
 
     def parsed(self, output: list[str]) -> SeenWal:
         """The answers as one picture."""
-        found = answers(output, ("control", "running", "patroni", "wal"))
+        found = answers(output, ("control", "running", "turns", "patroni", "wal"))
         lines = dict(re.findall(r"^([^:\n]+):\s+(.*)$", found["control"][1], re.MULTILINE))
         timeline, end = _end(found["wal"][1])
         return {
@@ -62,6 +64,7 @@ class PostgresWal(Answer[SeenWal]):
             "identifier": lines.get("Database system identifier"),
             "timeline": timeline or int(lines.get("Latest checkpoint's TimeLineID", 0)),
             "end": end,
+            "turns": turns_of(found["turns"][1])[1] if found["turns"][0] == 0 else {},
         }
 
 
@@ -75,9 +78,3 @@ def _end(text: str) -> tuple[int, int]:
     records = re.findall(rf"lsn: {_LSN}", "\n".join(said))
     at = stopped[2] if stopped else records[-1] if records else began
     return int(timeline), position(at)
-
-
-def position(text: str) -> int:
-    """Bytes of a position such as ``0/3000148``."""
-    high, low = text.split("/")
-    return (int(high, 16) << 32) + int(low, 16)

@@ -12,6 +12,8 @@ from typing import Any
 from pyinfra.api.exceptions import FactProcessError
 
 from facts.answer import Answer
+from facts.postgres_history import TURNS, turns_of
+from facts.preflight_held import held, held_script, stanza, stanza_script
 
 _HOST = r"""
 export LC_ALL=C
@@ -58,7 +60,8 @@ for p in {paths}; do
 done
 """
 
-# od reads the system identifier where pg_control begins with it; pg_controldata is not there before the packages are.
+# od reads the system identifier where pg_control begins with it, then the last checkpoint and its timeline;
+# pg_controldata is not there before the packages are.
 _DATA = r"""
 d={directory}
 if [ ! -e "$d" ]; then
@@ -72,6 +75,10 @@ else
   if [ -e "$d/PG_VERSION" ]; then version=$(cat "$d/PG_VERSION") || exit 1; fi
   if [ -e "$d/global/pg_control" ]; then identifier=$(od -An -N8 -tu8 "$d/global/pg_control") || exit 1; fi
   echo "data|files|$version|$identifier|$(readlink -f "$d")|$(printf '%s\n' "$files" | head -n 3 | tr '\n' ' ')"
+  if [ -n "$identifier" ]; then
+    end=$(od -An -j32 -N8 -tu8 "$d/global/pg_control") timeline=$(od -An -j48 -N4 -tu4 "$d/global/pg_control")
+    echo "past|$end|$timeline|$(turns "$d" | tr '\n' ' ')"
+  fi
 fi
 """
 
@@ -83,7 +90,9 @@ class HostPicture(Answer[dict[str, Any]]):
     Returns ``{"clock": {offset_seconds, uncertainty_seconds}, "architecture", "addresses": {address: interface},
     "scope": of Patroni's configuration or None, "restoring": bool, "rebuilding": etcd, bool, "listening": [{address,
     port, process, unit}], "active": [units of ours], "postgres": [{unit, directory}], "etcd_data": bool, "rooms":
-    {path: {free_mib, total_mib, mount}}, "data": {state, version, identifier, path, detail} or None}``.
+    {path: {free_mib, total_mib, mount}}, "data": {state, version, identifier, path, detail, timeline, end,
+    turns} or None, "held": of secrets, "stanza": of backups, or None}``; the last two as ``facts.preflight_held`` has
+    them. ``end`` is the last checkpoint of data, ``turns`` where they left their earlier timelines, in bytes.
     ``offset_seconds`` is the host's clock less the control machine's, known to be right within
     ``uncertainty_seconds``. A ``unit`` is empty for a process of none, and None where that could not be seen; so is an
     empty ``process``. ``directory`` is the data directory of a running PostgreSQL. ``state`` is ``absent``, ``empty``,
@@ -91,14 +100,20 @@ class HostPicture(Answer[dict[str, Any]]):
 
     + data_directory: PostgreSQL's declared data directory; without it ``data`` is None
     + etcd_directory: etcd's declared data directory
-    + backup_directory: where backups are stored
+    + backup_directory: where backups are stored; + stanza_name: the cluster's place there
+    + secrets: what ``held_script`` takes; without it nobody looks for secrets
     """
 
     def __init__(self) -> None:
         self.asked_at = 0.0
 
     def command(
-        self, data_directory: str | None = None, etcd_directory: str | None = None, backup_directory: str | None = None
+        self,
+        data_directory: str | None = None,
+        etcd_directory: str | None = None,
+        backup_directory: str | None = None,
+        stanza_name: str | None = None,
+        secrets: Mapping[str, Any] | None = None,
     ) -> str:
         """One script; its first and last line say the time there, which takes what it costs out of the measurement."""
         self.asked_at = control_time()
@@ -107,9 +122,13 @@ class HostPicture(Answer[dict[str, Any]]):
         if paths:
             script += _ROOM.format(paths=" ".join(map(quote, paths)))
         if data_directory is not None:
-            script += _DATA.format(directory=quote(data_directory))
+            script += TURNS + _DATA.format(directory=quote(data_directory))
         if etcd_directory is not None:
             script += f"if [ -e {quote(etcd_directory)}/member ]; then echo 'etcd|'; fi\n"
+        if backup_directory is not None and stanza_name is not None:
+            script += stanza_script(backup_directory, stanza_name)
+        if secrets is not None:
+            script += held_script(**secrets)
         return script + 'echo "clock|$(date +%s.%N)"'
 
     def parsed(self, output: list[str]) -> dict[str, Any]:
@@ -132,7 +151,9 @@ class HostPicture(Answer[dict[str, Any]]):
             "postgres": [{"unit": unit, "directory": place} for unit, place in lines.get("postgres", ())],
             "etcd_data": "etcd" in lines,
             "rooms": dict(map(_room, lines.get("room", ()))),
-            "data": next(map(_data, lines.get("data", ())), None),
+            "data": next((_data(line, lines.get("past", ())) for line in lines.get("data", ())), None),
+            "held": held(lines),
+            "stanza": stanza(lines),
         }
 
 
@@ -196,12 +217,18 @@ def _room(line: Sequence[str]) -> tuple[str, dict[str, Any]]:
     return path, {"free_mib": int(free), "total_mib": int(total), "mount": mount}
 
 
-def _data(line: Sequence[str]) -> dict[str, Any]:
+def _data(line: Sequence[str], past: Sequence[Sequence[str]]) -> dict[str, Any]:
     state, version, identifier, path, *detail = line
+    end, timeline, history = next(iter(past), ("0", "0", ""))
+    newest, turns = turns_of(history)
     return {
         "state": state,
         "version": version or None,
         "identifier": identifier.strip() or None,
         "path": path or None,
         "detail": "|".join(detail).strip(),
+        # The newest history file names the newest timeline that the data know of.
+        "timeline": max(int(timeline or 0), newest),
+        "end": int(end or 0),
+        "turns": turns,
     }

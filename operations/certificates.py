@@ -135,7 +135,7 @@ def lent(cluster: Cluster, secrets_directory: Path, source_secrets: Path) -> Com
     if cluster.source is None or "postgres" not in node.roles:
         host.noop("no source to be believed")
         return
-    own = leaf_source(cluster, secrets_directory)
+    own = leaf_source(cluster, secrets_directory, plans=planning())
     source = leaf_sources(cluster.source, source_secrets, plans=planning())
     user = POSTGRES.user
     bundle = File(TRUST, own.trust_pem.rstrip("\n") + "\n" + source["cluster"].trust_pem, user, user, "644")

@@ -160,7 +160,7 @@ def _carried_out(cluster: Cluster, order: Order, *, begins: bool) -> Commands:
         for node in cluster.etcd:
             yield put_aside(cluster, node, order)
         yield from begun(cluster, order)
-    refuse_foreign(cluster, order, _keys(cluster, order), first.identifier)
+    refuse_foreign(cluster, order, _keys(cluster, order), first.identifier, first.turns)
     yield outdated_forgotten(cluster, order)
     leader = cluster.node(first.name)
     yield released(leader)

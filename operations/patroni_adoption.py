@@ -9,6 +9,7 @@ from pyinfra.api import operation
 
 from cluster.errors import UnsafeError
 from cluster.model import Cluster, Node
+from cluster.plan_adoption import refuse_two_lives
 from cluster.plan_config import without_absences
 from cluster.plan_power import most_advanced
 from cluster.plan_start import choice_lines
@@ -31,7 +32,7 @@ def adopted(cluster: Cluster, secrets: Mapping[str, Secret]) -> Commands:
     """
     Let the member with the newest data lead, alone at first. Patroni takes data for a cluster's that etcd does not
     know, whoever comes first; so nobody else may. Does nothing once etcd knows the cluster. Refuses what
-    ``most_advanced`` refuses.
+    ``most_advanced`` and ``refuse_two_lives`` refuse.
     """
     if planning():
         yield from undecided("with whose data the cluster begins")
@@ -54,5 +55,6 @@ def _chosen(cluster: Cluster) -> Node | None:
         return None
     seen = power_of(cluster, present(cluster).members)
     chosen = most_advanced(cluster, {node.name: seen.get(node.name) for node in cluster.members}, ())
+    refuse_two_lives(cluster, chosen.name, seen)
     print_lines(choice_lines(cluster, seen, chosen))
     return chosen

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from cluster.errors import UnsafeError
+from cluster.lives import stanza_obstacle
 from cluster.model import Cluster
 from cluster.observed_pgbackrest import SeenPgbackrest
+from cluster.plan_backup import repository_obstacle
 from cluster.repositories import repositories_of
 from facts.pgbackrest import PgbackrestInfo
 from operations.util.remote import read
@@ -31,3 +33,19 @@ def repository_to_read(cluster: Cluster, number: int = 0) -> SeenPgbackrest:
             raise UnsafeError(f"{node.name} cannot be reached\nHINT: it has the backups; bring it back first.")
         seen.append(said)
     return next((one for one in seen if one["answers"] and one["backups"]), seen[0])
+
+
+def refuse_another_life(cluster: Cluster) -> None:
+    """Refuse when a cluster that is about to begin has backups or WAL in a repository already, or one does not say."""
+    node = cluster.repository
+    if node is None:
+        return
+    seen: dict[str, SeenPgbackrest] = {}
+    for one in repositories_of(cluster.settings):
+        said = read([node], PgbackrestInfo, stanza=cluster.name, repository=one.number)[node.name]
+        obstacle = None if said is None else repository_obstacle(said, cluster.name, None, one.title)
+        if said is None or obstacle:
+            raise UnsafeError(obstacle or f"{node.name} cannot be reached\nHINT: bring it back first.")
+        seen[one.title] = said
+    if obstacle := stanza_obstacle(cluster, seen):
+        raise UnsafeError(obstacle)

@@ -25,7 +25,7 @@ from cluster.restore_target import Target
 from cluster.secrets import Secret, scram_verifier
 from facts.etcd import EtcdCluster
 from facts.pgbackrest_restore import STATE, RestoreState
-from operations.pgbackrest_repository import repository_to_read
+from operations.pgbackrest_repository import refuse_another_life, repository_to_read
 from operations.pgbackrest_restore_member import awaited, begun, noted
 from operations.util.component import Commands, written
 from operations.util.console import print_lines
@@ -44,7 +44,8 @@ def restored_from(
 ) -> Commands:
     """
     Restore the first member's data from another cluster's backup, or from the cluster's own after its hosts were lost.
-    The source is only read. Changes nothing when a run before has done it; refuses when the cluster exists.
+    The source is only read. Changes nothing when a run before has done it; refuses when the cluster exists, and when it
+    has backups of another life: restored data would go on with their WAL.
 
     + source: may be the cluster itself
     + secrets: of the new cluster, whose passwords the roles get
@@ -66,6 +67,8 @@ def restored_from(
             )
         host.noop("the data are restored, and the cluster has begun with them")
         return
+    if source is not cluster:
+        refuse_another_life(cluster)
     plan = new_plan(cluster, source, repository_to_read(source, repository), seen, _turns(source), target)
     print_lines(new_lines(cluster, source, plan))
     if seen["result"] is not None and seen["order"] == plan.order:

@@ -10,10 +10,11 @@ from pyinfra.api import StringCommand, operation
 from pyinfra.api.command import PyinfraCommand
 
 from cluster.errors import UnsafeError
+from cluster.lives import beyond
 from cluster.model import Cluster, Node
 from cluster.observed import SeenPostgres
 from cluster.observed_pgbackrest import SeenPgbackrest
-from cluster.plan_backup import repository_obstacle, stanza_is_absent, unproven
+from cluster.plan_backup import end_of, repository_obstacle, stanza_is_absent, unproven
 from cluster.render_pgbackrest import SILENT_MARK
 from cluster.repositories import Repository, repositories_of
 from cluster.settings_pgbackrest import DIRECTORY
@@ -64,7 +65,7 @@ def stanza(cluster: Cluster) -> Commands:
     """
     Create the stanza where there is none, and prove with a segment that WAL arrives in it, in every repository.
 
-    Refuses a repository that has the backups of another cluster, or cannot be read.
+    Refuses a repository that has the backups of another cluster, or WAL of another life of this one, or cannot be read.
     """
     node = cluster.repository
     if node is None or node.name != here():
@@ -141,7 +142,12 @@ def _found(cluster: Cluster, leader: Node | None, leading: SeenPostgres | None) 
     identifier = leading["control"]["identifier"] if leading and leading["control"] else None
     seen = {one: observed(cluster, one) for one in repositories_of(cluster.settings)}
     _has_backup[cluster.name] = any(said["backups"] for said in seen.values())
-    judged = {one: repository_obstacle(said, cluster.name, identifier, one.title) for one, said in seen.items()}
+    end = end_of(leading)
+    if any(beyond(said["archive"], end) for said in seen.values()):
+        # What it has written since it was asked may be in the archive by now.
+        _, leading = _primary(cluster)
+        end = end_of(leading)
+    judged = {one: repository_obstacle(said, cluster.name, identifier, one.title, end) for one, said in seen.items()}
     fit = {one: said for one, said in seen.items() if judged[one] is None}
     return Found(fit, tuple(obstacle for obstacle in judged.values() if obstacle), leader)
 

@@ -9,7 +9,7 @@ from pyinfra.api import StringCommand, operation
 
 from cluster.errors import UnsafeError
 from cluster.model import Cluster, Node
-from cluster.plan_roles import admin_statements, database_statements, missing_owners, script
+from cluster.plan_roles import admin_statements, database_statements, missing_owners, refuse_another_password, script
 from cluster.secrets import Secret
 from facts.patroni import ANSWER_SECONDS, PatroniCluster
 from facts.postgres import PSQL, PostgresObjects
@@ -20,11 +20,13 @@ from operations.util.stage import planning, undecided
 
 
 @operation()
-def objects(cluster: Cluster, secrets: Mapping[str, Secret]) -> Commands:
+def objects(cluster: Cluster, secrets: Mapping[str, Secret], *, renews: bool = False) -> Commands:
     """
     The admin role and the declared databases. Nothing is ever dropped, and no other role is touched.
 
-    Refuses a database whose declared owner does not exist.
+    Refuses a database whose declared owner does not exist, and another password than the admin role has.
+
+    + renews: this run may give the admin role another password
     """
     if not acts_for(cluster.members):
         host.noop("another host looks after roles and databases")
@@ -44,6 +46,8 @@ def objects(cluster: Cluster, secrets: Mapping[str, Secret]) -> Commands:
             f"postgres_databases: the owner {', '.join(owners)} does not exist\nHINT: create the role as "
             f"{cluster.settings.postgres_admin_user}, or leave the owner out to give the database to that role."
         )
+    if not renews:
+        refuse_another_password(cluster, secrets["PATRONI_ADMIN_PASSWORD"], seen)
     statements = admin_statements(cluster, secrets["PATRONI_ADMIN_PASSWORD"], seen) + database_statements(cluster, seen)
     if not statements:
         host.noop("roles and databases are as declared")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
@@ -21,17 +22,21 @@ from cluster.findings import Finding, findings_table
 from cluster.model import Cluster, Node, node_name
 from cluster.packages import packages_question
 from cluster.preflight import Observed, host_findings, host_remarks, picture_question
-from cluster.preflight_control import HeldSecrets, control_findings, inheritance_findings, stranger_findings
+from cluster.preflight_control import HeldSecrets, control_findings, inheritance_findings
 from cluster.preflight_ports import needed_ports, serves_etcd, tls_ports
+from cluster.preflight_secrets import held_findings, stranger_findings
 from cluster.settings import DEFAULTS
 from facts.etcd import EtcdCluster
 from facts.packages import HostPackages
 from facts.preflight import HostPicture
 from facts.preflight_ports import PeerPorts
-from operations.util.remote import read_each, target_of
+from operations.util.remote import is_within_limit, read_each, target_of
 
 # A host that hangs, e.g. on a dead network file system, ends the run with a word instead of holding it up for ever.
 READ_SECONDS = 30
+
+# Of this run: what a host says of a secret that it has is of use nowhere else.
+NONCE = secrets.token_hex(16)
 
 T = TypeVar("T")
 
@@ -118,6 +123,8 @@ def refuse_unfit_hosts(
     restores: bool = False,
     returning: Collection[str] = (),
     adopts: bool = False,
+    copies: bool = False,
+    rotates: Collection[str] = (),
 ) -> None:
     """
     Look at all hosts of a cluster, and refuse with everything that is in the way. Reads only; called on every host in
@@ -128,34 +135,57 @@ def refuse_unfit_hosts(
     + restores: this run goes on with a restore that is not finished
     + returning: names of hosts that this run brings back, should they have been taken out
     + adopts: this run begins the cluster with the data that members have
+    + copies: this run begins the cluster with a backup of another one
+    + rotates: names of secrets that this run changes
     """
-    observe = partial(_observed, cluster, restores=restores, returning=frozenset(returning), adopts=adopts)
-    findings = once(host.inventory, cluster.name, lambda: _findings(cluster, held, observe()))
+    run = {"restores": restores, "returning": frozenset(returning), "adopts": adopts, "copies": copies}
+    observe = partial(_observed, cluster, **run)
+    findings = once(host.inventory, cluster.name, lambda: _findings(cluster, held, observe(), rotates))
     if findings:
         raise refusal(findings)
 
 
-def _findings(cluster: Cluster, held: HeldSecrets, observed: Observed) -> list[Finding]:
+def refuse_other_secrets(cluster: Cluster, held: HeldSecrets) -> None:
+    """
+    The same for the secrets alone, for a run that hands them to hosts and may not mind what else is wrong there.
+
+    + held: what the control machine has of them
+    """
+
+    def judged() -> list[Finding]:
+        pictures = _pictures(cluster)
+        return [*stranger_findings(cluster, held, pictures), *held_findings(cluster, held, pictures, NONCE)]
+
+    if findings := once(host.inventory, f"secrets of {cluster.name}", judged):
+        raise refusal(findings)
+
+
+def _pictures(cluster: Cluster) -> dict[str, Any]:
+    return _read({node.name: (HostPicture, picture_question(cluster, node, NONCE)) for node in cluster})
+
+
+def _findings(cluster: Cluster, held: HeldSecrets, observed: Observed, rotates: Collection[str]) -> list[Finding]:
     if remarks := host_remarks(cluster, observed):
         logger.warning(f"worth a look, and no reason to stop:\n{findings_table(remarks)}")
     return [
         *control_findings(cluster, held.values, held.origin, datetime.now(UTC)),
-        *stranger_findings(cluster, held, observed.pictures),
-        *inheritance_findings(cluster, held),
+        *stranger_findings(cluster, held, observed.pictures, observed.keys, rotates, adopts=observed.adopts),
+        *held_findings(cluster, held, observed.pictures, NONCE, rotates),
+        *inheritance_findings(cluster, held, alone=not any(map(is_within_limit, cluster.source or ()))),
         *host_findings(cluster, observed),
     ]
 
 
-def _observed(cluster: Cluster, *, restores: bool, returning: frozenset[str], adopts: bool) -> Observed:
+def _observed(cluster: Cluster, **run: Any) -> Observed:
     within = frozenset(node.name for node in cluster if state.is_host_in_limit(target_of(node)))
-    pictures = _read({node.name: (HostPicture, picture_question(cluster, node)) for node in cluster})
+    pictures = _pictures(cluster)
     reached = [node for node in cluster if pictures[node.name] is not None]
     packages = gevent.spawn(_read, {node.name: (HostPackages, packages_question(cluster, node)) for node in reached})
     keys = gevent.spawn(_keys, cluster, [node for node in reached if serves_etcd(cluster, node, pictures[node.name])])
     asking = {node.name: needed_ports(cluster, node) for node in reached if node.name in within}
     tls = tls_ports(cluster)
     peers = _read({name: (PeerPorts, {"peers": ports, "tls": tls}) for name, ports in asking.items() if ports})
-    return Observed(pictures, packages.get(), peers, keys.get(), within, restores, returning, adopts)
+    return Observed(pictures, packages.get(), peers, keys.get(), within, **run)
 
 
 def _keys(cluster: Cluster, nodes: Sequence[Node]) -> Mapping[str, str] | None:

@@ -14,11 +14,16 @@ def deploy_adoption(cluster: Cluster) -> None:
 
 
 @deploy("PostgreSQL")
-def deploy_patroni(cluster: Cluster) -> None:
-    """Patroni on this host, and the order point behind which every standby streams. + cluster: as declared"""
+def deploy_patroni(cluster: Cluster, *, renews: bool = False) -> None:
+    """
+    Patroni on this host, and the order point behind which every standby streams.
+
+    + cluster: as declared
+    + renews: the admin role may get another password
+    """
     secrets = cluster_secrets(cluster)
     patroni_configuration.admitted(name="members let in", cluster=cluster)
     patroni.member(name="Patroni configured and started", cluster=cluster, secrets=secrets)
     patroni.formed(name="one leader, every standby streaming", cluster=cluster, secrets=secrets)
     patroni_configuration.configuration(name="dynamic configuration", cluster=cluster)
-    postgres.objects(name="admin role and databases", cluster=cluster, secrets=secrets)
+    postgres.objects(name="admin role and databases", cluster=cluster, secrets=secrets, renews=renews)

@@ -11,7 +11,7 @@ from cluster.restore_target import Target, asked_target
 from deploys.components.build import deploy_doors, deploy_ground
 from deploys.components.options import member_named, option
 from deploys.components.patroni import deploy_patroni
-from deploys.components.secrets import cluster_secrets, secrets_directory
+from deploys.components.secrets import cluster_secrets, held_secrets, secrets_directory
 from deploys.components.start import declared_cluster, running_cluster
 from operations.pgbackrest_backup import backup
 from operations.pgbackrest_restore import restored
@@ -38,14 +38,19 @@ def meant_cluster() -> Cluster | None:
     return cluster if cluster is None or name in ("", cluster.name) else None
 
 
-def begun_cluster() -> Cluster | None:
-    """The cluster that ``--data confirm`` names, fit to be built; None on the hosts of others. Refuses no such name."""
+def begun_cluster(source: str) -> Cluster | None:
+    """
+    The cluster that ``--data confirm`` names, fit to be built; None on the hosts of others. Refuses no such name.
+
+    + source: the name of the cluster whose backup it begins with
+    """
     if not option("confirm", str, ""):
         raise ConfigError(
             "it is not said which cluster begins with the backup\n"
             "HINT: --data confirm=NAME names it; see docs/restore.md."
         )
-    return None if meant_cluster() is None else declared_cluster(restores=True)
+    cluster = meant_cluster()
+    return None if cluster is None else declared_cluster(restores=True, copies=source != cluster.name)
 
 
 def deploy_in_place(cluster: Cluster) -> None:
@@ -74,6 +79,11 @@ def deploy_copy(cluster: Cluster, source: str) -> None:
         raise ConfigError(f"source: {source} is no cluster of this inventory\nHINT: it has {', '.join(declared)}.")
     if cluster.repository is None:
         raise ConfigError(f"{cluster.name} has no repository host\nHINT: put a host in the group backup.")
+    if source != cluster.name and not held_secrets(declared[source]).has_authority:
+        raise ConfigError(
+            f"the CA of {source}, which its repository host trusts, is not on this machine\n"
+            f"HINT: copy {secrets_directory(declared[source])} from the machine that built it."
+        )
     _deploy_from(declared[source], cluster, asked_moment())
     backup(name="Backup: full", cluster=cluster, kind="full")
 
@@ -92,6 +102,6 @@ def _deploy_from(source: Cluster, cluster: Cluster, target: Target) -> None:
         source_secrets=secrets_directory(source),
         repository=option("repository", int, 0),
     )
-    deploy_patroni(cluster)
+    deploy_patroni(cluster, renews=True)  # the data bring the source's
     begun_with(name="over", cluster=cluster)
     deploy_doors(cluster)

@@ -6,11 +6,15 @@ from os import environ
 from pathlib import Path
 
 from pyinfra import host
+from pyinfra.api import deploy
 
+from cluster.errors import ConfigError
+from cluster.leaf_source import authority_path, leaf_source
 from cluster.model import Cluster
 from cluster.preflight_control import ENVIRONMENT, HeldSecrets
 from cluster.secrets import NAMES, OF_ROLES, Secrets, known_secrets
 from operations.preflight import declared_clusters_of
+from operations.secrets import kept
 
 DIRECTORY = Path(".secrets")
 
@@ -49,18 +53,55 @@ Pairs = tuple[tuple[str, str], ...]
 
 @cache
 def _loaded(directory: Path, environment: Pairs, inherited: Pairs) -> Secrets:
-    return Secrets.load(directory, dict(environment), dict(inherited))
+    return Secrets.plan(directory, dict(environment), dict(inherited))
+
+
+@deploy("Secrets")
+def deploy_secrets(cluster: Cluster) -> None:
+    """Those that this run makes are written down before any host gets one. + cluster: as declared"""
+    kept(name="kept", cluster=cluster, secrets=cluster_secrets(cluster))
 
 
 def held_secrets(cluster: Cluster) -> HeldSecrets:
     """What this machine holds of the cluster's secrets before a run makes any."""
     directory, given = secrets_directory(cluster), environment_of(cluster)
     own_ca = cluster.settings.certificates_directory is None and cluster.settings.certificates_ca_certificate is None
-    stored = (directory / "secrets.json").exists()
-    complete = (stored or set(given) == set(NAMES)) and (not own_ca or (directory / "ca.key").exists())
     values = known_secrets(directory, given)
     origin = {name: ENVIRONMENT if name in given else str(directory / "secrets.json") for name in values}
-    return HeldSecrets(values, origin, complete, str(directory), _foreign(cluster, values))
+    has_ca = not own_ca or (directory / "ca.key").exists()
+    missing = tuple(name for name in NAMES if name not in {**_inheritable(cluster), **values})
+    return HeldSecrets(
+        values,
+        origin,
+        complete=has_ca and not missing,
+        place=str(directory),
+        foreign=_foreign(cluster, values),
+        missing=missing,
+        has_authority=has_ca,
+        authority=_trusted(cluster, directory),
+        unknown=() if cluster.source is None else _lacking(held_secrets(cluster.source)),
+    )
+
+
+def _lacking(source: HeldSecrets) -> tuple[str, ...]:
+    names = tuple(name for name in OF_ROLES if name not in source.values)
+    return names if source.has_authority else (*names, "CA")
+
+
+def _trusted(cluster: Cluster, directory: Path) -> str | None:
+    """The CA's certificates as hosts have them; None where there are none, or none that can be used."""
+    if not authority_path(cluster, directory).exists():
+        return None
+    try:
+        return leaf_source(cluster, directory, plans=True).trust_pem
+    except ConfigError:
+        return None
+
+
+def _inheritable(cluster: Cluster) -> Mapping[str, str]:
+    """Those that a standby cluster takes over from its source."""
+    theirs = {} if cluster.source is None else held_secrets(cluster.source).values
+    return {name: theirs[name] for name in OF_ROLES if name in theirs}
 
 
 def _foreign(cluster: Cluster, values: Mapping[str, str]) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from pyinfra import host
 
@@ -11,27 +12,37 @@ from cluster.model import Cluster
 from cluster.overview import Overview
 from deploys.components.secrets import held_secrets, secrets_directory
 from operations.overview import Look, observed
-from operations.preflight import cluster_of, declared_clusters_of, once, refuse_unfit_hosts
+from operations.preflight import cluster_of, declared_clusters_of, once, refuse_other_secrets, refuse_unfit_hosts
 from operations.util.console import quiet_the_idle_lines
 from operations.util.remote import acts_for_all, end_run, is_within_limit, quicken, quiet_refusals, refuse_company
 
 ALL = "*"
 
 
-def declared_cluster(*, restores: bool = False, returning: str | None = None, adopts: bool = False) -> Cluster | None:
+def declared_cluster(*, returning: str | None = None, **run: Any) -> Cluster | None:
     """
     The cluster of the host at hand, after all hosts were looked at; None for a host that is in none of our groups.
 
     Refuses, in one table and before anything is touched, whatever is wrong in the inventory or on the hosts.
 
-    + restores: this run goes on with a restore that is not finished
     + returning: the host that this run brings back, should it have been taken out; ``ALL`` for whoever was
-    + adopts: this run begins the cluster with the data that members have
+    + run: what else it is for: ``restores``, ``adopts``, ``copies``, ``rotates``, as ``refuse_unfit_hosts`` has them
     """
     cluster = running_cluster()
     if cluster is not None:
         names = {node.name for node in cluster} if returning == ALL else {str(returning)}
-        refuse_unfit_hosts(cluster, held_secrets(cluster), restores=restores, returning=names, adopts=adopts)
+        refuse_unfit_hosts(cluster, held_secrets(cluster), returning=names, **run)
+    return cluster
+
+
+def known_cluster() -> Cluster | None:
+    """
+    The same as ``running_cluster``, for a procedure that writes configuration: refuses secrets that are not those of
+    the hosts that answer.
+    """
+    cluster = running_cluster()
+    if cluster is not None:
+        refuse_other_secrets(cluster, held_secrets(cluster))
     return cluster
 
 

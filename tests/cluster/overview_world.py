@@ -33,7 +33,7 @@ from tests.deploys.fake_hosts import fake_cluster
 
 AT = datetime(2026, 11, 21, 12, tzinfo=UTC)  # of the look; the CA is made then, and so old is all the rest
 MIB = 1024 * 1024
-WRITTEN = 5000 * MIB
+WRITTEN = 50_000 * MIB
 RESOURCES = {"memory_mib": 16000, "cores": 8, "disk_mib": 200_000, "patroni": "4.0.7-3"}
 CONFIG = File("/etc/default/etcd", "ETCD_NAME=h\n")
 COMPONENT = Component(files=(CONFIG,), units=(Unit("etcd", (CONFIG.path,)),))

@@ -47,6 +47,8 @@ def picture(n: int, **other: Any) -> dict[str, Any]:
         "etcd_data": False,
         "rooms": {path: {"free_mib": 50_000, "total_mib": 100_000, "mount": "/"} for path in rooms},
         "data": data("absent"),
+        "held": {"digests": {}, "roles": {}, "authority": None},
+        "stanza": None,
         **other,
     }
 
@@ -64,9 +66,13 @@ def running(n: int, **other: Any) -> dict[str, Any]:
     return picture(n, **{**member, **other})
 
 
-def data(state: str, version: str | None = None, identifier: str | None = None, detail: str = "") -> dict[str, Any]:
+def data(
+    state: str, version: str | None = None, identifier: str | None = None, detail: str = "", **past: Any
+) -> dict[str, Any]:
+    """A data directory. + past: its ``timeline``, ``end`` and ``turns``"""
     path = "/var/lib/postgresql/17/main" if state == "files" else None
-    return {"state": state, "version": version, "identifier": identifier, "path": path, "detail": detail}
+    known = {"timeline": 1, "end": 0, "turns": {}, **past}
+    return {"state": state, "version": version, "identifier": identifier, "path": path, "detail": detail, **known}
 
 
 def findings(

@@ -107,6 +107,14 @@ CASES = [
         *("repository-foreign", "h4", "the backups are of 42, the cluster is 7710641775443985334"),
         repository(identifiers=["42"]),
     ),
+    Case(
+        *(
+            "repository-foreign",
+            "h4",
+            "the archive has 000000630000000000000001, which the primary on timeline 7 never wrote",
+        ),
+        repository(archive={"id": "17-1", "min": "000000010000000000000001", "max": "000000630000000000000001"}),
+    ),
     Case("backup-none", "h4", "there is no backup yet", repository(status=2, message="no valid backups", backups=[])),
     Case(
         *("backup-old", "h4", "the newest backup, 20261101-010512F, is 31 h old, more than 30"),

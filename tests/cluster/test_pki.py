@@ -446,3 +446,11 @@ def test_an_unreadable_user_leaf_is_one_problem(authority: Authority) -> None:
         cert, key, ca = broken
         (problem,) = check_user_leaf(cert, key, REQUEST, ca, now())
         assert problem.startswith(f"{word} not readable")
+
+
+def test_a_ca_that_is_made_for_a_plan_is_written_nowhere(tmp_path: Path) -> None:
+    planned = Authority.of_plan(tmp_path / "demo", "demo")
+    assert list(tmp_path.iterdir()) == []
+    assert describe(planned.trust_pem).subject_cn == "demo CA"
+    kept = Authority.load_or_create(tmp_path / "demo", "demo")
+    assert Authority.of_plan(tmp_path / "demo", "demo").trust_pem == kept.trust_pem

@@ -22,7 +22,7 @@ def member(state: str = "in archive recovery", timeline: int = 3, checkpoint: in
     control = {"identifier": "76", "state": state, "timeline": timeline, "checkpoint": checkpoint, "recovered": 0}
     down = {"patroni": "inactive", "enabled": "enabled", "held": False, "restoring": False, "data": "there"}
     silent = {"server": False, "in_recovery": None, "received": None, "replayed": None}
-    return {**down, **silent, "control": control, "end": 0, **other}
+    return {**down, **silent, "control": control, "end": 0, "turns": {}, **other}
 
 
 def chosen(*members: Any, without: tuple[str, ...] = (), last: str | None = None) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from cluster.declaration import DeclaredHost, declared_clusters
 from cluster.errors import UnsafeError
 from cluster.live import Live
 from cluster.plan_restore import Restore, giving_back_obstacle, order_of, restore_plan
@@ -242,3 +243,10 @@ def test_a_source_that_cannot_serve_is_refused(arguments: dict[str, Any], words:
     with pytest.raises(UnsafeError) as refused:
         a_new_plan(**arguments)
     assert str(refused.value).startswith(words) and "\nHINT: " in str(refused.value)
+
+
+def test_a_repository_that_answers_no_other_host_is_no_source() -> None:
+    hosts = [DeclaredHost("a", ("postgres", "etcd", "backup"), {"cluster_address": "10.0.0.1"}, {})]
+    alone = declared_clusters(hosts, {})[0]["main"]
+    with pytest.raises(UnsafeError, match=r"^the repository host of main is its only member, and answers no"):
+        new_plan(a_cluster("pg8", cluster_name="copy"), alone, repository(), member(room_mib=1000), {}, LATEST)

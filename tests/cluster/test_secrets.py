@@ -346,3 +346,36 @@ def test_what_is_known_is_refused_as_it_is_when_loaded(tmp_path: Path) -> None:
         known_secrets(tmp_path / "main", {})
     with pytest.raises(ConfigError, match=rf"{ADMIN} is set but empty\nHINT: "):
         known_secrets(tmp_path / "main", {ADMIN: ""})
+
+
+# --- a plan
+
+
+def test_a_plan_writes_nothing_and_is_kept_when_its_turn_comes(tmp_path: Path) -> None:
+    directory = tmp_path / ".secrets" / "demo"
+    planned = Secrets.plan(directory, GIVEN)
+    assert planned.made == tuple(name for name in NAMES if name != ADMIN)
+    assert list(tmp_path.iterdir()) == []
+    planned.keep()
+    planned.keep()
+    assert planned.made == () and dict(Secrets.load(directory, GIVEN)) == dict(planned)
+    assert stored(directory)["_from_environment"] == [ADMIN]
+    put(tmp_path / "partly", json.dumps({"HAPROXY_STATS_PASSWORD": "kept"}))
+    before = (tmp_path / "partly" / "secrets.json").read_text()
+    assert Secrets.plan(tmp_path / "partly", {}).made == tuple(x for x in NAMES if x != "HAPROXY_STATS_PASSWORD")
+    assert (tmp_path / "partly" / "secrets.json").read_text() == before
+
+
+def test_a_plan_is_not_kept_over_what_another_run_made_meanwhile(tmp_path: Path) -> None:
+    planned = Secrets.plan(tmp_path / "demo", {})
+    theirs = Secrets.load(tmp_path / "demo", {})
+    with pytest.raises(ConfigError, match=r"PGBACKREST_CIPHER_PASS of .*secrets\.json was written by another run"):
+        planned.keep()
+    assert stored(tmp_path / "demo") == dict(theirs)
+
+
+def test_a_plan_refuses_a_directory_that_others_can_use(tmp_path: Path) -> None:
+    (tmp_path / "demo").mkdir()
+    (tmp_path / "demo").chmod(0o755)
+    with pytest.raises(ConfigError, match=r"mode is 0755, not 0700\nHINT: run"):
+        Secrets.plan(tmp_path / "demo", {})

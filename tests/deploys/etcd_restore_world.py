@@ -38,6 +38,7 @@ class EtcdRestoreWorld:
     + data: revision of etcd's data in their place, by host; + aside: of those put beside
     + snapshots: revision of the newest one, by host; + known: the keys in whatever etcd is rebuilt from
     + ends: where the WAL of each member ends when it is down; + timelines: and on which timeline
+    + turns: the newest history file of each member, its name first
     + answering: hosts whose etcd has a quorum; + runs_on: members whose PostgreSQL runs on without Patroni
     + hooks: an act to what happens just after it
     """
@@ -50,6 +51,7 @@ class EtcdRestoreWorld:
     known: dict[str, str] = field(default_factory=lambda: dict(KEYS))
     ends: dict[str, int] = field(default_factory=lambda: {"h1": 0x3000180, "h2": 0x3000180, "h3": 0x3000180})
     timelines: dict[str, int] = field(default_factory=lambda: {"h1": 3, "h2": 3, "h3": 3})
+    turns: dict[str, str] = field(default_factory=dict)
     identifiers: dict[str, str] = field(default_factory=lambda: {"h1": "76", "h2": "76", "h3": "76"})
     primaries: set[str] = field(default_factory=lambda: {"h1"})
     runs_on: set[str] = field(default_factory=set)
@@ -180,6 +182,7 @@ class EtcdRestoreWorld:
         return [
             line("control", self._control(host)),
             line("running", "", 0 if up else 3),
+            line("turns", self.turns.get(host, "")),
             line("patroni", "active" if host in self.running else "inactive"),
             line("wal", "" if up else f"{self.timelines[host]} 0/3000148\n{stop}"),
         ]

@@ -220,6 +220,7 @@ class PowerWorld:
             line("runs", "", 0 if one.served else 1),
             line("sql", json.dumps(sql) if one.served else "no server", 0 if one.served else 2),
             line("control", "" if one.empty else control, 1 if one.empty else 0),
+            line("turns", ""),
             line("wal", "" if one.served else f"invalid record length at {as_lsn(one.end)}: wanted 24, got 0", 1),
         ]
 

@@ -205,6 +205,23 @@ def test_data_of_two_clusters_are_refused(monkeypatch: pytest.MonkeyPatch) -> No
     assert world.done == []
 
 
+def test_data_of_a_copy_and_of_its_original_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    parted = {"h1": "00000003.history\n1:0/100\n2:0/200", "h3": "00000003.history\n1:0/100\n2:0/201"}
+    world = world_of(turns=parted)
+    assert refusal(monkeypatch, world).startswith(
+        "the data of h1 and h3 are of two lives of main: they left timeline 2 at different positions, as a copy and "
+    )
+    assert world.done == []
+
+
+def test_an_etcd_of_the_original_brings_no_member_of_its_copy_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    turns = dict.fromkeys(MEMBERS, "00000003.history\n1:0/100\n2:0/200")
+    history = '[[1, 256, "no recovery target specified"], [2, 513, "no recovery target specified"]]'
+    world = world_of(turns=turns, known={"initialize": "76", "config": "{}", "history": history})
+    assert "is of another life of main, which left timeline 2 elsewhere than the data" in refusal(monkeypatch, world)
+    assert world.running == set()
+
+
 def test_two_primaries_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     world = world_of(primaries={"h1", "h2"})
     assert refusal(monkeypatch, world).startswith("h1 and h2 are primaries at the same time\n")

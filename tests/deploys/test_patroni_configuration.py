@@ -210,6 +210,20 @@ def test_no_password_is_in_a_command_or_a_statement(monkeypatch: pytest.MonkeyPa
     assert str(SECRETS["PATRONI_ADMIN_PASSWORD"]) not in everything
 
 
+def test_another_password_of_the_admin_role_is_replaced_by_a_run_that_is_for_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cluster = fake_cluster()
+    world = PatroniWorld.of(cluster)
+    known = {"login": True, "createdb": True, "createrole": True, "superuser": False, "monitor": True}
+    world.objects["roles"] = {"admin": {**known, "salt": "2:c2FsdA==", "verifier_sha256": "another"}}
+    with pytest.raises(UnsafeError, match=r"^the role admin has another password than PATRONI_ADMIN_PASSWORD\nHINT: "):
+        run_operation(monkeypatch, world, cluster, postgres.objects, secrets=SECRETS)
+    assert world.scripts == []
+    run_operation(monkeypatch, world, cluster, postgres.objects, secrets=SECRETS, renews=True)
+    assert [script.startswith('alter role "admin" password') for _, script in world.scripts] == [True]
+
+
 def test_nothing_is_done_without_a_leader(monkeypatch: pytest.MonkeyPatch) -> None:
     cluster = fake_cluster()
     world = PatroniWorld.of(cluster)

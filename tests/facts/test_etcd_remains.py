@@ -28,7 +28,7 @@ Database system identifier:           7710641775443985334
 Database cluster state:               shut down in recovery
 Latest checkpoint's TimeLineID:       3
 """
-DOWN = {"control": CONTROL, "running": ("no server running", 3), "patroni": "inactive", "wal": ""}
+DOWN = {"control": CONTROL, "running": ("no server running", 3), "turns": "", "patroni": "inactive", "wal": ""}
 
 
 def lines(values: dict[str, Any]) -> list[str]:
@@ -107,11 +107,12 @@ def test_of_a_postgres_that_runs_the_end_is_not_asked() -> None:
         "identifier": "7710641775443985334",
         "timeline": 3,
         "end": 0,
+        "turns": {},
     }
 
 
 def test_a_host_without_patroni_has_no_data_of_ours() -> None:
-    seen = PostgresWal().process(["sql|1|", "control|1|", "running|1|", "patroni|1|", "wal|1|"])
+    seen = PostgresWal().process(["sql|1|", "control|1|", "running|1|", "turns|1|", "patroni|1|", "wal|1|"])
     assert seen["identifier"] is None and not seen["running"]
 
 

@@ -2,16 +2,21 @@
 
 import os
 import socket
+import struct
 import subprocess
 import tempfile
 import time
+from base64 import b64encode
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pyinfra.api.exceptions import FactProcessError
 from pyinfra_testing.facts import make_fact_tests
 
 import facts.preflight
+from cluster.secrets import NAMES
 from facts.preflight import HostPicture
 from facts.preflight_ports import PeerPorts
 
@@ -109,6 +114,9 @@ def test_data_directories(tmp_path: Path) -> None:
         "identifier": None,
         "path": str(tmp_path / "full"),
         "detail": "a b",
+        "timeline": 0,
+        "end": 0,
+        "turns": {},
     }
 
 
@@ -116,10 +124,21 @@ def test_a_data_directory_of_postgresql_behind_a_link(tmp_path: Path) -> None:
     data = tmp_path / "real"
     (data / "global").mkdir(parents=True)
     (data / "PG_VERSION").write_text("17\n")
-    (data / "global" / "pg_control").write_bytes(IDENTIFIER.to_bytes(8, "little") + bytes(8184))
+    # As PostgreSQL 13 to 17 have it: identifier, two versions, state, time, last checkpoint, its redo and timeline.
+    control = struct.pack("<QIIIxxxxQQQI", IDENTIFIER, 1700, 202406281, 6, 1, 0x7000028, 0x7000000, 3)
+    (data / "global" / "pg_control").write_bytes(control.ljust(8192, b"\0"))
     (tmp_path / "link").symlink_to(data)
     seen = data_of(tmp_path / "link")
     assert (seen["version"], seen["identifier"], seen["path"]) == ("17", str(IDENTIFIER), str(data))
+    assert (seen["timeline"], seen["end"], seen["turns"]) == (3, 0x7000028, {})
+    wal = data / "pg_wal"
+    wal.mkdir()
+    (wal / "00000002.history").write_text("1\t0/3000000\tno recovery target specified\n")
+    (wal / "00000004.history").write_text("# a remark\n1\t0/3000000\tx\n\n2\t1/5000060\tbefore 2026-11-21 14:30\n")
+    (wal / "000000040000000000000009").touch()
+    seen = data_of(tmp_path / "link")
+    assert (seen["timeline"], seen["end"]) == (4, 0x7000028)
+    assert seen["turns"] == {1: 0x3000000, 2: 0x105000060}
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="takes root to become somebody who may not read")
@@ -144,3 +163,57 @@ def test_ports_that_are_open_and_refused_are_told_apart_at_once() -> None:
 
 def test_no_peers_no_answers() -> None:
     assert PeerPorts.default() == []
+
+
+# --- what a host has of a cluster's secrets
+
+NONCE = "5f0c"
+GOLDEN = CASES.parent / "golden"
+
+
+def held_of(*hosts: str, directory: str | None = None) -> dict[str, Any]:
+    """What a host says whose /etc is that of some rendered hosts together."""
+    fact = HostPicture()
+    secrets = {"nonce": NONCE, "roles": ["postgres"], "port": 1, "authority": "/etc/hostname"}
+    command = fact.command(backup_directory=directory, stanza_name="main", secrets=secrets)
+    for one in hosts:
+        command = command.replace(f"/etc/{Path(one).name}", str(GOLDEN / one))
+    seen = fact.process(sh(command))
+    return {"held": seen["held"], "stanza": seen["stanza"]}
+
+
+def of(name: str) -> list[str]:
+    return [sha256(f"{NONCE}fake-{name.lower()}".encode()).hexdigest()]
+
+
+def test_every_secret_of_a_host_is_found_and_none_is_told() -> None:
+    member, backup = "three_hosts/pg1.example.net/etc", "two_repositories/orders-backup1.example.net/etc"
+    seen = held_of(f"{member}/patroni", f"{member}/haproxy", f"{backup}/pgbackrest")["held"]
+    assert seen["digests"] == {name: of(name) for name in (*NAMES[:3], "PATRONI_RESTAPI_PASSWORD", *NAMES[5:])}
+    assert seen["authority"] == sha256(Path("/etc/hostname").read_bytes()).hexdigest()
+    assert "fake-" not in str(seen)
+
+
+def test_a_host_without_any_secret() -> None:
+    command = HostPicture().command(secrets={"nonce": NONCE, "roles": [], "port": 1, "authority": "/nowhere"})
+    seen = HostPicture().process(sh(command.replace("/etc/", "/nowhere/")))
+    assert seen["held"] == {"digests": {}, "roles": {}, "authority": None}
+
+
+def test_the_roles_verifiers_come_as_digests() -> None:
+    lines = ["clock|1.0", "architecture|x86_64", "role|postgres|4096:c2FsdA==|d1", "role|admin|2:eA==|d2", "clock|1.0"]
+    assert HostPicture().process(lines)["held"]["roles"] == {
+        "postgres": {"salt": "4096:c2FsdA==", "verifier_sha256": "d1"},
+        "admin": {"salt": "2:eA==", "verifier_sha256": "d2"},
+    }
+
+
+def test_a_repository_that_has_a_stanza_already(tmp_path: Path) -> None:
+    assert held_of(directory=str(tmp_path))["stanza"] is None
+    for path in ("archive/main", "backup/main/20261121-010002F", "backup/main/latest", "archive/other"):
+        (tmp_path / path).mkdir(parents=True)
+    assert held_of(directory=str(tmp_path))["stanza"] is None
+    head = bytes(range(100))
+    (tmp_path / "archive/main/archive.info.copy").write_bytes(head)
+    seen = held_of(directory=str(tmp_path))["stanza"]
+    assert seen == {"head": b64encode(head[:64]).decode(), "backups": ["20261121-010002F"]}

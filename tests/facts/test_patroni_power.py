@@ -30,6 +30,7 @@ DOWN = {
     "runs": ("", 1),
     "sql": ("psql: error: connection refused", 2),
     "control": CONTROL,
+    "turns": "00000002.history\n1:0/3000060",
     "wal": (
         "pg_waldump: error: error in WAL record at 0/7000028: invalid record length at 0/70000A8: "
         "expected at least 24, got 0",
@@ -57,7 +58,7 @@ def test_a_member_that_is_down_says_how_far_its_wal_goes() -> None:
         "checkpoint": 0x7000028,
         "recovered": 0x70000A0,
     }
-    assert said["end"] == 0x70000A8
+    assert said["end"] == 0x70000A8 and said["turns"] == {1: 0x3000060}
 
 
 def test_a_standby_that_runs_and_is_suspended() -> None:

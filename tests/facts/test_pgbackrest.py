@@ -231,3 +231,24 @@ def test_255_is_followed_by_the_next_first_half() -> None:
     """Which segment 256 is, PostgreSQL's documentation of pg_walfile_name says."""
     found = seen(INFO, 0, line("archive", "17-1 1 255 256"))["holes"]
     assert [(one["first"], one["last"]) for one in found] == [("0000000100000000000000FF", "000000010000000100000000")]
+
+
+# Of a repository that another pass phrase wrote it may say a word that no document holds.
+@pytest.mark.parametrize(
+    ("said", "error"),
+    [
+        ("", "no word"),
+        ("[", "["),
+        ("[1]", "[1]"),
+        ("2026-11-21 16:20:03.000 P00  ERROR: [089]: unable to flush", "[089]: unable to flush"),
+        ('[{"name":"main","status":{"code":0', '[{"name":"main","status":{"code":0'),
+    ],
+)
+def test_an_answer_that_is_no_document_is_no_answer(said: str, error: str) -> None:
+    found = seen(said)
+    assert (found["answers"], found["error"], found["backups"]) == (False, error, [])
+
+
+def test_a_document_after_warnings_whose_words_go_over_lines() -> None:
+    said = seen('WARN: one\n[WARN] two\n[{"name":"main","status":{"code":99,"message":"[CryptoError] a\nHINT: b"}}]')
+    assert (said["answers"], said["message"]) == (True, "[CryptoError] a\nHINT: b")

@@ -12,7 +12,8 @@ from pyinfra.context import ctx_host, ctx_inventory, ctx_state
 
 import operations.preflight
 from cluster.errors import ConfigError
-from cluster.preflight_control import HeldSecrets, stranger_findings
+from cluster.preflight_control import HeldSecrets
+from cluster.preflight_secrets import stranger_findings
 from operations.preflight import cluster_of, declared_clusters_of, refuse_unfit_hosts
 from tests.cluster.packages_hosts import seen
 from tests.cluster.preflight_hosts import IDENTIFIER, OTHER, a_cluster, data, picture, running

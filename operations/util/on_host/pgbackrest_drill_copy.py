@@ -59,7 +59,10 @@ def described(*words: str) -> dict[str, Any]:
     code, said = pgbackrest("info", "--output=json", "--log-level-console=error", *words)
     if code:
         raise Undecided(f"the repository does not answer: {errors(said)}")
-    stanza: dict[str, Any] = json.loads(said[said.index("[{") :])[0]
+    try:
+        stanza: dict[str, Any] = json.loads(said[said.index("[{") :])[0]
+    except ValueError:
+        raise Undecided(f"the repository does not say what it has: {errors(said)}") from None
     return stanza
 
 

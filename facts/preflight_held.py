@@ -1,0 +1,84 @@
+"""Which secrets a host has, without telling one: digests that are of use in this run alone, and of verifiers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from shlex import quote
+from typing import Any
+
+# A password has neither quotes nor spaces in it. The builtin printf has no arguments that others could see.
+_HELD = r"""
+held() {{
+  while read -r value; do
+    [ -z "$value" ] || echo "held|$1|$(printf '%s%s' {nonce} "$value" | sha256sum | cut -c1-64)"
+  done
+}}
+after() {{ sed -n "/^ *$1:\$/,/^ *password:/ s/^ *password: *//p" /etc/patroni/config.yml | head -n 1 | tr -d "'\""; }}
+if [ -e /etc/patroni/config.yml ]; then
+  after superuser | held PATRONI_SUPERUSER_PASSWORD
+  after replication | held PATRONI_REPLICATION_PASSWORD
+  after rewind | held PATRONI_REWIND_PASSWORD
+  after restapi | held PATRONI_RESTAPI_PASSWORD
+fi
+if [ -e /etc/haproxy/haproxy.cfg ]; then
+  sed -n "s/^ *user .* insecure-password '\(.*\)'\$/\1/p" /etc/haproxy/haproxy.cfg | held HAPROXY_STATS_PASSWORD
+fi
+if [ -e /etc/pgbackrest/pgbackrest.conf ]; then
+  sed -n 's/^repo[0-9]*-cipher-pass=//p' /etc/pgbackrest/pgbackrest.conf | sort -u | held PGBACKREST_CIPHER_PASS
+fi
+if [ -e {authority} ]; then echo "authority|$(sha256sum < {authority} | cut -c1-64)"; fi
+if [ -S /var/run/postgresql/.s.PGSQL.{port} ]; then
+  (cd / && timeout 5 runuser -u postgres -- psql -XAtq -h /var/run/postgresql -p {port} -d postgres -c {sql}) \
+    2>/dev/null
+fi
+"""
+
+# Those that are no SCRAM verifier say nothing of a password.
+_SQL = """
+select 'role', rolname, split_part(rolpassword, '$', 2), encode(sha256(rolpassword::bytea), 'hex')
+from pg_authid where rolpassword like 'SCRAM-SHA-256$%' and rolname in ({roles})
+"""
+
+# pgBackRest keeps a copy of this file beside it, for when the first is damaged.
+_STANZA = r"""
+for f in {archive}/archive.info {archive}/archive.info.copy; do
+  if [ -e "$f" ]; then
+    labels=$(ls {backup} 2>/dev/null | grep -E '^[0-9]{{8}}-[0-9]{{6}}F' | tr '\n' ' ')
+    echo "stanza|$(head -c 64 "$f" | base64 -w0)|$labels"
+    break
+  fi
+done
+"""
+
+
+def held_script(nonce: str, roles: Sequence[str], port: int, authority: str) -> str:
+    """
+    Lines for what this host has of a cluster's secrets.
+
+    + nonce: of the run; + roles: whose verifiers are looked at
+    + port: of a PostgreSQL that may run here; + authority: path of the CA that it trusts
+    """
+    named = ", ".join("'" + role.replace("'", "''") + "'" for role in roles)
+    sql = quote(" ".join(_SQL.format(roles=named).split()))
+    return _HELD.format(nonce=quote(nonce), port=port, sql=sql, authority=quote(authority))
+
+
+def stanza_script(directory: str, stanza: str) -> str:
+    """A line for a repository that has a stanza already. + directory: of the repository"""
+    archive, backup = (quote(f"{directory}/{kind}/{stanza}") for kind in ("archive", "backup"))
+    return _STANZA.format(archive=archive, backup=backup)
+
+
+def held(lines: Mapping[str, list[list[str]]]) -> dict[str, Any]:
+    """``{digests: {name: [digest]}, roles: {name: {salt, verifier_sha256}}, authority: digest or None}``."""
+    digests: dict[str, list[str]] = {}
+    for name, digest in lines.get("held", ()):
+        digests.setdefault(name, []).append(digest)
+    roles = {name: {"salt": salt, "verifier_sha256": verifier} for name, salt, verifier in lines.get("role", ())}
+    authority = next((digest for (digest,) in lines.get("authority", ())), None)
+    return {"digests": digests, "roles": roles, "authority": authority}
+
+
+def stanza(lines: Mapping[str, list[list[str]]]) -> dict[str, Any] | None:
+    """``{head: base64, backups: [label]}``; None when there is no stanza."""
+    return next(({"head": head, "backups": labels.split()} for head, labels in lines.get("stanza", ())), None)

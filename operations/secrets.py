@@ -1,0 +1,31 @@
+"""The secrets that a run makes, written down on the control machine."""
+
+from __future__ import annotations
+
+from pyinfra import host
+from pyinfra.api import operation
+
+from cluster.model import Cluster
+from cluster.secrets import Secrets
+from operations.util.component import Commands
+from operations.util.remote import acts_for
+from operations.util.stage import planning, undecided
+
+
+@operation()
+def kept(cluster: Cluster, secrets: Secrets) -> Commands:
+    """
+    Write down what was generated, before any host gets one of them. A plan writes nothing. Refuses when another run has
+    generated the same ones meanwhile.
+
+    + secrets: all of the cluster, as this run uses them
+    """
+    made = secrets.made
+    if not acts_for(cluster.nodes) or (not made and planning()):
+        host.noop("nothing is to be written down")
+        return
+    if planning():
+        yield from undecided(f"{', '.join(made)}, generated and written into {secrets.path}")
+        return
+    secrets.keep()
+    host.noop(f"generated: {', '.join(made)}" if made else "all of them were there")

@@ -1,0 +1,69 @@
+"""What a run makes of secrets and of a CA is written when its turn comes, and in a plan nowhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyinfra.context import ctx_host
+
+import operations.certificates
+import operations.secrets
+import operations.util.stage
+from cluster.errors import ConfigError
+from cluster.secrets import NAMES, Secrets
+from operations.certificates import issued
+from operations.secrets import kept
+from tests.operations.test_certificates import PicturedHost, absent, cluster
+
+
+@pytest.fixture
+def stage(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Say whether a run only plans, as pyinfra would know it."""
+
+    def set_to(*, planning: bool) -> None:
+        for module in (operations.secrets, operations.certificates):
+            monkeypatch.setattr(module, "planning", lambda: planning)
+
+    monkeypatch.setattr(operations.secrets, "acts_for", lambda _: True)
+    return set_to
+
+
+def run(operation: Any, **arguments: Any) -> tuple[PicturedHost, list[Any]]:
+    host = PicturedHost("pg1", absent())
+    with ctx_host.use(host):
+        return host, list(operation._inner(cluster=cluster(), **arguments))
+
+
+def test_a_plan_says_what_it_would_generate_and_writes_nothing(tmp_path: Path, stage: Any) -> None:
+    stage(planning=True)
+    directory = tmp_path / ".secrets" / "main"
+    host, commands = run(kept, secrets=Secrets.plan(directory, {NAMES[0]: "given-by-the-environment"}))
+    names = ", ".join(NAMES[1:])
+    assert host.logged == [f"decided when its turn comes: {names}, generated and written into {directory}/secrets.json"]
+    assert len(commands) == 1
+    assert len(run(issued, secrets_directory=directory)[1]) > 5, "it says which certificates are made"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_they_are_written_when_their_turn_comes(tmp_path: Path, stage: Any) -> None:
+    stage(planning=False)
+    planned = Secrets.plan(tmp_path / "main", {})
+    host, commands = run(kept, secrets=planned)
+    assert (commands, host.noop_description) == ([], f"generated: {', '.join(NAMES)}")
+    run(issued, secrets_directory=tmp_path / "main")
+    assert sorted(path.name for path in (tmp_path / "main").iterdir()) == ["ca.crt", "ca.key", "secrets.json"]
+    host, commands = run(kept, secrets=Secrets.plan(tmp_path / "main", {}))
+    assert (commands, host.noop_description) == ([], "all of them were there")
+    stage(planning=True)
+    host, commands = run(kept, secrets=Secrets.plan(tmp_path / "main", {}))
+    assert (commands, host.noop_description) == ([], "nothing is to be written down")
+
+
+def test_no_host_gets_one_that_another_run_has_replaced(tmp_path: Path, stage: Any) -> None:
+    stage(planning=False)
+    planned = Secrets.plan(tmp_path / "main", {})
+    Secrets.load(tmp_path / "main", {})
+    with pytest.raises(ConfigError, match="was written by another run while this one began"):
+        run(kept, secrets=planned)
