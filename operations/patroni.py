@@ -22,6 +22,7 @@ from facts.patroni import PatroniCluster
 from operations.patroni_bootstrap import begun_again
 from operations.patroni_clones import Copying, refuse_with_last_lines
 from operations.patroni_configuration import declared_configuration, noticed_seconds, wake_command
+from operations.patroni_tablespaces import places_made
 from operations.util.act import Act
 from operations.util.commands import load_unit, write_file
 from operations.util.component import Commands, brought_up
@@ -65,6 +66,8 @@ def _following(cluster: Cluster, node: Node, secrets: Mapping[str, Secret]) -> C
     seen = host.get_fact(HostComponent, **joining.question_with(version))
     there = seen["paths"]
     on_its_way = config_of(joining).fits(there[CONFIG]) or (there[version] is None and _has_begun(cluster))
+    if on_its_way and there[version] is None and not planning():
+        yield from places_made(cluster, node, fresh=there[CONFIG] is None)
     yield from brought_up(joining if on_its_way else patroni_component(cluster, node, secrets), seen)
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from cluster.errors import UnsafeError
 from cluster.model import Cluster
 from cluster.observed_pgbackrest import SeenPgbackrest
+from cluster.plan_restore import Restore
 from cluster.repositories import repositories_of
 from facts.pgbackrest import PgbackrestInfo
-from operations.util.remote import read
+from facts.pgbackrest_tablespaces import PgbackrestTablespaces
+from operations.util.remote import read, read_all
 
 
 def repository_to_read(cluster: Cluster, number: int = 0) -> SeenPgbackrest:
@@ -31,3 +33,11 @@ def repository_to_read(cluster: Cluster, number: int = 0) -> SeenPgbackrest:
             raise UnsafeError(f"{node.name} cannot be reached\nHINT: it has the backups; bring it back first.")
         seen.append(said)
     return next((one for one in seen if one["answers"] and one["backups"]), seen[0])
+
+
+def known_tablespaces(cluster: Cluster, plan: Restore) -> list[str]:
+    """The directories of the tablespaces in the backup with which a restore begins. + cluster: whose backup it is"""
+    node, backup = cluster.repository, plan.backup
+    assert node is not None, "a plan has a backup"
+    question = {"stanza": cluster.name, "repository": backup["repository"], "label": backup["label"]}
+    return read_all([node], PgbackrestTablespaces, **question)[node.name]
