@@ -44,6 +44,7 @@ def reinit(cluster: Cluster, member: str, force: bool = False) -> Commands:
         print_lines([f"{member} is being copied already: nothing is begun, its end is waited for"])
         host.noop("a copy is under way")
         if not planning():
+            yield from places_made(cluster, node, fresh=False)  # without them it fails again and again
             _wait(cluster, node, live, before=None)
         return
     if obstacle := reinit_obstacle(cluster, live, member, force=force):
