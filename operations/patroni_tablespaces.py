@@ -40,16 +40,10 @@ done
 """
 
 
-def tablespaces_of(cluster: Cluster, asked: Iterable[Node]) -> list[str]:
-    """The directories of the cluster's tablespaces. Refuses when none of these members says it."""
+def _tablespaces_of(cluster: Cluster, asked: Iterable[Node]) -> list[str]:
+    """The directories of the cluster's tablespaces; none while nobody can say it, and then there is no copy either."""
     seen = read(asked, PostgresTablespaces, port=cluster.settings.postgres_port)
-    answers = [one for one in seen.values() if one is not None]
-    if not answers:
-        raise UnsafeError(
-            f"no PostgreSQL of {cluster.name} says which tablespaces there are\n"
-            "HINT: bring its leader back first; what joins is copied from it."
-        )
-    return max(answers, key=len)  # a standby may be behind
+    return max((one for one in seen.values() if one is not None), key=len, default=[])  # a standby may be behind
 
 
 def places_made(cluster: Cluster, node: Node, *, fresh: bool) -> Commands:
@@ -60,8 +54,7 @@ def places_made(cluster: Cluster, node: Node, *, fresh: bool) -> Commands:
     + fresh: nothing there can be the cluster's own yet
     """
     others = [one for one in in_this_run(cluster.members) if one is not node]
-    locations = tablespaces_of(cluster, others) if others else []
-    if not locations:
+    if not (locations := _tablespaces_of(cluster, others)):
         return
     version = cluster.settings.postgres_version
     places = read_all([node], TablespacePlaces, locations=locations, version=version)[node.name]
