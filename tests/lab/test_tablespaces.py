@@ -95,8 +95,8 @@ def fill(table: str, word: str, first: int, last: int) -> str:
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Spaces]:
     """A full backup that knows one of two tablespaces."""
-    directory = tmp_path_factory.mktemp("p-spaces")
-    with site("p-spaces", directory, hosts=HOSTS) as ready:
+    directory = tmp_path_factory.mktemp("p-tablespaces")
+    with site("p-tablespaces", directory, hosts=HOSTS) as ready:
         spaces = Spaces(ready.lab, ready.inventory, None, directory)  # type: ignore[arg-type]
         spaces.declare(HOSTS)
         first = run(ready.inventory)
@@ -110,9 +110,10 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Spaces]:
 
 
 def label(built: Spaces) -> str:
-    """Of the first backup."""
+    """Of the full backup; after each restore there is another one, an incremental."""
     asked = f"cd / && runuser -u postgres -- pgbackrest --stanza={built.lab.name} info --output=json"
-    return str(json.loads(run_in(built.lab.host("pg2").container, asked))[0]["backup"][0]["label"])
+    backups = json.loads(run_in(built.lab.host("pg2").container, asked))[0]["backup"]
+    return str([one["label"] for one in backups if one["type"] == "full"][-1])
 
 
 def restored(built: Spaces, *words: str) -> str:
