@@ -69,11 +69,12 @@ def drill_readable(cluster: Cluster) -> list[str]:
 
 def drill_free_paths(cluster: Cluster) -> list[str]:
     """
-    Directories in which its unit finds nothing of the host's, and can make any other one: those above all that it sees.
+    Directories in which its unit finds nothing of the host's, and can make any other one: those above all that it sees,
+    and that of shared memory.
     """
     seen = [path.removeprefix("-") for path in (*drill_readable(cluster), *drill_writable(cluster))]
     above = {str(parent) for path in seen for parent in PurePosixPath(path).parents}
-    return sorted(path for path in above if not _is_within(path, [*seen, "/run"]))
+    return sorted({*(path for path in above if not _is_within(path, [*seen, "/run"])), "/dev/shm"})
 
 
 def _is_within(path: str, directories: Iterable[str]) -> bool:

@@ -49,7 +49,19 @@ def member(cluster: Cluster, secrets: Mapping[str, Secret]) -> Commands:
         host.noop("no PostgreSQL on this host")
         return
     begins = node is cluster.members[0] and not _has_begun(cluster)
+    if begins:
+        yield from _places_of_source(cluster, node)
     yield from brought_up(_beginning(cluster, secrets)) if begins else _following(cluster, node, secrets)
+
+
+def _places_of_source(cluster: Cluster, node: Node) -> Commands:
+    """Where the first member of a standby cluster gets its data: directories for the source's tablespaces."""
+    if cluster.source is None or planning():
+        return
+    version = f"{cluster.data_directory}/PG_VERSION"
+    there = host.get_fact(HostComponent, paths=[version, CONFIG], units={})["paths"]
+    if there[version] is None:
+        yield from places_made(cluster, node, fresh=there[CONFIG] is None, source=cluster.source)
 
 
 def _beginning(cluster: Cluster, secrets: Mapping[str, Secret]) -> Component:

@@ -46,15 +46,16 @@ def _tablespaces_of(cluster: Cluster, asked: Iterable[Node]) -> list[str]:
     return max((one for one in seen.values() if one is not None), key=len, default=[])  # a standby may be behind
 
 
-def places_made(cluster: Cluster, node: Node, *, fresh: bool) -> Commands:
+def places_made(cluster: Cluster, node: Node, *, fresh: bool, source: Cluster | None = None) -> Commands:
     """
     Let a member that gets its data have a directory for each of the cluster's tablespaces: neither PostgreSQL nor
     pgBackRest could make it. Refuses what ``joining_obstacle`` refuses.
 
     + fresh: nothing there can be the cluster's own yet
+    + source: the cluster whose data they are, where that is another one
     """
-    others = [one for one in in_this_run(cluster.members) if one is not node]
-    if not (locations := _tablespaces_of(cluster, others)):
+    others = source.members if source else [one for one in in_this_run(cluster.members) if one is not node]
+    if not (locations := _tablespaces_of(source or cluster, others)):
         return
     version = cluster.settings.postgres_version
     places = read_all([node], TablespacePlaces, locations=locations, version=version)[node.name]

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from cluster.errors import UnsafeError
 from cluster.model import Cluster
-from operations.patroni_tablespaces import moved_aside, tablespaces_removed
+from operations import patroni_tablespaces
+from operations.patroni_tablespaces import moved_aside, places_made, tablespaces_removed
 from tests.cluster.preflight_hosts import a_cluster
 
 NAME = "before-restore-20261121T120000Z"
@@ -58,3 +60,36 @@ def test_what_data_have_outside_their_directory_goes_with_them(space: Path, tmp_
     (data / "pg_tblspc" / "16384").symlink_to(space)
     assert done(tablespaces_removed(str(data)), tmp_path) == 0
     assert [path.name for path in space.iterdir()] == [OTHERS]
+
+
+def made(monkeypatch: pytest.MonkeyPatch, asked: dict[str, list[str] | None], places: dict[str, str]) -> list[str]:
+    """The commands that let pg2 have directories. + asked: what members say; + places: what pg2 has there"""
+    monkeypatch.setattr(patroni_tablespaces, "in_this_run", tuple)
+    monkeypatch.setattr(
+        patroni_tablespaces, "read", lambda nodes, *_, **__: {one.name: asked[one.name] for one in nodes}
+    )
+    monkeypatch.setattr(patroni_tablespaces, "read_all", lambda nodes, *_, **__: {one.name: places for one in nodes})
+    cluster = a_cluster()
+    acts = list(places_made(cluster, cluster.node("pg2"), fresh=True))
+    assert {act.node.name for act in acts} <= {"pg2"}
+    return [str(act.command.get_raw_value()) for act in acts]
+
+
+def test_who_joins_gets_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One member may be down, and a standby behind."""
+    asked = {"pg1": ["/srv/a", "/srv/b's"], "pg3": ["/srv/a"], "pg4": None}
+    asked |= {node.name: None for node in a_cluster().members if node.name not in asked}
+    (command,) = made(monkeypatch, asked, {"/srv/a": "free", "/srv/b's": "absent"})
+    assert command == "install -d -o postgres -g postgres -m 700 '/srv/b'\"'\"'s'"
+
+
+def test_nothing_is_made_where_nobody_can_say_what(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody has data to copy then, either."""
+    assert made(monkeypatch, {node.name: None for node in a_cluster().members}, {}) == []
+
+
+def test_who_joins_with_a_postgresql_s_files_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[str, list[str] | None] = {node.name: ["/srv/a"] for node in a_cluster().members}
+    with pytest.raises(UnsafeError) as refused:
+        made(monkeypatch, asked, {"/srv/a": "held"})
+    assert "pg2 has a PostgreSQL's files in /srv/a" in str(refused.value)

@@ -87,6 +87,7 @@ recover() { # as the settings say; further ones count more
   words=(); for one in "${settings[@]}" "$@"; do words+=(-c "$one"); done
   writable=("$data" "$(readlink -f "$data/pg_wal")" $sockets -/tmp -/var/spool/pgbackrest -/var/log/pgbackrest)
   while IFS= read -r space; do writable+=("$space"); done < <(spaces)
+  systemctl stop $recovery 2> /dev/null || true # of a try whose unit was killed
   systemd-run --quiet --collect --pipe --wait --unit=$recovery --uid=postgres --setenv=LC_ALL=C.UTF-8 \
     -p BindsTo=pgbackrest-restore.service -p ProtectSystem=strict \
     -p "ReadWritePaths=$(printf '"%s" ' "${writable[@]}")" \
