@@ -117,6 +117,9 @@ def formed(cluster: Cluster, secrets: Mapping[str, Secret]) -> Commands:
         return
     if not seen["settled"]:
         yield from begun_again(cluster, seen, _beginning(cluster, secrets))
+        # Where a cluster begins with a backup, nobody knew of tablespaces when its members were started.
+        for node in in_this_run(cluster.members):
+            yield from places_made(cluster, node, fresh=False)
         seen = _settled(cluster, wait_seconds=FORMING_SECONDS)
     seen = _wait_for_clones(cluster, seen)
     yield from _relied_on(cluster, in_this_run(joined(cluster, seen)), secrets)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 
@@ -197,3 +198,34 @@ def test_a_settled_cluster_is_not_touched(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(patroni, "brought_up", lambda _: iter(()))
     assert changed(run_operation(monkeypatch, world, declared, patroni.formed, secrets=SECRETS)) == []
     assert world.commands == []
+
+
+class Lacking(PatroniWorld):
+    """The cluster settles once h2 has the directory of a tablespace."""
+
+    def run(self, host: str, command: str, stdin: str) -> tuple[bool, list[str]]:
+        """See World."""
+        if "pg_tablespace_location" in command:
+            return True, ["/srv/a"]
+        if "kind=lost" in command:
+            kind = "absent" if host == "h2" else "held"
+            return True, [f"/srv/a|0|{base64.b64encode(kind.encode()).decode()}"]
+        if command.startswith("install -d"):
+            self.scripts.append((host, command))
+            return True, []
+        if "/etc/patroni/config.yml ]" in command:
+            return True, [json.dumps(self._patroni() | {"settled": bool(self.scripts)})]
+        return super().run(host, command, stdin)
+
+
+def test_members_of_a_cluster_that_begins_with_a_backup_get_its_tablespaces_directories(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """When they were started, no PostgreSQL could say which there are."""
+    declared = fake_cluster()
+    known = PatroniWorld.of(declared)
+    world = Lacking(known.names, known.config, known.leader)
+    for name in ("brought_up", "begun_again"):
+        monkeypatch.setattr(patroni, name, lambda *_: iter(()))
+    run_operation(monkeypatch, world, declared, patroni.formed, secrets=SECRETS)
+    assert [host for host, _ in world.scripts] == ["h2"]
