@@ -15,6 +15,7 @@ class SeenRestore(TypedDict):
     + running, failed: of the unit that restores; + error: its last words when it failed; + progress: when it runs
     + patroni: what systemd says of Patroni's unit
     + now: seconds since the epoch there
+    + tablespaces: the directories that this member's data have outside the data directory
     + room_mib: what the data directory may take: what it holds and what is free
     """
 
@@ -28,3 +29,4 @@ class SeenRestore(TypedDict):
     patroni: str
     now: int
     room_mib: int
+    tablespaces: list[str]

@@ -146,7 +146,7 @@ def destruction_lines(cluster: Cluster, absent: Iterable[str], *, wipe: bool, ba
     return [
         f"{cluster.name} is DESTROYED on {', '.join(there) or 'no host'}",
         "  goes   its services with units, timers and configuration; passwords, keys, certificates; etcd's data",
-        _fate(f"PostgreSQL's data, {cluster.data_directory}", "wipe", goes=wipe),
+        _fate(f"PostgreSQL's data, {cluster.data_directory} and tablespaces", "wipe", goes=wipe),
         *_backup_lines(cluster, backups=backups),
         f"  stays  packages with their source, logs; on this machine the CA and the secrets, {secrets}",
         *(f"  note   {name} is not in this run: all of it stays there; keep it off" for name in sorted(gone)),

@@ -13,7 +13,7 @@ from cluster.plan_backup import repository_obstacle
 from cluster.plan_restore import Restore, order_obstacle, room_obstacle
 from cluster.plan_restore_set import chosen_set, moment, on_timeline, set_obstacle
 from cluster.plan_restore_text import source_lines
-from cluster.render_pgbackrest import clients
+from cluster.render_pgbackrest_server import clients
 from cluster.restore_target import Target
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cluster.declaration import slot_name
@@ -13,14 +13,15 @@ from cluster.plan_restore import Restore
 from cluster.plan_restore_set import moment, timeline_of
 
 
-def restore_lines(cluster: Cluster, live: Live, plan: Restore, now: int) -> list[str]:
-    """The plan. + now: seconds since the epoch"""
+def restore_lines(cluster: Cluster, live: Live, plan: Restore, now: int, aside: Sequence[str] = ()) -> list[str]:
+    """The plan. + now: seconds since the epoch; + aside: lines of what is moved aside"""
     others = [node.name for node in cluster.members if node.name != plan.member]
     return [
         f"Restore of {cluster.name} to {plan.target}",
         *(["  goes on with a restore that an earlier run has begun"] if plan.goes_on else []),
         *source_lines(plan),
         f"  on      {plan.member}; then {', '.join(others) or 'nobody'} from it and the backup",
+        *aside,
         f"  costs   no writes and no reads from the stop until {plan.member} leads; every connection ends",
         *(f"  LOST    {loss}" for loss in _losses(cluster, live, plan, now)),
     ]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 from cluster.files import Directory, File
 from cluster.model import Cluster
 from cluster.render_pgbackrest import USER, Store, option_lines, repository_options
 from cluster.repositories import Repository, repositories_of
+from cluster.settings_pgbackrest import S3
 
 PROGRAMS = "/usr/local/lib/pgbackrest-drill"
 DRILL = f"{PROGRAMS}/pgbackrest_drill.py"
@@ -25,6 +27,10 @@ DRILL_PLACE = "/etc/pgbackrest/drill.json"
 PROOFS = "/var/lib/pgbackrest-drill"
 REQUEST = f"{PROOFS}/request.json"
 RUNTIME = "/run/pgbackrest-drill"
+
+_SYSTEM = ("/etc", "/usr", "/bin", "/sbin", "/lib", "-/lib64")
+# What /etc/resolv.conf leads to.
+_NAMES = ("-/run/systemd/resolve", "-/run/resolvconf", "-/run/NetworkManager")
 
 # Where backups lie in a store alone; Debian's package makes it.
 _HOME = "/var/lib/pgbackrest"
@@ -45,6 +51,34 @@ def proven_repository(cluster: Cluster) -> Repository:
 def drill_directories(cluster: Cluster) -> list[Directory]:
     """For PostgreSQL's user alone: what lies there is the data."""
     return [Directory(path, USER, USER, "700") for path in (PROOFS, drill_directory(cluster))]
+
+
+def drill_writable(cluster: Cluster) -> list[str]:
+    """All that its unit can write: the copy, the proofs, and the socket's directory."""
+    return [drill_directory(cluster), PROOFS, RUNTIME]
+
+
+def drill_readable(cluster: Cluster) -> list[str]:
+    """All else that its unit sees: programs, configuration, the repository. ``-``: where there is such a path."""
+    settings, repository = cluster.settings, proven_repository(cluster)
+    if repository.kind == S3:
+        authority = [settings.pgbackrest_s3_ca_file] if settings.pgbackrest_s3_ca_file else []
+        return [*_SYSTEM, *(path for path in authority if not _is_within(path, _SYSTEM)), *_NAMES]
+    return [*_SYSTEM, settings.pgbackrest_path]
+
+
+def drill_free_paths(cluster: Cluster) -> list[str]:
+    """
+    Directories in which its unit finds nothing of the host's, and can make any other one: those above all that it sees,
+    and that of shared memory.
+    """
+    seen = [path.removeprefix("-") for path in (*drill_readable(cluster), *drill_writable(cluster))]
+    above = {str(parent) for path in seen for parent in PurePosixPath(path).parents}
+    return sorted({*(path for path in above if not _is_within(path, [*seen, "/run"])), "/dev/shm"})
+
+
+def _is_within(path: str, directories: Iterable[str]) -> bool:
+    return any(PurePosixPath(path).is_relative_to(one) for one in directories)
 
 
 def drill_configuration(cluster: Cluster, cipher_pass: str, store: Store | None) -> File:

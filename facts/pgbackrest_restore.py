@@ -28,6 +28,7 @@ room() {{
   d={data}; while [ ! -e "$d" ]; do d=$(dirname "$d"); done
   echo $(( $(df -Pm "$d" | awk 'NR == 2 {{ print $4 }}') + $(du -sm "$d" 2> /dev/null | cut -f1) ))
 }}
+spaces() {{ for l in {data}/pg_tblspc/*; do [ ! -L "$l" ] || readlink "$l"; done; }}
 ask unit kind {unit}
 ask order text order.json
 ask result text result
@@ -36,6 +37,7 @@ ask patroni kind patroni
 ask error words
 ask far {far}
 ask room {room}
+ask spaces spaces
 ask now date +%s
 """
 
@@ -63,7 +65,7 @@ class RestoreState(Answer[SeenRestore]):
 
     def parsed(self, output: list[str]) -> SeenRestore:
         """The answers as one picture."""
-        names = ("order", "result", "begun", "unit", "patroni", "error", "far", "room", "now")
+        names = ("order", "result", "begun", "unit", "patroni", "error", "far", "room", "spaces", "now")
         found = answers(output, names)
         failed = found["unit"][1] == "failed"
         order = found["order"][1]
@@ -78,6 +80,7 @@ class RestoreState(Answer[SeenRestore]):
             "patroni": found["patroni"][1],
             "now": int(found["now"][1]),
             "room_mib": int(found["room"][1]),
+            "tablespaces": sorted(found["spaces"][1].splitlines()),
         }
 
 

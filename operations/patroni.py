@@ -22,6 +22,7 @@ from facts.patroni import PatroniCluster
 from operations.patroni_bootstrap import begun_again
 from operations.patroni_clones import Copying, refuse_with_last_lines
 from operations.patroni_configuration import declared_configuration, noticed_seconds, wake_command
+from operations.patroni_tablespaces import places_made
 from operations.util.act import Act
 from operations.util.commands import load_unit, write_file
 from operations.util.component import Commands, brought_up
@@ -48,7 +49,19 @@ def member(cluster: Cluster, secrets: Mapping[str, Secret]) -> Commands:
         host.noop("no PostgreSQL on this host")
         return
     begins = node is cluster.members[0] and not _has_begun(cluster)
+    if begins:
+        yield from _places_of_source(cluster, node)
     yield from brought_up(_beginning(cluster, secrets)) if begins else _following(cluster, node, secrets)
+
+
+def _places_of_source(cluster: Cluster, node: Node) -> Commands:
+    """Where the first member of a standby cluster gets its data: directories for the source's tablespaces."""
+    if cluster.source is None or planning():
+        return
+    version = f"{cluster.data_directory}/PG_VERSION"
+    there = host.get_fact(HostComponent, paths=[version, CONFIG], units={})["paths"]
+    if there[version] is None:
+        yield from places_made(cluster, node, fresh=there[CONFIG] is None, source=cluster.source)
 
 
 def _beginning(cluster: Cluster, secrets: Mapping[str, Secret]) -> Component:
@@ -65,6 +78,8 @@ def _following(cluster: Cluster, node: Node, secrets: Mapping[str, Secret]) -> C
     seen = host.get_fact(HostComponent, **joining.question_with(version))
     there = seen["paths"]
     on_its_way = config_of(joining).fits(there[CONFIG]) or (there[version] is None and _has_begun(cluster))
+    if on_its_way and there[version] is None and not planning():
+        yield from places_made(cluster, node, fresh=there[CONFIG] is None)
     yield from brought_up(joining if on_its_way else patroni_component(cluster, node, secrets), seen)
 
 
@@ -102,6 +117,9 @@ def formed(cluster: Cluster, secrets: Mapping[str, Secret]) -> Commands:
         return
     if not seen["settled"]:
         yield from begun_again(cluster, seen, _beginning(cluster, secrets))
+        # Where a cluster begins with a backup, nobody knew of tablespaces when its members were started.
+        for node in in_this_run(cluster.members):
+            yield from places_made(cluster, node, fresh=False)
         seen = _settled(cluster, wait_seconds=FORMING_SECONDS)
     seen = _wait_for_clones(cluster, seen)
     yield from _relied_on(cluster, in_this_run(joined(cluster, seen)), secrets)

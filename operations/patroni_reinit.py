@@ -17,6 +17,7 @@ from facts.patroni import DirectorySize, PatroniCluster
 from facts.postgres_state import PostgresState
 from operations.patroni_clones import Copying, refuse_with_last_lines
 from operations.patroni_look import look
+from operations.patroni_tablespaces import places_made
 from operations.util.component import Commands
 from operations.util.console import print_lines
 from operations.util.remote import acts_for, read, read_all
@@ -43,6 +44,7 @@ def reinit(cluster: Cluster, member: str, force: bool = False) -> Commands:
         print_lines([f"{member} is being copied already: nothing is begun, its end is waited for"])
         host.noop("a copy is under way")
         if not planning():
+            yield from places_made(cluster, node, fresh=False)  # without them it fails again and again
             _wait(cluster, node, live, before=None)
         return
     if obstacle := reinit_obstacle(cluster, live, member, force=force):
@@ -53,6 +55,7 @@ def reinit(cluster: Cluster, member: str, force: bool = False) -> Commands:
             *(f"  note   {remark}" for remark in reinit_remarks(cluster, live, member, _size_mib(cluster, node))),
         ]
     )
+    yield from places_made(cluster, node, fresh=False)
     asked = Post(node, "/reinitialize", {"force": True})
     yield asked
     if asked.status != 200:

@@ -36,6 +36,7 @@ from facts.postgres_state import PostgresState
 from operations.etcd_look import look_at_etcd
 from operations.patroni_look import look
 from operations.patroni_switchover import led_by
+from operations.patroni_tablespaces import tablespaces_removed
 from operations.util.act import Act
 from operations.util.component import Commands
 from operations.util.console import print_lines
@@ -197,7 +198,8 @@ def cleared(cluster: Cluster, leaving: str, *, wipe: bool = False) -> Commands:
     ties = _ties(cluster, node, wipe=wipe)
     seen = host.get_fact(HostComponent, paths=ties, units={})["paths"]
     if there := [path for path in ties if seen[path] is not None]:
-        yield StringCommand(f"rm -rf -- {' '.join(map(quote, there))} && systemctl daemon-reload")
+        spaces = tablespaces_removed(cluster.data_directory) if cluster.data_directory in there else ""
+        yield StringCommand(f"{spaces}rm -rf -- {' '.join(map(quote, there))} && systemctl daemon-reload")
     if not active and not there:
         host.noop("nothing ties this host to the cluster")
 

@@ -137,6 +137,7 @@ def bounded(cluster: Cluster, repository: Node | None, restore_command: str, con
         port=cluster.settings.pgbackrest_port,
         restore_command=restore_command,
         newest_set=NEWEST_SET,
+        version=cluster.settings.postgres_version,
     )
 
 

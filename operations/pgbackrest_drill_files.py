@@ -22,7 +22,10 @@ from cluster.render_pgbackrest_drill import (
     RUNTIME,
     drill_configuration,
     drill_directories,
+    drill_free_paths,
     drill_place,
+    drill_readable,
+    drill_writable,
     proven_repository,
 )
 from cluster.settings_pgbackrest import S3
@@ -68,6 +71,9 @@ def _service(cluster: Cluster) -> File:
         runtime=PurePosixPath(RUNTIME).name,
         memory_mib=cluster.settings.pgbackrest_drill_memory_mib,
         network=proven_repository(cluster).kind == S3,
+        free=[f"{path}:mode=1777" for path in drill_free_paths(cluster)],
+        readable=drill_readable(cluster),
+        writable=drill_writable(cluster),
     )
     return File(DRILL_UNIT, text)
 

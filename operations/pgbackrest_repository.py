@@ -7,9 +7,11 @@ from cluster.lives import stanza_obstacle
 from cluster.model import Cluster
 from cluster.observed_pgbackrest import SeenPgbackrest
 from cluster.plan_backup import repository_obstacle
+from cluster.plan_restore import Restore
 from cluster.repositories import repositories_of
 from facts.pgbackrest import PgbackrestInfo
-from operations.util.remote import read
+from facts.pgbackrest_tablespaces import PgbackrestTablespaces
+from operations.util.remote import read, read_all
 
 
 def repository_to_read(cluster: Cluster, number: int = 0) -> SeenPgbackrest:
@@ -49,3 +51,11 @@ def refuse_another_life(cluster: Cluster) -> None:
         seen[one.title] = said
     if obstacle := stanza_obstacle(cluster, seen):
         raise UnsafeError(obstacle)
+
+
+def known_tablespaces(cluster: Cluster, plan: Restore) -> list[str]:
+    """The directories of the tablespaces in the backup with which a restore begins. + cluster: whose backup it is"""
+    node, backup = cluster.repository, plan.backup
+    assert node is not None, "a plan has a backup"
+    question = {"stanza": cluster.name, "repository": backup["repository"], "label": backup["label"]}
+    return read_all([node], PgbackrestTablespaces, **question)[node.name]

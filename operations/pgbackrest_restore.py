@@ -18,11 +18,12 @@ from cluster.observed_restore import SeenRestore
 from cluster.plan_restore import Restore, giving_back_obstacle, order_of, restore_plan
 from cluster.plan_restore_text import restore_lines
 from cluster.restore_target import Target
+from cluster.tablespaces import aside_lines, kept_name
 from facts.pgbackrest_restore import RestoreState
 from operations.patroni_look import look
 from operations.pgbackrest_archived import archived_to_now, archived_to_the_end
-from operations.pgbackrest_repository import repository_to_read
-from operations.pgbackrest_restore_followers import elected, leaderless, led, rejoined
+from operations.pgbackrest_repository import known_tablespaces, repository_to_read
+from operations.pgbackrest_restore_followers import Aside, elected, leaderless, led, rejoined
 from operations.pgbackrest_restore_member import (
     awaited,
     begun,
@@ -32,6 +33,7 @@ from operations.pgbackrest_restore_member import (
     noted,
     released,
     state_of,
+    unknown_aside,
 )
 from operations.util.component import Commands
 from operations.util.console import print_lines
@@ -65,13 +67,15 @@ def restored(
         return
     live, seen = look(cluster), _seen(cluster, room=True)
     plan = restore_plan(cluster, live, repository_to_read(cluster, repository), seen, target, member)
-    print_lines(restore_lines(cluster, live, plan, max(one["now"] for one in seen.values() if one is not None)))
+    now = max(one["now"] for one in seen.values() if one is not None)
+    known = known_tablespaces(cluster, plan)
+    print_lines(restore_lines(cluster, live, plan, now, aside_lines(seen, known, now)))
     if planning():
         yield from undecided("the restore")
         return
     if not confirmed:
         raise UnsafeError(f"nothing was touched\nHINT: add --data confirm={cluster.name} to begin.")
-    yield from _carried_out(cluster, live, plan, unarchived=unarchived)
+    yield from _carried_out(cluster, live, plan, Aside(known, kept_name(now)), unarchived=unarchived)
 
 
 @operation()
@@ -116,20 +120,21 @@ def _released(cluster: Cluster, led: str | None, without: Node | None) -> Genera
     return elected(cluster, keeping)
 
 
-def _carried_out(cluster: Cluster, live: Live, plan: Restore, *, unarchived: bool) -> Commands:
+def _carried_out(cluster: Cluster, live: Live, plan: Restore, aside: Aside, *, unarchived: bool) -> Commands:
     began, chosen = time.monotonic(), cluster.node(plan.member)
     others = [node for node in _within(cluster) if node is not chosen]
     seen = state_of(cluster, chosen)
     if seen["result"] is None or seen["order"] != plan.order:
         if not seen["running"]:
             yield from _stopped(cluster, plan, seen, unarchived=unarchived)
-            yield from begun(cluster, chosen, plan.target, plan.order, stanza=cluster.name)
+            yield from unknown_aside(cluster, chosen, aside.known, aside.name)
+            yield from begun(cluster, chosen, plan.target, plan.order, stanza=cluster.name, tablespaces=aside.known)
         result = awaited(cluster, chosen)
     else:
         result = seen["result"]
     yield from led(cluster, chosen)
     leading = time.monotonic() - began
-    yield from rejoined(cluster, others, chosen)
+    yield from rejoined(cluster, others, chosen, aside)
     # The chosen one last: as long as it knows of the restore, a run that is cut off here is gone on with.
     for node in [*others, chosen]:
         yield forgotten(node)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from pyinfra.api import StringCommand
 
@@ -11,10 +12,12 @@ from cluster.health import holdup, leaders_timeline
 from cluster.model import Cluster, Node
 from cluster.observed import SeenPatroni
 from cluster.render_patroni import UNIT
+from cluster.tablespaces import unknown
 from facts.etcd import ETCDCTL
 from facts.patroni import PatroniCluster
 from facts.pgbackrest_restore import RestoreState
 from operations.patroni_clones import Copying, refuse_with_last_lines
+from operations.patroni_tablespaces import moved_aside
 from operations.pgbackrest_restore_member import disarmed, released
 from operations.util.act import Act
 from operations.util.cause import POSTGRES_LOGS, show_last_lines
@@ -83,11 +86,25 @@ def elected(cluster: Cluster, nodes: Sequence[Node]) -> Node:
     return cluster.node(str(seen["leader"]))
 
 
-def rejoined(cluster: Cluster, nodes: Sequence[Node], leader: Node) -> Commands:
-    """Make members anew from the leader and the backup: what is the same is compared, not copied. Waits for them."""
+@dataclass(frozen=True)
+class Aside:
+    """Files of tablespaces that make way. + known: directories of those that stay; + name: what the others' get"""
+
+    known: Sequence[str]
+    name: str
+
+
+def rejoined(cluster: Cluster, nodes: Sequence[Node], leader: Node, aside: Aside | None = None) -> Commands:
+    """
+    Make members anew from the leader and the backup: what is the same is compared, not copied. Waits for them.
+
+    + aside: what of their tablespaces makes way; None: what the backup does not know is removed
+    """
     states = read_all(nodes, RestoreState, data=cluster.data_directory)
     for node in nodes:
         if states[node.name]["patroni"] != "active":
+            if aside is not None:
+                yield from moved_aside(cluster, node, unknown(states[node.name], aside.known), aside.name)
             yield disarmed(cluster, node)
     for node in nodes:
         seen = _seen(node, [], ANSWER_SECONDS)

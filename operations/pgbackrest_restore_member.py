@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from shlex import quote
 from typing import Any
@@ -18,7 +18,9 @@ from cluster.observed_restore import SeenRestore
 from cluster.render_patroni import UNIT as PATRONI
 from cluster.render_pgbackrest import CONFIGURATION
 from cluster.restore_target import Target, recovery_settings
+from cluster.tablespaces import unknown
 from facts.pgbackrest_restore import STATE, UNIT, RestoreState
+from operations.patroni_tablespaces import moved_aside
 from operations.util.act import Act
 from operations.util.cause import show_last_lines
 from operations.util.commands import write_file
@@ -76,6 +78,17 @@ def forgotten(node: Node) -> Act:
     return Act(node, StringCommand(f"rm -rf {STATE}; {reset}; systemctl unmask --quiet {PATRONI}"))
 
 
+def unknown_aside(cluster: Cluster, node: Node, known: Sequence[str], name: str) -> Commands:
+    """
+    Move aside what a member that is to be restored has in tablespaces that the backup does not know. From then on its
+    data count as touched: whoever ends the restore makes them anew.
+
+    + known: directories of the backup's; + name: what the others' files are kept under
+    """
+    locations = unknown(state_of(cluster, node), known)
+    yield from moved_aside(cluster, node, locations, name, first=f"touch {STATE}/begun")
+
+
 def begun(
     cluster: Cluster,
     node: Node,
@@ -85,18 +98,21 @@ def begun(
     stanza: str,
     configuration: str = CONFIGURATION,
     roles: str = "",
+    tablespaces: Sequence[str] = (),
 ) -> Commands:
     """
     Begin the unit that restores a member. Returns at once.
 
     + order: holds the backup, its repository and the timeline
     + stanza, configuration: where pgBackRest finds them
+    + tablespaces: directories of those in the backup
     + roles: SQL for the restored data, before anybody else can connect
     """
     recovery = [f"{name}={value}" for name, value in recovery_settings(target, order["to_timeline"]).items()]
     place = [configuration, stanza, str(order["repository"]), order["set"]]
     words = ["restore", cluster.data_directory, cluster.bin_directory, *place, *recovery]
     yield Act(node, _written("program", _PROGRAM, "700"))
+    yield Act(node, _written("tablespaces", "".join(f"{path}\n" for path in tablespaces), "600"))
     if roles:
         yield Act(node, _written("roles.sql", roles, "600"))
     run = f"systemd-run --quiet --unit={UNIT} -- /bin/bash {STATE}/program {' '.join(map(quote, words))}"

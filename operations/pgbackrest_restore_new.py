@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pyinfra import host
@@ -23,9 +23,11 @@ from cluster.render_pgbackrest import CONFIGURATION, USER
 from cluster.render_pgbackrest_source import SOURCE, SOURCE_CONFIGURATION, source_configuration
 from cluster.restore_target import Target
 from cluster.secrets import Secret, scram_verifier
+from cluster.tablespaces import source_obstacle
 from facts.etcd import EtcdCluster
 from facts.pgbackrest_restore import STATE, RestoreState
-from operations.pgbackrest_repository import refuse_another_life, repository_to_read
+from facts.postgres_tablespaces import TablespacePlaces
+from operations.pgbackrest_repository import known_tablespaces, refuse_another_life, repository_to_read
 from operations.pgbackrest_restore_member import awaited, begun, noted
 from operations.util.component import Commands, written
 from operations.util.console import print_lines
@@ -70,6 +72,9 @@ def restored_from(
     if source is not cluster:
         refuse_another_life(cluster)
     plan = new_plan(cluster, source, repository_to_read(source, repository), seen, _turns(source), target)
+    known = known_tablespaces(source, plan)
+    if not seen["begun"] and (obstacle := source_obstacle(cluster, source, _places(cluster, known))):
+        raise UnsafeError(obstacle)
     print_lines(new_lines(cluster, source, plan))
     if seen["result"] is not None and seen["order"] == plan.order:
         host.noop("the data are restored")
@@ -80,8 +85,8 @@ def restored_from(
         if source is not cluster:
             yield from written(_source_files(cluster, source, source_secrets))
             configuration = SOURCE_CONFIGURATION
-        where = {"stanza": source.name, "configuration": configuration}
-        yield from begun(cluster, first, plan.target, plan.order, roles=_roles(secrets), **where)
+        where = {"stanza": source.name, "configuration": configuration, "roles": _roles(secrets)}
+        yield from begun(cluster, first, plan.target, plan.order, tablespaces=known, **where)
     result = awaited(cluster, first)
     print_lines([f"restored to {result['lsn']}; last transaction of {result['time'] or 'nobody knows when'}"])
 
@@ -100,6 +105,12 @@ def begun_with(cluster: Cluster) -> Commands:
         host.noop("nothing was restored here")
     else:
         yield StringCommand(f"rm -rf {SOURCE} {STATE}")
+
+
+def _places(cluster: Cluster, locations: Sequence[str]) -> dict[str, str]:
+    """What there is on the first member where the backup has tablespaces."""
+    question = {"locations": locations, "version": cluster.settings.postgres_version}
+    return host.get_fact(TablespacePlaces, **question) if locations else {}
 
 
 def _exists(cluster: Cluster) -> bool:

@@ -30,6 +30,7 @@ from facts.host import HostComponent
 from facts.packages import HostPackages
 from facts.patroni_power import ClustersNamed, MemberPower
 from operations.patroni_halt import await_the_last_record, power_question, primary_stopped, stop_member
+from operations.patroni_tablespaces import tablespaces_removed
 from operations.power import present
 from operations.util.component import Commands
 from operations.util.console import print_lines
@@ -122,7 +123,9 @@ def cleared(cluster: Cluster, *, wipe: bool, backups: bool) -> Commands:
             f"systemctl unmask --quiet {PATRONI}; {_JOBS}; systemctl disable --now --quiet {_all(units)}"
         )
     if there:
-        yield StringCommand(_remove(there, shells_on(node)))
+        remove = _remove(there, shells_on(node))
+        data = [path for path in there if path in data_on(cluster, node)]
+        yield StringCommand("".join(map(tablespaces_removed, data)) + remove)
     yield from _packages_let_go(cluster, node)
     if not units and not there:
         host.noop(f"nothing of {cluster.name} is here")

@@ -40,7 +40,7 @@ def repository(**said: Any) -> Any:
 
 def member(**said: Any) -> Any:
     quiet = {"order": None, "begun": False, "result": None, "running": False, "failed": False, "error": ""}
-    return {**quiet, "progress": "", "patroni": "active", "now": NOON, "room_mib": 1000, **said}
+    return {**quiet, "progress": "", "patroni": "active", "now": NOON, "room_mib": 1000, "tablespaces": [], **said}
 
 
 def seen(**members: Any) -> Any:

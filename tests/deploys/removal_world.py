@@ -155,7 +155,7 @@ class RemovalWorld:
         elif word == "configure":
             self._configure(json.loads(stdin))
         elif word == "clear":
-            self.files[host] -= set(command.split(" -- ")[1].split())
+            self.files[host] -= set(command.rsplit(" -- ", 1)[1].split())
         elif word.startswith("stop "):
             self._stop(host, word.removeprefix("stop "))
         return []

@@ -53,6 +53,9 @@ WORDS = {
     "restore/program &&": "program",
     "restore/program.new": "program",
     "systemd-run": "restore",
+    "kept=$x": "aside",
+    "restore/tablespaces &&": "spaces",
+    "restore/tablespaces.new": "spaces",
     "before-restore": "disarm",
     "systemctl unmask --quiet patroni && systemctl start": "release",
     "/reinitialize": "reinitialize",
@@ -68,6 +71,7 @@ class RestoreWorld:
 
     + left: the segment that cannot be archived; + fails: what the unit that restores says; + leads_still: in etcd
     + orders: the note on each member; + hooks: an act to what happens just after it
+    + spaces: tablespaces of each member; + known: those of the backup
     """
 
     leader: str | None = "h1"
@@ -82,6 +86,8 @@ class RestoreWorld:
     results: dict[str, str] = field(default_factory=dict)
     done: list[str] = field(default_factory=list)
     hooks: dict[str, Callable[[], None]] = field(default_factory=dict)
+    spaces: dict[str, set[str]] = field(default_factory=dict)
+    known: set[str] = field(default_factory=set)
 
     def run(self, host: str, command: str, stdin: str) -> tuple[bool, list[str]]:
         """See World."""
@@ -95,6 +101,9 @@ class RestoreWorld:
         if "ask health ectl" in command:
             said = {"health": "[]", "members": '{"members": []}', "alarms": "", "keys": "{}"}
             return True, [line(name, text) for name, text in said.items()]
+        if "--set=20261121-110000F --output=json" in command:
+            known = [{"destination": path, "name": path, "oid": 1} for path in sorted(self.known)]
+            return True, [line("info", json.dumps([{"backup": [{**INFO["backup"][0], "tablespace": known}]}]))]
         if "ask info" in command:
             kinds = "".join(
                 f"kind={kind}\nSubState=dead\nResult=success\nwords=\n" for kind in ("full", "diff", "incr")
@@ -121,7 +130,7 @@ class RestoreWorld:
         if word == "reinitialize":
             self.lame.discard(host)
             return [json.dumps({"status": 200, "text": "reinitialize started"})]
-        {"note": self._note, "halt": self._halt, "restore": self._begin, "over": self._over}.get(
+        {"note": self._note, "halt": self._halt, "restore": self._begin, "aside": self._aside, "over": self._over}.get(
             word, self._other(word)
         )(host, stdin)
         return []
@@ -132,6 +141,11 @@ class RestoreWorld:
     def _halt(self, host: str, _: str) -> None:
         self.running.discard(host)
         self.leader = None if self.leader == host else self.leader
+
+    def _aside(self, host: str, _: str) -> None:
+        self.spaces[host] &= self.known
+        if self.leader is None:
+            self.begun.add(host)
 
     def _begin(self, host: str, _: str) -> None:
         self.begun.add(host)
@@ -185,6 +199,7 @@ class RestoreWorld:
             "error": (self.fails, 0),
             "far": ("", 0),
             "room": ("1000", 0),
+            "spaces": ("".join(f"{path}\n" for path in sorted(self.spaces.get(host, ()))), 0),
             "now": (str(NOW), 0),
         }
         return [line(name, text, code) for name, (text, code) in said.items()]

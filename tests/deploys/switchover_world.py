@@ -25,6 +25,7 @@ class SwitchoverWorld:
     + dead: members whose Patroni does not answer
     + backup_seconds: age of a backup's session on the leader
     + config: the dynamic configuration
+    + places: what every host has where the cluster has tablespaces
     + will_be_synchronous: who is named synchronous as soon as somebody waits for it
     """
 
@@ -43,6 +44,7 @@ class SwitchoverWorld:
     config: dict[str, Any] = field(default_factory=dict)
     will_be_synchronous: set[str] = field(default_factory=set)
     synchronous: set[str] = field(default_factory=set)
+    places: dict[str, str] = field(default_factory=dict)
 
     def run(self, host: str, command: str, stdin: str) -> tuple[bool, list[str]]:
         """See World."""
@@ -57,6 +59,10 @@ class SwitchoverWorld:
             return True, self._postgres(host)
         if "ask health ectl" in command:
             return True, self._etcd()
+        if "pg_tablespace_location" in command:
+            return True, list(self.places)
+        if "kind=lost" in command:
+            return True, [f"{path}|0|{base64.b64encode(kind.encode()).decode()}" for path, kind in self.places.items()]
         if command.startswith("du "):
             return True, ["95"]
         if "journalctl" in command:
@@ -65,7 +71,8 @@ class SwitchoverWorld:
 
     def _act(self, host: str, command: str, stdin: str) -> list[str]:
         said: list[str] = []
-        word = next(word for word in ("CHECKPOINT", "/switchover", "/reinitialize", "create temporary", "/config")
+        word = next(word for word in ("CHECKPOINT", "/switchover", "/reinitialize", "create temporary", "/config",
+                                 "install -d")
                     if word in command)  # fmt: skip
         self.done.append(f"{word} {host}" + (f" {stdin}" if stdin else ""))
         if word in ("/switchover", "/reinitialize"):

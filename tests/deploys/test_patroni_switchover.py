@@ -200,6 +200,25 @@ def test_a_spoiled_member_is_made_anew(monkeypatch: pytest.MonkeyPatch, world: S
     assert world.done == ['/reinitialize h3 {"force": true}']
 
 
+def test_a_copy_finds_a_directory_for_each_tablespace(monkeypatch: pytest.MonkeyPatch, world: SwitchoverWorld) -> None:
+    """PostgreSQL could not make them, and Patroni would try for ever."""
+    world.lame["h3"] = "start failed"
+    world.places = {"/srv/a": "held", "/srv/b": "absent"}
+    act(monkeypatch, world, patroni_reinit.reinit, member="h3")
+    assert world.done == ["install -d h3", '/reinitialize h3 {"force": true}']
+
+
+def test_no_copy_is_begun_without_the_file_system_of_a_tablespace(
+    monkeypatch: pytest.MonkeyPatch, world: SwitchoverWorld
+) -> None:
+    world.lame["h3"] = "start failed"
+    world.places = {"/srv/a": "lost"}
+    with pytest.raises(UnsafeError) as refused:
+        act(monkeypatch, world, patroni_reinit.reinit, member="h3")
+    assert "h3 has no directory above /srv/a" in str(refused.value)
+    assert world.done == []
+
+
 def test_a_copy_that_is_under_way_is_waited_for_and_not_begun_again(
     monkeypatch: pytest.MonkeyPatch, world: SwitchoverWorld
 ) -> None:

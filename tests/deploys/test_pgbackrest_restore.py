@@ -22,7 +22,7 @@ STOPPED = [
     "archive the rest h1",
     "forget h1",
 ]
-RESTORED = ["program h2", "restore h2"]
+RESTORED = ["program h2", "spaces h2", "restore h2"]
 LED = ["forget h1", "release h2"]
 REJOINED = ["disarm h1", "disarm h3", "reinitialize h1", "reinitialize h3"]
 OVER = ["over h1", "over h3", "over h2"]
@@ -52,6 +52,37 @@ def test_the_leader_is_stopped_last_and_one_standby_restored(monkeypatch: pytest
     world = RestoreWorld()
     assert restore(monkeypatch, world) == [*STOPPED, *RESTORED, *LED, *REJOINED, *OVER]
     assert world.leader == "h2" and world.running == {"h1", "h2", "h3"} and world.orders == {}
+
+
+SPACES = {name: {"/srv/old", "/srv/young"} for name in ("h1", "h2", "h3")}
+
+
+def test_files_of_tablespaces_that_the_backup_does_not_know_make_way_on_every_member(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """On the restored one before its files are touched; on the others when it leads, so that they can be given back."""
+    world = RestoreWorld(spaces={name: set(spaces) for name, spaces in SPACES.items()}, known={"/srv/old"})
+    rejoined = ["aside h1", "disarm h1", "aside h3", "disarm h3", "reinitialize h1", "reinitialize h3"]
+    assert restore(monkeypatch, world) == [*STOPPED, "aside h2", *RESTORED, *LED, *rejoined, *OVER]
+    assert world.spaces == {name: {"/srv/old"} for name in SPACES}
+
+
+def test_a_member_whose_files_were_moved_aside_is_made_anew_when_the_restore_is_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = RestoreWorld(spaces={name: set(spaces) for name, spaces in SPACES.items()}, known={"/srv/old"})
+
+    def cut() -> None:
+        world.hooks.clear()
+        raise KeyboardInterrupt
+
+    world.hooks["aside"] = cut
+    with pytest.raises(KeyboardInterrupt):
+        restore(monkeypatch, world)
+    world.done.clear()
+    run_operation(monkeypatch, world, cluster(), given_back)
+    assert world.done[:5] == ["end h2", "release h1", "release h3", "disarm h2", "reinitialize h2"]
+    assert world.spaces["h1"] == SPACES["h1"], "the others' are untouched"
 
 
 def test_nothing_is_touched_without_a_confirmation(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,6 +20,7 @@ QUIET = {
     "error": ("", 1),
     "far": "",
     "room": "812",
+    "spaces": "",
     "now": "1795262400",
 }
 
@@ -44,6 +45,7 @@ def test_a_member_without_a_restore() -> None:
         "patroni": "active",
         "now": 1795262400,
         "room_mib": 812,
+        "tablespaces": [],
     }
 
 
@@ -52,6 +54,10 @@ def test_a_restore_under_way() -> None:
     now = seen(order=order, begun="x", unit="active", patroni="inactive", far="recovers 000000010000000000000007")
     assert (now["order"], now["begun"], now["running"]) == ({"kind": "latest"}, True, True)
     assert (now["progress"], now["patroni"]) == ("recovers 000000010000000000000007", "inactive")
+
+
+def test_where_its_data_lie_besides() -> None:
+    assert seen(spaces="/srv/b\n/srv/a")["tablespaces"] == ["/srv/a", "/srv/b"]
 
 
 def test_one_that_failed_says_why() -> None:

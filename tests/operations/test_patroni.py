@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 
@@ -50,7 +51,12 @@ def cluster() -> Cluster:
 
 
 def configuration_written(
-    monkeypatch: pytest.MonkeyPatch, name: str, keys: dict[str, str] | None, *, planning: bool = False
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    keys: dict[str, str] | None,
+    *,
+    planning: bool = False,
+    made: list[tuple[str, bool]] | None = None,
 ) -> dict[str, Any]:
     """Run ``patroni.member`` on one host, and return what it writes into config.yml. + keys: what etcd says"""
     resources = {"memory_mib": 16384, "cores": 8, "disk_mib": 200_000, "patroni": "4.0.7-3"}
@@ -62,6 +68,8 @@ def configuration_written(
     monkeypatch.setattr(patroni_configuration, "read_all", read)
     monkeypatch.setattr(patroni, "coordinator", lambda nodes: nodes[0])
     monkeypatch.setattr(patroni, "planning", lambda: planning)
+    told: list[tuple[str, bool]] = [] if made is None else made
+    monkeypatch.setattr(patroni, "places_made", lambda _, node, *, fresh: told.append((node.name, fresh)) or iter(()))
     with ctx_host.use(PicturedHost(name)):
         commands = list(patroni.member._inner(cluster=cluster(), secrets=SECRETS))
     texts = ["".join(map(str, command.connector_arguments.get("_stdin") or [])) for command in commands]
@@ -111,6 +119,16 @@ def test_a_plan_on_fresh_hosts_needs_no_etcd(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_member_that_joins_is_not_relied_on_before_it_streams(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     written = configuration_written(monkeypatch, name, {**BEGUN, "/service/main/config": "{}"})
     assert written["tags"] == {"clonefrom": True, "nofailover": True, "noloadbalance": True, "nosync": True}
+
+
+def test_only_who_joins_without_data_gets_directories_for_tablespaces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a host that no run has configured before whatever lies there is somebody else's."""
+    made: list[tuple[str, bool]] = []
+    configuration_written(monkeypatch, "db3", {**BEGUN, "/service/main/config": "{}"}, made=made)
+    assert made == [("db3", True)]
+    configuration_written(monkeypatch, "db2", {}, made=made)
+    configuration_written(monkeypatch, "db1", BEGUN, made=made)
+    assert made == [("db3", True)]
 
 
 def test_the_members_that_form_a_cluster_together_are_not_marked(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -180,3 +198,34 @@ def test_a_settled_cluster_is_not_touched(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(patroni, "brought_up", lambda _: iter(()))
     assert changed(run_operation(monkeypatch, world, declared, patroni.formed, secrets=SECRETS)) == []
     assert world.commands == []
+
+
+class Lacking(PatroniWorld):
+    """The cluster settles once h2 has the directory of a tablespace."""
+
+    def run(self, host: str, command: str, stdin: str) -> tuple[bool, list[str]]:
+        """See World."""
+        if "pg_tablespace_location" in command:
+            return True, ["/srv/a"]
+        if "kind=lost" in command:
+            kind = "absent" if host == "h2" else "held"
+            return True, [f"/srv/a|0|{base64.b64encode(kind.encode()).decode()}"]
+        if command.startswith("install -d"):
+            self.scripts.append((host, command))
+            return True, []
+        if "/etc/patroni/config.yml ]" in command:
+            return True, [json.dumps(self._patroni() | {"settled": bool(self.scripts)})]
+        return super().run(host, command, stdin)
+
+
+def test_members_of_a_cluster_that_begins_with_a_backup_get_its_tablespaces_directories(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """When they were started, no PostgreSQL could say which there are."""
+    declared = fake_cluster()
+    known = PatroniWorld.of(declared)
+    world = Lacking(known.names, known.config, known.leader)
+    for name in ("brought_up", "begun_again"):
+        monkeypatch.setattr(patroni, name, lambda *_: iter(()))
+    run_operation(monkeypatch, world, declared, patroni.formed, secrets=SECRETS)
+    assert [host for host, _ in world.scripts] == ["h2"]

@@ -103,6 +103,36 @@ def test_a_replica_begins_with_the_backup_that_leads_to_its_leader(place: Place)
     assert "--delta --type=standby --repo=2 --set=20261121-110000F " in restored and restored.endswith(" restore")
 
 
+def clone(place: Place, code: int = 0) -> int:
+    return place.run("clone", f"--datadir={place.directory}/data", "--connstring=host=10.0.0.1", code=code)[0]
+
+
+@pytest.mark.parametrize("code", [0, 1])
+def test_what_lies_in_tablespaces_that_the_copy_does_not_have_is_gone_before_the_wal_makes_them(
+    place: Place, code: int
+) -> None:
+    """pgBackRest takes the link of such a one away. Files of another version are somebody else's."""
+    data = place.directory / "data"
+    for name in ("old", "young"):
+        for version in ("PG_17_202406281", "PG_16_202307071"):
+            (place.directory / name / version).mkdir(parents=True)
+        (data / "pg_tblspc").mkdir(parents=True, exist_ok=True)
+        (data / "pg_tblspc" / f"1638{len(name)}").symlink_to(place.directory / name)
+    text = PGBACKREST.replace("exit", f"rm {data}/pg_tblspc/16385\nexit")
+    (place.directory / "pgbackrest").write_text(text)
+    assert clone(place, code) == code
+    left = sorted(str(path.relative_to(place.directory)) for path in place.directory.glob("*/PG_*"))
+    assert left == ["old/PG_16_202307071", "old/PG_17_202406281", "young/PG_16_202307071"]
+
+
+def test_a_copy_that_was_cut_off_is_gone_on_with_by_one_that_still_knows_them(place: Place) -> None:
+    (place.directory / "young" / "PG_17_202406281").mkdir(parents=True)
+    (place.directory / "former-tablespaces").write_text(f"{place.directory}/young\n")
+    assert clone(place) == 0
+    assert list((place.directory / "young").iterdir()) == []
+    assert not (place.directory / "former-tablespaces").exists()
+
+
 def test_without_such_a_backup_patroni_takes_its_next_way(place: Place) -> None:
     assert place.run("clone", "--connstring=host=nobody")[0] == 1
     assert place.asked == ["newest main host=nobody"]

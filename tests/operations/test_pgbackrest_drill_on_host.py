@@ -41,6 +41,12 @@ exit "$(cat "$D/$name.code" 2>/dev/null || echo 0)"
 POSTGRES = r"""#!/bin/bash
 echo "postgres $*" >> "$D/asked"
 [ ! -e "$D/dies" ] || { cat "$D/dies"; exit 1; }
+[ ! -e "$D/tablespace" ] || {
+  where=$(cat "$D/tablespace")
+  [ -d "$where" ] || { printf 'FATAL:  directory "%s" does not exist\n' "$where"; printf \
+    'CONTEXT:  WAL redo at 0/59B0AA8 for Tablespace/CREATE: 16421 "%s"\n' "$where"; exit 1; }
+  readlink "$where" > "$D/led"
+}
 ls "$2" > "$D/files"
 printf '1\n2\n3\n4\n5\n6\n7\nready   \n' > "$2/postmaster.pid"
 trap 'echo stopped >> "$D/asked"; kill $!; exit 0' INT
@@ -78,7 +84,12 @@ class Place:
         self.says("info", "WARN: something\n" + json.dumps([stanza]))
         done = subprocess.run(
             [sys.executable, str(PROGRAM), str(self.directory / "place.json"), *words],
-            env={"PATH": f"{self.directory / 'bin'}:{os.environ['PATH']}", "D": str(self.directory), **environment},
+            env={
+                "PATH": f"{self.directory / 'bin'}:{os.environ['PATH']}",
+                "D": str(self.directory),
+                "DRILL_IS_ALONE": "yes",
+                **environment,
+            },
             capture_output=True,
             text=True,
             timeout=300,
@@ -173,6 +184,43 @@ def test_the_copy_has_nothing_of_the_cluster_s_own(place: Place) -> None:
     (server,) = (one for one in place.asked if one.startswith("postgres "))
     assert "config_file=/usr/local/lib/pgbackrest-drill/postgresql.conf" in server
     assert "max_prepared_transactions=7" in server and "recovery_target" not in server
+
+
+def test_a_tablespace_that_the_backup_does_not_know_gets_a_directory_of_the_copy_s(place: Place) -> None:
+    location = place.directory / "srv" / "fast" / "young"
+    (place.directory / "tablespace").write_text(str(location))
+    code, proof = place.run()
+    assert (code, proof["verdict"]) == (0, "passed"), proof["reasons"]
+    led = (place.directory / "led").read_text().strip()
+    assert led == f"{place.directory}/copies/scratch/tablespaces/16421"
+    assert any(str(location) in note for note in proof["notes"])
+
+
+def test_nothing_is_said_of_a_backup_whose_tablespace_finds_no_free_place(place: Place) -> None:
+    """A file is in the way; so is whatever is not to be written."""
+    (place.directory / "srv").write_text("taken")
+    location = f"{place.directory}/srv/young"
+    (place.directory / "tablespace").write_text(location)
+    (reason,) = reasons(place, verdict="undecided")
+    assert f"the tablespace in {location} was made after the backup" in reason and "take another backup" in reason
+
+
+def test_a_tablespace_of_the_backup_is_led_to_the_files_that_were_restored(place: Place) -> None:
+    """Its WAL may make it again, and then names the cluster's directory."""
+    location = f"{place.directory}/srv/old"
+    (place.directory / "tablespace").write_text(location)
+    place.backups[-1]["tablespace"] = [{"name": "old", "oid": 16400, "destination": location}]
+    code, proof = place.run()
+    assert (code, proof["notes"]) == (0, [])
+    led = (place.directory / "led").read_text().strip()
+    assert led == f"{place.directory}/copies/scratch/tablespaces/old"
+
+
+def test_a_unit_that_sees_the_host_s_directories_is_refused(place: Place) -> None:
+    code, proof = place.run(DRILL_IS_ALONE="")
+    assert (code, proof["verdict"]) == (1, "undecided")
+    assert "run deploys/cluster.py" in proof["reasons"][0]
+    assert not (place.directory / "asked").exists()
 
 
 def test_it_is_stopped_before_its_pages_are_read(place: Place) -> None:

@@ -173,6 +173,32 @@ def test_a_copy_reaches_the_network_only_where_the_repository_is_one(tmp_path: P
     assert "/var/lib/pgbackrest/restore-drill/scratch" in files["drill.json"], "the store's path is no directory here"
 
 
+def hidden(**settings: Any) -> dict[str, list[str]]:
+    """What a drill's unit sees, by the name of the setting."""
+    lines = drill_files(**settings)["pgbackrest-drill.service"].splitlines()
+    names = ("TemporaryFileSystem", "BindReadOnlyPaths", "BindPaths")
+    return {
+        name: next(one.removeprefix(f"{name}=").split() for one in lines if one.startswith(f"{name}="))
+        for name in names
+    }
+
+
+def test_a_drill_can_write_its_copy_and_nothing_of_the_host_s() -> None:
+    seen = hidden()
+    assert seen["BindPaths"] == [
+        *("/var/lib/pgbackrest/restore-drill", "/var/lib/pgbackrest-drill", "/run/pgbackrest-drill"),
+    ]
+    assert seen["BindReadOnlyPaths"] == ["/etc", "/usr", "/bin", "/sbin", "/lib", "-/lib64", "/var/lib/pgbackrest"]
+    assert seen["TemporaryFileSystem"] == [f"{path}:mode=1777" for path in ("/", "/dev/shm", "/var", "/var/lib")]
+
+
+def test_a_drill_s_own_disk_and_the_repository_s_are_all_that_it_sees_of_others() -> None:
+    seen = hidden(pgbackrest_path="/srv/backups", pgbackrest_drill_path="/srv/backups/copies")
+    assert "/srv/backups/copies/restore-drill" in seen["BindPaths"] and "/srv/backups" in seen["BindReadOnlyPaths"]
+    free = {one.removesuffix(":mode=1777") for one in seen["TemporaryFileSystem"]}
+    assert free == {"/", "/dev/shm", "/srv", "/var", "/var/lib"}, "what is seen is not free"
+
+
 def test_another_disk_for_the_copies_gets_a_directory_of_theirs() -> None:
     assert '"/srv/restore-drill/scratch"' in drill_files(pgbackrest_drill_path="/srv")["drill.json"]
 

@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Mapping
 from typing import Any
 
+from pgbackrest_drill_tablespaces import TABLESPACES, lead_known, provided, refuse_company
 from pgbackrest_drill_tools import (
     BIN,
     DATA,
@@ -45,6 +46,7 @@ SERVERS: list[subprocess.Popen[bytes]] = []
 
 def choose(label: str | None) -> None:
     """Take the backup that was asked for, or the newest, and learn what is to come out of it."""
+    refuse_company()
     stanza = described()
     labels = [one["label"] for one in sorted(stanza.get("backup", ()), key=lambda one: one["timestamp"]["stop"])]
     if not labels or (label or labels[-1]) not in labels:
@@ -73,6 +75,7 @@ def expect(stanza: Mapping[str, Any], backup: Mapping[str, Any]) -> None:
     PROOF.update(type=backup["type"], size=backup["info"]["size"], backup_at=backup["timestamp"]["stop"])
     PROOF.update(identifier=str(database["system-id"]), archived=max(archived, default=backup["archive"]["stop"]))
     PROOF.update(expected={one["name"]: one["oid"] for one in backup.get("database-ref") or ()})
+    PROOF.update(tablespaces={one["destination"]: one["name"] for one in backup.get("tablespace") or ()})
     if backup.get("error"):
         where = listed(backup.get("error-list") or ["files that its log names"])
         found(f"pgBackRest found pages with a wrong checksum when it took this backup, in {where}")
@@ -88,29 +91,39 @@ def make_room() -> None:
             f"{disk.free // MIB} MiB are free for {SCRATCH.parent}; {needed // MIB} are needed for a copy of "
             f"{PROOF['size'] // MIB} MiB, and {spare // MIB} of this disk stay free"
         )
-    for path in (SCRATCH, DATA, SCRATCH / "spool", SCRATCH / "tablespaces"):
+    for path in (SCRATCH, DATA, SCRATCH / "spool", TABLESPACES):
         path.mkdir(mode=0o700)
 
 
 def restore() -> None:
     """All files of the backup. Tablespaces lie beside them, for where they belong there may be a member's."""
-    mapped = f"--tablespace-map-all={SCRATCH}/tablespaces"
+    mapped = f"--tablespace-map-all={TABLESPACES}"
     words = (f"--set={PROOF['label']}", "--type=default", f"--process-max={PROCESSES}", mapped, "restore")
     code, said = pgbackrest(*words)
     if code:
         raise Failed(errors(said))
+    lead_known()
 
 
 def recover() -> None:
-    """Start PostgreSQL, and wait until it has replayed what there is; an older backup's WAL as far as it needs it."""
+    """
+    Start PostgreSQL, and wait until it has replayed what there is; an older backup's WAL as far as it needs it. It ends
+    at a tablespace without a directory, and goes on from there when it has one.
+    """
+    start()
+    while not is_open():
+        if ended(SERVERS[-1]):
+            if not provided(LOG.read_text(errors="replace")):
+                raise Failed(cause_of_death())
+            start()
+    judge_replay()
+
+
+def start() -> None:
+    """PostgreSQL on the copy."""
     words = [str(BIN / "postgres"), "-D", str(DATA), *own_settings()]
     with LOG.open("wb") as log:
-        server = subprocess.Popen(words, stdout=log, stderr=log, cwd="/", env=ENVIRONMENT)
-    SERVERS.append(server)
-    while not is_open():
-        if ended(server):
-            raise Failed(cause_of_death())
-    judge_replay()
+        SERVERS.append(subprocess.Popen(words, stdout=log, stderr=log, cwd="/", env=ENVIRONMENT))
 
 
 def own_settings() -> list[str]:

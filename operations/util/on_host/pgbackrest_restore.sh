@@ -2,12 +2,16 @@
 # Restores one member's data and recovers them to a moment, as a unit of its own: it goes on when the run that began it
 # is cut off. At the end the data are those of a primary that was shut down, on a timeline of their own.
 #
+# Replay writes where WAL says, and that may be a tablespace of another PostgreSQL on this host. So the recovery can
+# write its data and the backup's tablespaces alone; any other one is looked at first, and then it goes on.
+#
 #   program restore DATA BIN CONFIG STANZA REPOSITORY SET [NAME=VALUE ...]   the settings of the recovery
 #   program get CONFIG STANZA FILE PATH                                      its restore_command
 
 set -euo pipefail
 here=$(dirname "$(readlink -f "$0")")
 sockets=/run/pgbackrest-restore
+recovery=pgbackrest-restore-recovery
 
 get() {
   # PostgreSQL takes every code up to 125 for "not there", and would end the recovery early: for a repository that does
@@ -26,6 +30,7 @@ restore() {
   rm -f "$here/result"
   touch "$here/begun"
   install -d -o postgres -g postgres -m 700 $sockets "$data"
+  spaces_made
   # A delta compares what lies there. Nothing is compared with nothing, and a directory that is no data is not taken.
   delta=; [ ! -e "$data/PG_VERSION" ] && [ ! -e "$data/backup.manifest" ] || delta=--delta
   $as pgbackrest --config="$config" --stanza="$stanza" --pg1-path="$data" --process-max="$(nproc)" \
@@ -55,13 +60,18 @@ restore() {
   turn=
   if [[ " $*" =~ \ recovery_target(_time|_lsn|_name)?= ]]; then
     recover recovery_target_action=shutdown
-    wait $server || true
-    said 'shutdown at recovery target' || failed
+    until wait $server || true; said 'shutdown at recovery target'; do
+      admitted || failed
+      recover recovery_target_action=shutdown
+    done
     turn=recovery_target_timeline=$(controlled "Min recovery ending loc's timeline")
   fi
   recover $turn
   until [ "$(asked 'select not pg_is_in_recovery()' 2> /dev/null)" = t ]; do
-    kill -0 $server 2> /dev/null || failed
+    if ! kill -0 $server 2> /dev/null; then
+      admitted || failed
+      recover $turn
+    fi
     sleep 0.2
   done
   if [ -s "$here/roles.sql" ]; then asked < "$here/roles.sql"; rm -f "$here/roles.sql"; fi
@@ -75,8 +85,49 @@ restore() {
 
 recover() { # as the settings say; further ones count more
   words=(); for one in "${settings[@]}" "$@"; do words+=(-c "$one"); done
-  $as "$bin/postgres" -D "$data" "${words[@]}" 2> >(tee -a $sockets/log >&2) &
+  writable=("$data" "$(readlink -f "$data/pg_wal")" $sockets -/tmp -/var/spool/pgbackrest -/var/log/pgbackrest)
+  while IFS= read -r space; do writable+=("$space"); done < <(spaces)
+  systemctl stop $recovery 2> /dev/null || true # of a try whose unit was killed
+  systemd-run --quiet --collect --pipe --wait --unit=$recovery --uid=postgres --setenv=LC_ALL=C.UTF-8 \
+    -p BindsTo=pgbackrest-restore.service -p ProtectSystem=strict \
+    -p "ReadWritePaths=$(printf '"%s" ' "${writable[@]}")" \
+    "$bin/postgres" -D "$data" "${words[@]}" 2> >(tee -a $sockets/log >&2) &
   server=$!
+}
+
+spaces() { # the directories of tablespaces that the recovery can write: the backup's, and those that were admitted
+  for link in "$data"/pg_tblspc/*; do [ ! -L "$link" ] || readlink "$link"; done
+  [ ! -e "$here/admitted" ] || cat "$here/admitted"
+}
+
+spaces_made() { # before the files of the backup are restored
+  while IFS= read -r space; do space_made "$space"; done < <(cat "$here/tablespaces" 2> /dev/null)
+  # An earlier try has made them, and this one makes them again.
+  [ ! -e "$here/admitted" ] || while IFS= read -r space; do rm -rf "$space"/PG_"$(major)"_*; done < "$here/admitted"
+}
+
+space_made() { # a directory as PostgreSQL wants it; what is above it may be a file system that is not mounted
+  [ ! -d "$1" ] || return 0
+  [ -d "$(dirname "$1")" ] || refused "there is no directory above $1, where the backup has a tablespace"
+  install -d -o postgres -g postgres -m 700 "$1"
+}
+
+admitted() { # the tablespace that replay could not make, unless there is another reason why it ended
+  sleep 0.5
+  space=$(sed -n 's/.*WAL redo at [^ ]* for Tablespace\/CREATE: [0-9]* "\(.*\)"$/\1/p' $sockets/log | tail -n 1)
+  [ -n "$space" ] && ! grep -qxF -- "$space" "$here/admitted" 2> /dev/null || return 1
+  ! compgen -G "$space/PG_$(major)_*" > /dev/null ||
+    refused "a tablespace is to be made in $space, where a PostgreSQL's files are: move them away"
+  space_made "$space"
+  echo "$space" >> "$here/admitted"
+  : > $sockets/log
+}
+
+major() { basename "$(dirname "$bin")"; }
+
+refused() {
+  echo "ERROR: $1" >&2
+  exit 1
 }
 
 said() { # PostgreSQL's log comes a moment after its end
