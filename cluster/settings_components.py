@@ -5,10 +5,18 @@ from __future__ import annotations
 import ipaddress
 from typing import Any, Literal
 
-from pydantic import field_validator, model_validator
+from pydantic import ValidationInfo, field_validator, model_validator
 
-from cluster.settings_base import Strict, port, setting
+from cluster.settings_base import Strict, port, refuse, setting
 from cluster.tags import tag_problems
+from cluster.text_rules import (
+    host_address_problem,
+    listed_problem,
+    mirror_problem,
+    package_problem,
+    suite_problem,
+    version_problem,
+)
 
 
 class ClusterSettings(Strict):
@@ -37,9 +45,8 @@ class ClusterSettings(Strict):
     @classmethod
     def _address(cls, value: str | None) -> str | None:
         if value is not None:
-            address = ipaddress.ip_address(value)
-            if address.is_loopback or address.is_unspecified or address.is_multicast:
-                raise ValueError("is no address that another host can reach")
+            ipaddress.ip_address(value)
+            refuse(host_address_problem(value))
         return value
 
     @field_validator("cluster_network")
@@ -78,6 +85,25 @@ class PackagesSettings(Strict):
         {}, "package: exact version, for those you pin; the others take what the source offers when first installed"
     )
     packages_hold: bool = setting(True, "hold the packages against unattended upgrades, which would restart PostgreSQL")
+
+    @field_validator("packages_mirror_uri", "packages_mirror_suite")
+    @classmethod
+    def _repository_is_written_as_apt_reads_it(cls, value: str | None, info: ValidationInfo) -> str | None:
+        rule = mirror_problem if info.field_name == "packages_mirror_uri" else suite_problem
+        refuse(None if value is None else rule(value))
+        return value
+
+    @field_validator("packages_mirror_components")
+    @classmethod
+    def _components_are_words(cls, names: list[str]) -> list[str]:
+        refuse(listed_problem(names, suite_problem))
+        return names
+
+    @field_validator("packages_versions")
+    @classmethod
+    def _versions_are_exact(cls, versions: dict[str, str]) -> dict[str, str]:
+        refuse(listed_problem(versions, package_problem) or listed_problem(versions.values(), version_problem))
+        return versions
 
     @model_validator(mode="after")
     def _mirror_is_named(self) -> PackagesSettings:
@@ -163,13 +189,15 @@ class PatroniSettings(Strict):
         "automatic", "let the kernel's watchdog reset a host whose Patroni hangs while it leads"
     )
     patroni_standby_of: str | None = setting(
-        None, "name of the cluster of this inventory of which this one is a standby: read-only, fed by it, promotable"
+        None,
+        "name of the cluster of this inventory of which this one is a standby: read-only, fed by it, promotable",
+        pattern=r"^[a-z][a-z0-9-]{0,30}$",
     )
     patroni_standby_streams: bool = setting(
         True,
         "a standby cluster streams from its source's members; False: it only reads the archive in their repository",
     )
-    patroni_namespace: str = setting("/service/", "prefix of Patroni's keys in etcd", pattern=r"^/[\w/-]*/$")
+    patroni_namespace: str = setting("/service/", "prefix of Patroni's keys in etcd", pattern=r"^/([A-Za-z0-9_-]+/)+$")
     patroni_synchronous_mode: Literal["off", "on", "quorum"] = setting(
         "off", "on: a commit waits for named standbys, and only they take over; quorum: for any of them (Patroni 4)"
     )
@@ -219,7 +247,7 @@ class HaproxySettings(Strict):
     haproxy_asynchronous_port: int = port(5003, "the asynchronous replicas")
     haproxy_any_port: int = port(5004, "any healthy member")
     haproxy_stats_port: int = port(7000, "the statistics page, over TLS and with a login")
-    haproxy_stats_user: str = setting("admin", "login of the statistics page", pattern=r"^[\w.-]+$")
+    haproxy_stats_user: str = setting("admin", "login of the statistics page", pattern=r"^[A-Za-z0-9_.-]{1,63}$")
     haproxy_max_connections: int = setting(2000, "client connections that one HAProxy accepts", ge=10)
     haproxy_replicas_fallback: Literal["primary", "none"] = setting(
         "primary", "where the replicas' port leads when no replica is fit: to the primary, or nowhere"
