@@ -27,10 +27,8 @@ _KEYWORDS = {"database": ("all", "sameuser", "samerole", "samegroup", "replicati
 _PASSWORD = re.compile(r"((?:ldapbindpasswd|radiussecrets)=).*", re.DOTALL)
 
 # What Python's regular expressions and PostgreSQL's mean by the same.
-_REGEX = re.compile(
-    r"\^?(?:(?:[A-Za-z0-9_ @-]|\\[.d w$]|\.|\[\^?[A-Za-z0-9_.]+(?:-[A-Za-z0-9])?\]|\((?=[^?*+{|)])|\)|\|(?=[A-Za-z0-9_.\[(]))"
-    r"(?:[*+?]|\{[0-9]{1,2}(?:,(?:[0-9]{1,2})?)?\})?)+\$?"
-)
+_ATOM = r"[A-Za-z0-9_ @-]|\\[.d w$]|\.|\[\^?[A-Za-z0-9_.]+(?:-[A-Za-z0-9])?\]|\((?=[^?*+{|)])|\)|\|(?=[A-Za-z0-9_.\[(])"
+_REGEX = re.compile(rf"\^?(?:(?:{_ATOM})(?:[*+?]|\{{[0-9]{{1,2}}(?:,(?:[0-9]{{1,2}})?)?\}})?)+\$?")
 
 
 def shown(line: str) -> str:
