@@ -137,7 +137,9 @@ def test_what_postgresql_would_not_take_is_taken_back(monkeypatch: pytest.Monkey
     before = world.config["postgresql"]["pg_hba"]
     world.unread = {"h2": [HBA_ERROR, VALUE_ERROR]}
     lines = ["hostssl all all 10.9.0.0/16 scram-sha-256"]
-    declared = fake_cluster(postgres_hba=lines, postgres_parameters={"work_mem": "7MB", "jit": "off"})
+    declared = fake_cluster(
+        postgres_hba=lines, postgres_parameters={"work_mem": "7MB", "log_min_duration_statement": "2s"}
+    )
     with pytest.raises(UnsafeError) as refused:
         run_operation(monkeypatch, world, declared, patroni_configuration.configuration)
     assert [patch for _, patch in world.patches][1:] == [
