@@ -42,7 +42,7 @@ def _altered(node: Node, seen: SeenPostgres) -> Iterable[Complaint]:
 
 
 def _unread(node: Node, seen: SeenPostgres) -> Iterable[Complaint]:
-    for one in seen["file_errors"]:
+    for one in seen.get("file_errors", []):
         yield complaint("file-unread", node.name, file_error(one))
 
 

@@ -154,6 +154,16 @@ def test_what_postgresql_would_not_take_is_taken_back(monkeypatch: pytest.Monkey
     )
 
 
+def test_a_pg_hba_that_is_not_taken_lets_nobody_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = PatroniWorld.of(fake_cluster())
+    assert world.config is not None
+    before = world.config["postgresql"]["pg_hba"]
+    world.unread = {"h1": [HBA_ERROR]}
+    with pytest.raises(UnsafeError, match=r"h1: pg_hba\.conf, line 14: invalid CIDR mask"):
+        run_operation(monkeypatch, world, fake_cluster(5), patroni_configuration.admitted)
+    assert [patch for _, patch in world.patches][1:] == [{"postgresql": {"pg_hba": before}}]
+
+
 def test_a_file_that_somebody_broke_by_hand_is_named_and_nothing_is_taken_back(monkeypatch: pytest.MonkeyPatch) -> None:
     world = PatroniWorld.of(fake_cluster(postgres_parameters={"work_mem": "8MB"}))
     world.unread = {"h3": [HBA_ERROR]}
