@@ -12,7 +12,8 @@ import pytest
 from cluster.settings_postgres import hba_problem
 from tests.hostile import hba
 from tests.lab.docker import run_in
-from tests.lab.runs import CLUSTER, Built, Run, leader, run, secrets, site, sql, start_times, wait_until_settled
+from tests.lab.restarts import assert_all_come_back
+from tests.lab.runs import CLUSTER, Built, Run, run, secrets, site, sql
 from tests.lab.runs import write_inventory as inventory_of
 from tests.lab.spec import Lab
 
@@ -89,13 +90,7 @@ def test_every_member_comes_back_with_all_that_was_accepted(built: Built) -> Non
     seen = on_each(built.lab, count)
     assert len(set(seen.values())) == 1
     assert all(text.strip().endswith("|0") for text in seen.values()), seen
-    before = start_times(built.lab, NAMES)
-    leading = leader(built.lab)
-    for name in sorted(NAMES, key=lambda name: built.lab.host(name) == leading):
-        run_in(built.lab.host(name).container, "systemctl restart patroni")
-        wait_until_settled(built.lab, NAMES)
-    after = start_times(built.lab, NAMES)
-    assert all(after[name] > before[name] for name in NAMES)
+    assert_all_come_back(built.lab, NAMES)
     assert sql(built.lab, "select current_setting('app.note'), current_setting('log_line_prefix')") == [
         (PARAMETERS["app.note"], PARAMETERS["log_line_prefix"])
     ]
