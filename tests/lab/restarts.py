@@ -105,7 +105,7 @@ def assert_recovery_was_never_paused(lab: Lab) -> None:
 
 
 def assert_all_come_back(lab: Lab, names: Iterable[str] = MEMBERS) -> None:
-    """Start PostgreSQL anew on every member, one at a time, the leader last: what was accepted must not keep it down."""
+    """Start PostgreSQL anew on every member, one at a time, the leader last: nothing accepted may keep one down."""
     listed = list(names)
     before, leading = start_times(lab, listed), leader(lab)
     for name in sorted(listed, key=lambda name: lab.host(name) == leading):
