@@ -147,6 +147,10 @@ KINDS: Mapping[str, Kind] = {
         *(WARNING, "PostgreSQL", "ALTER SYSTEM has set a parameter, which wins over the configuration of the cluster"),
         "`alter system reset {name}` and `select pg_reload_conf()` on {where}; declare it if it is wanted.",
     ),
+    "file-unread": Kind(
+        *(ALARM, "PostgreSQL", "PostgreSQL would not take a line of its files: it runs on with what it had"),
+        f"Before anything restarts there: `{RUN}/configure.py` where it is declared, else mend the file on {{where}}.",
+    ),
     "slot-lost": Kind(
         *(ALARM, "slot", "a slot has lost WAL that its consumer needs"),
         "Its consumer begins anew; then `select pg_drop_replication_slot('{slot}')` on {where}, if Patroni does not.",

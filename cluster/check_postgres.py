@@ -12,6 +12,7 @@ from cluster.health import upstream
 from cluster.model import Node
 from cluster.observed import SeenPostgres
 from cluster.overview import Overview
+from cluster.plan_config import file_error
 from cluster.tuning import MIB
 
 OLD_SECONDS = 3600
@@ -26,6 +27,7 @@ def postgres_complaints(overview: Overview) -> Iterable[Complaint]:
         seen = overview.postgres(node)
         if seen is not None:
             yield from _altered(node, seen)
+            yield from _unread(node, seen)
             yield from _connections(node, seen)
             yield from _transactions(node, seen)
             yield from archiver_complaints(overview, node, seen)
@@ -37,6 +39,11 @@ def postgres_complaints(overview: Overview) -> Iterable[Complaint]:
 def _altered(node: Node, seen: SeenPostgres) -> Iterable[Complaint]:
     for name, value in seen["altered"].items():
         yield complaint("altered", node.name, f"{name} = {value} is set in postgresql.auto.conf", name=name)
+
+
+def _unread(node: Node, seen: SeenPostgres) -> Iterable[Complaint]:
+    for one in seen.get("file_errors", []):
+        yield complaint("file-unread", node.name, file_error(one))
 
 
 def _connections(node: Node, seen: SeenPostgres) -> Iterable[Complaint]:

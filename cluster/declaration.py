@@ -11,7 +11,9 @@ from typing import Any
 
 from cluster.address import Address, addresses_within
 from cluster.findings import Finding
+from cluster.hba_findings import hba_findings
 from cluster.model import ROLES, Cluster, Node
+from cluster.names_findings import name_findings, place_findings
 from cluster.replication_findings import replication_findings
 from cluster.settings import DEFAULTS, Settings, is_per_host, unknown_names, validated
 from cluster.settings_pgbackrest import DIRECTORY
@@ -58,7 +60,9 @@ def declared_clusters(
     findings: list[Finding] = []
     nodes: dict[str, list[Node]] = {}
     whole = True  # half a cluster would only yield findings that are not true
-    for host in (host for host in hosts if host.roles):
+    declared = [host for host in hosts if host.roles]
+    findings += name_findings([host.name for host in declared], INVENTORY)
+    for host in declared:
         findings += unknown_names(host.data, host.origin)
         node = _node(host, observed.get(host.name))
         if isinstance(node, Node):
@@ -113,7 +117,8 @@ def cluster_findings(cluster: Cluster) -> list[Finding]:
         *_duplicate_addresses(cluster),
         *_slot_collisions(cluster),
         *_port_collisions(cluster),
-        *_extra_name_findings(cluster),
+        *place_findings(cluster, DEFAULTS),
+        *hba_findings(cluster, DEFAULTS),
         *replication_findings(cluster),
     ]
 
@@ -197,13 +202,6 @@ def _port_collisions(cluster: Cluster) -> Iterable[Finding]:
         twins = [other for other, taken in ports.items() if taken == value and other > name]
         if twins:
             yield Finding(DEFAULTS, name, f"{value} is also the value of {twins[0]}", "Give each service its own port.")
-
-
-def _extra_name_findings(cluster: Cluster) -> Iterable[Finding]:
-    for text in cluster.settings.cluster_extra_names:
-        if not is_address(text) and not re.fullmatch(r"[A-Za-z0-9*]([A-Za-z0-9.-]*[A-Za-z0-9])?", text):
-            problem = f"'{text}' is neither a DNS name nor an address"
-            yield Finding(DEFAULTS, "cluster_extra_names", problem, "Name it as your clients do.")
 
 
 def is_address(text: str) -> bool:

@@ -207,6 +207,7 @@ class SeenPostgres(TypedDict):
     + written: position up to which a primary has written, a standby received
     + replay: ``not paused``, ``pause requested`` or ``paused``; None on a primary
     + altered: what ALTER SYSTEM has set; it wins over Patroni's configuration
+    + file_errors: ``FileErrors``
     + backup_seconds: for how long a backup of pgBackRest has had a session here
     + transactions: those older than a minute
     + control: what the control file has of the five settings that a standby must have as high, identifier and state
@@ -225,6 +226,7 @@ class SeenPostgres(TypedDict):
     apply_delay_ms: int
     settings: dict[str, SeenSetting]
     altered: dict[str, str]
+    file_errors: list[dict[str, Any]]
     replication: list[dict[str, Any]]
     slots: list[dict[str, Any]]
     archiver: dict[str, Any] | None

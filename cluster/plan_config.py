@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,6 +66,34 @@ def changed_names(patch: Mapping[str, Any], prefix: str = "") -> list[str]:
     for key, value in patch.items():
         names += changed_names(value) if isinstance(value, Mapping) else [key]
     return names
+
+
+def file_error(seen: Mapping[str, Any]) -> str:
+    """A line of PostgreSQL's files that it would not take, as a sentence. + seen: one of ``FileErrors``"""
+    place = f"{seen['file']}, line {seen['line']}" if seen["line"] is not None else seen["file"]
+    what = f"{seen['name']}: " if seen["name"] else ""
+    return f"{place}: {what}{seen['error']}"
+
+
+def undoing_patch(
+    patch: Mapping[str, Any], observed: Mapping[str, Any], errors: Iterable[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """
+    What takes back that part of a patch which PostgreSQL would not take; empty when it is none of the patch's.
+
+    + observed: the configuration before the patch
+    + errors: ``FileErrors`` of all members after it
+    """
+    seen = list(errors)
+    sent, before = patch.get("postgresql", {}), observed.get("postgresql", {})
+    undone: dict[str, Any] = {}
+    if "pg_hba" in sent and any(one["file"] == "pg_hba.conf" for one in seen):
+        undone["pg_hba"] = before.get("pg_hba")
+    wrong = {str(one["name"]).lower() for one in seen}
+    names = [name for name in sent.get("parameters", {}) if name.lower() in wrong]
+    if names:
+        undone["parameters"] = {name: before.get("parameters", {}).get(name) for name in names}
+    return {"postgresql": undone} if undone else {}
 
 
 # The one word that PostgreSQL takes, lists, and shows as another.

@@ -8,6 +8,7 @@ from cluster.live import Live
 from cluster.model import Cluster
 from cluster.observed import SeenEtcd, SeenPatroni, SeenPostgres
 from cluster.parameters import given_by_patroni
+from cluster.plan_config import file_error
 from cluster.plan_etcd import outage
 from cluster.plan_restart import Stop
 from cluster.plan_restart_members import wanted_five
@@ -34,6 +35,7 @@ def restart_obstacles(cluster: Cluster, live: Live, without: Iterable[str] = ())
         *_orders(cluster, patroni),
         *_absences(cluster, patroni, postgres, set(without)),
         *_leaders(cluster, patroni, postgres),
+        *_unread(postgres),
         *_etcd(live.etcd),
     ]
 
@@ -84,6 +86,13 @@ def _leaders(cluster: Cluster, patroni: SeenPatroni, postgres: Postgres) -> Iter
         yield Stop(f"{', '.join(others)} accepts writes beside the leader {name}", "stop Patroni there; do not restart")
     elif name not in writable:
         yield Stop(f"{name} leads and does not accept writes", "wait until its start or promotion has ended")
+
+
+def _unread(postgres: Postgres) -> Iterator[Stop]:
+    for name, seen in postgres.items():
+        if seen is not None and (errors := seen.get("file_errors", [])):
+            listed = "; ".join(map(file_error, errors))
+            yield Stop(f"{name} would not start again: {listed}", "correct that file, or what is declared, first")
 
 
 def _etcd(etcd: SeenEtcd | None) -> Iterator[Stop]:

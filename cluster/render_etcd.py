@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from cluster.certificates import ETCD
+from cluster.ciphers import GO
 from cluster.component import Component, Unit
 from cluster.files import Directory, File
 from cluster.model import Cluster, Node
@@ -71,6 +72,7 @@ def etcd_environment(cluster: Cluster, node: Node) -> dict[str, str]:
         "ETCD_PEER_KEY_FILE": ETCD.key,
         "ETCD_PEER_TRUSTED_CA_FILE": ETCD.authority,
         "ETCD_PEER_CLIENT_CERT_AUTH": "true",
+        "ETCD_CIPHER_SUITES": ",".join(GO),
         "ETCD_AUTO_COMPACTION_MODE": "periodic",
         "ETCD_AUTO_COMPACTION_RETENTION": f"{settings.etcd_compaction_hours}h",
         "ETCD_QUOTA_BACKEND_BYTES": str(settings.etcd_quota_mib * 1024 * 1024),

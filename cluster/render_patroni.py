@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from cluster.certificates import MEMBERSHIP, PATRONI, PATRONI_ETCD, POSTGRES
+from cluster.ciphers import OPENSSL
 from cluster.component import Component, Unit
 from cluster.files import Directory, File
 from cluster.model import Cluster, Node
@@ -141,6 +142,7 @@ def member_configuration(cluster: Cluster, node: Node, secrets: Mapping[str, str
             "cafile": PATRONI.authority,
             # Checks need no certificate; whatever changes something needs one of our CA, and the password.
             "verify_client": "optional",
+            "ciphers": OPENSSL,
             "authentication": {"username": "patroni", "password": secrets["PATRONI_RESTAPI_PASSWORD"]},
         },
         "ctl": {"cacert": PATRONI.authority, "certfile": PATRONI.certificate, "keyfile": PATRONI.key},

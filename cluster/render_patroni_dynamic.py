@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from cluster.certificates import POSTGRES
+from cluster.ciphers import OPENSSL
 from cluster.model import Cluster
 from cluster.observed import SeenResources
 from cluster.render_hba import hba_lines
@@ -91,6 +92,7 @@ def fixed_parameters() -> dict[str, Any]:
         "ssl_cert_file": POSTGRES.certificate,
         "ssl_key_file": POSTGRES.key,
         "ssl_min_protocol_version": "TLSv1.2",
+        "ssl_ciphers": OPENSSL,
         "password_encryption": "scram-sha-256",
         # Loaded from the start: to add it later takes a restart, and everybody wants it one day.
         "shared_preload_libraries": "pg_stat_statements",
@@ -118,7 +120,8 @@ def fixed_parameters() -> dict[str, Any]:
         "log_checkpoints": "on",
         "log_lock_waits": "on",
         "log_replication_commands": "on",
-        "log_statement": "ddl",
+        # With ddl the log would hold every password that is given to a role in SQL.
+        "log_statement": "none",
     }
 
 

@@ -16,10 +16,10 @@ from cluster.settings_components import (
     ClusterSettings,
     EtcdSettings,
     HaproxySettings,
-    PackagesSettings,
     PatroniSettings,
     PreflightSettings,
 )
+from cluster.settings_packages import PackagesSettings
 from cluster.settings_pgbackrest import PgbackrestSettings
 from cluster.settings_postgres import PostgresSettings
 from cluster.settings_words import meaning_of, problem_of, without_alternatives

@@ -7,8 +7,9 @@ from typing import Any, Literal
 
 from pydantic import field_validator, model_validator
 
-from cluster.settings_base import Strict, port, setting
+from cluster.settings_base import Strict, port, refuse, setting
 from cluster.tags import tag_problems
+from cluster.text_rules import host_address_problem
 
 
 class ClusterSettings(Strict):
@@ -37,9 +38,8 @@ class ClusterSettings(Strict):
     @classmethod
     def _address(cls, value: str | None) -> str | None:
         if value is not None:
-            address = ipaddress.ip_address(value)
-            if address.is_loopback or address.is_unspecified or address.is_multicast:
-                raise ValueError("is no address that another host can reach")
+            ipaddress.ip_address(value)
+            refuse(host_address_problem(value))
         return value
 
     @field_validator("cluster_network")
@@ -62,33 +62,6 @@ class PreflightSettings(Strict):
     @classmethod
     def _whole_numbers_too(cls, value: Any) -> Any:
         return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-class PackagesSettings(Strict):
-    """Where the software comes from, and that nobody else changes it."""
-
-    packages_source: Literal["distribution", "pgdg", "mirror"] = setting(
-        "distribution", "distribution: Debian's or Ubuntu's own packages; pgdg: apt.postgresql.org; mirror: yours"
-    )
-    packages_mirror_uri: str | None = setting(None, "the mirror's URI, e.g. https://apt.example.net/postgresql")
-    packages_mirror_suite: str | None = setting(None, "the mirror's suite, e.g. trixie-pgdg")
-    packages_mirror_components: list[str] = setting(["main"], "the mirror's components")
-    packages_mirror_key: str | None = setting(None, "file on the control machine with the key that signs the mirror")
-    packages_versions: dict[str, str] = setting(
-        {}, "package: exact version, for those you pin; the others take what the source offers when first installed"
-    )
-    packages_hold: bool = setting(True, "hold the packages against unattended upgrades, which would restart PostgreSQL")
-
-    @model_validator(mode="after")
-    def _mirror_is_named(self) -> PackagesSettings:
-        missing = [
-            name
-            for name in ("packages_mirror_uri", "packages_mirror_suite", "packages_mirror_key")
-            if getattr(self, name) is None
-        ]
-        if self.packages_source == "mirror" and missing:
-            raise ValueError(f"packages_source 'mirror' needs {', '.join(missing)}")
-        return self
 
 
 class CertificatesSettings(Strict):
@@ -165,13 +138,15 @@ class PatroniSettings(Strict):
         "automatic", "let the kernel's watchdog reset a host whose Patroni hangs while it leads"
     )
     patroni_standby_of: str | None = setting(
-        None, "name of the cluster of this inventory of which this one is a standby: read-only, fed by it, promotable"
+        None,
+        "name of the cluster of this inventory of which this one is a standby: read-only, fed by it, promotable",
+        pattern=r"^[a-z][a-z0-9-]{0,30}$",
     )
     patroni_standby_streams: bool = setting(
         True,
         "a standby cluster streams from its source's members; False: it only reads the archive in their repository",
     )
-    patroni_namespace: str = setting("/service/", "prefix of Patroni's keys in etcd", pattern=r"^/[\w/-]*/$")
+    patroni_namespace: str = setting("/service/", "prefix of Patroni's keys in etcd", pattern=r"^/([A-Za-z0-9_-]+/)+$")
     patroni_synchronous_mode: Literal["off", "on", "quorum"] = setting(
         "off", "on: a commit waits for named standbys, and only they take over; quorum: for any of them (Patroni 4)"
     )
@@ -221,7 +196,7 @@ class HaproxySettings(Strict):
     haproxy_asynchronous_port: int = port(5003, "the asynchronous replicas")
     haproxy_any_port: int = port(5004, "any healthy member")
     haproxy_stats_port: int = port(7000, "the statistics page, over TLS and with a login")
-    haproxy_stats_user: str = setting("admin", "login of the statistics page", pattern=r"^[\w.-]+$")
+    haproxy_stats_user: str = setting("admin", "login of the statistics page", pattern=r"^[A-Za-z0-9_.-]{1,63}$")
     haproxy_max_connections: int = setting(2000, "client connections that one HAProxy accepts", ge=10)
     haproxy_replicas_fallback: Literal["primary", "none"] = setting(
         "primary", "where the replicas' port leads when no replica is fit: to the primary, or nowhere"

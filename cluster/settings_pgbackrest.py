@@ -6,7 +6,9 @@ from typing import Literal
 
 from pydantic import field_validator, model_validator
 
-from cluster.settings_base import Strict, port, setting
+from cluster.calendar_times import calendar_problem
+from cluster.settings_base import Strict, port, refuse, setting
+from cluster.text_rules import directory_problem, file_problem, listed_problem
 
 TYPES = ("full", "diff", "incr")
 DIRECTORY, S3 = "directory", "s3"
@@ -24,25 +26,29 @@ class PgbackrestSettings(Strict):
         "store, or both; the first is read first",
     )
     pgbackrest_path: str = setting(
-        "/var/lib/pgbackrest", "the repository directory on the repository host", pattern=r"^/[\w./-]+$"
+        "/var/lib/pgbackrest", "the repository directory on the repository host", pattern=r"^/[A-Za-z0-9_./-]+$"
     )
     pgbackrest_s3_bucket: str | None = setting(
-        None, "bucket of the store, which exists already", pattern=r"^[a-z0-9.-]+$"
+        None, "bucket of the store, which exists already", pattern=r"^[a-z0-9][a-z0-9.-]{0,62}$"
     )
-    pgbackrest_s3_path: str = setting("/pgbackrest", "what all keys in the bucket begin with", pattern=r"^/[\w./-]+$")
+    pgbackrest_s3_path: str = setting(
+        "/pgbackrest", "what all keys in the bucket begin with", pattern=r"^/[A-Za-z0-9_./-]+$"
+    )
     pgbackrest_s3_endpoint: str | None = setting(
         None,
         "the store's host, e.g. s3.eu-central-1.amazonaws.com, with :port where it is not 443",
-        pattern=r"^[\w.-]+(:\d+)?$",
+        pattern=r"^[A-Za-z0-9_.-]{1,253}(:[0-9]{1,5})?$",
     )
     pgbackrest_s3_region: str | None = setting(
-        None, "the store's region; for most any word will do", pattern=r"^[\w-]+$"
+        None, "the store's region; for most any word will do", pattern=r"^[A-Za-z0-9_-]{1,63}$"
     )
     pgbackrest_s3_uri_style: Literal["host", "path"] = setting(
         "host", "where the bucket stands in a URL; most stores other than AWS want path"
     )
     pgbackrest_s3_ca_file: str | None = setting(
-        None, "file on the repository host with the CA of the store; absent: the system's", pattern=r"^/[\w./-]+$"
+        None,
+        "file on the repository host with the CA of the store; absent: the system's",
+        pattern=r"^/[A-Za-z0-9_./-]+$",
     )
     pgbackrest_s3_credentials: str | None = setting(
         None,
@@ -91,12 +97,11 @@ class PgbackrestSettings(Strict):
     pgbackrest_drill_schedule: str | None = setting(
         "Wed *-*-* 03:00:00",
         "when the newest backup is restored as a drill, as systemd.time(7) has it; None: only when you ask for it",
-        pattern=r"^[^\n]*\S[^\n]*$",
     )
     pgbackrest_drill_path: str | None = setting(
         None,
         "directory on the repository host with room for all data; absent: where the repository is",
-        pattern=r"^/[\w./-]+$",
+        pattern=r"^/[A-Za-z0-9_./-]+$",
     )
     pgbackrest_drill_memory_mib: int = setting(
         1024, "MiB of memory that a drill may use, a quarter of it for PostgreSQL's cache", ge=512
@@ -111,9 +116,26 @@ class PgbackrestSettings(Strict):
         for kind, when in schedule.items():
             if kind not in TYPES:
                 raise ValueError(f"'{kind}' is no type of backup; the types are {', '.join(TYPES)}")
-            if not when.strip() or "\n" in when:
-                raise ValueError(f"'{when}' is no time; take what `systemd-analyze calendar` accepts")
+            refuse(listed_problem([when], calendar_problem))
         return schedule
+
+    @field_validator("pgbackrest_drill_schedule")
+    @classmethod
+    def _drill_has_a_time(cls, when: str | None) -> str | None:
+        refuse(None if when is None else calendar_problem(when))
+        return when
+
+    @field_validator("pgbackrest_path", "pgbackrest_drill_path")
+    @classmethod
+    def _copies_have_a_place_of_their_own(cls, path: str | None) -> str | None:
+        refuse(None if path is None else directory_problem(path))
+        return path
+
+    @field_validator("pgbackrest_s3_path", "pgbackrest_s3_ca_file")
+    @classmethod
+    def _paths_lead_straight(cls, path: str | None) -> str | None:
+        refuse(None if path is None else file_problem(path))
+        return path
 
     @field_validator("pgbackrest_repositories")
     @classmethod

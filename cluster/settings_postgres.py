@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-import re
+from math import isfinite
 from typing import Any, Literal
 
-from pydantic import field_validator
+from pydantic import ValidationInfo, field_validator
 
+from cluster.hba_grammar import hba_rule, shown
 from cluster.parameters import owned_or_too_low
-from cluster.settings_base import Strict, port, setting
+from cluster.settings_base import Strict, port, refuse, setting
+from cluster.text_rules import (
+    admin_problem,
+    database_problem,
+    directory_problem,
+    listed_problem,
+    listen_problem,
+    parameter_name_problem,
+    role_problem,
+)
 
 
 class PostgresSettings(Strict):
@@ -20,9 +30,11 @@ class PostgresSettings(Strict):
         [], "addresses that PostgreSQL listens on, ['*'] for all; empty: the host's cluster address and loopback"
     )
     postgres_data_directory: str | None = setting(
-        None, "absent: /var/lib/postgresql/<version>/<cluster_name>", pattern=r"^/[\w./-]+$"
+        None, "absent: /var/lib/postgresql/<version>/<cluster_name>", pattern=r"^/[A-Za-z0-9_./-]+$"
     )
-    postgres_locale: str = setting("C.UTF-8", "locale of a new cluster; the encoding is UTF8", pattern=r"^[\w.@-]+$")
+    postgres_locale: str = setting(
+        "C.UTF-8", "locale of a new cluster; the encoding is UTF8", pattern=r"^[A-Za-z0-9_.@-]{1,63}$"
+    )
     postgres_memory_mib: int | None = setting(
         None, "MiB of memory that PostgreSQL's settings are derived from; absent: the smallest member's memory", ge=256
     )
@@ -43,10 +55,10 @@ class PostgresSettings(Strict):
 
     @field_validator("postgres_hba")
     @classmethod
-    def _hba_is_encrypted_and_authenticated(cls, lines: list[str]) -> list[str]:
+    def _hba_is_encrypted_and_authenticated(cls, lines: list[str], others: ValidationInfo) -> list[str]:
         for line in lines:
-            if reason := hba_problem(line):
-                raise ValueError(f"line '{line}' {reason}")
+            if reason := hba_problem(line, others.data.get("postgres_version", 17)):
+                raise ValueError(f"line {shown(line)} {reason}")
         return lines
 
     @field_validator("postgres_parameters")
@@ -62,43 +74,48 @@ class PostgresSettings(Strict):
         for database in databases:
             if "name" not in database or set(database) - {"name", "owner"}:
                 raise ValueError(f"{database} must have 'name' and may have 'owner', nothing else")
-            for identifier in database.values():
-                if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_$-]{0,62}", identifier):
-                    raise ValueError(f"'{identifier}' is no name for a database or role")
+            refuse(listed_problem([database["name"]], database_problem))
+            refuse(listed_problem([owner for key, owner in database.items() if key == "owner"], role_problem))
+        names = [database["name"] for database in databases]
+        if twice := next((name for name in names if names.count(name) > 1), None):
+            raise ValueError(f"{twice!r} is declared twice")
         return databases
 
     @field_validator("postgres_admin_user")
     @classmethod
     def _admin_is_a_role_of_its_own(cls, name: str) -> str:
-        if name in ("postgres", "replicator", "rewind") or name.startswith("pg_"):
-            raise ValueError("is a role that the cluster itself uses")
+        refuse(admin_problem(name))
         return name
 
+    @field_validator("postgres_parameters")
+    @classmethod
+    def _parameters_can_be_written(cls, parameters: dict[str, Any]) -> dict[str, Any]:
+        refuse(listed_problem(parameters, parameter_name_problem))
+        if strange := [name for name, value in parameters.items() if isinstance(value, float) and not isfinite(value)]:
+            raise ValueError(f"{strange[0]} is {parameters[strange[0]]}, which is no number that can be written")
+        return parameters
 
-LOCAL_METHODS = ("peer", "scram-sha-256", "reject")
-REMOTE_METHODS = ("scram-sha-256", "cert", "ldap", "gss", "reject")
+    @field_validator("postgres_listen")
+    @classmethod
+    def _listens_on_something(cls, places: list[str]) -> list[str]:
+        refuse(listed_problem(places, listen_problem))
+        return places
+
+    @field_validator("postgres_data_directory")
+    @classmethod
+    def _data_has_a_place_of_its_own(cls, path: str | None) -> str | None:
+        refuse(None if path is None else directory_problem(path))
+        return path
 
 
-def hba_problem(line: str) -> str | None:
+def hba_problem(line: str, version: int = 17) -> str | None:
     """
     Why a pg_hba line is refused, or None. Accepted is what is encrypted and authenticated, or rejects.
-    https://www.postgresql.org/docs/current/auth-pg-hba-conf.html
+
+    + version: PostgreSQL's major version
     """
-    kind, *words = line.split() or [""]
-    if kind not in ("hostssl", "local", "host", "hostnossl"):
-        return "is no pg_hba line"
-    method = _hba_method(kind, words)
-    if method is None:
-        return "is too short for pg_hba"
-    if kind in ("host", "hostnossl") and method != "reject":
-        return f"allows connections without TLS ({kind}): use hostssl"
-    allowed = LOCAL_METHODS if kind == "local" else REMOTE_METHODS
-    return None if method in allowed else f"has the method {method}; allowed here: {', '.join(allowed)}"
-
-
-def _hba_method(kind: str, words: list[str]) -> str | None:
-    """The method's place depends on the kind of line, and on whether a mask follows the address."""
-    place = 2 if kind == "local" else 3
-    if kind != "local" and len(words) > place and re.fullmatch(r"[\d.]+|[\da-fA-F:]*:[\da-fA-F:.]*", words[2]):
-        place = 4
-    return words[place] if len(words) > place else None
+    try:
+        hba_rule(line, version)
+    except ValueError as error:
+        return str(error)
+    return None

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from shlex import quote
+from typing import Any
 
 from pyinfra.api.exceptions import FactProcessError
 
@@ -70,6 +71,36 @@ class PostgresCatalog(Answer[dict[str, SeenParameter]]):
     def parsed(self, output: list[str]) -> dict[str, SeenParameter]:
         """One JSON object."""
         seen: dict[str, SeenParameter] = json.loads("".join(output))
+        return seen
+
+
+# What of the files would not be taken: while it runs PostgreSQL keeps what it had, and then it does not start. There a
+# setting that waits for a restart counts as not applied, too; here it is none of these.
+FILE_ERRORS = """
+select coalesce(json_agg(json_build_object('file', file, 'line', line, 'name', name, 'error', error)), '[]') from (
+  select 'pg_hba.conf' as file, line_number as line, null as name, error from pg_hba_file_rules where error is not null
+  union all
+  select regexp_replace(sourcefile, '.*/', ''), sourceline, name, error from pg_file_settings as read
+    where error is not null and not exists (
+      select from pg_settings as known where lower(known.name) = lower(read.name) and known.pending_restart)) as wrong
+"""
+
+
+class FileErrors(Answer[list[dict[str, Any]]]):
+    """
+    Lines of its own files that PostgreSQL would not take: ``[{"file", "line", "name": parameter or None, "error"}]``.
+    https://www.postgresql.org/docs/current/view-pg-hba-file-rules.html
+
+    + port: where PostgreSQL listens on this host
+    """
+
+    def command(self, port: int = 5432) -> str:
+        """One query. A member whose PostgreSQL is away has nothing to say: others look after that."""
+        return f"{PSQL} -p {port} -d postgres -c {quote(' '.join(FILE_ERRORS.split()))} || echo '[]'"
+
+    def parsed(self, output: list[str]) -> list[dict[str, Any]]:
+        """One JSON list."""
+        seen: list[dict[str, Any]] = json.loads("".join(output) or "[]")
         return seen
 
 

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from cluster.observed import SeenPostgres
 from facts.answer import ASK, Answer, answers
+from facts.postgres import FILE_ERRORS
 
 # Where PostgreSQL is, Patroni's own file says: so the fact needs no argument, and asks about what really runs.
 WHERE = r"""
@@ -25,7 +26,7 @@ ask control env LC_ALL=C runuser -u postgres -- "$(of bin_dir)/pg_controldata" -
 """
 
 # https://www.postgresql.org/docs/current/monitoring-stats.html and view-pg-settings.html
-_SQL = """
+_SQL = f"""
 with here as (select pg_is_in_recovery() as standby)
 select json_build_object(
   'version', current_setting('server_version_num')::int,
@@ -42,8 +43,9 @@ select json_build_object(
   'settings', (select json_object_agg(name, json_build_object('setting', setting, 'unit', unit, 'type', vartype,
       'shown', current_setting(name), 'default', boot_val, 'source', source, 'pending', pending_restart))
     from pg_settings where context = 'postmaster' or pending_restart),
-  'altered', (select coalesce(json_object_agg(name, setting order by seqno), '{}') from pg_file_settings
+  'altered', (select coalesce(json_object_agg(name, setting order by seqno), '{{}}') from pg_file_settings
     where sourcefile like '%/postgresql.auto.conf' and name is not null),
+  'file_errors', ({FILE_ERRORS}),
   'replication', (select coalesce(json_agg(json_build_object('name', application_name, 'state', state,
       'sync', sync_state, 'behind', case when standby then null else pg_current_wal_lsn() - replay_lsn end)
       order by application_name), '[]') from pg_stat_replication),
@@ -78,6 +80,7 @@ _NOTHING: dict[str, Any] = {
     "apply_delay_ms": 0,
     "settings": {},
     "altered": {},
+    "file_errors": [],
     "replication": [],
     "slots": [],
     "archiver": None,
@@ -104,11 +107,11 @@ class PostgresState(Answer[SeenPostgres]):
     Returns ``{"answers": bool, "error": str, "version": 170012, "in_recovery", "started_at": seconds since the epoch,
     "timeline", "written": bytes of WAL written (primary) or received (standby), "replayed": bytes, "receiving": bool,
     "replay": "not paused", "pause requested" or "paused", "apply_delay_ms", "settings": {name: {setting, unit, type,
-    shown, default, source, pending}}, "altered": {name: value that ALTER SYSTEM set}, "replication": [{name, state,
-    sync, behind}], "slots": [{name, type, active, status, retained}], "archiver", "prepared": {count, oldest_seconds},
-    "backup_seconds": age of pgBackRest's session or None, "connections": count, "transactions": [those older than a
-    minute], "control": {five settings, "identifier", "state", "timeline"} or None}``. ``answers`` is False when psql
-    got no answer, and then ``error`` says why. Sizes in bytes.
+    shown, default, source, pending}}, "altered": {name: value that ALTER SYSTEM set}, "file_errors": [``FileErrors``],
+    "replication": [{name, state, sync, behind}], "slots": [{name, type, active, status, retained}], "archiver",
+    "prepared": {count, oldest_seconds}, "backup_seconds": age of pgBackRest's session or None, "connections": count,
+    "transactions": [those older than a minute], "control": {five settings, "identifier", "state", "timeline"} or
+    None}``. ``answers`` is False when psql got no answer, and then ``error`` says why. Sizes in bytes.
     """
 
     def command(self) -> str:

@@ -91,7 +91,8 @@ A host's own data in inventory.py wins over this file. docs/settings.md has all 
 # patroni_failsafe = None
 #   let the kernel's watchdog reset a host whose Patroni hangs while it leads; "off" or "automatic" or "required"
 # patroni_watchdog = "automatic"
-#   name of the cluster of this inventory of which this one is a standby: read-only, fed by it, promotable
+#   name of the cluster of this inventory of which this one is a standby: read-only, fed by it, promotable; the name of
+#   a cluster: a letter a-z, then at most 30 of a-z, 0-9 and hyphen
 # patroni_standby_of = None
 #   a standby cluster streams from its source's members; False: it only reads the archive in their repository
 # patroni_standby_streams = True
@@ -113,7 +114,7 @@ A host's own data in inventory.py wins over this file. docs/settings.md has all 
 # haproxy_asynchronous_port = 5003  # the asynchronous replicas; 1..65535
 # haproxy_any_port = 5004  # any healthy member; 1..65535
 # haproxy_stats_port = 7000  # the statistics page, over TLS and with a login; 1..65535
-# haproxy_stats_user = "admin"  # login of the statistics page; letters, digits, dot, hyphen and underscore
+# haproxy_stats_user = "admin"  # login of the statistics page; at most 63 letters, digits, dot, hyphen and underscore
 # haproxy_max_connections = 2000  # client connections that one HAProxy accepts; 10 or more
 #   where the replicas' port leads when no replica is fit: to the primary, or nowhere; "primary" or "none"
 # haproxy_replicas_fallback = "primary"
@@ -127,7 +128,8 @@ A host's own data in inventory.py wins over this file. docs/settings.md has all 
 #   the repository directory on the repository host; an absolute path of letters, digits, dot, hyphen, underscore and
 #   slash
 # pgbackrest_path = "/var/lib/pgbackrest"
-# pgbackrest_s3_bucket = None  # bucket of the store, which exists already; a bucket's name: a-z, 0-9, dot and hyphen
+#   bucket of the store, which exists already; a bucket's name: at most 63 of a-z, 0-9, dot and hyphen
+# pgbackrest_s3_bucket = None
 #   what all keys in the bucket begin with; an absolute path of letters, digits, dot, hyphen, underscore and slash
 # pgbackrest_s3_path = "/pgbackrest"
 #   the store's host, e.g. s3.eu-central-1.amazonaws.com, with :port where it is not 443; a host's name, with :port
@@ -162,8 +164,7 @@ A host's own data in inventory.py wins over this file. docs/settings.md has all 
 # pgbackrest_age_alarm_hours = 30  # hours after which a check complains that the newest backup is old; 1 or more
 #   seconds after which WAL is archived though its segment is not full: what a lost cluster may lose; 10 or more
 # pgbackrest_archive_seconds = 300
-#   when the newest backup is restored as a drill, as systemd.time(7) has it; None: only when you ask for it; a time;
-#   take what `systemd-analyze calendar` accepts, or None
+#   when the newest backup is restored as a drill, as systemd.time(7) has it; None: only when you ask for it
 # pgbackrest_drill_schedule = "Wed *-*-* 03:00:00"
 #   directory on the repository host with room for all data; absent: where the repository is; an absolute path of
 #   letters, digits, dot, hyphen, underscore and slash

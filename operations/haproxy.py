@@ -9,6 +9,7 @@ from pyinfra import host
 from pyinfra.api import operation
 
 from cluster.certificates import HAPROXY
+from cluster.ciphers import OPENSSL
 from cluster.component import Component, Unit
 from cluster.files import Directory, File
 from cluster.model import Cluster, Node
@@ -90,6 +91,7 @@ def rendered(cluster: Cluster, node: Node, stats_password: Secret) -> str:
         socket=RUNTIME_SOCKET,
         reserve=STATISTICS_CONNECTIONS,
         stats_password=str(stats_password),
+        ciphers=OPENSSL,
     )
 
 

@@ -14,15 +14,23 @@ from pyinfra.api.command import PyinfraCommand
 
 from cluster.errors import UnsafeError, refusal
 from cluster.health import synchronous_standbys
-from cluster.model import Cluster
+from cluster.model import Cluster, Node
 from cluster.observed import SeenParameter, SeenPatroni
 from cluster.parameters_findings import PARAMETERS, parameter_findings
-from cluster.plan_config import Change, changed_names, changes_of, config_patch, undeclared_parameters
+from cluster.plan_config import (
+    Change,
+    changed_names,
+    changes_of,
+    config_patch,
+    file_error,
+    undeclared_parameters,
+    undoing_patch,
+)
 from cluster.plan_standby import refuse_other_role
 from cluster.render_patroni_dynamic import SYNCHRONOUS, configuration_for
 from cluster.replication_findings import may_become_synchronous
 from facts.patroni import ANSWER_SECONDS, MemberResources, PatroniCluster
-from facts.postgres import HbaAwaited, PostgresCatalog, SettingsAwaited, hba_digest
+from facts.postgres import FileErrors, HbaAwaited, PostgresCatalog, SettingsAwaited, hba_digest
 from operations.patroni_admission import hba_lines_next, hba_lines_now
 from operations.preflight import origin_of
 from operations.util.act import Act
@@ -112,6 +120,9 @@ def admitted(cluster: Cluster) -> Commands:
     if patch := config_patch({"postgresql": {"pg_hba": lines}}, seen["config"]):
         host.log("changes pg_hba")
         yield Act(node, patch_command(patch))
+        living = [one for one in in_this_run(cluster.members) if one.name in seen["members"]]
+        _await_hba(cluster, living, lines)
+        yield from _refuse_unread(cluster, living, patch, seen["config"])
     else:
         host.noop("everybody is let in")
 
@@ -131,10 +142,36 @@ def _patched(
     yield patch_command(patch)
     _await_active(cluster, [change for change in changes if not change.waits], catalog)
     if "pg_hba" in patch.get("postgresql", {}):
-        _await_hba(cluster, declared["postgresql"]["pg_hba"])
+        _await_hba(cluster, in_this_run(cluster.members), declared["postgresql"]["pg_hba"])
+    yield from _refuse_unread(cluster, in_this_run(cluster.members), patch, observed)
     if set(patch) & set(SYNCHRONOUS):
         _await_standbys(cluster)
     return any(change.waits for change in changes)
+
+
+def _refuse_unread(
+    cluster: Cluster, members: Sequence[Node], patch: Mapping[str, Any], observed: Mapping[str, Any]
+) -> Commands:
+    """
+    Ask every member whether its PostgreSQL takes what is in its files now; it would not start with the rest. What this
+    run has sent of it is taken back.
+
+    + patch, observed: what was sent, and the configuration before it
+    """
+    seen = read(members, FileErrors, port=cluster.settings.postgres_port)
+    errors = {name: found for name, found in seen.items() if found}
+    if not errors:
+        return
+    undone = undoing_patch(patch, observed, [one for found in errors.values() for one in found])
+    if undone:
+        yield Act(members[-1], patch_command(undone))
+    listed = "".join(f"\n  {name}: {file_error(one)}" for name, found in errors.items() for one in found)
+    way = "correct what is declared" if undone else "correct the file on that host"
+    back = f"; the old {', '.join(changed_names(undone))} is back in the configuration" if undone else ""
+    raise UnsafeError(
+        f"PostgreSQL would not start with what is in its files now:{listed}\n"
+        f"HINT: {way} and run again{back}; restart nothing before."
+    )
 
 
 def _await_standbys(cluster: Cluster) -> None:
@@ -155,11 +192,11 @@ def noticed_seconds(cluster: Cluster) -> int:
     return 2 * cluster.settings.patroni_loop_wait + ACTIVE_SECONDS
 
 
-def _await_hba(cluster: Cluster, lines: Sequence[str]) -> None:
-    """Wait until every member has the declared lines, and no longer those of a host that was taken out; name others."""
+def _await_hba(cluster: Cluster, members: Sequence[Node], lines: Sequence[str]) -> None:
+    """Wait until members have these lines, and no longer those of a host that was taken out; name others."""
     digest = hba_digest(lines)
     question = {"directory": cluster.data_directory, "digest": digest, "wait_seconds": noticed_seconds(cluster)}
-    for name, has in read(in_this_run(cluster.members), HbaAwaited, **question).items():
+    for name, has in read(members, HbaAwaited, **question).items():
         if has != digest:
             host.log(f"{name} {'cannot be reached' if has is None else 'does not have the new pg_hba yet'}")
 

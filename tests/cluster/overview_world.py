@@ -321,6 +321,7 @@ def _postgres(cluster: Cluster, node: Node) -> dict[str, Any]:
         "receiving": not leads,
         "apply_delay_ms": 0,
         "altered": {},
+        "file_errors": [],
         "replication": senders,
         "slots": slots,
         "settings": {"max_connections": {"setting": "200", "shown": "200", "pending": False}},

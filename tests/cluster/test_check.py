@@ -289,6 +289,20 @@ CASES = [
         *("parameter-undeclared", "main", "nobody declares geqo"),
         config(lambda seen: seen["postgresql"]["parameters"].update(geqo="off")),
     ),
+    Case(
+        *("file-unread", "h2", 'pg_hba.conf, line 9: invalid CIDR mask in address "10.0.0.0/99"'),
+        postgres(
+            "h2",
+            file_errors=[
+                {
+                    "file": "pg_hba.conf",
+                    "line": 9,
+                    "name": None,
+                    "error": 'invalid CIDR mask in address "10.0.0.0/99"',
+                }
+            ],
+        ),
+    ),
     Case("altered", "h2", "work_mem = 8MB is set in postgresql.auto.conf", postgres("h2", altered={"work_mem": "8MB"})),
     Case("slot-lost", "h1", "old is lost", slot("old", status="lost", active=False, retained=None)),
     Case(

@@ -109,6 +109,16 @@ def test_each_obstacle_in_words(live: Live, reason: str, hint: str) -> None:
     assert stops(live) == [Stop(reason, hint)]
 
 
+def test_a_member_that_would_not_start_again_is_not_stopped() -> None:
+    error = {"file": "pg_hba.conf", "line": 9, "name": None, "error": "invalid CIDR mask"}
+    assert stops(with_postgres(restart_live(), "pg2", file_errors=[error])) == [
+        Stop(
+            "pg2 would not start again: pg_hba.conf, line 9: invalid CIDR mask",
+            "correct that file, or what is declared, first",
+        )
+    ]
+
+
 def test_a_member_that_etcd_does_not_know_is_not_in_the_cluster() -> None:
     live = restart_live()
     live.patroni["members"].pop("pg3")

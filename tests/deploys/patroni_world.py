@@ -40,6 +40,8 @@ class PatroniWorld:
     late: tuple[str, ...] = ()
     hba_awaited: list[str] = field(default_factory=list)
     awaited: list[tuple[str, str]] = field(default_factory=list)
+    # What a member's PostgreSQL would not take of its files.
+    unread: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     # Members with tags, or with something else that differs.
     marks: dict[str, dict[str, Any]] = field(default_factory=dict)
 
@@ -56,6 +58,8 @@ class PatroniWorld:
             return True, [*(f"{name}={value}" for name, value in RESOURCES.items()), "patroni=4.0.7-3~deb13u1"]
         if "/etc/patroni/config.yml ]" in command:
             return True, [json.dumps(self._patroni())]
+        if "pg_hba_file_rules" in command:
+            return True, [json.dumps(self.unread.get(host, []))]
         if "min_val" in command:
             return True, [json.dumps(CATALOG)]
         if "pg_settings" in command:

@@ -127,6 +127,52 @@ def test_waits_until_no_member_lets_in_who_was_taken_out(monkeypatch: pytest.Mon
     assert [line for line in said if "pg_hba yet" in line] == ["h2 does not have the new pg_hba yet"]
 
 
+HBA_ERROR = {"file": "pg_hba.conf", "line": 14, "name": None, "error": "invalid CIDR mask"}
+VALUE_ERROR = {"file": "postgresql.conf", "line": 7, "name": "work_mem", "error": "setting could not be applied"}
+
+
+def test_what_postgresql_would_not_take_is_taken_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = PatroniWorld.of(fake_cluster(postgres_parameters={"work_mem": "8MB"}))
+    assert world.config is not None
+    before = world.config["postgresql"]["pg_hba"]
+    world.unread = {"h2": [HBA_ERROR, VALUE_ERROR]}
+    lines = ["hostssl all all 10.9.0.0/16 scram-sha-256"]
+    declared = fake_cluster(
+        postgres_hba=lines, postgres_parameters={"work_mem": "7MB", "log_min_duration_statement": "2s"}
+    )
+    with pytest.raises(UnsafeError) as refused:
+        run_operation(monkeypatch, world, declared, patroni_configuration.configuration)
+    assert [patch for _, patch in world.patches][1:] == [
+        {"postgresql": {"pg_hba": before, "parameters": {"work_mem": "8MB"}}}
+    ]
+    assert str(refused.value) == (
+        "PostgreSQL would not start with what is in its files now:\n"
+        "  h2: pg_hba.conf, line 14: invalid CIDR mask\n"
+        "  h2: postgresql.conf, line 7: work_mem: setting could not be applied\n"
+        "HINT: correct what is declared and run again; the old pg_hba, work_mem is back in the configuration; "
+        "restart nothing before."
+    )
+
+
+def test_a_pg_hba_that_is_not_taken_lets_nobody_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = PatroniWorld.of(fake_cluster())
+    assert world.config is not None
+    before = world.config["postgresql"]["pg_hba"]
+    world.unread = {"h1": [HBA_ERROR]}
+    with pytest.raises(UnsafeError, match=r"h1: pg_hba\.conf, line 14: invalid CIDR mask"):
+        run_operation(monkeypatch, world, fake_cluster(5), patroni_configuration.admitted)
+    assert [patch for _, patch in world.patches][1:] == [{"postgresql": {"pg_hba": before}}]
+
+
+def test_a_file_that_somebody_broke_by_hand_is_named_and_nothing_is_taken_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = PatroniWorld.of(fake_cluster(postgres_parameters={"work_mem": "8MB"}))
+    world.unread = {"h3": [HBA_ERROR]}
+    declared = fake_cluster(postgres_parameters={"work_mem": "7MB"})
+    with pytest.raises(UnsafeError, match="HINT: correct the file on that host and run again; restart nothing before"):
+        run_operation(monkeypatch, world, declared, patroni_configuration.configuration)
+    assert len(world.patches) == 1
+
+
 def test_all_findings_refuse_before_anything_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
     world = PatroniWorld.of(fake_cluster())
     parameters = {"max_conections": 300, "work_mem": "7XB", "shared_buffers": "1kB"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -10,7 +10,20 @@ from typing import Any
 
 from tests.lab.docker import run_in
 from tests.lab.load import Load, Report, Verdict
-from tests.lab.runs import MEMBERS, Built, Run, dsn, leader, members, replicas, run, sql, start_times, write_inventory
+from tests.lab.runs import (
+    MEMBERS,
+    Built,
+    Run,
+    dsn,
+    leader,
+    members,
+    replicas,
+    run,
+    sql,
+    start_times,
+    wait_until_settled,
+    write_inventory,
+)
 from tests.lab.spec import Lab
 from tests.lab.waiting import wait_until
 
@@ -89,3 +102,14 @@ def assert_recovery_was_never_paused(lab: Lab) -> None:
     for name in members(lab):
         found = run_in(name, "grep -h 'insufficient parameter settings' /var/log/postgresql/*.log || true")
         assert found == "", f"{name}: {found}"
+
+
+def assert_all_come_back(lab: Lab, names: Iterable[str] = MEMBERS) -> None:
+    """Start PostgreSQL anew on every member, one at a time, the leader last: nothing accepted may keep one down."""
+    listed = list(names)
+    before, leading = start_times(lab, listed), leader(lab)
+    for name in sorted(listed, key=lambda name: lab.host(name) == leading):
+        run_in(lab.host(name).container, "systemctl restart patroni")
+        wait_until_settled(lab, listed)
+    after = start_times(lab, listed)
+    assert [name for name in listed if after[name] <= before[name]] == []

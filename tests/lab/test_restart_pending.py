@@ -19,6 +19,7 @@ from tests.lab.restarts import (
     CONFIGURE,
     GAP_SECONDS,
     RESTART,
+    assert_all_come_back,
     assert_recovery_was_never_paused,
     configure,
     declare,
@@ -304,3 +305,7 @@ def test_dry_prints_the_plan_and_restarts_nobody(built: Built, tmp_path: Path) -
     assert start_times(built.lab) == before
     run(declare(built, tmp_path, max_connections=210), RESTART)
     assert sql(built.lab, "show max_connections") == [("210",)]
+
+
+def test_every_member_comes_back_after_all_of_this(built: Built) -> None:
+    assert_all_come_back(built.lab)

@@ -1,0 +1,178 @@
+"""What is accepted works: a PostgreSQL that is started anew takes every line. What is refused never reaches a host."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cluster.settings_postgres import hba_problem
+from tests.hostile import hba
+from tests.lab.docker import run_in
+from tests.lab.restarts import assert_all_come_back
+from tests.lab.runs import CLUSTER, Built, Run, run, secrets, site, sql
+from tests.lab.runs import write_inventory as inventory_of
+from tests.lab.spec import Lab
+
+NAMES = ("pg1", "pg2")
+PSQL = "cd / && runuser -u postgres -- psql -XAt -h /var/run/postgresql -d postgres -c"
+PARAMETERS = {
+    "work_mem": "5MB",
+    "log_line_prefix": "%m '\\ %p ",
+    "app.note": 'it\'s "quoted" \\ #1',
+    "autovacuum_naptime": "90s",
+}
+LINES = 300
+CBC = ":".join(
+    f"ECDHE-{key}-AES{size}-{digest}"
+    for key in ("RSA", "ECDSA")
+    for size, digest in ((128, "SHA"), (256, "SHA"), (128, "SHA256"), (256, "SHA384"))
+)
+GCM = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256"
+EDGES = "/tmp/edges.conf"
+# A server of its own: the view reads the file that the setting names, and that takes a restart.
+SCRATCH = f"""
+set -e
+cd /
+d=$(mktemp -d); chown postgres $d
+as() {{ runuser -u postgres -- "$@"; }}
+bin=/usr/lib/postgresql/17/bin
+as $bin/initdb -D $d/data -E UTF8 --locale C.UTF-8 --auth=peer > /dev/null
+cp {EDGES} $d/data/pg_hba.conf
+cp /etc/postgresql/pki/postgres.crt $d/data/server.crt; cp /etc/postgresql/pki/postgres.key $d/data/server.key
+chown postgres $d/data/*; chmod 600 $d/data/server.key
+echo "local all all peer" > $d/data/first.conf
+options="-k $d/data -p 6000 -c listen_addresses= -c ssl=on -c ssl_ca_file=server.crt"
+as $bin/pg_ctl -D $d/data -w -l $d/data/out -o "$options -c hba_file=$d/data/first.conf" start > /dev/null
+cp {EDGES} $d/data/first.conf
+as psql -XAt -h $d/data -p 6000 -d postgres -c "
+  select line_number, error from pg_hba_file_rules where error is not null" -c "
+  select 'lines', count(*) from pg_hba_file_rules"
+as $bin/pg_ctl -D $d/data -w -m immediate stop > /dev/null
+rm -rf $d {EDGES}
+"""
+PASSWORD = "Zaunkoenig-4711-im-Regen"
+
+
+def declared(lab: Lab, directory: Path, **settings: Any) -> Path:
+    """Two members, etcd on the first."""
+    own = [f"hostssl all all {network} scram-sha-256" for network in (lab.subnet4, lab.subnet6)]
+    wanted = {"postgres_hba": [*own, *hba.ACCEPTED], "postgres_parameters": PARAMETERS, **settings}
+    path = inventory_of(lab, directory, NAMES, **wanted)
+    path.write_text(f"{path.read_text()}\netcd = ['{lab.host('pg1').container}']\n")
+    return path
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
+    directory = tmp_path_factory.mktemp("edges")
+    with site("e-edges", directory, hosts=NAMES) as ready:
+        inventory = declared(ready.lab, directory)
+        yield Built(ready.lab, inventory, run(inventory))
+
+
+def on_each(lab: Lab, command: str) -> dict[str, str]:
+    return {name: run_in(lab.host(name).container, command) for name in NAMES}
+
+
+def refused(inventory: Path, *words: str) -> str:
+    done: Run = run(inventory, CLUSTER, *words, check=False)
+    assert done.code != 0, done
+    assert "Traceback" not in done.log, done
+    return " ".join(done.log.split())
+
+
+def test_every_member_comes_back_with_all_that_was_accepted(built: Built) -> None:
+    count = f'{PSQL} "select count(*) filter (where error is null), count(error) from pg_hba_file_rules"'
+    seen = on_each(built.lab, count)
+    assert len(set(seen.values())) == 1
+    assert all(text.strip().endswith("|0") for text in seen.values()), seen
+    assert_all_come_back(built.lab, NAMES)
+    assert sql(built.lab, "select current_setting('app.note'), current_setting('log_line_prefix')") == [
+        (PARAMETERS["app.note"], PARAMETERS["log_line_prefix"])
+    ]
+    print(f"both members came back with {len(hba.ACCEPTED)} lines of pg_hba at the edge")
+
+
+def test_postgresql_takes_whatever_line_is_accepted(built: Built) -> None:
+    host = built.lab.host("pg2").container
+    lines = list(islice((line for line in hba.many_lines(17) if hba_problem(line, 17) is None), LINES))
+    run_in(host, f"cat > {EDGES}", stdin="".join(f"{line}\n" for line in lines))
+    said = run_in(host, "bash -s", stdin=SCRATCH).splitlines()
+    assert said == [f"lines|{LINES}"], [(line, lines[int(line.split("|")[0]) - 1]) for line in said[:-1]]
+
+
+def test_what_is_refused_is_named_at_once_and_no_host_is_touched(built: Built, tmp_path: Path) -> None:
+    seen = on_each(built.lab, "touch /run/mark; cat /var/lib/postgresql/17/*/pg_hba.conf | sha256sum")
+    wrong = {
+        "postgres_hba": ["hostssl all all 10.0.0.0/8 scram-sha-256\nhost all all 0.0.0.0/0 trust"],
+        "postgres_data_directory": "/etc",
+        "pgbackrest_path": "/var/../etc",
+        "packages_mirror_uri": "http://a [trusted=yes]",
+        "packages_versions": {"patroni": "4.*"},
+        "postgres_databases": [{"name": "template1"}],
+        "postgres_admin_user": "current_user",
+        "pgbackrest_drill_schedule": "25:00",
+    }
+    said = refused(declared(built.lab, tmp_path, **wrong), "--dry")
+    assert "nothing was changed" in said
+    for name in wrong:
+        assert name in said, (name, said)
+    changed = on_each(built.lab, "find /etc /usr /var/lib/postgresql -newer /run/mark -name '*.conf'")
+    assert set(changed.values()) == {""}
+    assert on_each(built.lab, "cat /var/lib/postgresql/17/*/pg_hba.conf | sha256sum") == seen
+
+
+def test_a_line_that_somebody_broke_by_hand_is_found(built: Built) -> None:
+    host = built.lab.host("pg2").container
+    file = "/var/lib/postgresql/17/*/pg_hba.conf"
+    run_in(host, f"echo 'hostssl all all 10.0.0.0/99 scram-sha-256' >> $(ls {file})")
+    found = run(built.inventory, "deploys/check.py", check=False, as_json=False)
+    run_in(host, f"sed -i '$d' {file}")
+    assert found.code == 1
+    assert 'invalid CIDR mask in address "10.0.0.0/99"' in " ".join(found.log.split())
+
+
+def handshake(lab: Lab, where: str, ciphers: str, extra: str = "") -> bool:
+    """Whether a server takes one of these ciphers with TLS 1.2."""
+    words = f"-connect {where} -tls1_2 -cipher '{ciphers}:@SECLEVEL=0' {extra}"
+    said = run_in(lab.host("pg1").container, f"timeout 10 openssl s_client {words} < /dev/null 2>&1 || true")
+    return "Cipher    : ECDHE" in said or "Cipher is ECDHE" in said
+
+
+def test_no_port_takes_a_cipher_in_cbc_mode(built: Built) -> None:
+    pki = "/etc/etcd/pki/etcd"
+    address = built.lab.host("pg1").address4
+    ports = {
+        f"{address}:5432": "-starttls postgres",
+        f"{address}:8008": "",
+        f"{address}:7000": "",
+        f"{address}:2379": f"-cert {pki}.crt -key {pki}.key",
+        f"{address}:2380": f"-cert {pki}.crt -key {pki}.key",
+    }
+    taken = {
+        where: (handshake(built.lab, where, GCM, extra), handshake(built.lab, where, CBC, extra))
+        for where, extra in ports.items()
+    }
+    print(taken)
+    assert set(taken.values()) == {(True, False)}, taken
+
+
+def logged(lab: Lab, word: str) -> dict[str, str]:
+    """The logs in which a word stands, by host."""
+    found = {}
+    for name in NAMES:
+        host = lab.host(name).container
+        run_in(host, "cat > /run/word", stdin=word)
+        found[name] = run_in(host, "grep -rlF -f /run/word /var/log 2> /dev/null || true; rm /run/word")
+    return found
+
+
+def test_the_password_of_a_role_is_in_no_log(built: Built) -> None:
+    sql(built.lab, f"create role edges login password '{PASSWORD}'")
+    sql(built.lab, f"alter role edges password '{PASSWORD}-2'")
+    for word in (PASSWORD, *secrets(built.lab).values()):
+        assert set(logged(built.lab, word).values()) == {""}
