@@ -11,6 +11,9 @@ from hypothesis import settings
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
 
+# How wide a table is where no terminal says it, as in CI; else a narrow window would break its lines elsewhere.
+os.environ["COLUMNS"] = "120"
+
 # pyinfra's command line replaces threads by gevent's when it is loaded. A worker of pytest-xdist has some by then, and
 # would wait for itself; what is tested here starts its greenlets itself and needs no such threads.
 if "PYTEST_XDIST_WORKER" in os.environ:

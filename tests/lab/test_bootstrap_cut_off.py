@@ -41,7 +41,7 @@ def test_a_member_that_gets_no_answer_from_etcd_begins_nothing(tmp_path_factory:
         assert _data(member) == ""
         faults.heal(member)
         run(ready.inventory)
-        run_in(member, f"systemctl stop patroni && rm -r /var/lib/postgresql/*/{ready.lab.name}")
+        run_in(member, f"systemctl stop patroni && rm -r /var/lib/postgresql/*/{ready.lab.name}*")
         faults.cut_peers(member, [etcd])
         run_in(member, "systemctl start --no-block patroni")
         time.sleep(MOMENT_SECONDS)
