@@ -90,6 +90,7 @@ FILES = (
         3,
         until="test_a_changed_setting_restarts_one_member_after_the_other",
     ),
+    LabFile("test_etcd_trust.py", "security"),
     LabFile("test_facts_alone.py", "look"),
     LabFile(
         "test_failover.py",

@@ -80,6 +80,7 @@ def patronis(built: Built) -> dict[str, str]:
 def test_a_run_that_is_killed_anywhere_is_gone_on_with(alone: tuple[str, ...], tmp_path: Path, former: Path) -> None:
     with site("b-etcd-trust-cut", tmp_path, hosts=alone) as ready:
         run(ready.inventory, root=former)
+        wait_until_settled(ready.lab, alone)
         with Load(dsn(ready.lab)) as load:
             for line, delay in (
                 (f"{STARTING}Certificates | issued and trusted", 0.4),
