@@ -54,13 +54,14 @@ SCRATCH = "/tmp/doors"
 # What a client of the server asks for, beside its own stanza's repository.
 ASKED = {
     "the repository": "--repo1-path=/var/lib/pgbackrest repo-ls",
-    "the pass phrase": "--repo1-path=/etc/pgbackrest repo-get pgbackrest.conf",
-    "the pass phrase again": "--repo1-path=/etc/pgbackrest repo-get server.env",
-    "the environment": "--repo1-path=/proc/self repo-get environ",
-    "a key of its": "--repo1-path=/etc/pgbackrest/pki repo-get pgbackrest.key",
-    "the drill's place": "--repo1-path=/var/lib/pgbackrest/restore-drill repo-ls --sort=none .",
+    "the pass phrase": "--repo1-path=/etc/pgbackrest repo-get --raw pgbackrest.conf",
+    "the pass phrase again": "--repo1-path=/etc/pgbackrest repo-get --raw server.env",
+    "the environment": "--repo1-path=/proc/self repo-get --raw environ",
+    "a key of its": "--repo1-path=/etc/pgbackrest/pki repo-get --raw pgbackrest.key",
+    "the drill's place": "--repo1-path=/var/lib/pgbackrest/restore-drill repo-ls",
     "a shell": "--repo1-path=/var/lib/postgresql repo-put .ssh/authorized_keys",
     "another file of its": "--repo1-path=/var/spool/pgbackrest repo-put planted",
+    "memory of its": "--repo1-path=/dev/shm repo-put planted",
 }
 
 
@@ -109,7 +110,7 @@ def test_pgbackrest_s_server_lets_in_whom_it_serves_and_gives_nothing_but_the_re
             if (said := asked(old, host, place, what)) != wanted:
                 wrong[place.component, what] = said
     assert wrong == {}
-    planted = "ls /var/lib/postgresql/.ssh /var/spool/pgbackrest/planted 2> /dev/null || true"
+    planted = "ls /var/lib/postgresql/.ssh /var/spool/pgbackrest/planted /dev/shm/planted 2> /dev/null || true"
     assert run_in(old.lab.host(REPOSITORY).container, planted) == ""
 
 
@@ -187,7 +188,7 @@ def asked(built: Built, host: Host, place: CertificatePlace, what: str) -> str:
     got = run_in(
         host.container, f"{copy} && {ask} > {SCRATCH}/said 2>&1 && echo yes $(wc -c < {SCRATCH}/said) || echo no"
     )
-    if what.endswith(("shell", "another file of its")):
+    if "repo-put" in ASKED[what]:
         return OPEN if got.startswith("yes") else CLOSED
     return OPEN if got.startswith("yes") and got != "yes 0" else CLOSED
 
