@@ -40,6 +40,8 @@ class PatroniWorld:
     late: tuple[str, ...] = ()
     hba_awaited: list[str] = field(default_factory=list)
     awaited: list[tuple[str, str]] = field(default_factory=list)
+    # Addresses that stream without a certificate.
+    by_password: list[str] = field(default_factory=list)
     # Members with tags, or with something else that differs.
     marks: dict[str, dict[str, Any]] = field(default_factory=dict)
 
@@ -61,6 +63,8 @@ class PatroniWorld:
         if "pg_settings" in command:
             self.awaited.append((host, command))
             return True, self.lacks.get(host, [""])
+        if "client_dn" in command:
+            return True, [*(f"password {address}" for address in self.by_password), ""]
         if "pg_hba.conf" in command:
             self.hba_awaited.append(host)
             return True, ["0" * 64] if host in self.late else re.findall("[0-9a-f]{64}", command)
