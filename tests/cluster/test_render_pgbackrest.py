@@ -329,7 +329,8 @@ def test_the_repository_host_s_server_reaches_the_repository_and_no_other_file_o
     assert unit["BindPaths"] == [LOCKS, "/var/lib/pgbackrest"]
     system = {"/usr", "/bin", "/sbin", "/lib", "-/lib64", "/etc/ld.so.cache", "/etc/passwd", "/etc/group"}
     assert set(unit["BindReadOnlyPaths"]) == system | {"-/etc/localtime", "/etc/pgbackrest/server"}
-    assert unit["InaccessiblePaths"] == ["-/var/lib/pgbackrest/restore-drill"], "PostgreSQL runs from what lies there"
+    drill = "-/var/lib/pgbackrest/restore-drill"
+    assert unit["InaccessiblePaths"] == [drill, "-/dev/shm", "-/dev/mqueue"], "PostgreSQL runs from what lies there"
     assert "AF_UNIX" not in unit["RestrictAddressFamilies"], "PostgreSQL's socket lets in whoever is postgres"
 
 
@@ -379,3 +380,9 @@ def test_the_server_s_certificate_lets_nobody_in() -> None:
     assert (client.server, client.client) == (False, True)
     assert {place.issuer for place in (PGBACKREST_SERVER, PGBACKREST, SOURCE)} == {"pgbackrest"}
     assert not [place for place in (ETCD, PATRONI, POSTGRES) if place.issuer == "pgbackrest"]
+
+
+def test_nothing_brings_proc_back_to_the_repository_host_s_server() -> None:
+    """systemd mounts it for these, empty root or not, and the environment has the pass phrase."""
+    words = {"ProtectKernelTunables", "ProtectControlGroups", "ProtectProc", "ProcSubset", "MountAPIVFS"}
+    assert not words & set(drop_in(cluster_of(), "b"))

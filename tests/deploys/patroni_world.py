@@ -42,6 +42,8 @@ class PatroniWorld:
     awaited: list[tuple[str, str]] = field(default_factory=list)
     # What a member's PostgreSQL would not take of its files.
     unread: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    # Addresses that stream without a certificate.
+    by_password: list[str] = field(default_factory=list)
     # Members with tags, or with something else that differs.
     marks: dict[str, dict[str, Any]] = field(default_factory=dict)
 
@@ -65,6 +67,8 @@ class PatroniWorld:
         if "pg_settings" in command:
             self.awaited.append((host, command))
             return True, self.lacks.get(host, [""])
+        if "client_dn" in command:
+            return True, [*(f"password {address}" for address in self.by_password), ""]
         if "pg_hba.conf" in command:
             self.hba_awaited.append(host)
             return True, ["0" * 64] if host in self.late else re.findall("[0-9a-f]{64}", command)

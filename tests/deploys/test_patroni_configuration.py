@@ -6,7 +6,9 @@ import pytest
 from pyinfra.api import Host
 
 from cluster.errors import ConfigError, UnsafeError
+from cluster.model import Cluster
 from cluster.removals import remaining
+from cluster.render_hba import hba_lines
 from cluster.secrets import NAMES, Secret
 from operations import patroni_configuration, postgres
 from tests.deploys.fake_hosts import changed, fake_cluster, run_operation
@@ -56,7 +58,44 @@ def test_a_new_member_is_let_in_before_it_knocks(monkeypatch: pytest.MonkeyPatch
     assert changed(run_operation(monkeypatch, world, fake_cluster(5), patroni_configuration.admitted)) == ["h1"]
     ((_, patch),) = world.patches
     assert list(patch["postgresql"]) == ["pg_hba"]
-    assert "hostssl replication replicator 10.0.0.4/32 scram-sha-256" in patch["postgresql"]["pg_hba"]
+    line = "hostssl replication replicator 10.0.0.4/32 scram-sha-256 clientcert=verify-full"
+    assert line in patch["postgresql"]["pg_hba"]
+
+
+def former_world(cluster: Cluster) -> PatroniWorld:
+    """A cluster whose members were let in by password alone."""
+    world = PatroniWorld.of(cluster)
+    assert world.config is not None
+    world.config["postgresql"]["pg_hba"] = hba_lines(cluster, cluster.members)
+    return world
+
+
+def test_who_has_no_certificate_yet_is_not_shut_out_before_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = fake_cluster()
+    world = former_world(cluster)
+    assert changed(run_operation(monkeypatch, world, cluster, patroni_configuration.admitted)) == []
+    assert world.patches == []
+
+
+@pytest.mark.parametrize(("late", "names"), [([], set()), (["10.0.0.2"], {"h2"})])
+def test_certificates_are_asked_for_when_members_come_with_them(
+    monkeypatch: pytest.MonkeyPatch, said: list[str], late: list[str], names: set[str]
+) -> None:
+    cluster = fake_cluster()
+    world = former_world(cluster)
+    world.by_password = late
+    run_operation(monkeypatch, world, cluster, patroni_configuration.configuration)
+    left = [node for node in cluster.members if node.name in names]
+    assert world.patches == [("h1", {"postgresql": {"pg_hba": hba_lines(cluster, left)}})]
+    named = [line for line in said if "by password alone" in line]
+    assert named == [f"let in by password alone until a run has been there: {name}" for name in names]
+
+
+def test_a_cluster_that_asks_for_them_is_not_looked_at_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = fake_cluster()
+    world = PatroniWorld.of(cluster)
+    world.by_password = ["10.0.0.2"]
+    assert changed(run_operation(monkeypatch, world, cluster, patroni_configuration.configuration)) == []
 
 
 def test_nobody_has_to_be_let_in_where_all_are_and_where_nothing_runs(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,8 +15,10 @@ from pyinfra.context import ctx_host
 from cluster.certificates import (
     ETCD,
     HAPROXY,
+    MEMBERSHIP,
     PATRONI,
     PATRONI_ETCD,
+    POSTGRES,
     SOURCE,
     CertificatePlace,
     Issuer,
@@ -25,7 +27,7 @@ from cluster.certificates import (
 )
 from cluster.declaration import DeclaredHost, declared_clusters
 from cluster.errors import UnsafeError
-from cluster.leaf_source import ETCD_AUTHORITY
+from cluster.leaf_source import ETCD_AUTHORITY, OWN_AUTHORITIES
 from cluster.model import Cluster
 from cluster.observed import SeenCertificate
 from cluster.pki import Authority, describe, public_key_digest, renewal_reason
@@ -74,16 +76,20 @@ def elsewhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[tuple[str, str],
 
 
 def authorities(directory: Path) -> dict[Issuer, Authority]:
-    """The cluster's CA, and etcd's own."""
-    etcd = Authority.load_or_create(directory, "main etcd", ETCD_AUTHORITY)
-    return {"cluster": Authority.load_or_create(directory, "main"), "etcd": etcd}
+    """The cluster's CA, and those that are always ours."""
+    own = {one: Authority.load_or_create(directory, f"main {one}", stem) for one, stem in OWN_AUTHORITIES.items()}
+    return {"cluster": Authority.load_or_create(directory, "main"), **own}
 
 
 def valid(directory: Path, now: datetime | None = None) -> dict[str, Any]:
     """What a finished run leaves on pg1. + now: when it was"""
     signers = authorities(directory)
     places = certificate_places(cluster(), cluster().node("pg1"))
-    return {place.certificate: shown(signers[place.issuer], place, now) for place in places}
+    found = {place.certificate: shown(signers[place.issuer], place, now) for place in places}
+    # PostgreSQL's has the members' CA in it, too.
+    for place in (POSTGRES, *MEMBERSHIP):
+        found[place.certificate]["authority"] = signers["cluster"].trust_pem + signers["members"].trust_pem
+    return found
 
 
 def shown(signer: Authority, place: CertificatePlace, now: datetime | None = None) -> dict[str, Any]:
@@ -120,21 +126,25 @@ def test_nothing_to_do_where_all_are_valid(tmp_path: Path) -> None:
 
 def test_a_fresh_host_gets_directories_then_keys_with_certificates_then_the_ca(tmp_path: Path) -> None:
     paths = written(run(PicturedHost("pg1", absent()), tmp_path))
-    assert sorted(paths[:6]) == [
+    assert sorted(paths[:7]) == [
         *("/etc/etcd/pki", "/etc/haproxy/pki", "/etc/patroni/pki", "/etc/patroni/rest"),
-        *("/etc/pgbackrest/pki", "/etc/postgresql/pki"),
+        *("/etc/pgbackrest/pki", "/etc/pgbackrest/server", "/etc/postgresql/pki"),
     ]
-    assert paths[6:] == [
+    assert paths[7:] == [
         "/etc/patroni/rest/patroni.crt",
         "/etc/postgresql/pki/postgres.crt",
+        "/etc/postgresql/pki/replicator.crt",
+        "/etc/postgresql/pki/rewind.crt",
         "/etc/haproxy/pki/haproxy.pem",
         "/etc/pgbackrest/pki/pgbackrest.crt",
+        "/etc/pgbackrest/server/server.crt",
         "/etc/etcd/pki/etcd.crt",
         "/etc/patroni/pki/patroni.crt",
         "/etc/patroni/rest/ca.crt",
         "/etc/postgresql/pki/ca.crt",
         "/etc/haproxy/pki/ca.crt",
         "/etc/pgbackrest/pki/ca.crt",
+        "/etc/pgbackrest/server/ca.crt",
         "/etc/etcd/pki/ca.crt",
         "/etc/patroni/pki/ca.crt",
     ]
