@@ -6,27 +6,27 @@ from collections.abc import Mapping, Sequence
 from shlex import quote
 from typing import Any
 
-# A password has neither quotes nor spaces in it. The builtin printf has no arguments that others could see.
+# One look at all files, for every process costs a busy host. A password has neither quotes nor spaces in it. The
+# builtin printf has no arguments that others could see.
 _HELD = r"""
-held() {{
-  while read -r value; do
-    [ -z "$value" ] || echo "held|$1|$(printf '%s%s' {nonce} "$value" | sha256sum | cut -c1-64)"
-  done
-}}
-after() {{ sed -n "/^ *$1:\$/,/^ *password:/ s/^ *password: *//p" /etc/patroni/config.yml | head -n 1 | tr -d "'\""; }}
-if [ -e /etc/patroni/config.yml ]; then
-  after superuser | held PATRONI_SUPERUSER_PASSWORD
-  after replication | held PATRONI_REPLICATION_PASSWORD
-  after rewind | held PATRONI_REWIND_PASSWORD
-  after restapi | held PATRONI_RESTAPI_PASSWORD
-fi
-if [ -e /etc/haproxy/haproxy.cfg ]; then
-  sed -n "s/^ *user .* insecure-password '\(.*\)'\$/\1/p" /etc/haproxy/haproxy.cfg | held HAPROXY_STATS_PASSWORD
-fi
-if [ -e /etc/pgbackrest/pgbackrest.conf ]; then
-  sed -n 's/^repo[0-9]*-cipher-pass=//p' /etc/pgbackrest/pgbackrest.conf | sort -u | held PGBACKREST_CIPHER_PASS
-fi
-if [ -e {authority} ]; then echo "authority|$(sha256sum < {authority} | cut -c1-64)"; fi
+files=
+for f in /etc/patroni/config.yml /etc/haproxy/haproxy.cfg /etc/pgbackrest/pgbackrest.conf; do
+  [ ! -e $f ] || files="$files $f"
+done
+[ -z "$files" ] || awk '
+  /^ *superuser:$/ {{ name = "PATRONI_SUPERUSER_PASSWORD" }}
+  /^ *replication:$/ {{ name = "PATRONI_REPLICATION_PASSWORD" }}
+  /^ *rewind:$/ {{ name = "PATRONI_REWIND_PASSWORD" }}
+  /^restapi:$/ {{ name = "PATRONI_RESTAPI_PASSWORD" }}
+  $1 == "password:" && name != "" {{ told(name, $2); name = "" }}
+  $1 == "user" && $3 == "insecure-password" {{ told("HAPROXY_STATS_PASSWORD", $4) }}
+  /^repo[0-9]+-cipher-pass=/ {{ told("PGBACKREST_CIPHER_PASS", substr($0, index($0, "=") + 1)) }}
+  function told(what, value) {{ gsub(/[\042\047]/, "", value); if (!seen[what, value]++) print what, value }}
+' $files | while read -r name value; do
+  digest=$(printf '%s%s' {nonce} "$value" | sha256sum)
+  echo "held|$name|${{digest%% *}}"
+done
+if [ -e {authority} ]; then digest=$(sha256sum < {authority}); echo "authority|${{digest%% *}}"; fi
 if [ -S /var/run/postgresql/.s.PGSQL.{port} ]; then
   (cd / && timeout 5 runuser -u postgres -- psql -XAtq -h /var/run/postgresql -p {port} -d postgres -c {sql}) \
     2>/dev/null

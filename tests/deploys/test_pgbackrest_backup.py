@@ -6,17 +6,21 @@ import base64
 import json
 import os
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pyinfra.api import operation
 
 from cluster.declaration import DeclaredHost, declared_clusters
 from cluster.errors import UnsafeError
 from cluster.model import Cluster
 from operations.pgbackrest_backup import backup
+from operations.pgbackrest_repository import refuse_another_life
 from operations.pgbackrest_stanza import _CREATE, ARRIVED, has_backup, stanza
+from operations.util.remote import here
 from tests.deploys.fake_hosts import changed, run_operation
 
 CONTROL = """\
@@ -55,6 +59,7 @@ class World:
 
     + status: of the stanza
     + check: the last line of pgBackRest's check; + archiver: the primary's words about what it could not archive
+    + newest: segment in the archive; + written: what the primary says each time, in bytes; the last one stays
     + late: answers until systemd has begun the backup; + running: those that show it then; + fails: how its unit ends
     """
 
@@ -67,6 +72,8 @@ class World:
     free_mib: int = 1024
     running: int = 0
     late: int = 0
+    newest: str | None = None
+    written: list[int] = field(default_factory=lambda: [0])
     begun: str | None = None
     backups: list[dict[str, Any]] = field(default_factory=list)
     commands: list[tuple[str, str]] = field(default_factory=list)
@@ -78,7 +85,8 @@ class World:
         if "repository-is-silent" in command:
             return True, ["tried", self.archiver if host == "h1" else "an older story"]
         if "pg_stat_archiver" in command:
-            state = {"in_recovery": host != "h1", "archiver": {"mode": self.mode}}
+            written = self.written.pop(0) if host == "h1" and len(self.written) > 1 else self.written[0]
+            state = {"in_recovery": host != "h1", "archiver": {"mode": self.mode}, "timeline": 2, "written": written}
             return True, [line("sql", json.dumps(state)), line("control", CONTROL)]
         if "journalctl" in command:
             return True, ["ERROR: [082]: WAL segment was not archived"]
@@ -93,7 +101,8 @@ class World:
         return True, []
 
     def _stanza(self) -> dict[str, Any]:
-        known = {"db": [{"id": 1, "system-id": self.identifier}], "backup": self.backups}
+        archive = [{"database": {"id": 1}, "id": "17-1", "min": "000000010000000000000001", "max": self.newest}]
+        known = {"db": [{"id": 1, "system-id": self.identifier}], "backup": self.backups, "archive": archive}
         status = {"code": self.status, "message": "words", "lock": {"backup": {"held": False}}}
         return {"name": "main", "status": status, **(known if self.status in (0, 2) else {})}
 
@@ -195,6 +204,45 @@ def test_another_cluster_s_repository_is_refused(monkeypatch: pytest.MonkeyPatch
     with pytest.raises(UnsafeError, match="has the backups of another cluster"):
         run(monkeypatch, world, stanza)
     assert world.acts == []
+
+
+@pytest.mark.parametrize("act", [stanza, backup])
+@pytest.mark.parametrize("newest", ["000000030000000000000001", "000000020000000000000005"])
+def test_wal_of_another_life_of_the_cluster_is_refused(monkeypatch: pytest.MonkeyPatch, act: Any, newest: str) -> None:
+    world = World(newest=newest, written=[4 * 16 << 20])
+    with pytest.raises(UnsafeError, match=f"the repository has WAL of another life of the cluster main: {newest}"):
+        run(monkeypatch, world, act, **({"kind": "full"} if act is backup else {}))
+    assert world.acts == []
+
+
+def test_wal_that_the_primary_wrote_meanwhile_is_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(newest="000000020000000000000005", written=[4 * 16 << 20, 6 * 16 << 20])
+    assert run(monkeypatch, world, stanza) == []
+
+
+# What must not be gone on with, and what nobody could tell.
+@pytest.mark.parametrize(
+    ("world", "words"),
+    [
+        (World(newest="000000020000000000000005"), "the repository has the stanza main of another life of the cluster"),
+        (World(status=99), "the repository cannot be used: words"),
+        (World(status=1), None),
+    ],
+)
+def test_a_copy_begins_only_where_nothing_of_its_name_is_stored(
+    monkeypatch: pytest.MonkeyPatch, world: World, words: str | None
+) -> None:
+    @operation()
+    def looked(cluster: Cluster) -> Iterator[None]:
+        if here() == "h1":
+            refuse_another_life(cluster)
+        yield from ()
+
+    if words is None:
+        run(monkeypatch, world, looked)
+        return
+    with pytest.raises(UnsafeError, match=words):
+        run(monkeypatch, world, looked)
 
 
 def test_a_backup_is_checked_begun_and_followed(monkeypatch: pytest.MonkeyPatch) -> None:
