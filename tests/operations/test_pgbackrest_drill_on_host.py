@@ -49,8 +49,9 @@ echo "postgres $*" >> "$D/asked"
 }
 ls "$2" > "$D/files"
 printf '1\n2\n3\n4\n5\n6\n7\nready   \n' > "$2/postmaster.pid"
-trap 'echo stopped >> "$D/asked"; exit 0' INT
-while :; do read -t 0.1 < <(:) || sleep 0.05; done
+trap 'echo stopped >> "$D/asked"; kill $!; exit 0' INT
+sleep 60 &
+wait $!
 """
 
 
@@ -91,7 +92,7 @@ class Place:
             },
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,
         )
         assert done.stderr == ""
         return done.returncode, self.proofs()[-1] if self.proofs() else {}
