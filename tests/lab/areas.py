@@ -159,6 +159,7 @@ FILES = (
         2,
         only=("test_who_leads_already_is_left_alone", "test_a_killed_run_is_gone_on_with"),
     ),
+    LabFile("test_tablespaces.py", "restore"),
     LabFile("test_topologies.py", "build"),
     LabFile(
         "test_verify_backup.py",
