@@ -12,6 +12,7 @@ from typing import Any
 from cluster.address import Address, addresses_within
 from cluster.findings import Finding
 from cluster.hba_findings import hba_findings
+from cluster.hba_grammar import shown
 from cluster.model import ROLES, Cluster, Node
 from cluster.names_findings import name_findings, place_findings
 from cluster.replication_findings import replication_findings
@@ -166,8 +167,14 @@ def _disagreements(cluster: Cluster) -> Iterable[Finding]:
         values = {node.name: getattr(node.settings, name) for node in cluster}
         other = next((host for host, value in values.items() if value != values[first.name]), None)
         if other is not None:
-            problem = f"{first.name} says {values[first.name]!r}, {other} says {values[other]!r}"
+            said, otherwise = (_shown(name, values[host]) for host in (first.name, other))
+            problem = f"{first.name} says {said}, {other} says {otherwise}"
             yield Finding(INVENTORY, name, problem, "Hosts of one cluster share it: set it in group_data/all.py.")
+
+
+def _shown(name: str, value: Any) -> str:
+    # A line of pg_hba may hold a password.
+    return f"[{', '.join(map(shown, value))}]" if name == "postgres_hba" else repr(value)
 
 
 def _duplicate_addresses(cluster: Cluster) -> Iterable[Finding]:

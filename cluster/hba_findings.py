@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from cluster.findings import Finding
 from cluster.hba_address import Where
-from cluster.hba_grammar import Rule, Word, hba_rule, shown
+from cluster.hba_grammar import KEYWORDS, Rule, Word, hba_rule, shown
 from cluster.model import Cluster
 from cluster.render_hba import hba_lines
 
@@ -69,8 +69,9 @@ def _decides(one: Rule, other: Rule) -> bool:
 
 
 def _holds(one: Word, other: Word) -> bool:
-    # All databases are not the pseudo-database of replication.
-    return one == other or (one == Word("all") and other != _REPLICATION)
+    # All databases are not the pseudo-database of replication; and "postgres" is postgres.
+    same = one.text == other.text and (one.quoted == other.quoted or one.text not in KEYWORDS)
+    return same or (one == Word("all") and other != _REPLICATION)
 
 
 def _contains(one: Where | None, other: Where | None) -> bool:

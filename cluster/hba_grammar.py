@@ -22,7 +22,8 @@ INCLUDES = ("include", "include_if_exists", "include_dir")
 LINE_BYTES = 4000
 NAME_BYTES = 63  # of any name in PostgreSQL; a longer one is never that of a database or a role
 REGEX_SINCE = 16
-_KEYWORDS = {"database": ("all", "sameuser", "samerole", "samegroup", "replication"), "role": ("all",)}
+KEYWORDS = ("all", "sameuser", "samerole", "samegroup", "replication")
+_KEYWORDS = {"database": KEYWORDS, "role": ("all",)}
 
 _PASSWORD = re.compile(r"((?:ldapbindpasswd|radiussecrets)=).*", re.DOTALL)
 

@@ -157,6 +157,16 @@ def test_a_password_in_a_line_is_not_shown() -> None:
     assert "ldapbindpasswd=..." in said
 
 
+def test_nor_where_two_hosts_disagree() -> None:
+    lines = [
+        f"hostssl all all all ldap ldapserver=x ldapbasedn=a ldapbindpasswd={word}" for word in ("first", "second")
+    ]
+    hosts = [host(f"pg{n}", cluster_address=f"10.0.0.{n}", postgres_hba=[line]) for n, line in enumerate(lines, 1)]
+    said = " ".join(one.problem for one in declared_clusters(hosts, {})[1] if one.what == "postgres_hba")
+    assert "pg1 says [" in said and "ldapbindpasswd=..." in said
+    assert "first" not in said and "second" not in said
+
+
 @given(st.text(alphabet=st.characters(), max_size=60) | st.sampled_from([line for line, _ in hba.REFUSED]))
 def test_any_text_is_a_rule_or_a_reason(text: str) -> None:
     for line in (text, f"hostssl all all all scram-sha-256 {text}", f"hostssl {text} all all scram-sha-256"):

@@ -93,6 +93,7 @@ REFUSED = (
     ("hostssl replication backup 10.0.0.0/8 scram-sha-256", "has no effect"),
     ("hostssl app,replication backup 10.0.0.0/8 scram-sha-256", "has no effect"),
     ("hostssl all postgres 10.0.0.0/8 scram-sha-256", "has no effect"),
+    ('hostssl all "postgres" 10.0.0.0/8 scram-sha-256', "has no effect"),
     ("hostssl app app,rewind 10.0.0.0/8 cert", "has no effect"),
     ("local app app peer map=app", "has no effect"),
     ("local all postgres scram-sha-256", "has no effect"),

@@ -58,6 +58,7 @@ class LabFile:
 
 
 FILES = (
+    LabFile("test_accepted_edges.py", "security"),
     LabFile(
         "test_backup.py",
         "backup",
