@@ -8,7 +8,7 @@ from typing import Any
 from cluster.complaints import Complaint, complaint
 from cluster.overview import Overview
 from cluster.plan_config import config_patch, undeclared_parameters
-from cluster.render_patroni_dynamic import configuration_for, fixed_parameters
+from cluster.render_patroni_dynamic import configuration_for
 from cluster.tuning import Resources, derived_parameters
 
 
@@ -36,9 +36,10 @@ def _declared(overview: Overview) -> dict[str, Any] | None:
         return None
     declared = configuration_for(cluster, resources)
     if len(resources) < len(cluster.members):
-        kept = {*fixed_parameters(), *cluster.settings.postgres_parameters}
+        unknown = _derived_names() - set(cluster.settings.postgres_parameters)
         parameters = declared["postgresql"]["parameters"]
-        declared["postgresql"]["parameters"] = {name: value for name, value in parameters.items() if name in kept}
+        known = {name: value for name, value in parameters.items() if name not in unknown}
+        declared["postgresql"]["parameters"] = known
     return declared
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from cluster.address import Address, addresses_within
 from cluster.findings import Finding
 from cluster.model import ROLES, Cluster, Node
+from cluster.parameters_declared import declared_findings
 from cluster.replication_findings import replication_findings
 from cluster.settings import DEFAULTS, Settings, is_per_host, unknown_names, validated
 from cluster.settings_pgbackrest import DIRECTORY
@@ -115,6 +116,7 @@ def cluster_findings(cluster: Cluster) -> list[Finding]:
         *_port_collisions(cluster),
         *_extra_name_findings(cluster),
         *replication_findings(cluster),
+        *declared_findings(cluster),
     ]
 
 
