@@ -25,6 +25,12 @@ def configuration_complaints(overview: Overview) -> Iterable[Complaint]:
         yield complaint("parameter-undeclared", name, f"nobody declares {', '.join(left)}")
 
 
+def declared_parameters(overview: Overview) -> dict[str, Any]:
+    """PostgreSQL's parameters as ``cluster.py`` would send them; none while no member says what it has."""
+    declared = _declared(overview)
+    return {} if declared is None else dict(declared["postgresql"]["parameters"])
+
+
 def _declared(overview: Overview) -> dict[str, Any] | None:
     """
     As ``cluster.py`` would send it. The derived part comes from what the members have; while one of them is silent,

@@ -67,7 +67,7 @@ def waiting_settings(seen: SeenPostgres, parameters: Mapping[str, Any]) -> dict[
 
     Patroni before 3.3 has one flag for all of them, and leaves it raised when a value is set back.
     """
-    changes = {name: f"{known['shown']} -> ?" for name, known in seen["settings"].items() if known["pending"]}
+    changes = {name: f"{known['shown']} -> ?" for name, known in seen["settings"].items() if known.get("pending")}
     for name in (name for name, value in parameters.items() if value is not None and name.lower() not in PATRONIS):
         value = given_by_patroni(parameters, name) if name in CONTROLLED else parameters[name]
         known = seen["settings"].get(name.lower())
