@@ -36,9 +36,10 @@ def hole_obstacle(seen: SeenPgbackrest, backup: SeenBackup, target: Target) -> s
 
     + backup: with which it begins
     """
-    if target.kind not in ("latest", "lsn") or backup["wal_start"] is None or seen["archive"] is None:
+    listed = seen.get("holes") if target.kind in ("latest", "lsn") else None
+    if not listed or backup["wal_start"] is None or seen["archive"] is None:
         return None
-    for hole in seen["holes"] or ():
+    for hole in listed:
         # Names without their timeline sort as the WAL was written.
         after = hole["id"] == seen["archive"]["id"] and hole["last"][8:] >= backup["wal_start"][8:]
         if after and (target.kind == "latest" or _begin(hole["first"]) <= target.position):
