@@ -8,7 +8,7 @@ from typing import Any
 from cluster.complaints import Complaint, complaint
 from cluster.overview import Overview
 from cluster.plan_config import config_patch, undeclared_parameters
-from cluster.render_patroni_dynamic import configuration_for, fixed_parameters
+from cluster.render_patroni_dynamic import configuration_for
 from cluster.tuning import Resources, derived_parameters
 
 
@@ -25,6 +25,12 @@ def configuration_complaints(overview: Overview) -> Iterable[Complaint]:
         yield complaint("parameter-undeclared", name, f"nobody declares {', '.join(left)}")
 
 
+def declared_parameters(overview: Overview) -> dict[str, Any]:
+    """PostgreSQL's parameters as ``cluster.py`` would send them; none while no member says what it has."""
+    declared = _declared(overview)
+    return {} if declared is None else dict(declared["postgresql"]["parameters"])
+
+
 def _declared(overview: Overview) -> dict[str, Any] | None:
     """
     As ``cluster.py`` would send it. The derived part comes from what the members have; while one of them is silent,
@@ -36,9 +42,10 @@ def _declared(overview: Overview) -> dict[str, Any] | None:
         return None
     declared = configuration_for(cluster, resources)
     if len(resources) < len(cluster.members):
-        kept = {*fixed_parameters(), *cluster.settings.postgres_parameters}
+        unknown = _derived_names() - set(cluster.settings.postgres_parameters)
         parameters = declared["postgresql"]["parameters"]
-        declared["postgresql"]["parameters"] = {name: value for name, value in parameters.items() if name in kept}
+        known = {name: value for name, value in parameters.items() if name not in unknown}
+        declared["postgresql"]["parameters"] = known
     return declared
 
 

@@ -151,6 +151,19 @@ KINDS: Mapping[str, Kind] = {
         *(ALARM, "PostgreSQL", "PostgreSQL would not take a line of its files: it runs on with what it had"),
         f"Before anything restarts there: `{RUN}/configure.py` where it is declared, else mend the file on {{where}}.",
     ),
+    "parameter-overridden": Kind(
+        *(
+            ALARM,
+            "PostgreSQL",
+            "a parameter that belongs to this tool, or is dangerous, has a value that nobody declares",
+        ),
+        "On {where} take {name} out of {source}, with `alter system reset {name}` out of postgresql.auto.conf, then "
+        f"`select pg_reload_conf()`; what is in Patroni's configuration `{RUN}/configure.py` mends.",
+    ),
+    "danger-accepted": Kind(
+        *(REMARK, "PostgreSQL", "a dangerous value, which is declared and accepted in `postgres_accepted_dangers`"),
+        "Take `{name}` out of postgres_parameters when it is not needed any more.",
+    ),
     "slot-lost": Kind(
         *(ALARM, "slot", "a slot has lost WAL that its consumer needs"),
         "Its consumer begins anew; then `select pg_drop_replication_slot('{slot}')` on {where}, if Patroni does not.",

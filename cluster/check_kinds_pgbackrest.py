@@ -19,6 +19,18 @@ PGBACKREST_KINDS: Mapping[str, Kind] = {
         ),
         "See /var/log/pgbackrest and archive_command's words in /var/log/postgresql on {where}.",
     ),
+    "wal-stuck": Kind(
+        *(
+            ALARM,
+            "backup",
+            "WAL has been ready for the archive for minutes, and no attempt at it has failed or succeeded",
+        ),
+        "See the archiver's words in /var/log/postgresql on {where}; `show archive_command`, `show archive_library`.",
+    ),
+    "wal-unarchived": Kind(
+        *(ALARM, "backup", "PostgreSQL counts WAL as archived that the repository does not have: no restore to now"),
+        f"See what archive_command and archive_library run there; mend that, then `{RUN}/backup.py --data type=full`.",
+    ),
     "wal-missing": Kind(
         *(ALARM, "backup", "WAL is missing in the archive since the newest backup: a restore ends before it"),
         f"Run `{RUN}/backup.py --data type=diff`: from then on a restore to any moment works again.",

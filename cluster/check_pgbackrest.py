@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from cluster.check_archiver import unarchived
 from cluster.check_pgbackrest_drill import drill_complaints
 from cluster.complaints import Complaint, complaint
 from cluster.lives import SEGMENT_BYTES, beyond
@@ -47,6 +48,7 @@ def _of_one(overview: Overview, repository: Repository, seen: SeenPgbackrest) ->
         yield from _backups(overview, node, seen)
         yield from _failures(node, seen, repository)
         yield from _holes(node, seen, repository)
+        yield from _unarchived(overview, seen)
 
 
 def _foreign(overview: Overview, repository: Node, seen: SeenPgbackrest) -> Iterable[Complaint]:
@@ -97,6 +99,17 @@ def _holes(node: Node, seen: SeenPgbackrest, repository: Repository) -> Iterable
         if of_this and starts and end >= min(starts):
             kind = "wal-missing" if max(starts) <= end else "wal-missing-before"
             yield complaint(kind, node.name, _missing(hole))
+
+
+def _unarchived(overview: Overview, seen: SeenPgbackrest) -> Iterable[Complaint]:
+    """What the primary believes of its archive, and the archive does not know."""
+    leading = overview.postgres(overview.leader) if overview.leader else None
+    if leading is None or leading["archiver"] is None or leading["in_recovery"] or overview.leader is None:
+        return
+    newest = seen["archive"]["max"] if seen["archive"] is not None else None
+    if segment := unarchived(leading["archiver"], newest):
+        problem = f"{segment} counts as archived, and the repository has {newest or 'nothing'} as its newest segment"
+        yield complaint("wal-unarchived", overview.leader.name, problem)
 
 
 def _missing(hole: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from cluster.check_archiver import archiver_complaints
+from cluster.check_parameters import overridden
 from cluster.complaints import Complaint, complaint
 from cluster.declaration import slot_name
 from cluster.health import upstream
@@ -26,7 +27,7 @@ def postgres_complaints(overview: Overview) -> Iterable[Complaint]:
     for node in overview.cluster.members:
         seen = overview.postgres(node)
         if seen is not None:
-            yield from _altered(node, seen)
+            yield from _altered(overview, node, seen)
             yield from _unread(node, seen)
             yield from _connections(node, seen)
             yield from _transactions(node, seen)
@@ -36,8 +37,9 @@ def postgres_complaints(overview: Overview) -> Iterable[Complaint]:
     yield from _other_data(overview)
 
 
-def _altered(node: Node, seen: SeenPostgres) -> Iterable[Complaint]:
-    for name, value in seen["altered"].items():
+def _altered(overview: Overview, node: Node, seen: SeenPostgres) -> Iterable[Complaint]:
+    graver = overridden(overview, seen)
+    for name, value in ((name, value) for name, value in seen["altered"].items() if name not in graver):
         yield complaint("altered", node.name, f"{name} = {value} is set in postgresql.auto.conf", name=name)
 
 

@@ -15,6 +15,7 @@ from cluster.hba_findings import hba_findings
 from cluster.hba_grammar import shown
 from cluster.model import ROLES, Cluster, Node
 from cluster.names_findings import name_findings, place_findings
+from cluster.parameters_declared import declared_findings
 from cluster.replication_findings import replication_findings
 from cluster.settings import DEFAULTS, Settings, is_per_host, unknown_names, validated
 from cluster.settings_pgbackrest import DIRECTORY
@@ -121,6 +122,7 @@ def cluster_findings(cluster: Cluster) -> list[Finding]:
         *place_findings(cluster, DEFAULTS),
         *hba_findings(cluster, DEFAULTS),
         *replication_findings(cluster),
+        *declared_findings(cluster),
     ]
 
 

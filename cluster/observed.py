@@ -187,6 +187,7 @@ class SeenSetting(TypedDict):
     A setting of PostgreSQL as it runs.
 
     + setting: in ``unit``; shown: as SHOW prints it; default: with which it is built
+    + source: from where it is; for one that a file set, its path
     + pending: the file has another value, which waits for a restart
     """
 
@@ -206,6 +207,7 @@ class SeenPostgres(TypedDict):
     + answers: false when psql got no answer; error says why
     + written: position up to which a primary has written, a standby received
     + replay: ``not paused``, ``pause requested`` or ``paused``; None on a primary
+    + settings: those that take a restart, or wait for one; + configured: all that a file set, or the command line
     + altered: what ALTER SYSTEM has set; it wins over Patroni's configuration
     + file_errors: ``FileErrors``
     + backup_seconds: for how long a backup of pgBackRest has had a session here
@@ -225,6 +227,7 @@ class SeenPostgres(TypedDict):
     replay: str | None
     apply_delay_ms: int
     settings: dict[str, SeenSetting]
+    configured: dict[str, SeenSetting]
     altered: dict[str, str]
     file_errors: list[dict[str, Any]]
     replication: list[dict[str, Any]]

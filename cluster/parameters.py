@@ -28,8 +28,8 @@ CONTROLLED: Mapping[str, tuple[int, int]] = {
     "max_replication_slots": (10, 4),
 }
 
-# Patroni sets these itself, or takes them from each member's own file.
-OWNED = frozenset(
+# Patroni sets these itself, or takes them from each member's own file: in the configuration they say nothing.
+PATRONIS = frozenset(
     {
         *("listen_addresses", "port", "cluster_name", "hot_standby", "data_directory", "config_file", "hba_file"),
         *("ident_file", "primary_conninfo", "primary_slot_name", "synchronous_standby_names", "recovery_target"),
@@ -131,12 +131,10 @@ def _parted(unit: str) -> tuple[int, str]:
     return int(count or 1), unit[len(count) :]
 
 
-def owned_or_too_low(parameters: Mapping[str, object]) -> Iterable[str]:
+def too_low(parameters: Mapping[str, object]) -> Iterable[str]:
     """What is wrong with declared parameters before any host is asked: a sentence each, beginning with the name."""
     for name, value in parameters.items():
-        if name.lower() in OWNED:
-            yield f"{name} is set by Patroni itself, or by another setting of this tool"
-        elif name.lower() in CONTROLLED and value is not None:
+        if name.lower() in CONTROLLED and value is not None:
             least = CONTROLLED[name.lower()][1]
             if not re.fullmatch(r"\d+", str(value), re.ASCII):
                 yield f"{name} is '{value}', which is no whole number"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,7 +29,12 @@ def config_patch(declared: Mapping[str, Any], observed: Mapping[str, Any]) -> di
                 patch[key] = inner
         elif not _same(value, seen):
             patch[key] = value
-    return patch
+    return patch | dict.fromkeys(_twins(declared, observed))
+
+
+def _twins(declared: Mapping[str, Any], observed: Mapping[str, Any]) -> Iterator[str]:
+    """Names that mean a declared one in other letters: Patroni does not mind upper and lower case, and takes either."""
+    return (name for name in observed if name not in declared and name.lower() in declared)
 
 
 def _same(declared: Any, observed: Any) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from cluster.health import CLONING, leaders_timeline
 from cluster.live import Live
 from cluster.model import Cluster
+from cluster.plan_activation import activated
 from cluster.plan_etcd import outage
 from cluster.plan_switchover import candidate_obstacles
 
@@ -105,4 +106,4 @@ def reinit_remarks(cluster: Cluster, live: Live, name: str, size_mib: int) -> li
     others = [node.name for node in cluster.members if node.name not in (name, live.leader)]
     nobody = not any(not candidate_obstacles(live, other) for other in others)
     alone = [f"until it streams, nobody can take over from {live.leader}"] if nobody else []
-    return [f"{size_mib} MiB on {name} are removed, and copied anew", *alone]
+    return [f"{size_mib} MiB on {name} are removed, and copied anew", *alone, *activated(live, [name])]

@@ -10,6 +10,7 @@ from cluster.declaration import slot_name
 from cluster.errors import ConfigError, UnsafeError
 from cluster.live import Live
 from cluster.model import Cluster, Node
+from cluster.plan_activation import activated
 from cluster.plan_etcd import outage
 from cluster.plan_reinit import streams_well
 from cluster.plan_removal import Traces, etcd_members_of, quorum_loss, traces_of
@@ -119,4 +120,5 @@ def replacement_lines(cluster: Cluster, live: Live, node: Node) -> list[str]:
         f"A fresh {node.name} at {node.address} takes the place of the lost one in {cluster.name}",
         *(f"  then   the lost one's membership of etcd, {one['id']}, is taken out" for one in found.voters),
         "  then   it is built up, as by deploys/cluster.py, and gets its data from the others",
+        *(f"  note   {line}" for line in activated(live, [node.name])),
     ]

@@ -9,7 +9,7 @@ from cluster.health import upstream
 from cluster.live import Live
 from cluster.model import Cluster
 from cluster.observed import SeenMember, SeenPatroni, SeenPostgres
-from cluster.parameters import CONTROLLED, ORDERED, OWNED, given_by_patroni, same_value
+from cluster.parameters import CONTROLLED, ORDERED, PATRONIS, given_by_patroni, same_value
 from cluster.plan_restart import Member
 from cluster.tags import may_lead
 
@@ -67,8 +67,8 @@ def waiting_settings(seen: SeenPostgres, parameters: Mapping[str, Any]) -> dict[
 
     Patroni before 3.3 has one flag for all of them, and leaves it raised when a value is set back.
     """
-    changes = {name: f"{known['shown']} -> ?" for name, known in seen["settings"].items() if known["pending"]}
-    for name in (name for name, value in parameters.items() if value is not None and name.lower() not in OWNED):
+    changes = {name: f"{known['shown']} -> ?" for name, known in seen["settings"].items() if known.get("pending")}
+    for name in (name for name, value in parameters.items() if value is not None and name.lower() not in PATRONIS):
         value = given_by_patroni(parameters, name) if name in CONTROLLED else parameters[name]
         known = seen["settings"].get(name.lower())
         if known and not same_value(value, known["setting"], known["type"], known["unit"]):

@@ -15,6 +15,7 @@ from cluster.observed_pgbackrest import SeenBackup, SeenPgbackrest
 from cluster.observed_restore import SeenRestore
 from cluster.plan_backup import end_of, repository_obstacle
 from cluster.plan_etcd import outage
+from cluster.plan_restore_archive import archive_obstacle, hole_obstacle
 from cluster.plan_restore_set import chosen_set, moment, on_timeline, set_obstacle
 from cluster.restore_target import Target, target_from
 from cluster.tuning import MIB
@@ -59,6 +60,8 @@ def restore_plan(
     seen: Mapping[str, SeenRestore | None],
     target: Target,
     member: str | None,
+    *,
+    unarchived: bool = False,
 ) -> Restore:
     """
     What to do, from what is live. Refuses while something is in the way, and a moment that cannot be reached.
@@ -66,9 +69,12 @@ def restore_plan(
     + seen: of every member; None where the host cannot be reached
     + member: the one to restore; None: the one of an unfinished restore, else a standby, so that the primary's data
       are there until the restored ones lead
+    + unarchived: give up what is not in the archive
     """
     order = order_of(seen)
     obstacle = _obstacle(cluster, live, repository) or order_obstacle(seen, order, target)
+    if obstacle is None and order is None and not unarchived:
+        obstacle = archive_obstacle(live)
     if obstacle is None:
         chosen = member or _member(cluster, live, seen, order)
         timeline = target.timeline or _timeline(live, order)
@@ -78,6 +84,8 @@ def restore_plan(
         backup = chosen_set(usable, target)
         if obstacle is None and backup is not None:
             obstacle = room_obstacle(chosen, seen[chosen], backup)
+            if obstacle is None and not unarchived:
+                obstacle = hole_obstacle(repository, backup, target)
             if obstacle is None:
                 led = order["led"] if order is not None else live.leader
                 return Restore(chosen, target, backup, timeline, live.leader, led, order is not None)
@@ -195,6 +203,18 @@ def room_obstacle(name: str, seen: SeenRestore | None, backup: SeenBackup) -> st
     )
 
 
+def has_led(live: Live, member: str, result: Mapping[str, Any]) -> bool:
+    """
+    Whether restored data have led, or are about to: then they may have writes that no others have.
+
+    + result: of the restore of this member
+    """
+    own = live.postgres[member]
+    if own is None or own["answers"] or live.leader == member:
+        return True
+    return own["control"] is None or int(own["control"]["timeline"]) > int(result["timeline"])
+
+
 def giving_back_obstacle(
     cluster: Cluster, live: Live, seen: Mapping[str, SeenRestore | None], member: str
 ) -> str | None:
@@ -206,7 +226,7 @@ def giving_back_obstacle(
     chosen = seen[member]
     if chosen is None:
         return f"{member} cannot be reached\nHINT: it was being restored; bring it back first."
-    if chosen["result"] is not None and chosen["patroni"] == "active":
+    if chosen["result"] is not None and chosen["patroni"] == "active" and has_led(live, member, chosen["result"]):
         return f"{member} runs with the restored data already\nHINT: run again without cancel, and it is finished."
     if chosen["begun"] and len(cluster.members) == 1:
         return (

@@ -8,13 +8,27 @@ from typing import Any
 from cluster.declaration import slot_name
 from cluster.live import Live
 from cluster.model import Cluster
+from cluster.plan_activation import activated
 from cluster.plan_backup import mib
 from cluster.plan_restore import Restore
 from cluster.plan_restore_set import moment, timeline_of
 
 
-def restore_lines(cluster: Cluster, live: Live, plan: Restore, now: int, aside: Sequence[str] = ()) -> list[str]:
-    """The plan. + now: seconds since the epoch; + aside: lines of what is moved aside"""
+def restore_lines(
+    cluster: Cluster,
+    live: Live,
+    plan: Restore,
+    now: int,
+    aside: Sequence[str] = (),
+    *,
+    unarchived: bool = False,
+) -> list[str]:
+    """
+    The plan.
+
+    + now: seconds since the epoch; + aside: lines of what is moved aside
+    + unarchived: what is not in the archive is given up
+    """
     others = [node.name for node in cluster.members if node.name != plan.member]
     return [
         f"Restore of {cluster.name} to {plan.target}",
@@ -23,7 +37,8 @@ def restore_lines(cluster: Cluster, live: Live, plan: Restore, now: int, aside: 
         f"  on      {plan.member}; then {', '.join(others) or 'nobody'} from it and the backup",
         *aside,
         f"  costs   no writes and no reads from the stop until {plan.member} leads; every connection ends",
-        *(f"  LOST    {loss}" for loss in _losses(cluster, live, plan, now)),
+        *(f"  LOST    {loss}" for loss in _losses(cluster, live, plan, now, unarchived=unarchived)),
+        *(f"  note    {line}" for line in activated(live, [node.name for node in cluster.members])),
     ]
 
 
@@ -38,10 +53,12 @@ def source_lines(plan: Restore) -> list[str]:
     ]
 
 
-def _losses(cluster: Cluster, live: Live, plan: Restore, now: int) -> list[str]:
+def _losses(cluster: Cluster, live: Live, plan: Restore, now: int, *, unarchived: bool) -> list[str]:
     target = plan.target
     if target.kind == "latest":
         kept = f"nothing that {plan.leader} has acknowledged: its last WAL is archived first"
+        if unarchived:
+            kept = f"what {plan.leader} has written and is not in the archive: it is given up, and not waited for"
         lost = "what was not archived: there is no leader that could do it now"
         yet = [kept if plan.leader is not None else lost] if not plan.goes_on else ["what the archive does not have"]
     elif target.kind == "time":

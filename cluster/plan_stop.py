@@ -74,12 +74,15 @@ def _backup(live: Live, *, force: bool) -> Iterator[str]:
         yield f"a backup has been under way for {minutes} min (--data force=true lets it break off)"
 
 
-def stop_lines(cluster: Cluster, seen: Mapping[str, SeenPower], clients: int, absent: Iterable[str]) -> list[str]:
+def stop_lines(
+    cluster: Cluster, seen: Mapping[str, SeenPower], clients: int, absent: Iterable[str], waiting: Iterable[str] = ()
+) -> list[str]:
     """
     What the operator should know before it happens.
 
     + clients: connections over the network that end
     + absent: members that are not in this run
+    + waiting: what the next start makes active, as ``activated`` has it
     """
     if is_stopped(seen):
         return [f"no member of {cluster.name} runs; the rest of it is stopped"]
@@ -90,6 +93,7 @@ def stop_lines(cluster: Cluster, seen: Mapping[str, SeenPower], clients: int, ab
         f"  then   PostgreSQL on {primary_of(seen) or 'the member that led'}, and the others when they have all of it",
         "  last   pgBackRest's server, and etcd",
         "  note   all of it starts again at the next boot, or with deploys/start.py",
+        *(f"  note   {line}" for line in waiting),
         *([f"  note   {', '.join(down)} is down already"] if down else []),
         *([f"  note   {', '.join(absent)} is not in this run and stays as it is"] if absent else []),
     ]

@@ -11,6 +11,7 @@ from cluster.live import Live
 from cluster.model import Cluster
 from cluster.observed import SeenMember, SeenPostgres
 from cluster.parameters import ORDERED
+from cluster.plan_activation import activated
 from cluster.plan_etcd import outage
 from cluster.plan_standby import is_standby
 from cluster.tags import may_be_synchronous, may_lead
@@ -224,6 +225,7 @@ def remarks(live: Live, standbys: list[str], chosen: str, without: Collection[st
         found.append(
             f"{archiver['waiting']} segments of WAL wait for the archive; {chosen} archives what it has of them"
         )
+    found += activated(live, [str(live.leader)])
     lame = [name for name in standbys if name != chosen and not live.patroni["members"][name]["streaming"]]
     found += [f"{name} does not stream, and is not waited for" for name in lame]
     found += [f"{name} is left out, and has to follow later by itself" for name in without]

@@ -57,7 +57,10 @@ def _is_adoptable(cluster: Cluster, picture: Picture, keys: Mapping[str, str] | 
 
 def _unfinished(node: Node) -> Finding:
     problem = "a restore of this host was begun and is not finished"
-    hint = "Run deploys/restore.py again with the same words; --data cancel=true ends it. Nothing else may begin now."
+    hint = (
+        "Run deploys/restore.py again with the same words; --data cancel=true ends it. Nothing else may begin now, "
+        "except deploys/configure.py, for a parameter with which PostgreSQL does not start."
+    )
     return Finding(node.name, "restore", problem, hint)
 
 

@@ -9,6 +9,8 @@ from cluster.certificates import POSTGRES
 from cluster.ciphers import OPENSSL
 from cluster.model import Cluster
 from cluster.observed import SeenResources
+from cluster.parameters_declared import archives
+from cluster.parameters_owned import absent_names
 from cluster.render_hba import hba_lines
 from cluster.render_pgbackrest import ARCHIVE_COMMAND, RESTORE_COMMAND
 from cluster.render_standby import standby_section
@@ -81,7 +83,9 @@ def parameters(cluster: Cluster, members: Iterable[Resources]) -> dict[str, Any]
     declared = _as_patroni(cluster.settings.postgres_parameters)
     connections = declared.get("max_connections")
     derived = derived_parameters(resources, *([connections] if isinstance(connections, int) else []))
-    return {**derived, **fixed_parameters(), **_archiving(cluster), **declared}
+    # Somebody may have written there by hand what must not be there.
+    absent = dict.fromkeys(absent_names(archives=archives(cluster)))
+    return {**derived, **fixed_parameters(), **absent, **_archiving(cluster), **declared}
 
 
 def fixed_parameters() -> dict[str, Any]:

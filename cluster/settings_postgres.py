@@ -8,7 +8,8 @@ from typing import Any, Literal
 from pydantic import ValidationInfo, field_validator
 
 from cluster.hba_grammar import hba_rule, shown
-from cluster.parameters import owned_or_too_low
+from cluster.parameters import too_low
+from cluster.parameters_owned import DANGERS, name_problems
 from cluster.settings_base import Strict, port, refuse, setting
 from cluster.text_rules import (
     admin_problem,
@@ -41,6 +42,11 @@ class PostgresSettings(Strict):
     postgres_parameters: dict[str, str | int | float | bool | None] = setting(
         {}, "PostgreSQL parameters by name; they win over the derived ones; None takes one out of the configuration"
     )
+    postgres_accepted_dangers: list[str] = setting(
+        [],
+        "parameters with a value in postgres_parameters that may lose data or shut clients out, such as fsync: each of "
+        "them has to be named here",
+    )
     postgres_hba: list[str] = setting(
         [], "pg_hba lines for your clients, in order, after those that the cluster itself needs"
     )
@@ -63,10 +69,18 @@ class PostgresSettings(Strict):
 
     @field_validator("postgres_parameters")
     @classmethod
-    def _parameters_are_the_users_to_set(cls, parameters: dict[str, Any]) -> dict[str, Any]:
-        if problem := next(iter(owned_or_too_low(parameters)), None):
+    def _parameters_mean_one_thing(cls, parameters: dict[str, Any]) -> dict[str, Any]:
+        if problem := next(iter([*name_problems(parameters), *too_low(parameters)]), None):
             raise ValueError(problem)
-        return parameters
+        return {name.lower(): value for name, value in parameters.items()}
+
+    @field_validator("postgres_accepted_dangers")
+    @classmethod
+    def _dangers_are_known(cls, names: list[str]) -> list[str]:
+        for name in names:
+            if name.lower() not in DANGERS:
+                raise ValueError(f"'{name}' is none of {', '.join(DANGERS)}")
+        return [name.lower() for name in names]
 
     @field_validator("postgres_databases")
     @classmethod

@@ -5,6 +5,8 @@
 The same step that ``deploys/cluster.py`` takes, alone. Says which settings become active at once and which wait for a
 restart. Names, units and ranges are judged by what the running PostgreSQL says of itself, before anything is written.
 
+Goes through while a restore is unfinished, whose PostgreSQL may not start with what was declared.
+
     --data restart=true     go on with the ordered restart, as deploys/restart_pending.py does
     --data without=pg3      for that restart: go on although this member is away
     --data alone=true       for that restart: accept that for its seconds nobody could take over
@@ -16,7 +18,8 @@ from deploys.components.patroni_restart import deploy_restart
 from deploys.components.start import declared_cluster
 from operations.patroni_configuration import configuration
 
-cluster = declared_cluster()
+# An unfinished restore may need just this: a value with which PostgreSQL starts.
+cluster = declared_cluster(restores=True)
 
 if cluster is not None:
     restart = option("restart", bool, False)

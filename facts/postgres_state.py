@@ -43,6 +43,10 @@ select json_build_object(
   'settings', (select json_object_agg(name, json_build_object('setting', setting, 'unit', unit, 'type', vartype,
       'shown', current_setting(name), 'default', boot_val, 'source', source, 'pending', pending_restart))
     from pg_settings where context = 'postmaster' or pending_restart),
+  'configured', (select coalesce(json_object_agg(name, json_build_object('setting', setting, 'unit', unit,
+      'type', vartype, 'shown', current_setting(name), 'default', boot_val,
+      'source', coalesce(sourcefile, source))), '{{}}')
+    from pg_settings where source in ('configuration file', 'command line')),
   'altered', (select coalesce(json_object_agg(name, setting order by seqno), '{{}}') from pg_file_settings
     where sourcefile like '%/postgresql.auto.conf' and name is not null),
   'file_errors', ({FILE_ERRORS}),
@@ -55,6 +59,9 @@ select json_build_object(
   'archiver', (select json_build_object('mode', current_setting('archive_mode'), 'archived', archived_count,
       'failed', failed_count, 'last_archived_at', extract(epoch from last_archived_time),
       'waiting', (select count(*) from pg_ls_archive_statusdir() where name like '%.ready'),
+      'waiting_seconds', (select extract(epoch from now() - min(modification)) from pg_ls_archive_statusdir()
+        where name like '%.ready'),
+      'last_archived', last_archived_wal, 'last_archived_seconds', extract(epoch from now() - last_archived_time),
       'last_failed', last_failed_wal, 'last_failed_at', extract(epoch from last_failed_time)) from pg_stat_archiver),
   'prepared', (select json_build_object('count', count(*), 'oldest_seconds',
       coalesce(extract(epoch from max(now() - prepared)), 0)) from pg_prepared_xacts),
@@ -79,6 +86,7 @@ _NOTHING: dict[str, Any] = {
     "replay": None,
     "apply_delay_ms": 0,
     "settings": {},
+    "configured": {},
     "altered": {},
     "file_errors": [],
     "replication": [],
@@ -107,11 +115,12 @@ class PostgresState(Answer[SeenPostgres]):
     Returns ``{"answers": bool, "error": str, "version": 170012, "in_recovery", "started_at": seconds since the epoch,
     "timeline", "written": bytes of WAL written (primary) or received (standby), "replayed": bytes, "receiving": bool,
     "replay": "not paused", "pause requested" or "paused", "apply_delay_ms", "settings": {name: {setting, unit, type,
-    shown, default, source, pending}}, "altered": {name: value that ALTER SYSTEM set}, "file_errors": [``FileErrors``],
-    "replication": [{name, state, sync, behind}], "slots": [{name, type, active, status, retained}], "archiver",
-    "prepared": {count, oldest_seconds}, "backup_seconds": age of pgBackRest's session or None, "connections": count,
-    "transactions": [those older than a minute], "control": {five settings, "identifier", "state", "timeline"} or
-    None}``. ``answers`` is False when psql got no answer, and then ``error`` says why. Sizes in bytes.
+    shown, default, source, pending}}, "configured": {name: the same of what a file or the command line set}, "altered":
+    {name: value that ALTER SYSTEM set}, "file_errors": [``FileErrors``], "replication": [{name, state, sync, behind}],
+    "slots": [{name, type, active, status, retained}], "archiver", "prepared": {count, oldest_seconds},
+    "backup_seconds": age of pgBackRest's session or None, "connections": count, "transactions": [those older than a
+    minute], "control": {five settings, "identifier", "state", "timeline"} or None}``. ``answers`` is False when psql
+    got no answer, and then ``error`` says why. Sizes in bytes.
     """
 
     def command(self) -> str:

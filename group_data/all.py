@@ -68,6 +68,9 @@ A host's own data in inventory.py wins over this file. docs/settings.md has all 
 # postgres_memory_mib = None
 #   PostgreSQL parameters by name; they win over the derived ones; None takes one out of the configuration
 # postgres_parameters = {}
+#   parameters with a value in postgres_parameters that may lose data or shut clients out, such as fsync: each of them
+#   has to be named here
+# postgres_accepted_dangers = []
 # postgres_hba = []  # pg_hba lines for your clients, in order, after those that the cluster itself needs
 #   a login role that may create databases and roles, for people and tools; a letter a-z or underscore, then at most 62
 #   of a-z, 0-9 and underscore

@@ -7,10 +7,12 @@ from pyinfra.api import operation
 
 from cluster.model import Cluster, Node
 from cluster.observed import SeenEtcd
+from cluster.plan_activation import activated
 from cluster.plan_addition import Room, addition_lines, copying, newcomers, refuse_addition
 from facts.patroni import DirectorySize
 from facts.preflight import HostPicture
 from operations.etcd_look import look_at_etcd
+from operations.patroni_look import look
 from operations.util.component import Commands
 from operations.util.console import print_lines
 from operations.util.remote import acts_for, in_this_run, read, read_first
@@ -28,7 +30,12 @@ def announced(cluster: Cluster) -> Commands:
     seen = asked[1] if asked is not None else None
     found = newcomers(cluster, seen) if seen is not None else {}
     refuse_addition(cluster, seen, _rooms(cluster, seen, copying(cluster, found)))
-    print_lines(addition_lines(cluster, found) if found else [f"{cluster.name} has all its declared hosts"])
+    if found:
+        names = [node.name for node in copying(cluster, found)]
+        starts = activated(look(cluster), names) if names else []
+        print_lines([*addition_lines(cluster, found), *(f"  note   {line}" for line in starts)])
+    else:
+        print_lines([f"{cluster.name} has all its declared hosts"])
     host.noop("said")
     return
     yield

@@ -10,7 +10,7 @@ from cluster.errors import UnsafeError
 from cluster.model import Node
 from cluster.render_patroni import UNIT
 from facts.patroni import DirectorySize
-from operations.util.cause import POSTGRES_LOGS, show_last_lines
+from operations.util.cause import CORRECT, POSTGRES_LOGS, show_last_lines
 from operations.util.remote import read_all
 
 # A copy that has not grown for so long fails again and again, or replays what it cannot.
@@ -35,5 +35,11 @@ class Copying:
 
 def refuse_with_last_lines(node: Node, problem: str) -> None:
     """End the run with what the member that holds it up said last. + problem: a sentence"""
-    show_last_lines(node, UNIT, POSTGRES_LOGS)
-    raise UnsafeError(f"{problem}\nHINT: the last lines of {node.name} stand above; mend what they name and run again.")
+    fatal = show_last_lines(node, UNIT, POSTGRES_LOGS)
+    if fatal:
+        problem, more = f"{problem}; its PostgreSQL ended with: {fatal}", f" {CORRECT[0].upper()}{CORRECT[1:]}."
+    else:
+        more = ""
+    raise UnsafeError(
+        f"{problem}\nHINT: the last lines of {node.name} stand above; mend what they name and run again.{more}"
+    )

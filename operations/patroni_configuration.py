@@ -35,7 +35,7 @@ from operations.patroni_admission import hba_lines_next, hba_lines_now
 from operations.preflight import origin_of
 from operations.util.act import Act
 from operations.util.component import Commands
-from operations.util.remote import acts_for, in_this_run, read, read_all
+from operations.util.remote import acts_for, here, in_this_run, read, read_all
 from operations.util.stage import planning, undecided
 
 # Beyond two of Patroni's looks at the configuration: on a busy host each takes a moment.
@@ -78,7 +78,7 @@ def configuration(cluster: Cluster, restart_follows: bool = False) -> Commands:
     if not acts_for(cluster.members):
         host.noop("another host looks after the configuration")
         return
-    seen = host.get_fact(PatroniCluster, wait_seconds=0 if planning() else ANSWER_SECONDS)
+    node, seen = _configured(cluster)
     if seen["config"] is None:
         if planning():
             yield from undecided("the dynamic configuration")
@@ -89,13 +89,39 @@ def configuration(cluster: Cluster, restart_follows: bool = False) -> Commands:
     declared["postgresql"]["pg_hba"] = hba_lines_next(cluster, seen["config"], noticed_seconds(cluster))
     patch = config_patch(declared, seen["config"])
     if patch:
-        waits = yield from _patched(cluster, declared, seen["config"], patch)
+        waits = yield from _patched(cluster, declared, node, seen, patch)
         if waits and not restart_follows:
             host.log("restart in the right order with: pyinfra inventory.py deploys/restart_pending.py")
     else:
         host.noop("the dynamic configuration is as declared")
     if left := undeclared_parameters(declared, seen["config"]):
         host.log(f"left alone, though nobody declares them: {', '.join(left)}")
+
+
+def _configured(cluster: Cluster) -> tuple[Node, SeenPatroni]:
+    """
+    The first Patroni that has the configuration: of the host at hand, else of another member. In an unfinished restore
+    only one may run.
+    """
+    own = cluster.node(here())
+    seen: SeenPatroni = host.get_fact(PatroniCluster, wait_seconds=0 if planning() else ANSWER_SECONDS)
+    if seen["config"] is None:
+        for node in (one for one in in_this_run(cluster.members) if one is not own):
+            said: SeenPatroni | None = read([node], PatroniCluster)[node.name]
+            if said is not None and said["config"] is not None:
+                return node, said
+    return own, seen
+
+
+def _catalog(cluster: Cluster, node: Node, seen: SeenPatroni) -> Mapping[str, SeenParameter]:
+    """What a running PostgreSQL takes; nothing where none runs. + node, seen: as ``_configured`` has them"""
+    running = [one for one in cluster.members if (seen["members"].get(one.name) or {"running": False})["running"]]
+    if not seen["members"] or node in running:
+        running = [node]
+    catalog: Mapping[str, SeenParameter] = {}
+    if running:
+        catalog = read(running[:1], PostgresCatalog, port=cluster.settings.postgres_port)[running[0].name] or {}
+    return catalog
 
 
 @operation()
@@ -128,18 +154,22 @@ def admitted(cluster: Cluster) -> Commands:
 
 
 def _patched(
-    cluster: Cluster, declared: Mapping[str, Any], observed: Mapping[str, Any], patch: Mapping[str, Any]
+    cluster: Cluster, declared: Mapping[str, Any], node: Node, seen: SeenPatroni, patch: Mapping[str, Any]
 ) -> Generator[PyinfraCommand, None, bool]:
-    """Judge, say and send the difference. Returns whether anything of it waits for a restart."""
-    catalog = host.get_fact(PostgresCatalog, port=cluster.settings.postgres_port)
+    """Judge, say and send the difference, to the Patroni of a member. Returns whether any of it waits for a restart."""
+    catalog, observed = _catalog(cluster, node, seen), seen["config"] or {}
     parameters = declared["postgresql"]["parameters"]
-    if findings := parameter_findings(parameters, catalog, len(cluster.members), origin_of(PARAMETERS)):
+    if not catalog:
+        host.log("no PostgreSQL runs that could judge it: it starts with this, or says why not")
+    elif findings := parameter_findings(parameters, catalog, len(cluster.members), origin_of(PARAMETERS)):
         raise refusal(findings)
     host.log(f"changes {', '.join(changed_names(patch))}")
     changes = changes_of(patch, observed, catalog)
     for change in changes:
         host.log(f"{change} {'after a restart of PostgreSQL' if change.waits else 'at once'}")
-    yield patch_command(patch)
+    yield patch_command(patch) if node.name == here() else Act(node, patch_command(patch))
+    if not catalog:
+        return False
     _await_active(cluster, [change for change in changes if not change.waits], catalog)
     if "pg_hba" in patch.get("postgresql", {}):
         _await_hba(cluster, in_this_run(cluster.members), declared["postgresql"]["pg_hba"])

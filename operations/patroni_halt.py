@@ -11,6 +11,7 @@ from pyinfra.api import StringCommand, operation
 from cluster.errors import UnsafeError
 from cluster.model import Cluster, Node
 from cluster.observed_power import SeenPower
+from cluster.plan_activation import activated
 from cluster.plan_power import is_running, last_record, primary_of
 from cluster.plan_stop import is_stopped, refuse_stop, stop_lines, stopped_lines
 from cluster.render_patroni import UNIT
@@ -66,7 +67,8 @@ def announced(cluster: Cluster, *, confirmed: bool = False, force: bool = False)
     live, seen = look(here), power_of(cluster, here.members)
     absent = [node.name for node in cluster.members if node.name not in seen]
     refuse_stop(cluster, live, seen, absent, force=force)
-    print_lines(stop_lines(cluster, seen, _clients(cluster, seen), absent))
+    waiting = activated(live, [name for name, one in seen.items() if is_running(one)])
+    print_lines(stop_lines(cluster, seen, _clients(cluster, seen), absent, waiting))
     if planning():
         yield from undecided("the stop") if not is_stopped(seen) else ()
         return

@@ -14,13 +14,14 @@ from facts.pgbackrest_tablespaces import PgbackrestTablespaces
 from operations.util.remote import read, read_all
 
 
-def repository_to_read(cluster: Cluster, number: int = 0) -> SeenPgbackrest:
+def repository_to_read(cluster: Cluster, number: int = 0, *, holes: bool = False) -> SeenPgbackrest:
     """
     The first repository of a cluster that has backups and says so, live; when none does, the first one as it is.
 
     Refuses a cluster without a repository host, and one whose repository host cannot be reached.
 
     + number: pgBackRest's, of the one that is to be read; 0: any
+    + holes: also look for segments of WAL that are missing in it
     """
     node = cluster.repository
     if node is None:
@@ -30,7 +31,7 @@ def repository_to_read(cluster: Cluster, number: int = 0) -> SeenPgbackrest:
         raise UnsafeError(f"{cluster.name} has no repository {number}\nHINT: leave --data repository away.")
     seen: list[SeenPgbackrest] = []
     for one in wanted:
-        said = read([node], PgbackrestInfo, stanza=cluster.name, repository=one)[node.name]
+        said = read([node], PgbackrestInfo, stanza=cluster.name, repository=one, holes=holes)[node.name]
         if said is None:
             raise UnsafeError(f"{node.name} cannot be reached\nHINT: it has the backups; bring it back first.")
         seen.append(said)

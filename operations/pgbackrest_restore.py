@@ -15,7 +15,7 @@ from cluster.health import leaders_timeline
 from cluster.live import Live
 from cluster.model import Cluster, Node
 from cluster.observed_restore import SeenRestore
-from cluster.plan_restore import Restore, giving_back_obstacle, order_of, restore_plan
+from cluster.plan_restore import Restore, giving_back_obstacle, has_led, order_of, restore_plan
 from cluster.plan_restore_text import restore_lines
 from cluster.restore_target import Target
 from cluster.tablespaces import aside_lines, kept_name
@@ -66,10 +66,11 @@ def restored(
         host.noop("another host does it")
         return
     live, seen = look(cluster), _seen(cluster, room=True)
-    plan = restore_plan(cluster, live, repository_to_read(cluster, repository), seen, target, member)
+    source = repository_to_read(cluster, repository, holes=True)
+    plan = restore_plan(cluster, live, source, seen, target, member, unarchived=unarchived)
     now = max(one["now"] for one in seen.values() if one is not None)
     known = known_tablespaces(cluster, plan)
-    print_lines(restore_lines(cluster, live, plan, now, aside_lines(seen, known, now)))
+    print_lines(restore_lines(cluster, live, plan, now, aside_lines(seen, known, now), unarchived=unarchived))
     if planning():
         yield from undecided("the restore")
         return
@@ -96,12 +97,26 @@ def given_back(cluster: Cluster) -> Commands:
     if obstacle := giving_back_obstacle(cluster, live, seen, chosen.name):
         raise UnsafeError(obstacle)
     yield ended(chosen)
+    yield from _never_led(cluster, seen, chosen)
     leader = yield from _released(cluster, order["led"], without=chosen if touched else None)
     if touched:
         yield from rejoined(cluster, [chosen], leader)
     for node in _within(cluster):
         yield forgotten(node)
     print_lines([f"{cluster.name} is as it was before the restore; {leader.name} leads"])
+
+
+def _never_led(cluster: Cluster, seen: Mapping[str, SeenRestore | None], chosen: Node) -> Commands:
+    """Stop a Patroni that tries to start the restored data. Refuses when they have led meanwhile."""
+    known = seen[chosen.name]
+    if known is None or known["patroni"] != "active" or known["result"] is None:
+        return
+    yield halted(chosen)
+    if has_led(look(cluster), chosen.name, known["result"]):
+        yield released(chosen)
+        raise UnsafeError(
+            f"{chosen.name} has led with the restored data\nHINT: run again without cancel; it is finished."
+        )
 
 
 def _released(cluster: Cluster, led: str | None, without: Node | None) -> Generator[PyinfraCommand, None, Node]:
@@ -145,7 +160,7 @@ def _stopped(cluster: Cluster, plan: Restore, chosen: SeenRestore, *, unarchived
     """Everybody down, the leader last, with all that it wrote in the archive."""
     leader = cluster.node(plan.leader) if plan.leader is not None else None
     if leader is not None and not unarchived:
-        yield from archived_to_now(cluster, leader)
+        yield from archived_to_now(cluster, leader, plan.backup["repository"])
     nodes = sorted(_within(cluster), key=lambda node: node is leader)
     for node in nodes:
         yield noted(node, plan.order)
@@ -153,7 +168,7 @@ def _stopped(cluster: Cluster, plan: Restore, chosen: SeenRestore, *, unarchived
         yield halted(node)
     # A restore that has begun had passed this, and its member may be the one that led.
     if plan.led is not None and not unarchived and not chosen["begun"]:
-        yield from archived_to_the_end(cluster, cluster.node(plan.led))
+        yield from archived_to_the_end(cluster, cluster.node(plan.led), plan.backup["repository"])
     yield from leaderless(cluster)
 
 

@@ -20,7 +20,7 @@ from operations.patroni_clones import Copying, refuse_with_last_lines
 from operations.patroni_tablespaces import moved_aside
 from operations.pgbackrest_restore_member import disarmed, released
 from operations.util.act import Act
-from operations.util.cause import POSTGRES_LOGS, show_last_lines
+from operations.util.cause import CORRECT, POSTGRES_LOGS, show_last_lines
 from operations.util.component import Commands
 from operations.util.remote import coordinator, read_all
 from operations.util.rest import Post
@@ -71,10 +71,13 @@ def led(cluster: Cluster, node: Node) -> Commands:
         yield released(node)
     seen = _seen(node, [node], LEAD_SECONDS)
     if seen["leader"] is None or not seen["settled"]:
-        show_last_lines(node, UNIT, POSTGRES_LOGS)
+        fatal = show_last_lines(node, UNIT, POSTGRES_LOGS)
+        cause, more = (
+            (f": its PostgreSQL ended with: {fatal}", f" {CORRECT[0].upper()}{CORRECT[1:]}.") if fatal else ("", "")
+        )
         raise UnsafeError(
-            f"{node.name} does not lead after {LEAD_SECONDS} s\n"
-            "HINT: its last lines stand above; mend what they name and run this again, it goes on from here."
+            f"{node.name} does not lead after {LEAD_SECONDS} s{cause}\n"
+            f"HINT: its last lines stand above; mend what they name and run this again, it goes on from here.{more}"
         )
 
 

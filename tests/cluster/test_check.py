@@ -16,6 +16,7 @@ from cluster.check_kinds import KINDS, SEVERITIES
 from cluster.check_kinds_pgbackrest import PGBACKREST_KINDS
 from cluster.check_replication import mode_words
 from cluster.complaints import kinds_table
+from cluster.parameters_owned import DANGERS, OWNED
 from cluster.pki import Authority
 from tests.cluster.overview_world import AT, MIB, WRITTEN, World, at_other_time, backed_up, certificate, healthy
 from tests.cluster.test_standby import both as both_clusters
@@ -99,6 +100,17 @@ def stranger_authority(tmp: Path) -> Authority:
 
 
 TRANSACTION = {"pid": 42, "user": "app", "database": "shop", "application": "cron", "state": "idle in transaction"}
+
+BOOLEAN = {"unit": None, "type": "bool", "default": "on"}
+
+
+def accepted_danger(world: World) -> None:
+    """fsync off on h2, declared and accepted."""
+    declared = {"postgres_parameters": {"fsync": "off"}, "postgres_accepted_dangers": ["fsync"]}
+    world.cluster = healthy(**declared).cluster
+    world.everywhere("patroni", lambda seen: seen["config"]["postgresql"]["parameters"].update(fsync="off"))
+    postgres("h2", configured={"fsync": {**BOOLEAN, "setting": "off", "shown": "off", "source": "a file"}})(world)
+
 
 CASES = [
     Case(
@@ -302,6 +314,20 @@ CASES = [
                 }
             ],
         ),
+    ),
+    Case(
+        *(
+            "parameter-overridden",
+            "h2",
+            f"ssl runs with 'off' from postgresql.auto.conf; ours is 'on': {OWNED['ssl*'].reason}",
+        ),
+        postgres(
+            "h2", configured={"ssl": {**BOOLEAN, "setting": "off", "shown": "off", "source": "postgresql.auto.conf"}}
+        ),
+    ),
+    Case(
+        *("danger-accepted", "h2", f"fsync runs with 'off', as it is declared: {DANGERS['fsync'].loss}"),
+        accepted_danger,
     ),
     Case("altered", "h2", "work_mem = 8MB is set in postgresql.auto.conf", postgres("h2", altered={"work_mem": "8MB"})),
     Case("slot-lost", "h1", "old is lost", slot("old", status="lost", active=False, retained=None)),

@@ -77,6 +77,14 @@ CASES = [
         archiver("h1", waiting=64),
     ),
     Case(
+        *("wal-stuck", "h1", "a segment has been ready for the archive for 5 min: 2 segments of WAL, 32.0 MiB, wait"),
+        archiver("h1", waiting=2, waiting_seconds=300),
+    ),
+    Case(
+        *("wal-unarchived", "h1", "0000000700000000000007FF counts as archived, and the repository has "),
+        archiver("h1", last_archived="0000000700000000000007FF", last_archived_seconds=90),
+    ),
+    Case(
         "repository-full",
         "h4",
         "/backups is filled to 96 %, 20000 MiB are left for /var/lib/pgbackrest",
@@ -362,3 +370,51 @@ def test_the_screen_has_a_line_for_each() -> None:
 
 def test_machines_get_both() -> None:
     assert set(as_data(in_two_places().overview(), [])["observed"]["backups"]) == {"directory", "s3"}
+
+
+# --- What PostgreSQL believes of its archive ---
+
+
+def believed(segment: str, seconds: float) -> Callable[[World], Any]:
+    return archiver("h1", last_archived=segment, last_archived_seconds=seconds)
+
+
+def test_a_segment_that_is_ready_for_minutes_though_nothing_failed_is_found() -> None:
+    """An archiver that dies counts no failure."""
+    world = backed_up()
+    archiver("h1", waiting=1, waiting_seconds=241.5)(world)
+    ((kind, where, problem),) = found(world)
+    assert (kind, where) == ("wal-stuck", "h1")
+    assert problem.startswith("a segment has been ready for the archive for 4 min: 1 segments of WAL, 16.0 MiB, wait")
+    archiver("h1", waiting_seconds=239)(world)
+    assert found(world) == []
+
+
+def test_what_counts_as_archived_and_is_not_in_the_repository_is_found() -> None:
+    world = backed_up()
+    newest = world.answers["h4"]["pgbackrest"]["archive"]["max"]
+    believed(newest[:22] + "FF", 61)(world)
+    assert found(world) == [
+        (
+            "wal-unarchived",
+            "h1",
+            f"{newest[:22]}FF counts as archived, and the repository has {newest} as its newest segment",
+        )
+    ]
+    world.answers["h4"]["pgbackrest"]["archive"] = None
+    assert [kind for kind, _, _ in found(world)] == ["wal-unarchived"]
+
+
+@pytest.mark.parametrize(("more", "seconds", "count"), [(0, 9000, 0), (1, 30, 0), (1, 61, 1), (63, 30, 0), (64, 0, 1)])
+def test_what_may_have_come_between_two_looks_is_not(more: int, seconds: float, count: int) -> None:
+    world = backed_up()
+    newest = world.answers["h4"]["pgbackrest"]["archive"]["max"]
+    believed(f"{newest[:16]}{int(newest[16:], 16) + more:08X}", seconds)(world)
+    assert len(found(world)) == count
+
+
+@pytest.mark.parametrize("name", [None, "", "00000008.history", "0000000700000000000000FF.partial.x"[:8]])
+def test_a_history_says_nothing_of_the_segments(name: str | None) -> None:
+    world = backed_up()
+    archiver("h1", last_archived=name, last_archived_seconds=9000)(world)
+    assert found(world) == []

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cluster.parameters import CONTROLLED, ORDERED, OWNED, given_by_patroni, normal, owned_or_too_low, same_value
+from cluster.parameters import CONTROLLED, ORDERED, given_by_patroni, normal, same_value, too_low
 
 BYTES = {"B": 1, "kB": 2**10, "MB": 2**20, "GB": 2**30, "TB": 2**40}
 SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1, "min": 60, "h": 3600, "d": 86400}
@@ -218,18 +218,11 @@ def test_a_size_is_the_same_in_any_unit_and_differs_by_one_block(blocks: int, sp
     assert not same_value(f"{blocks * count}{suffix}", str(blocks + 1), "integer", "8kB")
 
 
-# --- Whose it is ---
+# --- Too low ---
 
 
 def refusals(**parameters: object) -> list[str]:
-    return list(owned_or_too_low(parameters))
-
-
-@pytest.mark.parametrize("name", sorted(OWNED))
-def test_what_patroni_sets_itself_is_nobody_else_s(name: str) -> None:
-    said = f"{name} is set by Patroni itself, or by another setting of this tool"
-    assert refusals(**{name: "x"}) == [said]
-    assert len(refusals(**{name.upper(): None})) == 1
+    return list(too_low(parameters))
 
 
 @pytest.mark.parametrize(("name", "default", "least"), [(name, *rule) for name, rule in CONTROLLED.items()])
@@ -255,7 +248,7 @@ def test_a_wal_level_without_standbys_is_refused() -> None:
 
 
 def test_every_problem_is_named_and_nothing_else() -> None:
-    assert len(refusals(port=5433, max_connections=10, work_mem="7XB", ttl=1)) == 2
+    assert len(refusals(max_wal_senders=0, max_connections=10, work_mem="7XB", ttl=1)) == 2
 
 
 @pytest.mark.parametrize(

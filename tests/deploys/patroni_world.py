@@ -44,6 +44,8 @@ class PatroniWorld:
     unread: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     # Addresses that stream without a certificate.
     by_password: list[str] = field(default_factory=list)
+    # Members whose own Patroni does not run, as all but one in an unfinished restore.
+    silent: tuple[str, ...] = ()
     # Members with tags, or with something else that differs.
     marks: dict[str, dict[str, Any]] = field(default_factory=dict)
 
@@ -59,7 +61,7 @@ class PatroniWorld:
         if "memory_kib=" in command:
             return True, [*(f"{name}={value}" for name, value in RESOURCES.items()), "patroni=4.0.7-3~deb13u1"]
         if "/etc/patroni/config.yml ]" in command:
-            return True, [json.dumps(self._patroni())]
+            return True, [json.dumps({} if host in self.silent else self._patroni())]
         if "pg_hba_file_rules" in command:
             return True, [json.dumps(self.unread.get(host, []))]
         if "min_val" in command:

@@ -70,6 +70,7 @@ class RestoreWorld:
     What members, etcd and the repository answer, and what was done to whom, in order.
 
     + left: the segment that cannot be archived; + fails: what the unit that restores says; + leads_still: in etcd
+    + stuck: members whose PostgreSQL does not start, though their Patroni runs; + asked: the last proof of the archive
     + orders: the note on each member; + hooks: an act to what happens just after it
     + spaces: tablespaces of each member; + known: those of the backup
     """
@@ -79,6 +80,8 @@ class RestoreWorld:
     left: str = ""
     fails: str = ""
     leads_still: str = ""
+    stuck: set[str] = field(default_factory=set)
+    asked: list[str] = field(default_factory=list)
     running: set[str] = field(default_factory=lambda: set(MEMBERS))
     lame: set[str] = field(default_factory=set)
     orders: dict[str, str] = field(default_factory=dict)
@@ -112,12 +115,15 @@ class RestoreWorld:
         if command.startswith("du "):
             return True, ["95"]
         if "journalctl" in command:
-            return True, [f"last line of {host}"]
+            fatal = "2026-11-21 12:00:00 UTC [7] FATAL:  could not map anonymous shared memory: Cannot allocate memory"
+            return True, [*([fatal] if host in self.stuck else []), f"last line of {host}"]
         return True, self._act(host, command, stdin)
 
     def _act(self, host: str, command: str, stdin: str) -> list[str]:
         word = next(name for words, name in WORDS.items() if words in command)
         self.done.append(f"{word} {host}")
+        if word in ("archive", "archive the rest"):
+            self.asked.append(command)
         said = self._obeyed(word, host, stdin)
         self.hooks.get(word, lambda: None)()
         return said
@@ -163,7 +169,7 @@ class RestoreWorld:
                 self.running.add(host)
                 if word == "disarm":
                     self.lame.add(host)
-                elif self.leader is None:
+                elif self.leader is None and host not in self.stuck:
                     self.leader, self.timeline = host, self.timeline + 2
 
         return act
@@ -172,9 +178,15 @@ class RestoreWorld:
         if host not in self.running:
             return {"answers": False, "error": "connection refused", "settled": False}
         lame = {"state": "stopped", "streaming": False, "timeline": 1}
+        stuck = {"state": "start failed", "running": False, "streaming": False, "timeline": None}
         members = {
             name: patroni_member(
-                name == self.leader, **{"timeline": self.timeline, **(lame if name in self.lame else {})}
+                name == self.leader,
+                **{
+                    "timeline": self.timeline,
+                    **(lame if name in self.lame else {}),
+                    **(stuck if name in self.stuck else {}),
+                },
             )
             for name in self.running
         }
@@ -185,7 +197,7 @@ class RestoreWorld:
     def _postgres(self, host: str) -> list[str]:
         state = postgres_state(host == self.leader, timeline=self.timeline, slots=[])
         sql = {name: value for name, value in state.items() if name not in ("answers", "error", "control")}
-        up = host in self.running
+        up = host in self.running and host not in self.stuck
         return [line("sql", json.dumps(sql) if up else "no server", 0 if up else 2), line("control", CONTROL)]
 
     def _restore(self, host: str) -> list[str]:

@@ -338,3 +338,25 @@ def test_an_owner_that_does_not_exist_is_refused(monkeypatch: pytest.MonkeyPatch
         "or leave the owner out to give the database to that role."
     )
     assert world.scripts == []
+
+
+def test_a_correction_reaches_an_unfinished_restore(monkeypatch: pytest.MonkeyPatch, said: list[str]) -> None:
+    """One Patroni runs, and its PostgreSQL does not start: what it is to start with is sent to it, unjudged."""
+    world = PatroniWorld.of(fake_cluster(postgres_parameters={"huge_pages": "on"}))
+    world.silent, world.leader = ("h1", "h3"), None
+    world.marks = {name: {**UNMARKED, "running": False, "state": "start failed"} for name in world.names}
+    run_operation(monkeypatch, world, fake_cluster(postgres_parameters={"huge_pages": "try"}),
+                  patroni_configuration.configuration)  # fmt: skip
+    assert world.patches == [("h2", {"postgresql": {"parameters": {"huge_pages": "try"}}})]
+    assert world.awaited == [] and world.hba_awaited == [], "nobody is waited for who cannot come"
+    assert "no PostgreSQL runs that could judge it: it starts with this, or says why not" in said
+
+
+def test_another_member_judges_where_the_own_one_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = PatroniWorld.of(fake_cluster())
+    world.marks = {"h1": {**UNMARKED, "running": False}}
+    world.leader = "h2"
+    with pytest.raises(ConfigError, match="is no parameter of this PostgreSQL"):
+        run_operation(monkeypatch, world, fake_cluster(postgres_parameters={"max_conections": 1}),
+                      patroni_configuration.configuration)  # fmt: skip
+    assert world.patches == []

@@ -179,3 +179,45 @@ def test_without_a_restore_nothing_is_given_back(monkeypatch: pytest.MonkeyPatch
     world = RestoreWorld()
     run_operation(monkeypatch, world, cluster(), given_back)
     assert world.done == []
+
+
+# --- A PostgreSQL that does not start with what was declared ---
+
+
+def test_the_repository_is_asked_for_the_last_segments(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What PostgreSQL counts or marks as archived is what it was told."""
+    world = RestoreWorld()
+    restore(monkeypatch, world)
+    assert len(world.asked) == 2 and all("--repo=1" in one and "archive-get" in one for one in world.asked)
+    assert not any("pg_stat_archiver" in one for one in world.asked)
+
+
+def test_one_that_does_not_start_is_named_with_its_words_and_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = RestoreWorld(stuck={"h2"})
+    said = refusal(monkeypatch, world)
+    words = "its PostgreSQL ended with: could not map anonymous shared memory: Cannot allocate memory\nHINT: "
+    assert f"h2 does not lead after 60 s: {words}" in said and "run deploys/configure.py, then this" in said
+    world.stuck.clear()
+    world.leader = "h2"
+    world.done.clear()
+    assert restore(monkeypatch, world) == [*REJOINED, *OVER], "corrected, the same words finish it"
+
+
+def test_data_that_never_led_are_given_back_though_their_patroni_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = RestoreWorld(stuck={"h2"})
+    refusal(monkeypatch, world)
+    world.done.clear()
+    run_operation(monkeypatch, world, cluster(), given_back)
+    rejoined = ["release h1", "release h3", "disarm h2", "reinitialize h2"]
+    assert world.done == ["end h2", "halt h2", *rejoined, "over h1", "over h2", "over h3"]
+    assert world.leader == "h1"
+
+
+def test_data_that_have_led_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = RestoreWorld()
+    world.hooks["disarm"] = lambda: (_ for _ in ()).throw(KeyboardInterrupt)
+    with pytest.raises(KeyboardInterrupt):
+        restore(monkeypatch, world)
+    world.hooks.clear()
+    with pytest.raises(UnsafeError, match="h2 runs with the restored data already\nHINT: run again without cancel"):
+        run_operation(monkeypatch, world, cluster(), given_back)
