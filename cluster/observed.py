@@ -161,9 +161,10 @@ class SeenRole(TypedDict):
 
 
 class SeenObjects(TypedDict):
-    """Roles by name and databases with their owners, on one member."""
+    """Roles by name, databases with their owners, and slots, on one member."""
 
     in_recovery: bool
+    slots: list[dict[str, Any]]
     roles: dict[str, SeenRole]
     databases: dict[str, str]
 

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 
 from cluster.certificates import ETCD, HAPROXY, PATRONI, PGBACKREST, POSTGRES
+from cluster.data_mounts import NOTES as DATA_MOUNTS_NOTES
+from cluster.data_mounts import PROGRAM as DATA_MOUNTS
 from cluster.errors import UnsafeError
 from cluster.model import Cluster, Node
 from cluster.packages_files import NEEDRESTART
@@ -20,7 +22,7 @@ from cluster.render_etcd_snapshot import keepers
 from cluster.render_haproxy import CONFIGURATION as HAPROXY_CONFIGURATION
 from cluster.render_haproxy import DROP_IN as HAPROXY_DROP_IN
 from cluster.render_haproxy import UNIT as HAPROXY_UNIT
-from cluster.render_patroni import CONFIG, MAY_START, PASSWORD_FILE
+from cluster.render_patroni import CONFIG, END_COPIES, MAY_START, PASSWORD_FILE
 from cluster.render_patroni import DROP_IN as PATRONI_DROP_IN
 from cluster.render_patroni import UNIT as PATRONI_UNIT
 from cluster.render_pgbackrest import (
@@ -30,6 +32,7 @@ from cluster.render_pgbackrest import (
     CONFIGURATION,
     NEWEST_SET,
     SERVER,
+    SERVER_DROP_IN,
     SPOOL,
 )
 from cluster.render_pgbackrest_drill import (
@@ -60,23 +63,23 @@ _UNITS = {
 _FILES = {
     "haproxy": (HAPROXY_CONFIGURATION, HAPROXY_DROP_IN, HAPROXY.directory),
     "backup": (
-        *(BACKUP, BACKUP_UNIT, *map(timer_path, TIMERS)),
+        *(BACKUP, BACKUP_UNIT, SERVER_DROP_IN, *map(timer_path, TIMERS)),
         *(PROGRAMS, PROOFS, DRILL_CONFIGURATION, DRILL_PLACE, DRILL_UNIT, DRILL_TIMER_PATH),
     ),
-    "postgres": (CONFIG, PASSWORD_FILE, MAY_START, PATRONI_DROP_IN, PATRONI.directory, POSTGRES.directory),
+    "postgres": (CONFIG, PASSWORD_FILE, MAY_START, END_COPIES, PATRONI_DROP_IN, PATRONI.directory, POSTGRES.directory),
     "etcd": (ENVIRONMENT, BOOTSTRAP, ETCD_DROP_IN, ETCD.directory),
 }
 _PGBACKREST = (CONFIGURATION, PGBACKREST.directory, BOUNDED, NEWEST_SET, SPOOL)
 _SOURCE = (SOURCE, SOURCE_BOUNDED, NEWEST_SET, SPOOL)
 _SNAPSHOTS = (SNAPSHOT_PROGRAM, SNAPSHOT_SERVICE, SNAPSHOT_TIMER_PATH)
 
-# Notes of a restore, snapshots of etcd, and what the units have loaded.
-_EVERYWHERE = (NEEDRESTART, "/var/lib/pyinfra-patroni", "/run/pyinfra-patroni")
+# Notes of a restore and of mounts, snapshots of etcd, and what the units have loaded.
+_EVERYWHERE = (NEEDRESTART, DATA_MOUNTS, DATA_MOUNTS_NOTES, "/var/lib/pyinfra-patroni", "/run/pyinfra-patroni")
 
 # Debian's packages, or nobody, own these: they go when nothing is left in them.
 _SHELLS = (
     *("/etc/etcd", "/etc/pgbackrest"),
-    *(str(PurePosixPath(path).parent) for path in (PATRONI_DROP_IN, ETCD_DROP_IN, HAPROXY_DROP_IN)),
+    *(str(PurePosixPath(path).parent) for path in (PATRONI_DROP_IN, ETCD_DROP_IN, HAPROXY_DROP_IN, SERVER_DROP_IN)),
 )
 
 

@@ -10,6 +10,8 @@ import yaml
 
 from cluster.certificates import PATRONI, POSTGRES
 from cluster.component import Component, Unit
+from cluster.data_mounts import POSTGRES as DATA
+from cluster.data_mounts import data_mounts_program, noted, start_condition
 from cluster.files import Directory, File
 from cluster.model import Cluster, Node
 from cluster.render_pgbackrest import CLONE_COMMAND
@@ -23,6 +25,10 @@ UNIT = "patroni"
 # Asked before every start whether the host was taken out of the cluster; its text says why.
 MAY_START = "/usr/local/bin/patroni-may-start"
 _MAY_START = "#!/usr/bin/python3\n" + (Path(__file__).parent / "on_host" / "patroni_may_start.py").read_text()
+
+# Ended before every start, and after every end: copies that a Patroni has left behind.
+END_COPIES = "/usr/local/bin/patroni-end-copies"
+_END_COPIES = "#!/usr/bin/python3\n" + (Path(__file__).parent / "on_host" / "patroni_end_copies.py").read_text()
 
 # Patroni writes it for its own connections.
 PASSWORD_FILE = "/var/lib/postgresql/.pgpass_patroni"
@@ -41,8 +47,9 @@ JOINING = {"nofailover": True, "noloadbalance": True, "nosync": True}
 SUPERUSER, REPLICATION_USER, REWIND_USER = "postgres", "replicator", "rewind"
 
 # The stop of a loaded primary takes its time: killed after Debian's 30 s, Patroni would leave PostgreSQL running
-# without anybody to demote it. The watchdog device, where there is one, belongs to root.
-_DROP_IN = f"""[Unit]
+# without anybody to demote it. The watchdog device, where there is one, belongs to root. Whatever went wrong with the
+# ending of copies after Patroni, before the next start it counts.
+_DROP_IN = """[Unit]
 After=network-online.target etcd.service
 Wants=network-online.target
 StartLimitIntervalSec=0
@@ -51,8 +58,11 @@ StartLimitIntervalSec=0
 TimeoutSec=300
 Restart=on-failure
 RestartSec=3
-ExecCondition={MAY_START}
+{place}
+ExecCondition={may_start}
+ExecStartPre={end_copies}
 ExecStartPre=-+/bin/chown postgres /dev/watchdog
+ExecStopPost=-{end_copies}
 """
 
 
@@ -78,9 +88,20 @@ def patroni_component(
             Directory("/etc/systemd/system/patroni.service.d"),
             Directory("/var/log/postgresql", "root", "postgres", "1775"),
         ),
-        files=(config, File(MAY_START, _MAY_START, mode="755"), File(DROP_IN, _DROP_IN)),
+        files=(config, *_programs(), File(DROP_IN, _drop_in(cluster))),
         units=(Unit(UNIT, loads, load=_reload(cluster, node)),),
     )
+
+
+def _programs() -> tuple[File, ...]:
+    """What the unit runs before Patroni: all there before it is told to."""
+    own = {MAY_START: _MAY_START, END_COPIES: _END_COPIES}
+    return (data_mounts_program(), *(File(path, text, mode="755") for path, text in own.items()))
+
+
+def _drop_in(cluster: Cluster) -> str:
+    place = start_condition(DATA, cluster.data_directory)
+    return _DROP_IN.format(place=place, may_start=MAY_START, end_copies=END_COPIES)
 
 
 def config_of(component: Component) -> File:
@@ -114,7 +135,8 @@ def _reload(cluster: Cluster, node: Node) -> str:
     hup = f"runuser -u postgres -- sh -c 'kill -HUP $(head -n 1 {cluster.data_directory}/postmaster.pid)'"
     return (
         f"timeout 60 sh -c 'until python3 -c \"{_ANSWERS}\" {url} {PATRONI.authority} 2>/dev/null; do sleep 0.2; done' "
-        f"&& systemctl reload {UNIT} && {{ {hup} 2>/dev/null || true; }}"
+        # By now there are data, which nobody had noted at the first start.
+        f"&& {noted(DATA, cluster.data_directory)} && systemctl reload {UNIT} && {{ {hup} 2>/dev/null || true; }}"
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from cluster.observed import SeenPostgres
 from facts.answer import ASK, Answer, answers
+from facts.postgres import SLOT
 
 # Where PostgreSQL is, Patroni's own file says: so the fact needs no argument, and asks about what really runs.
 WHERE = r"""
@@ -25,7 +26,7 @@ ask control env LC_ALL=C runuser -u postgres -- "$(of bin_dir)/pg_controldata" -
 """
 
 # https://www.postgresql.org/docs/current/monitoring-stats.html and view-pg-settings.html
-_SQL = """
+_SQL = f"""
 with here as (select pg_is_in_recovery() as standby)
 select json_build_object(
   'version', current_setting('server_version_num')::int,
@@ -42,14 +43,14 @@ select json_build_object(
   'settings', (select json_object_agg(name, json_build_object('setting', setting, 'unit', unit, 'type', vartype,
       'shown', current_setting(name), 'default', boot_val, 'source', source, 'pending', pending_restart))
     from pg_settings where context = 'postmaster' or pending_restart),
-  'altered', (select coalesce(json_object_agg(name, setting order by seqno), '{}') from pg_file_settings
+  'altered', (select coalesce(json_object_agg(name, setting order by seqno), '{{}}') from pg_file_settings
     where sourcefile like '%/postgresql.auto.conf' and name is not null),
   'replication', (select coalesce(json_agg(json_build_object('name', application_name, 'state', state,
       'sync', sync_state, 'behind', case when standby then null else pg_current_wal_lsn() - replay_lsn end)
       order by application_name), '[]') from pg_stat_replication),
-  'slots', (select coalesce(json_agg(json_build_object('name', slot_name, 'type', slot_type, 'active', active,
+  'slots', (select coalesce(json_agg(json_build_object({SLOT}, 'active', active,
       'status', wal_status, 'retained', (case when standby then pg_last_wal_replay_lsn() else pg_current_wal_lsn() end)
-      - restart_lsn) order by slot_name), '[]') from pg_replication_slots),
+      - restart_lsn) order by slot_name), '[]') from pg_replication_slots s),
   'archiver', (select json_build_object('mode', current_setting('archive_mode'), 'archived', archived_count,
       'failed', failed_count, 'last_archived_at', extract(epoch from last_archived_time),
       'waiting', (select count(*) from pg_ls_archive_statusdir() where name like '%.ready'),
@@ -105,7 +106,8 @@ class PostgresState(Answer[SeenPostgres]):
     "timeline", "written": bytes of WAL written (primary) or received (standby), "replayed": bytes, "receiving": bool,
     "replay": "not paused", "pause requested" or "paused", "apply_delay_ms", "settings": {name: {setting, unit, type,
     shown, default, source, pending}}, "altered": {name: value that ALTER SYSTEM set}, "replication": [{name, state,
-    sync, behind}], "slots": [{name, type, active, status, retained}], "archiver", "prepared": {count, oldest_seconds},
+    sync, behind}], "slots": [{name, type, database, plugin, temporary, failover,
+    synced, active, status, retained}], "archiver", "prepared": {count, oldest_seconds},
     "backup_seconds": age of pgBackRest's session or None, "connections": count, "transactions": [those older than a
     minute], "control": {five settings, "identifier", "state", "timeline"} or None}``. ``answers`` is False when psql
     got no answer, and then ``error`` says why. Sizes in bytes.

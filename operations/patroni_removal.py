@@ -10,6 +10,9 @@ from pyinfra import host
 from pyinfra.api import StringCommand, operation
 
 from cluster.certificates import ETCD, HAPROXY, PATRONI, PGBACKREST, POSTGRES
+from cluster.data_mounts import ETCD as ETCD_DATA
+from cluster.data_mounts import POSTGRES as POSTGRES_DATA
+from cluster.data_mounts import note_path
 from cluster.errors import ConfigError, UnsafeError
 from cluster.live import Live
 from cluster.model import Cluster, Node
@@ -23,7 +26,7 @@ from cluster.render_etcd_snapshot import TIMER_PATH as SNAPSHOT_TIMER_PATH
 from cluster.render_etcd_snapshot import keepers
 from cluster.render_haproxy import CONFIGURATION as HAPROXY_CONFIGURATION
 from cluster.render_haproxy import UNIT as HAPROXY_UNIT
-from cluster.render_patroni import CONFIG, DROP_IN, MAY_START, PASSWORD_FILE
+from cluster.render_patroni import CONFIG, DROP_IN, END_COPIES, MAY_START, PASSWORD_FILE
 from cluster.render_patroni import UNIT as PATRONI_UNIT
 from cluster.render_pgbackrest import CONFIGURATION as PGBACKREST_CONFIGURATION
 from cluster.render_pgbackrest import SERVER
@@ -43,8 +46,8 @@ from operations.util.stage import planning
 
 # What ties a host to its cluster by each of its roles, secrets and keys among it.
 TIES = {
-    "postgres": (CONFIG, DROP_IN, MAY_START, PASSWORD_FILE, PATRONI.directory, POSTGRES.directory),
-    "etcd": (ENVIRONMENT, BOOTSTRAP, ETCD.directory),
+    "postgres": (CONFIG, DROP_IN, MAY_START, END_COPIES, PASSWORD_FILE, PATRONI.directory, POSTGRES.directory),
+    "etcd": (ENVIRONMENT, BOOTSTRAP, ETCD.directory, note_path(ETCD_DATA)),
     "haproxy": (HAPROXY_CONFIGURATION, HAPROXY.directory),
 }
 
@@ -202,7 +205,7 @@ def _ties(cluster: Cluster, node: Node, *, wipe: bool) -> list[str]:
     backups = [PGBACKREST_CONFIGURATION, PGBACKREST.directory] if cluster.uses_pgbackrest(node) else []
     etcd = [etcd_data_directory(cluster)] if "etcd" in node.roles else []
     snapshots = [SNAPSHOT_SERVICE, SNAPSHOT_TIMER_PATH] if node in keepers(cluster) else []
-    data = [cluster.data_directory] if wipe and "postgres" in node.roles else []
+    data = [cluster.data_directory, note_path(POSTGRES_DATA)] if wipe and "postgres" in node.roles else []
     return [
         *(path for role, paths in TIES.items() if role in node.roles for path in paths),
         *backups,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from pyinfra import host
 from pyinfra.api import StringCommand, operation
 
 from cluster.certificates import PGBACKREST
 from cluster.component import Component, Unit
+from cluster.data_mounts import REPOSITORY, data_mounts_program, noted, start_condition
 from cluster.files import Directory, File
 from cluster.model import Cluster, Node
 from cluster.plan_backup import FULL_WORDS
@@ -20,6 +21,7 @@ from cluster.render_pgbackrest import (
     NEWEST_SET,
     RESTORE_COMMAND,
     SERVER,
+    SERVER_DROP_IN,
     SPOOL,
     USER,
     clients,
@@ -96,9 +98,8 @@ def pgbackrest_component(cluster: Cluster, node: Node, cipher_pass: Secret) -> C
     # A member's file has no secret in it; the store's keys are read where they are needed.
     store = store_of(cluster) if "backup" in node.roles else None
     files = [configuration(cluster, node, str(cipher_pass), store)]
-    loads = (CONFIGURATION, PGBACKREST.certificate, PGBACKREST.authority)
-    load = f"({_RELOAD.format(unit=SERVER, port=cluster.settings.pgbackrest_port)})"
-    units = [Unit(SERVER, loads, load=load)] if clients(cluster, node) else []
+    guard = _guard(cluster, node)
+    units = [_server(cluster, guard)] if clients(cluster, node) else []
     if "postgres" in node.roles:
         files += [File(BOUNDED, _bounded(cluster, node), mode="755"), File(NEWEST_SET, NEWEST_SET_TEXT, mode="755")]
     if "backup" in node.roles:
@@ -107,8 +108,26 @@ def pgbackrest_component(cluster: Cluster, node: Node, cipher_pass: Secret) -> C
             name = timer(kind, repository.number)
             files.append(File(timer_path(name), _timer(cluster, repository, kind)))
             units.append(Unit(name, (timer_path(name), BACKUP_UNIT), load=f"systemctl restart {name}"))
-    component = Component((Directory("/etc/pgbackrest"), *_owned(cluster, node)), tuple(files), tuple(units))
+    component = guard + Component((Directory("/etc/pgbackrest"), *_owned(cluster, node)), tuple(files), tuple(units))
     return component + drill_component(cluster, str(cipher_pass), store) if "backup" in node.roles else component
+
+
+def _guard(cluster: Cluster, node: Node) -> Component:
+    """What keeps the server from a repository whose mount is missing; nothing where the repository is no directory."""
+    stored = cluster.repository_directory if "backup" in node.roles else None
+    if stored is None:
+        return Component()
+    text = f"# Managed by pyinfra-patroni.\n[Service]\n{start_condition(REPOSITORY, stored)}\n"
+    directory = Directory(str(PurePosixPath(SERVER_DROP_IN).parent))
+    return Component((directory,), (data_mounts_program(), File(SERVER_DROP_IN, text)))
+
+
+def _server(cluster: Cluster, guard: Component) -> Unit:
+    loads = (CONFIGURATION, PGBACKREST.certificate, PGBACKREST.authority)
+    load = f"({_RELOAD.format(unit=SERVER, port=cluster.settings.pgbackrest_port)})"
+    if not guard.files or cluster.repository_directory is None:
+        return Unit(SERVER, loads, load=load)
+    return Unit(SERVER, (*loads, SERVER_DROP_IN), load=f"{noted(REPOSITORY, cluster.repository_directory)} && {load}")
 
 
 def _owned(cluster: Cluster, node: Node) -> list[Directory]:
@@ -167,7 +186,9 @@ def _backup(cluster: Cluster, node: Node) -> str:
 
 
 def _backup_unit(cluster: Cluster) -> str:
-    return rendered("backup.service.j2", stanza=cluster.name, user=USER, program=BACKUP)
+    stored = cluster.repository_directory
+    condition = None if stored is None else start_condition(REPOSITORY, stored)
+    return rendered("backup.service.j2", stanza=cluster.name, user=USER, program=BACKUP, condition=condition)
 
 
 def _timer(cluster: Cluster, repository: Repository, kind: str) -> str:
