@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pyinfra.api import StringCommand
 
 from cluster.errors import UnsafeError
-from cluster.health import holdup, leaders_timeline
+from cluster.health import CLONING, holdup, leaders_timeline
 from cluster.model import Cluster, Node
 from cluster.observed import SeenPatroni
 from cluster.render_patroni import UNIT
@@ -93,7 +93,8 @@ def rejoined(cluster: Cluster, nodes: Sequence[Node], leader: Node) -> Commands:
         seen = _seen(node, [], ANSWER_SECONDS)
         if not seen["answers"]:
             refuse_with_last_lines(node, f"Patroni of {node.name} does not answer: {seen['error']}")
-        if not _follows(seen, node):
+        # Told while it is at it, Patroni would break its copy off and begin another one.
+        if not (_follows(seen, node) or _is_copied(seen, node)):
             yield Post(node, "/reinitialize", {"force": True})
     _wait(cluster, [leader, *nodes])
 
@@ -101,6 +102,11 @@ def rejoined(cluster: Cluster, nodes: Sequence[Node], leader: Node) -> Commands:
 def _follows(seen: SeenPatroni, node: Node) -> bool:
     found = seen["members"].get(node.name)
     return found is not None and found["streaming"] and found["timeline"] == leaders_timeline(seen)
+
+
+def _is_copied(seen: SeenPatroni, node: Node) -> bool:
+    found = seen["members"].get(node.name)
+    return found is not None and found["state"] == CLONING
 
 
 def _wait(cluster: Cluster, nodes: Sequence[Node]) -> None:

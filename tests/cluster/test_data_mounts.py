@@ -1,4 +1,4 @@
-"""Whether data lie where they lay: the program that a unit asks before its start, run here on mounts that a test sets."""
+"""Whether data lie where they lay: what a unit asks before its start, run here on mounts that a test sets."""
 
 from __future__ import annotations
 

@@ -68,6 +68,7 @@ class RestoreWorld:
 
     + left: the segment that cannot be archived; + fails: what the unit that restores says; + leads_still: in etcd
     + orders: the note on each member; + hooks: an act to what happens just after it
+    + copying: members whose Patroni begins a copy by itself as soon as it runs
     """
 
     leader: str | None = "h1"
@@ -77,6 +78,7 @@ class RestoreWorld:
     leads_still: str = ""
     running: set[str] = field(default_factory=lambda: set(MEMBERS))
     lame: set[str] = field(default_factory=set)
+    copying: set[str] = field(default_factory=set)
     orders: dict[str, str] = field(default_factory=dict)
     begun: set[str] = field(default_factory=set)
     results: dict[str, str] = field(default_factory=dict)
@@ -157,16 +159,22 @@ class RestoreWorld:
     def _patroni(self, host: str, expected: set[str]) -> dict[str, Any]:
         if host not in self.running:
             return {"answers": False, "error": "connection refused", "settled": False}
-        lame = {"state": "stopped", "streaming": False, "timeline": 1}
+        # A copy that nobody asked for comes to its end while it is waited for.
+        self.lame -= self.copying & expected
+        lame = {"streaming": False, "timeline": 1}
         members = {
             name: patroni_member(
-                name == self.leader, **{"timeline": self.timeline, **(lame if name in self.lame else {})}
+                name == self.leader,
+                **{"timeline": self.timeline, **({**lame, "state": self._state(name)} if name in self.lame else {})},
             )
             for name in self.running
         }
         settled = self.leader is not None and not expected & self.lame and expected <= self.running
         known = {"leader": self.leader, "members": members, "config": {}, "paused": False, "settled": settled}
         return {"answers": True, "error": "", "version": "4.0.7", "scheduled_switchover": None, **known}
+
+    def _state(self, name: str) -> str:
+        return "creating replica" if name in self.copying else "stopped"
 
     def _postgres(self, host: str) -> list[str]:
         state = postgres_state(host == self.leader, timeline=self.timeline, slots=[])
