@@ -29,6 +29,14 @@ def noted(name: str, directory: str) -> str:
     return f"{PROGRAM} check {name} {quote(directory)}"
 
 
+def refused_without(name: str, directory: str) -> str:
+    """
+    The lines of a script that end it where a directory's data are not any more. On a host that no run has prepared for
+    this yet they do nothing.
+    """
+    return f"if [ -x {PROGRAM} ]; then {noted(name, directory)} || exit 1; fi\n"
+
+
 def start_condition(name: str, directory: str) -> str:
     """
     The same before every start of a unit, as a line of it. As root, whoever the unit runs as: only root may note.

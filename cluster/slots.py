@@ -77,6 +77,14 @@ def dropped_slots(cluster: Cluster, seen: SeenPatroni, slots: Mapping[str, Itera
     ]
 
 
+def own_slots(cluster: Cluster, live: Live, name: str) -> list[str]:
+    """The slots on a member that people have made. + live: as above; + name: the member's"""
+    state, members = live.postgres.get(name), {slot_name(one) for one in live.patroni["members"]}
+    members |= {slot_name(node.name) for node in cluster.members}
+    slots = state["slots"] if state is not None else []
+    return [one["name"] for one in slots if one["name"] not in members and not one.get("temporary")]
+
+
 def slots_left_behind(cluster: Cluster, live: Live) -> list[str]:
     """The slots of the leader that Patroni leaves alone, and nobody makes on the next leader. + live: as above"""
     leading, config = live.postgres.get(str(live.leader)), live.patroni["config"] or {}

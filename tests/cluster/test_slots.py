@@ -9,6 +9,7 @@ import pytest
 
 from cluster.live import Live
 from cluster.plan_config import config_patch, without_absences
+from cluster.plan_reinit import reinit_remarks
 from cluster.plan_switchover import switchover_plan
 from cluster.render_patroni_dynamic import dynamic_configuration
 from cluster.settings import Settings
@@ -91,6 +92,14 @@ def test_a_switchover_says_what_is_dropped_and_what_stays_behind() -> None:
     )
     carried = with_slots(slot("cdc", failover=True, **LOGICAL), ignore_slots=[{"type": "logical"}])
     assert slots_left_behind(a_cluster(), carried) == []
+
+
+def test_a_copy_takes_the_slots_of_the_member_with_it() -> None:
+    live = with_postgres(healthy(), "pg3", slots=[slot("pg1"), slot("mine"), slot("gone", temporary=True)])
+    assert reinit_remarks(a_cluster(), live, "pg3", 95)[:2] == [
+        "95 MiB on pg3 are removed, and copied anew",
+        "the replication slots mine go with the data: copies have none",
+    ]
 
 
 @pytest.mark.parametrize(
