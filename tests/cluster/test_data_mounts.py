@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from cluster.data_mounts import ETCD, POSTGRES, REPOSITORY, note_path, start_condition
+from cluster import data_mounts
+from cluster.data_mounts import ETCD, POSTGRES, REPOSITORY, note_path, refused_without, start_condition
 
 SCRIPT = Path(__file__).parents[2] / "cluster" / "on_host" / "data_mounts.py"
 OK, AGAIN = 0, 255
@@ -222,6 +223,19 @@ def test_a_second_look_writes_nothing(disks: Disks, monkeypatch: pytest.MonkeyPa
 
 def test_it_is_asked_as_root_before_the_start() -> None:
     assert start_condition(POSTGRES, "/data") == "ExecCondition=+/usr/local/bin/data-mounts check postgres /data"
+
+
+@pytest.mark.parametrize(("program", "goes_on"), [("exit 255", False), ("exit 0", True), (None, True)])
+def test_a_script_of_ours_ends_where_the_mount_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str | None, goes_on: bool
+) -> None:
+    path = tmp_path / "data-mounts"
+    if program is not None:
+        path.write_text(f"#!/bin/sh\n{program}\n")
+        path.chmod(0o755)
+    monkeypatch.setattr(data_mounts, "PROGRAM", str(path))
+    done = REAL_RUN(["sh", "-c", f"{refused_without(REPOSITORY, '/srv')}echo on"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == ((0, "on\n") if goes_on else (1, ""))
 
 
 def test_whatever_goes_wrong_is_tried_again(tmp_path: Path) -> None:
