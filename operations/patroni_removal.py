@@ -30,6 +30,7 @@ from cluster.render_patroni import CONFIG, DROP_IN, END_COPIES, MAY_START, PASSW
 from cluster.render_patroni import UNIT as PATRONI_UNIT
 from cluster.render_pgbackrest import CONFIGURATION as PGBACKREST_CONFIGURATION
 from cluster.render_pgbackrest import SERVER
+from cluster.slots import slot_remarks
 from facts.etcd import ETCDCTL
 from facts.host import HostComponent
 from facts.patroni import PatroniCluster
@@ -89,7 +90,8 @@ def begun(cluster: Cluster, leaving: str, *, alone: bool = False, wipe: bool = F
         host.noop(f"{leaving} is no part of {cluster.name} any more")
         return
     refuse_removal(cluster, live, node, reached=reached, alone=alone)
-    print_lines(removal_lines(cluster, live, node, reached=reached, wipe=wipe))
+    slots = [f"  note   {remark}" for remark in slot_remarks(cluster, live)]
+    print_lines([*removal_lines(cluster, live, node, reached=reached, wipe=wipe), *slots])
     yield from _noted(rest, live, leaving)
     if live.leader == leaving:
         missing = [one.name for one in cluster.members if live.member(one.name) is None]
