@@ -121,8 +121,11 @@ def check(name: str, directory: str) -> int:
         print("\n".join(f"{problem}: not started." for problem in found))
         print(f"Mount it, and it starts by itself. If it shall begin anew where it is: rm {NOTES}/{name}.json")
         return AGAIN
-    if not is_noted:
-        write(name, fresh)
+    try:
+        if not is_noted:
+            write(name, fresh)
+    except OSError as error:  # a full root file system is no reason to keep the data from being used
+        print(f"not noted: {error}", file=sys.stderr)
     return 0
 
 

@@ -221,6 +221,14 @@ def test_a_second_look_writes_nothing(disks: Disks, monkeypatch: pytest.MonkeyPa
     assert disks.check(data) == OK
 
 
+def test_a_note_that_cannot_be_written_keeps_nothing_down(disks: Disks, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> None:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(disks.program, "write", full)
+    assert disks.check(disks.directory("pg")) == OK
+
+
 def test_it_is_asked_as_root_before_the_start() -> None:
     assert start_condition(POSTGRES, "/data") == "ExecCondition=+/usr/local/bin/data-mounts check postgres /data"
 
