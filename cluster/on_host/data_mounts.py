@@ -53,6 +53,7 @@ def links(directory: str) -> list[str]:
 
 
 def is_below(path: str, above: str) -> bool:
+    """Whether a path is within another one, and not that itself."""
     return path != above and f"{path}/".startswith(above.rstrip("/") + "/")
 
 
@@ -88,6 +89,7 @@ def problems(directory: str, noted: dict[str, Any], now: dict[str, Any]) -> Iter
 
 
 def read(name: str) -> dict[str, Any]:
+    """What was noted last; of a first start nothing."""
     try:
         note: dict[str, Any] = json.loads((NOTES / f"{name}.json").read_text())
         return note
@@ -116,6 +118,7 @@ def looked_at(name: str, directory: str) -> tuple[list[str], dict[str, Any], boo
 
 
 def check(name: str, directory: str) -> int:
+    """Say what is missing, or note where the data lie."""
     found, fresh, is_noted = looked_at(name, directory)
     if found:
         print("\n".join(f"{problem}: not started." for problem in found))
@@ -130,6 +133,7 @@ def check(name: str, directory: str) -> int:
 
 
 def missing() -> int:
+    """Say what is missing of all that was noted."""
     for file in sorted(NOTES.glob("*.json")):
         found, _, _ = looked_at(file.stem, json.loads(file.read_text())["directory"])
         print("".join(f"{file.stem}|{problem}\n" for problem in found), end="")
