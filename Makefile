@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 PY := $(VENV)/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help cluster test test-fast lint lab lab-down bench settings
+.PHONY: help cluster test test-all test-lab test-fast lint lab lab-down bench settings
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r name what; do printf '  make %-10s %s\n' "$$name" "$$what"; done
@@ -15,14 +15,19 @@ cluster: $(READY) ## set up everything and build the cluster in containers on th
 	$(PY) -m tests.lab up
 	$(PY) -m pyinfra inventory.py deploys/cluster.py -y
 
-# A process of its own: what tests pyinfra's parts loads gevent, which patches the threads that the load generator needs.
-# Two labs at a time: a cluster that fails over mostly waits, and a second one is tested meanwhile. A file that fails so
-# is run again alone, held to stricter times; its second verdict counts.
-test: test-fast ## everything that CI runs, with containers
-	$(PY) -m pytest tests/lab --numprocesses 2 --verbose --cache-clear || $(PY) -m tests.lab.again
+# The lab's tests have a process of their own: what tests pyinfra's parts loads gevent, which patches the threads that the
+# load generator needs. What is core and which areas there are stands in tests/lab/areas.py.
+test: test-fast ## everything that CI runs: lint, fast tests, and in containers a proof of each promise
+	$(PY) -m tests.lab.suite core
+
+test-all: test-fast ## the whole of the tests
+	$(PY) -m tests.lab.suite all
+
+test-lab: $(READY) ## a part of those with containers: make test-lab AREA=restore; AREA= lists them
+	@$(PY) -m tests.lab.suite $(AREA)
 
 test-fast: lint ## what needs no containers
-	$(PY) -m pytest -m "not lab"
+	$(PY) -m pytest -m "not lab" --numprocesses 2 --dist loadfile
 
 lint: $(READY) ## ruff and mypy
 	$(PY) -m ruff check .

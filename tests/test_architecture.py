@@ -11,6 +11,7 @@ import statistics
 import sys
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -44,8 +45,15 @@ def name_of(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
+@cache
 def tree_of(path: Path) -> ast.Module:
+    """A file, parsed: once, for a dozen tests look at each."""
     return ast.parse(path.read_text(), filename=str(path))
+
+
+@cache
+def nodes_of(path: Path) -> tuple[ast.AST, ...]:
+    return tuple(ast.walk(tree_of(path)))
 
 
 PRODUCT = [*sources(*LAYERS, "group_data", "inventories"), ROOT / "inventory.py", ROOT / "config.py"]
@@ -54,10 +62,11 @@ CONTROL_PROGRAMS = [path for path in PRODUCT if path.parent.name == ON_CONTROL]
 LAYERED = [path for path in sources(*LAYERS) if path not in (*HOST_SCRIPTS, *CONTROL_PROGRAMS)]
 
 
-def imports_of(path: Path) -> set[str]:
+@cache
+def imports_of(path: Path) -> frozenset[str]:
     """Every module that a file names in an import, wherever in the file it stands."""
     found: set[str] = set()
-    for node in ast.walk(tree_of(path)):
+    for node in nodes_of(path):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -65,7 +74,7 @@ def imports_of(path: Path) -> set[str]:
             found |= {
                 f"{node.module}.{alias.name}" if node.module in LAYERS else str(node.module) for alias in node.names
             }
-    return {name for name in found if name.partition(".")[0] not in sys.stdlib_module_names}
+    return frozenset(name for name in found if name.partition(".")[0] not in sys.stdlib_module_names)
 
 
 def is_within(name: str, allowed: tuple[str, ...]) -> bool:
@@ -146,7 +155,7 @@ EXCEPTIONS = {
 
 
 def words_of(path: Path) -> Iterator[str]:
-    for node in ast.walk(tree_of(path)):
+    for node in nodes_of(path):
         if isinstance(node, ast.keyword) and node.arg:
             yield node.arg
         elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
@@ -202,7 +211,7 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def functions_of(path: Path) -> Iterator[Function]:
-    yield from (node for node in ast.walk(tree_of(path)) if isinstance(node, Function))
+    yield from (node for node in nodes_of(path) if isinstance(node, Function))
 
 
 def body_lines(function: Function) -> int:
@@ -298,7 +307,10 @@ def test_prefixes_of_settings() -> None:
     assert all(name.startswith(PREFIXES) for name in Settings.model_fields)
 
 
-MAKE_TARGETS = {"help", "cluster", "test", "test-fast", "lab", "lab-down", "lint", "bench", "settings"}
+MAKE_TARGETS = {
+    *("help", "cluster", "lab", "lab-down", "lint", "bench", "settings"),
+    *("test", "test-all", "test-fast", "test-lab"),
+}
 
 
 def test_make_targets() -> None:
@@ -318,6 +330,90 @@ def test_ci_runs_what_the_readme_says() -> None:
 def test_lab_hosts() -> None:
     assert [host.container for host in Lab().hosts(DEFAULT_HOSTS)] == ["lab-pg1", "lab-pg2", "lab-pg3", "lab-backup1"]
     assert (DEFAULT_LAB, LABEL) == ("lab", "pyinfra-patroni.lab")
+
+
+# --- The tests: what they may not take from where and when they happen to run ---
+
+TESTS = sources("tests")
+CLOCKS = {"now", "utcnow", "today", "time", "time_ns", "localtime", "gmtime"}
+CLOCKED = {"datetime", "date", "time", "dt"}
+
+
+def calls_at_import(node: ast.AST) -> Iterator[ast.Call]:
+    """The calls that loading a module makes: those of its functions' bodies come later."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, Function | ast.Lambda):
+            arguments = child.args
+            early = [*arguments.defaults, *(one for one in arguments.kw_defaults if one), *decorators(child)]
+            for one in early:
+                yield from calls_at_import(ast.Expression(one))
+        else:
+            if isinstance(child, ast.Call):
+                yield child
+            yield from calls_at_import(child)
+
+
+def decorators(function: Function | ast.Lambda) -> list[ast.expr]:
+    return [] if isinstance(function, ast.Lambda) else function.decorator_list
+
+
+def reads_the_clock(call: ast.Call) -> bool:
+    function = call.func
+    if not isinstance(function, ast.Attribute) or function.attr not in CLOCKS:
+        return False
+    owner = function.value.attr if isinstance(function.value, ast.Attribute) else getattr(function.value, "id", "")
+    return owner in CLOCKED
+
+
+def clocked_lines(text: str) -> list[int]:
+    return [call.lineno for call in calls_at_import(ast.parse(text)) if reads_the_clock(call)]
+
+
+@pytest.mark.parametrize("path", TESTS, ids=name_of)
+def test_no_test_takes_the_time_when_it_is_loaded(path: Path) -> None:
+    """It runs minutes later, and what it then issues or writes is newer than its "now"."""
+    assert clocked_lines(path.read_text()) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("NOW = datetime.now(UTC)", [1]),
+        ("NOW = datetime.datetime.now()", [1]),
+        ("class World:\n    at = int(time.time())", [2]),
+        ("def f(at=time.time()): ...", [1]),
+        ("@parametrize('at', [date.today()])\ndef test(at): ...", [1]),
+        ("AGES = [{'at': time.time() - n} for n in range(3)]", [1]),
+        ("def now():\n    return datetime.now(UTC)", []),
+        ("now = lambda: time.time()", []),
+        ("class World:\n    def at(self):\n        return time.time()", []),
+        ("began = time.monotonic", []),
+    ],
+)
+def test_a_time_that_is_taken_at_import_is_seen(text: str, lines: list[int]) -> None:
+    assert clocked_lines(text) == lines
+
+
+def names_of_labs(path: Path) -> set[str]:
+    """What a test calls the labs that it makes."""
+    calls = (node for node in nodes_of(path) if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "site")
+    return {call.args[0].value for call in calls if call.args and isinstance(call.args[0], ast.Constant)}
+
+
+def texts_of(path: Path) -> Iterator[tuple[str, bool]]:
+    """The texts in a file, each with whether it is the name of a lab or of a directory."""
+    named = {id(node.args[0]) for node in nodes_of(path) if isinstance(node, ast.Call) and node.args}
+    for node in nodes_of(path):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value, id(node) in named
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "tests" / "lab").glob("test_*.py")), ids=name_of)
+def test_the_name_of_a_lab_is_asked_for_and_not_spelled(path: Path) -> None:
+    """LAB_SUFFIX changes it, so that the labs of two checkouts can be on one machine."""
+    patterns = [re.compile(rf"(?<![\w-]){re.escape(str(name))}(?![\w*])") for name in names_of_labs(path)]
+    spelled = [text for text, named in texts_of(path) if not named and any(one.search(text) for one in patterns)]
+    assert spelled == []
 
 
 # --- Dependencies ---

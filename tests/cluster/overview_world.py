@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from unittest.mock import patch
 
 from cluster.certificates import PGBACKREST, CertificatePlace, certificate_places, leaf_request
 from cluster.check_removals import without_removed
@@ -23,7 +24,7 @@ from cluster.removals import Removal, remaining, removal_key
 from cluster.render_patroni_dynamic import configuration_for
 from tests.deploys.fake_hosts import fake_cluster
 
-AT = datetime.now(UTC).replace(microsecond=0)  # the CA is made now, and so old is all the rest
+AT = datetime(2026, 11, 21, 12, tzinfo=UTC)  # of the look; the CA is made then, and so old is all the rest
 MIB = 1024 * 1024
 WRITTEN = 5000 * MIB
 RESOURCES = {"memory_mib": 16000, "cores": 8, "disk_mib": 200_000, "patroni": "4.0.7-3"}
@@ -207,7 +208,8 @@ def _healthy() -> World:
 
 @cache
 def _authority() -> Authority:
-    with TemporaryDirectory() as directory:
+    with TemporaryDirectory() as directory, patch("cluster.pki_ca.datetime", wraps=datetime) as clock:
+        clock.now.return_value = AT
         return Authority.load_or_create(Path(directory) / "ca", "main")
 
 

@@ -25,8 +25,12 @@ from cluster.private_files import write_whole
 from tests.cluster.racing import in_processes
 from tests.judges import needs_openssl
 
-NOW = datetime.now(UTC)
 REQUEST = LeafRequest("pg1", ("pg1", "localhost"), (IPv4Address("10.0.0.1"), IPv6Address("::1")), True, True, 365)
+
+
+def now() -> datetime:
+    """Asked where it counts: a module that is loaded long before its tests run would be behind what they issue."""
+    return datetime.now(UTC)
 
 
 @pytest.fixture(scope="module")
@@ -46,14 +50,15 @@ def ca_certificate(
     starts: timedelta = timedelta(days=-1), days: int = 400, usage: bool | None = True, identified: bool = True,
     critical: bool = True,
 ) -> x509.Certificate:  # fmt: skip
+    today = now()
     builder = (
         x509.CertificateBuilder()
         .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
         .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, issuer or name)]))
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(NOW + min(starts, timedelta(days=days - 1)))
-        .not_valid_after(NOW + timedelta(days=days))
+        .not_valid_before(today + min(starts, timedelta(days=days - 1)))
+        .not_valid_after(today + timedelta(days=days))
         .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=critical)
     )
     if identified:
@@ -102,7 +107,7 @@ def test_own_ca_says_what_a_ca_must_say(authority: Authority) -> None:
     assert describe(authority.trust_pem).subject_cn == "demo CA"
     assert 0 < certificate.serial_number <= 2**128
     assert timedelta(days=3650) <= certificate.not_valid_after_utc - certificate.not_valid_before_utc
-    assert certificate.not_valid_before_utc < NOW
+    assert certificate.not_valid_before_utc < now()
     assert authority.intermediates == ()
 
 
@@ -173,8 +178,8 @@ def test_a_user_ca_signs(tmp_path: Path, make: Callable[[], Key]) -> None:
     key = make()
     user = Authority.from_user(*user_files(tmp_path, key, ca_certificate("root", key)))
     leaf = user.issue(REQUEST)
-    assert renewal_reason(leaf.certificate_pem, REQUEST, user, NOW) is None
-    assert check_user_leaf(leaf.certificate_pem, leaf.key_pem, REQUEST, user.trust_pem, NOW) == []
+    assert renewal_reason(leaf.certificate_pem, REQUEST, user, now()) is None
+    assert check_user_leaf(leaf.certificate_pem, leaf.key_pem, REQUEST, user.trust_pem, now()) == []
 
 
 def test_an_intermediate_ca_is_sent_with_the_leaf_and_the_root_is_not(tmp_path: Path) -> None:
@@ -187,11 +192,11 @@ def test_an_intermediate_ca_is_sent_with_the_leaf_and_the_root_is_not(tmp_path: 
     assert certificates[1:] == (middle,)
     assert certificates[0].not_valid_after_utc == middle.not_valid_after_utc
     assert certificates_in(user.trust_pem) == (middle, root)
-    assert renewal_reason(leaf.certificate_pem, REQUEST, user, NOW) is None
+    assert renewal_reason(leaf.certificate_pem, REQUEST, user, now()) is None
     alone = certificate_pem(certificates[0])
-    assert renewal_reason(alone, REQUEST, user, NOW) == "the CA certificates after it differ"
-    assert check_user_leaf(leaf.certificate_pem, leaf.key_pem, REQUEST, certificate_pem(root), NOW) == []
-    assert check_user_leaf(alone, leaf.key_pem, REQUEST, certificate_pem(root), NOW) == [
+    assert renewal_reason(alone, REQUEST, user, now()) == "the CA certificates after it differ"
+    assert check_user_leaf(leaf.certificate_pem, leaf.key_pem, REQUEST, certificate_pem(root), now()) == []
+    assert check_user_leaf(alone, leaf.key_pem, REQUEST, certificate_pem(root), now()) == [
         "not signed by the CA, directly or by the CAs in its file"
     ]
 
@@ -271,7 +276,7 @@ def test_what_is_issued_is_read_back(authority: Authority, request: LeafRequest)
     assert set(seen.dns_names) == set(request.dns_names) and set(seen.addresses) == set(request.addresses)
     assert (seen.server, seen.client, seen.is_ca) == (request.server, request.client, False)
     assert seen.authority_key_id and 0 < seen.serial <= 2**128
-    assert seen.not_before < datetime.now(UTC) < seen.not_after <= authority.not_after
+    assert seen.not_before < now() < seen.not_after <= authority.not_after
     assert signed_by(certificates_in(leaf.certificate_pem)[0], authority.certificate)
 
 
@@ -280,9 +285,10 @@ def test_what_is_issued_is_read_back(authority: Authority, request: LeafRequest)
 def test_a_new_leaf_stays_whatever_the_order_of_its_names(authority: Authority, request: LeafRequest) -> None:
     pem = authority.issue(request).certificate_pem
     turned = replace(request, dns_names=request.dns_names[::-1], addresses=request.addresses[::-1])
-    assert renewal_reason(pem, turned, authority, datetime.now(UTC)) is None
+    assert renewal_reason(pem, turned, authority, now()) is None
     assert (
-        renewal_reason(pem, replace(turned, dns_names=tuple(map(str.upper, turned.dns_names))), authority, NOW) is None
+        renewal_reason(pem, replace(turned, dns_names=tuple(map(str.upper, turned.dns_names))), authority, now())
+        is None
     )
 
 
@@ -292,7 +298,7 @@ def test_any_change_of_names_is_a_reason(
     authority: Authority, request: LeafRequest, names: tuple[str, ...], numbers: tuple[IPv4Address | IPv6Address, ...]
 ) -> None:
     changed = replace(request, dns_names=(*names, "localhost"), addresses=numbers)
-    reason = renewal_reason(authority.issue(request).certificate_pem, changed, authority, datetime.now(UTC))
+    reason = renewal_reason(authority.issue(request).certificate_pem, changed, authority, now())
     assert (reason is None) == (changed.names == request.names)
     assert reason is None or reason.startswith("names differ: ")
 
@@ -302,12 +308,12 @@ def test_reasons_say_what_differs(authority: Authority, tmp_path: Path) -> None:
     other = Authority.load_or_create(tmp_path / "other", "demo")
 
     def reason(**change: object) -> str | None:
-        return renewal_reason(pem, replace(REQUEST, **change), authority, NOW)  # type: ignore[arg-type]
+        return renewal_reason(pem, replace(REQUEST, **change), authority, now())  # type: ignore[arg-type]
 
-    assert renewal_reason(None, REQUEST, authority, NOW) == "absent"
-    assert renewal_reason("", REQUEST, authority, NOW) == "unreadable"
-    assert renewal_reason(pem[:-60], REQUEST, authority, NOW) == "unreadable"
-    assert renewal_reason(pem, REQUEST, other, NOW) == "signed by another CA"
+    assert renewal_reason(None, REQUEST, authority, now()) == "absent"
+    assert renewal_reason("", REQUEST, authority, now()) == "unreadable"
+    assert renewal_reason(pem[:-60], REQUEST, authority, now()) == "unreadable"
+    assert renewal_reason(pem, REQUEST, other, now()) == "signed by another CA"
     assert reason(common_name="pg2") == "common name differs: 'pg1', not 'pg2'"
     assert reason(dns_names=("pg1", "pg1.lan")) == "names differ: lacks pg1.lan; has also localhost"
     assert reason(addresses=()) == "names differ: has also 10.0.0.1, ::1"
@@ -316,14 +322,15 @@ def test_reasons_say_what_differs(authority: Authority, tmp_path: Path) -> None:
 
 
 def test_a_leaf_is_renewed_in_the_last_third_of_its_life(authority: Authority) -> None:
-    pem = authority.issue(REQUEST, now=NOW).certificate_pem
+    issued = now()
+    pem = authority.issue(REQUEST, now=issued).certificate_pem
 
     def after(days: float) -> str | None:
-        return renewal_reason(pem, REQUEST, authority, NOW + timedelta(days=days))
+        return renewal_reason(pem, REQUEST, authority, issued + timedelta(days=days))
 
     assert after(243) is None
     assert after(244) == "less than a third of its life left: 120 of 365 days"
-    assert after(366) == f"expired on {NOW + timedelta(days=365):%Y-%m-%d}"
+    assert after(366) == f"expired on {issued + timedelta(days=365):%Y-%m-%d}"
     assert str(after(-1)).startswith("not valid before ")
 
 
@@ -335,7 +342,7 @@ def test_a_leaf_never_outlives_its_ca(tmp_path: Path) -> None:
 
 def test_a_scoped_address_is_compared_without_its_scope(authority: Authority) -> None:
     scoped = replace(REQUEST, addresses=(ip_address("fe80::1%eth0"),))
-    assert renewal_reason(authority.issue(scoped).certificate_pem, scoped, authority, NOW) is None
+    assert renewal_reason(authority.issue(scoped).certificate_pem, scoped, authority, now()) is None
 
 
 def test_a_leaf_does_not_show_its_key(authority: Authority) -> None:
@@ -360,7 +367,7 @@ def test_refuses_requests_that_no_certificate_can_hold(change: dict[str, object]
 
 def test_a_client_needs_no_names(authority: Authority) -> None:
     request = LeafRequest("backup", (), (), server=False, client=True, days=1)
-    assert renewal_reason(authority.issue(request).certificate_pem, request, authority, NOW) is None
+    assert renewal_reason(authority.issue(request).certificate_pem, request, authority, now()) is None
 
 
 # --- against OpenSSL, which is what the hosts use
@@ -392,32 +399,32 @@ def test_openssl_accepts_what_is_issued(tmp_path: Path, authority: Authority, pu
 def test_a_user_leaf_may_have_more_names_and_a_wildcard(authority: Authority) -> None:
     leaf = authority.issue(replace(REQUEST, dns_names=("*.db.lan", "more.lan")))
     wanted = replace(REQUEST, dns_names=("pg1.db.lan", "more.lan"), addresses=(IPv4Address("10.0.0.1"),))
-    assert check_user_leaf(leaf.certificate_pem, leaf.key_pem, wanted, authority.trust_pem, NOW) == []
+    assert check_user_leaf(leaf.certificate_pem, leaf.key_pem, wanted, authority.trust_pem, now()) == []
     deeper = replace(wanted, dns_names=("x.pg1.db.lan", "db.lan"))
-    assert check_user_leaf(leaf.certificate_pem, leaf.key_pem, deeper, authority.trust_pem, NOW) == [
+    assert check_user_leaf(leaf.certificate_pem, leaf.key_pem, deeper, authority.trust_pem, now()) == [
         "lacks db.lan, x.pg1.db.lan"
     ]
 
 
 def test_every_problem_of_a_user_leaf_is_said_at_once(authority: Authority, tmp_path: Path) -> None:
-    other = Authority.load_or_create(tmp_path / "other", "demo")
-    leaf = authority.issue(replace(REQUEST, client=False, addresses=()), now=NOW - timedelta(days=500))
-    assert check_user_leaf(leaf.certificate_pem, key_pem(new_key()), REQUEST, other.trust_pem, NOW) == [
+    other, today = Authority.load_or_create(tmp_path / "other", "demo"), now()
+    leaf = authority.issue(replace(REQUEST, client=False, addresses=()), now=today - timedelta(days=500))
+    assert check_user_leaf(leaf.certificate_pem, key_pem(new_key()), REQUEST, other.trust_pem, today) == [
         "the key does not fit the certificate",
         "not signed by the CA, directly or by the CAs in its file",
         "lacks 10.0.0.1, ::1",
         "lacks usage clientAuth",
-        f"expired on {NOW - timedelta(days=135):%Y-%m-%d}",
+        f"expired on {today - timedelta(days=135):%Y-%m-%d}",
     ]
-    early = authority.issue(REQUEST, now=NOW + timedelta(days=2))
-    problems = check_user_leaf(early.certificate_pem, early.key_pem, REQUEST, authority.trust_pem, NOW)
+    early = authority.issue(REQUEST, now=today + timedelta(days=2))
+    problems = check_user_leaf(early.certificate_pem, early.key_pem, REQUEST, authority.trust_pem, today)
     assert [problem[:16] for problem in problems] == ["not valid before"]
 
 
 def test_a_user_leaf_that_does_not_name_its_issuer_s_key_is_refused(authority: Authority) -> None:
     key = new_key()
     bare = certificate_pem(ca_certificate("pg1", key, "demo CA", authority.key, ca=False, usage=None))
-    problems = check_user_leaf(bare, key_pem(key), REQUEST, authority.trust_pem, NOW)
+    problems = check_user_leaf(bare, key_pem(key), REQUEST, authority.trust_pem, now())
     assert problems[0] == "lacks authorityKeyIdentifier, which Python 3.13 on the hosts refuses"
 
 
@@ -426,7 +433,7 @@ def test_a_leaf_that_signs_is_no_ca(authority: Authority) -> None:
     leaf = ca_certificate("leaf", leaf_key, "demo CA", authority.key, ca=False)
     rogue = ca_certificate("pg1", key, "leaf", leaf_key, ca=False)
     pem = certificate_pem(rogue) + certificate_pem(leaf)
-    problems = check_user_leaf(pem, key_pem(key), REQUEST, authority.trust_pem, NOW)
+    problems = check_user_leaf(pem, key_pem(key), REQUEST, authority.trust_pem, now())
     assert "not signed by the CA, directly or by the CAs in its file" in problems
 
 
@@ -437,5 +444,5 @@ def test_an_unreadable_user_leaf_is_one_problem(authority: Authority) -> None:
         broken = [*parts]
         broken[position] = "x"
         cert, key, ca = broken
-        (problem,) = check_user_leaf(cert, key, REQUEST, ca, NOW)
+        (problem,) = check_user_leaf(cert, key, REQUEST, ca, now())
         assert problem.startswith(f"{word} not readable")

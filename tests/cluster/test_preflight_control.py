@@ -15,7 +15,6 @@ from cluster.preflight_control import control_findings, secret_findings
 from cluster.secrets import NAMES
 from tests.cluster.preflight_hosts import host
 
-NOW = datetime.now(UTC)
 STRONG = "kR7vQx2mZp9LwT4sBn6hJd3f"
 HINT = "Take `openssl rand -hex 24`, or unset it: a secret that is not given is generated."
 
@@ -86,7 +85,7 @@ def supplied(tmp_path: Path, cluster: Cluster) -> None:
 def test_certificates_of_the_users_own_are_fine_when_they_fit(tmp_path):
     cluster = one_host(certificates_directory=str(tmp_path))
     supplied(tmp_path, cluster)
-    assert control_findings(cluster, {}, {}, NOW) == []
+    assert control_findings(cluster, {}, {}, datetime.now(UTC)) == []
 
 
 def test_certificates_that_are_absent_or_for_another_host(tmp_path):
@@ -94,7 +93,7 @@ def test_certificates_that_are_absent_or_for_another_host(tmp_path):
     supplied(tmp_path, cluster)
     (tmp_path / "pg1" / "etcd.crt").unlink()
     other = one_host(certificates_directory=str(tmp_path), cluster_extra_names=["db.example.net"])
-    assert control_findings(other, {}, {}, NOW) == [
+    assert control_findings(other, {}, {}, datetime.now(UTC)) == [
         Finding(
             "pg1/etcd.crt",
             "certificates_directory",
@@ -114,7 +113,7 @@ def test_certificates_that_are_absent_or_for_another_host(tmp_path):
 
 
 def test_a_certificates_directory_without_a_ca_is_one_finding(tmp_path):
-    found = control_findings(one_host(certificates_directory=str(tmp_path)), {}, {}, NOW)
+    found = control_findings(one_host(certificates_directory=str(tmp_path)), {}, {}, datetime.now(UTC))
     assert [(one.where, one.problem) for one in found] == [
         ("group_data/all.py", f"{tmp_path}/ca.crt cannot be read (No such file or directory)")
     ]
@@ -129,7 +128,7 @@ def test_a_ca_that_cannot_sign(tmp_path):
     certificate.write_text(leaf.certificate_pem)
     key.write_text(leaf.key_pem)
     cluster = one_host(certificates_ca_certificate=str(certificate), certificates_ca_key=str(key))
-    (finding,) = control_findings(cluster, {}, {}, NOW)
+    (finding,) = control_findings(cluster, {}, {}, datetime.now(UTC))
     assert (finding.where, finding.what) == ("group_data/all.py", "certificates_ca_certificate")
     assert finding.problem == f"{certificate}: the chain ends at 'CN=pg1', which is not a root"
     assert finding.hint == "Append the CAs above it up to the root; OpenSSL trusts no chain that ends before."

@@ -331,7 +331,7 @@ cat {tmp_path}/answer$n; [ ! -s {tmp_path}/answer$n ]
     (tmp_path / "runuser").chmod(0o755)
     command = _CREATE.format(seconds=20, command="runuser -u postgres -- pgbackrest --stanza=main stanza-create")
     environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
-    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, env=environment, timeout=30)
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, env=environment, timeout=300)
     return done.returncode, done.stderr
 
 

@@ -34,7 +34,7 @@ TestPeerPorts = make_fact_tests("facts", "preflight_ports.PeerPorts", CASES / "p
 
 
 def sh(command: str) -> list[str]:
-    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=20)
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()
 

@@ -181,7 +181,7 @@ case "$*" in *repo-ls*) cat {tmp_path}/listed; exit {ends} ;; *) echo '[]'; exit
         (tmp_path / name).chmod(0o755)
     command = PgbackrestInfo().command("main", holes=True)
     path = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
-    said = subprocess.run(["sh", "-c", command], capture_output=True, text=True, env=path, timeout=20)
+    said = subprocess.run(["sh", "-c", command], capture_output=True, text=True, env=path, timeout=300)
     found = PgbackrestInfo().process(said.stdout.splitlines())["holes"]
     if found is None:
         return None

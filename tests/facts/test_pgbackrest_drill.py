@@ -96,7 +96,7 @@ def asked(tmp_path: Path, *proofs: dict[str, Any] | str) -> Any:
     (tmp_path / "systemctl").chmod(0o755)
     command = PgbackrestDrill().command().replace("/var/lib/pgbackrest-drill", str(directory))
     path = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
-    said = subprocess.run(["sh", "-c", command], capture_output=True, text=True, env=path, timeout=20)
+    said = subprocess.run(["sh", "-c", command], capture_output=True, text=True, env=path, timeout=300)
     return PgbackrestDrill().process(said.stdout.splitlines())
 
 

@@ -6,51 +6,28 @@ What three example clusters get, whole, as files to be read: a change of a templ
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 from pathlib import Path
 
 import pytest
 
 from tests.golden.examples import EXAMPLES, ROOT, SECRETS, clusters_of, example, rendered, with_store
-
-GOLDEN = Path(__file__).parent
-
-
-def kept(name: str) -> dict[str, str]:
-    directory = GOLDEN / name
-    return {str(path.relative_to(directory)): path.read_text() for path in directory.rglob("*") if path.is_file()}
-
-
-def update(name: str, texts: dict[str, str]) -> None:
-    shutil.rmtree(GOLDEN / name, ignore_errors=True)
-    for path, text in texts.items():
-        (GOLDEN / name / path).parent.mkdir(parents=True, exist_ok=True)
-        (GOLDEN / name / path).write_text(text)
+from tests.golden.review import GOLDEN, assert_reviewed
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_every_file_of_every_host_is_as_it_was_reviewed(name: str) -> None:
-    texts = rendered(example(name))
-    if os.environ.get("UPDATE_GOLDEN"):
-        update(name, texts)
-    seen = kept(name)
-    assert sorted(texts) == sorted(seen)
-    for path, text in texts.items():
-        assert text == seen[path], f"{name}/{path}"
+    assert_reviewed(rendered(example(name)), GOLDEN / name)
 
 
 def test_two_repositories_are_as_they_were_reviewed(tmp_path: Path) -> None:
     """What the dedicated example gets for a store beside its directory, on the repository host and on a member."""
-    name, keys = "two_repositories", tmp_path / "keys"
+    keys = tmp_path / "keys"
     keys.write_text("FAKEKEY\nfake-secret-key\n")
     keys.chmod(0o600)
     texts = {path: text for path, text in rendered(with_store("dedicated", keys)).items() if "repo2" in path + text}
     texts = {path: text for path, text in texts.items() if "pg2" not in path and "pg3" not in path}
-    if os.environ.get("UPDATE_GOLDEN"):
-        update(name, texts)
-    assert texts == kept(name)
+    assert_reviewed(texts, GOLDEN / "two_repositories")
     assert [path for path, text in texts.items() if "fake-secret-key" in text] == [
         "orders-backup1.example.net/etc/pgbackrest/pgbackrest.conf"
     ]
@@ -70,9 +47,7 @@ def test_a_standby_cluster_and_its_source_are_as_they_were_reviewed() -> None:
     clusters = clusters_of(ROOT / "inventories" / "standby_cluster.py")
     both = {f"{name}/{path}": text for name, one in clusters.items() for path, text in rendered(one).items()}
     texts = {path: both[path] for path in STANDBY_FILES}
-    if os.environ.get("UPDATE_GOLDEN"):
-        update("standby_cluster", texts)
-    assert texts == kept("standby_cluster")
+    assert_reviewed(texts, GOLDEN / "standby_cluster")
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

@@ -11,14 +11,24 @@ import pytest
 from gevent import monkey
 from xdist.scheduler import LoadScopeScheduling
 
+from tests.lab import areas
 from tests.lab.engine import ensure_engine
 from tests.lab.paths import ROOT
 from tests.lab.runs import MEMBERS, Built, run, site, wait_until_settled
 
 # What moves the leader from host to host comes after what looks at a cluster as it was built.
 LAST = ("test_second_run.py", "test_failover.py")
+# Beside the longest file there is still another one to run when it comes first.
+MINUTES = {ROOT / "tests" / "lab" / file.name: file.minutes for file in areas.FILES}
 SHARED = "t2"
 OPEN = ExitStack()  # what the shared cluster needs to be gone
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """What ``make test`` and ``make test-lab`` ask for."""
+    group = parser.getgroup("lab", "the lab's tests, see tests/lab/areas.py")
+    group.addoption("--core", action="store_true", help="only the core of them")
+    group.addoption("--area", choices=list(areas.AREAS), default="", help="only those of an area")
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -26,9 +36,26 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     item.add_marker(pytest.mark.lab)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What shares a cluster comes together, and what breaks it last."""
-    items.sort(key=lambda item: (not _shares(item), LAST.index(item.path.name) if item.path.name in LAST else -1))
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What is asked for; what shares a cluster comes together, and what breaks it last; then what takes long first."""
+    _select(config, items)
+    items.sort(key=_place)
+
+
+def _place(item: pytest.Item) -> tuple[bool, float]:
+    if _shares(item):
+        return False, LAST.index(item.path.name) if item.path.name in LAST else -1
+    return True, -MINUTES.get(item.path, 0)
+
+
+def _select(config: pytest.Config, items: list[pytest.Item]) -> None:
+    # This file is loaded late where pytest is not asked for tests/lab alone, and then there are no such options.
+    core, area = config.getoption("core", False), config.getoption("area", "")
+    if not core and not area:
+        return
+    wanted = areas.selected([item.nodeid for item in items], core=core, area=area)
+    config.hook.pytest_deselected(items=[item for item in items if item.nodeid not in wanted])
+    items[:] = [item for item in items if item.nodeid in wanted]
 
 
 @pytest.hookimpl(trylast=True)
@@ -52,6 +79,8 @@ class ByLab(LoadScopeScheduling):
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByLab:
     """pytest-xdist asks who runs what."""
+    # Else it takes the files by the number of their tests. Of the core it is known how long each takes.
+    config.option.loadscopereorder = not config.getoption("core", False)
     return ByLab(config, log)
 
 

@@ -28,6 +28,7 @@ from tests.lab.runs import (
     wait_until_settled,
     write_inventory,
 )
+from tests.lab.spec import Lab
 
 BACKUP, CHECK, REINIT = (f"deploys/{name}.py" for name in ("backup", "check", "reinit_node"))
 HOSTS = ("pg1", "pg2")
@@ -45,7 +46,7 @@ class Member(Built):
     def declare(self, *places: str) -> None:
         """Write the inventory with these repositories; the first member has etcd and is the repository host."""
         settings = {"pgbackrest_repositories": list(places), **self.declared}
-        _on_the_first(write_inventory(self.lab, self.directory, HOSTS, **settings))
+        _on_the_first(self.lab, write_inventory(self.lab, self.directory, HOSTS, **settings))
 
 
 @pytest.fixture(scope="module")
@@ -64,8 +65,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Member]:
         yield Member(ready.lab, ready.inventory, done, *place)
 
 
-def _on_the_first(inventory: Path) -> None:
-    both, first = '["o-member-pg1", "o-member-pg2"]', '["o-member-pg1"]'
+def _on_the_first(lab: Lab, inventory: Path) -> None:
+    both, first = (json.dumps([lab.host(name).container for name in names]) for names in (HOSTS, HOSTS[:1]))
     text = inventory.read_text()
     for old, new in ((f"etcd = {both}", f"etcd = {first}"), ("backup = []", f"backup = {first}")):
         assert old in text

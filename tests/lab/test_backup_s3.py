@@ -180,7 +180,9 @@ def test_a_store_that_refuses_keeps_nothing_from_the_directory(built: Built, pla
         written = switched(built)
         wait_until("the directory has it", lambda: archived(built, 1) >= written, seconds=ARCHIVED_SECONDS)
         wait_until("a check says so", lambda: "archiver-failing" in findings(built), seconds=SECONDS)
-        assert findings(built)["repository-unusable"].startswith("the S3 store: stanza o-s3: the store answers AccessD")
+        assert findings(built)["repository-unusable"].startswith(
+            f"the S3 store: stanza {built.lab.name}: the store answers AccessD"
+        )
         failed = run(built.inventory, BACKUP, "--data", "type=incr", check=False)
         assert failed.code == 1
         assert "the S3 store cannot be used: the store answers AccessDenied" in words(failed)

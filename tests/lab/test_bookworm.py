@@ -126,7 +126,7 @@ def test_switchover_pause_and_a_new_copy(bookworm: Built) -> None:
     old, candidate = leader(bookworm.lab), replicas(bookworm.lab)[0]
     with Load(dsn(bookworm.lab, connect_timeout=2)) as load:
         done = run(bookworm.inventory, "deploys/switchover.py", "--data", f"candidate={candidate.container}")
-    assert f"{candidate.container} leads b-bookworm" in done.log
+    assert f"{candidate.container} leads {bookworm.lab.name}" in done.log
     print(f"\nPatroni 3.0: switchover, longest gap {load.report().longest_gap_seconds:.2f} s")
     assert load.verdict().is_clean
     assert changed(run(bookworm.inventory, "deploys/pause.py")).keys() == {"Pause"}

@@ -32,9 +32,15 @@ def test_a_cluster_is_built_through_the_docker_connector(tmp_path_factory: pytes
         built = run(inventory)
         print(f"two members through @docker in {built.seconds:.1f} s")
         members = {one["name"] for one in patroni(ready.lab, "pg1", "cluster")["members"]}
-        assert members == {"t-dock-pg1", "t-dock-pg2"}, "the connector is no part of a member's name"
-        assert "docker" not in run_in("t-dock-pg1", "openssl x509 -in /etc/patroni/pki/patroni.crt -noout -text")
+        assert members == {ready.lab.host(name).container for name in MEMBERS}, (
+            "the connector is no part of a member's name"
+        )
+        assert "docker" not in run_in(
+            ready.lab.host("pg1").container, "openssl x509 -in /etc/patroni/pki/patroni.crt -noout -text"
+        )
         assert sql(ready.lab, "select pg_is_in_recovery()") == [(False,)]
-        assert sql(ready.lab, "select slot_name, active from pg_replication_slots") == [("t_dock_pg2", True)]
+        assert sql(ready.lab, "select slot_name, active from pg_replication_slots") == [
+            (ready.lab.host("pg2").container.replace("-", "_"), True)
+        ]
         again = assert_changes_nothing(inventory)
         print(f"a second run through @docker in {again.seconds:.1f} s")

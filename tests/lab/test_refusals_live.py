@@ -17,7 +17,7 @@ WEAK = "admin-password-123"
 MARK = "/run/mark"
 
 # What a living host writes by itself, or because somebody logged in.
-OF_ITSELF = ("/var/log/*", "/var/lib/systemd/*", "/var/lib/etcd/*", "/var/lib/postgresql/17/b-refusals/*")
+OF_ITSELF = ("/var/log/*", "/var/lib/systemd/*", "/var/lib/etcd/*", "/var/lib/postgresql/17/b-refusals*/*")
 
 
 @pytest.fixture(scope="module")

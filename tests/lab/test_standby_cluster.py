@@ -141,7 +141,7 @@ def test_it_is_a_copy_that_is_read_and_not_written(pair: Pair) -> None:
         assert connection.execute("select id from notes").fetchall() == [(1,)]
     with pytest.raises(psycopg.OperationalError):
         psycopg.connect(copy_dsn(pair, 5000)).close()
-    assert "streams from st-source" in assert_changes_nothing(pair.inventory).log
+    assert f"streams from {pair.lab.name}" in assert_changes_nothing(pair.inventory).log
     assert run(pair.inventory, "deploys/check.py", as_json=False, check=False).log.count("standby") == 0
 
 
@@ -170,9 +170,9 @@ def test_what_cannot_be_streamed_comes_from_the_archive(pair: Pair) -> None:
 
 def test_nobody_is_promoted_while_the_source_lives(pair: Pair) -> None:
     for words in ((), ("source_is_lost=true",)):
-        assert "st-source still runs on st-source-pg1, st-source-pg2: there would be two primaries" in promote(
-            pair, *words
-        )
+        hosts = ", ".join(pair.lab.host(name).container for name in SOURCE)
+        said = promote(pair, *words)
+        assert f"{pair.lab.name} still runs on {hosts}: there would be two primaries" in said
     assert in_copy(pair, "select pg_is_in_recovery()") == "t"
 
 
@@ -195,7 +195,7 @@ def test_a_source_that_is_lost_is_replaced(pair: Pair) -> None:
         wait_until("clients write", lambda: load.report().acknowledged > 300, seconds=PHASE_SECONDS)
         docker("kill", *(pair.lab.host(name).container for name in SOURCE))
         killed = time.monotonic()
-    assert "nobody knows whether st-source still takes writes" in promote(pair)
+    assert f"nobody knows whether {pair.lab.name} still takes writes" in promote(pair)
     done = run(pair.inventory, PROMOTE, *copy_alone(pair), *data(pair, "source_is_lost=true"))
     verdict = load.verdict(copy_dsn(pair, 5000))
     print(f"promoted in {done.seconds:.1f} s; {len(verdict.lost)} of {load.report().acknowledged} writes are lost")
@@ -208,7 +208,7 @@ def test_a_source_that_is_lost_is_replaced(pair: Pair) -> None:
 
 def test_afterwards_it_is_a_cluster_like_any_other(pair: Pair) -> None:
     refused = " ".join(run(pair.inventory, CLUSTER, *copy_alone(pair), check=False).log.split())
-    assert "st-copy takes writes and is declared as a standby of st-source" in refused
+    assert f"st-copy takes writes and is declared as a standby of {pair.lab.name}" in refused
     assert in_copy(pair, "select pg_is_in_recovery()") == "f"
     write_copy(pair.lab, pair.inventory)
     run(pair.inventory)

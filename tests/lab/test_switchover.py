@@ -94,7 +94,7 @@ def test_ten_switchovers_in_a_row_lose_nothing(cluster: Built) -> None:
             ended = time.monotonic()
             seconds.append(ended - began)
             gaps.append(gap(load.attempts, began, ended))
-            assert f"{candidate.container} leads w-switch" in said
+            assert f"{candidate.container} leads {cluster.lab.name}" in said
             print(f"{candidate.container}: run {seconds[-1]:.1f} s, no write for {gaps[-1]:.2f} s")
     verdict, seen = load.verdict(), load.report()
     p95 = statistics.quantiles(gaps, n=20, method="inclusive")[-1]
@@ -113,20 +113,23 @@ def test_who_leads_already_is_left_alone(cluster: Built) -> None:
     leading = leader(cluster.lab)
     again = run(cluster.inventory, SWITCHOVER, "--data", f"candidate={leading.container}")
     assert changed(again) == {}
-    assert f"{leading.container} leads w-switch already: nothing is done" in words(again.log)
+    assert f"{leading.container} leads {cluster.lab.name} already: nothing is done" in words(again.log)
 
 
 def test_the_plan_is_shown_and_nothing_done(cluster: Built) -> None:
     leading, best = leader(cluster.lab), replicas(cluster.lab)[0]
     said = words(dry(cluster.inventory, SWITCHOVER))
-    assert f"Switchover of w-switch: {leading.container} -> {best.container} why the best of 2: streaming" in said
+    assert (
+        f"Switchover of {cluster.lab.name}: {leading.container} -> {best.container} why the best of 2: streaming"
+        in said
+    )
     assert leader(cluster.lab) == leading
 
 
 def test_a_candidate_that_patroni_does_not_know_or_want_is_refused(cluster: Built) -> None:
-    assert "w-switch-pg9 is no member of w-switch HINT: did you mean w-switch-pg" in refused(
-        cluster, SWITCHOVER, "candidate=w-switch-pg9"
-    )
+    name = cluster.lab.name
+    said = refused(cluster, SWITCHOVER, f"candidate={name}-pg9")
+    assert f"{name}-pg9 is no member of {name} HINT: did you mean {name}-pg" in said
     lame, other = replicas(cluster.lab)
     tag(lame, "cp -p $f $f.kept && sed -i 's/^tags:/&\\n  nofailover: true/' $f")
     wait_until("the tag is known", lambda: "nofailover" in known_tags(cluster, lame), seconds=60)

@@ -38,7 +38,7 @@ def place(tmp_path: Path) -> Path:
 def run(place: Path, kept: int = 2, **said: str) -> subprocess.CompletedProcess[str]:
     environment = {"PATH": f"{place}/bin:{os.environ['PATH']}", "KNOWN": "76", **said}
     words = ["bash", str(PROGRAM), str(place / "kept"), str(kept), "/service/main/", "https://a:2379", "https://b:2379"]
-    return subprocess.run(words, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(words, env=environment, capture_output=True, text=True, timeout=300, check=False)
 
 
 def names(place: Path) -> list[str]:

@@ -54,7 +54,7 @@ class Place:
             "SLOW": slow,
         }
         done = subprocess.run(
-            [str(self.directory / "bounded"), *words], cwd=self.directory, env=environment, timeout=60
+            [str(self.directory / "bounded"), *words], cwd=self.directory, env=environment, timeout=300
         )
         return done.returncode, time.monotonic() - began
 

@@ -52,7 +52,7 @@ def newest(
         env=environment,
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=300,
     )
     return done.returncode, (done.stdout or done.stderr).strip()
 

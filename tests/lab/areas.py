@@ -1,0 +1,248 @@
+"""
+Which area each file of the lab's tests belongs to, what of them is the core, and which of them proves what is promised.
+
+``make test`` runs the core, ``make test-lab AREA=...`` an area, ``make test-all`` everything. A new file gets a line in
+FILES, one with a sentence in ``core`` only where it proves what nothing in the core does: the core has to stay short.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+AREAS: Mapping[str, str] = {
+    "build": "from fresh hosts to the proven cluster, in every shape; what is refused; and a second run",
+    "failover": "who leads: a dead primary, a switchover, synchronous modes",
+    "restart": "settings that need a restart",
+    "backup": "backups, their repositories, and the proof that they can be restored",
+    "restore": "back to a moment, and a cluster from another's backup",
+    "membership": "hosts that join, leave and are replaced",
+    "etcd": "etcd that grows, is restarted, and is lost",
+    "power": "the whole cluster stopped, started, destroyed",
+    "security": "encryption, certificates, secrets",
+    "standby": "a standby cluster at another site",
+    "look": "what shows the cluster and changes nothing: status, check, facts, the probe",
+}
+
+# Two labs run side by side, so this is the sum of what the core's files take each by itself, halved. `make test` has 30
+# minutes where the images are there, and the fast tests take one of them.
+CORE_MINUTES = 28
+
+
+@dataclass(frozen=True)
+class LabFile:
+    """
+    A file of the lab's tests.
+
+    + core: why it is in the core; "": it is not
+    + minutes: about how long its part of the core takes beside another lab, with the making of its cluster
+    + until: the last of its tests in the core, for a test goes on with what those before it built; "": all are
+    + only: its tests in the core, where those between them are not needed; in the order of the file
+    """
+
+    name: str
+    area: str
+    core: str = ""
+    minutes: float = 0
+    until: str = ""
+    only: tuple[str, ...] = ()
+
+    def chosen(self, tests: Iterable[str]) -> list[str]:
+        """Those of the file's tests, named in its order and without parameters, that are in the core."""
+        listed = list(dict.fromkeys(tests))
+        if not self.core:
+            return []
+        if self.only:
+            return [name for name in listed if name in self.only]
+        return listed[: listed.index(self.until) + 1] if self.until in listed else listed
+
+
+FILES = (
+    LabFile(
+        "test_backup.py",
+        "backup",
+        "archives from the first start, takes every type of backup, and switches over beside a dead repository host",
+        3.5,
+        only=(
+            "test_wal_is_archived_from_the_first_start",
+            "test_every_type_of_backup_ends_with_what_it_is",
+            "test_a_dead_repository_host_holds_up_nobody",
+        ),
+    ),
+    LabFile("test_backup_faults.py", "backup"),
+    LabFile("test_backup_member.py", "backup"),
+    LabFile("test_backup_s3.py", "backup"),
+    LabFile("test_bookworm.py", "build"),
+    LabFile(
+        "test_bootstrap_cut_off.py",
+        "build",
+        "who may begin a cluster: a member that died while it did, and one that gets no answer from etcd",
+        2,
+    ),
+    LabFile("test_build.py", "build", "what a first run leaves behind, and that its proof came last", 1.5),
+    LabFile("test_certificates_live.py", "security"),
+    LabFile("test_docker_connector.py", "build"),
+    LabFile("test_etcd_disaster.py", "etcd"),
+    LabFile(
+        "test_etcd_growth.py",
+        "etcd",
+        "etcd's members join one at a time and are restarted one at a time, while clients write",
+        3,
+        until="test_a_changed_setting_restarts_one_member_after_the_other",
+    ),
+    LabFile("test_facts_alone.py", "look"),
+    LabFile(
+        "test_failover.py",
+        "failover",
+        "the primary is killed under a load of writes, which is what all of this is for",
+        1.5,
+        until="test_the_primary_is_killed",
+    ),
+    LabFile(
+        "test_interrupted.py",
+        "build",
+        "a run that is killed while the cluster begins is finished by the next one",
+        2.5,
+        only=("test_killed_once_at_a_dangerous_moment",),
+    ),
+    LabFile("test_mirror.py", "build"),
+    LabFile("test_modes.py", "failover"),
+    LabFile(
+        "test_nodes.py",
+        "membership",
+        "a host joins while clients write, and a leader is taken out",
+        3,
+        until="test_a_leader_is_taken_out_and_nothing_is_left_of_it",
+    ),
+    LabFile(
+        "test_power.py",
+        "power",
+        "the whole cluster is stopped, boots, loses its power and is started, and no acknowledged write is lost",
+        3,
+        until="test_after_a_power_cut_a_start_loses_nothing",
+    ),
+    LabFile("test_probe.py", "look"),
+    LabFile("test_promises.py", "build", "what a run of cluster.py leaves alone on a cluster that lives", 1),
+    LabFile("test_refusals_live.py", "build", "data of others and unfit hosts are refused, and nothing is touched", 2),
+    LabFile(
+        "test_restart_pending.py",
+        "restart",
+        "the order of restarts in each direction, and a value with which PostgreSQL does not start",
+        4.5,
+        until="test_a_value_that_fails_at_the_start_is_taken_back_and_the_primary_is_not_touched",
+    ),
+    LabFile(
+        "test_restore.py",
+        "restore",
+        "a running cluster goes back to a time, and everything before it is there",
+        3,
+        until="test_back_to_a_time",
+    ),
+    LabFile(
+        "test_second_run.py",
+        "build",
+        "a second run changes nothing",
+        0.5,
+        until="test_directly_after_the_build",
+    ),
+    LabFile("test_secrecy.py", "security", "connections are encrypted and orders need a certificate", 0.5),
+    LabFile("test_secrets_in_a_run.py", "security", "no secret is printed or in an argument while a run works", 1),
+    LabFile("test_standby_cluster.py", "standby"),
+    LabFile("test_status_check.py", "look"),
+    LabFile(
+        "test_switchover.py",
+        "failover",
+        "a switchover that is killed is gone on with; what ten in a row cost is not for every run",
+        2,
+        only=("test_who_leads_already_is_left_alone", "test_a_killed_run_is_gone_on_with"),
+    ),
+    LabFile("test_topologies.py", "build"),
+    LabFile(
+        "test_verify_backup.py",
+        "backup",
+        "the newest backup is restored, and every page and index of it read",
+        2,
+        until="test_nothing_of_it_changes_what_is_declared",
+    ),
+)
+
+# How each sentence of README.md, "What is promised", begins, and what in the core proves it: FILE, or FILE::TEST.
+PROMISES: Mapping[str, tuple[str, ...]] = {
+    "PostgreSQL is never restarted by": (
+        "test_promises.py::test_a_setting_that_needs_a_restart_stays_pending_and_is_named",
+    ),
+    "A restart that a setting needs never leaves a standby with less": ("test_restart_pending.py",),
+    "Data that is there is never overwritten": (
+        "test_refusals_live.py::test_a_foreign_postgresql_that_runs",
+        "test_refusals_live.py::test_a_data_directory_that_is_somebody_s",
+        "test_refusals_live.py::test_data_of_another_cluster_than_the_one_that_etcd_knows",
+    ),
+    "A new cluster is begun by one member only": (
+        "test_bootstrap_cut_off.py::test_a_member_that_gets_no_answer_from_etcd_begins_nothing",
+        "test_interrupted.py::test_killed_once_at_a_dangerous_moment",
+    ),
+    "etcd's members are restarted and joined one at a time": (
+        "test_etcd_growth.py::test_two_hosts_join_in_one_run_while_clients_write",
+        "test_etcd_growth.py::test_a_changed_setting_restarts_one_member_after_the_other",
+    ),
+    "A run that was killed at any point": (
+        "test_interrupted.py::test_killed_once_at_a_dangerous_moment",
+        "test_bootstrap_cut_off.py::test_a_bootstrap_that_was_cut_off_is_begun_again",
+        "test_switchover.py::test_a_killed_run_is_gone_on_with",
+    ),
+    "A repository host that is down": ("test_backup.py::test_a_dead_repository_host_holds_up_nobody",),
+    "The newest backup is restored every week": (
+        "test_verify_backup.py::test_a_good_backup_is_proven_with_the_wal_after_it",
+    ),
+    "Nothing is dropped": ("test_promises.py::test_nothing_is_dropped_that_nobody_declared",),
+    "No password is in a command line": (
+        "test_secrets_in_a_run.py::test_the_loudest_run_prints_no_secret",
+        "test_secrets_in_a_run.py::test_no_argument_of_a_process_holds_a_secret",
+    ),
+}
+
+# What README.md says elsewhere, in its words.
+PROMISED_ELSEWHERE: Mapping[str, tuple[str, ...]] = {
+    "the same command again changes nothing": ("test_second_run.py::test_directly_after_the_build",),
+    "Everything that goes over the network is encrypted": ("test_secrecy.py::test_every_connection_is_encrypted",),
+    "are refused in one table": ("test_refusals_live.py::test_everything_that_is_wrong_is_in_one_table",),
+    "Each run ends with a proof": ("test_build.py::test_the_first_run_proves_the_cluster_and_prints_the_card",),
+    "When the primary dies, its lock expires and a replica takes over": (
+        "test_failover.py::test_the_primary_is_killed",
+    ),
+    "let another member lead": ("test_switchover.py::test_a_killed_run_is_gone_on_with", "test_backup.py"),
+    "restart in the only safe order": ("test_restart_pending.py::test_raised_the_standbys_restart_first",),
+    "go back to a moment": ("test_restore.py::test_back_to_a_time",),
+    "let a new host join": ("test_nodes.py::test_a_host_joins_while_clients_write",),
+    "take a host out": ("test_nodes.py::test_a_leader_is_taken_out_and_nothing_is_left_of_it",),
+    "stop and start all of it": ("test_power.py::test_a_stop_leaves_every_acknowledged_write_on_every_member",),
+    "take a backup": ("test_backup.py::test_every_type_of_backup_ends_with_what_it_is",),
+}
+
+
+def listed(name: str) -> LabFile | None:
+    """What is said of a file here; None: nothing."""
+    return next((file for file in FILES if file.name == name), None)
+
+
+def selected(ids: Iterable[str], *, core: bool = False, area: str = "") -> set[str]:
+    """Those of the tests, as pytest names them and in the order of their files, that are asked for."""
+    by_file: dict[str, list[str]] = {}
+    for one in ids:
+        by_file.setdefault(one.partition("::")[0].rpartition("/")[2], []).append(one)
+    found: set[str] = set()
+    for name, within in by_file.items():
+        file = listed(name) or LabFile(name, "")
+        names = set(file.chosen(map(name_within, within))) if core else set(map(name_within, within))
+        found |= {one for one in within if name_within(one) in names and area in ("", file.area)}
+    return found
+
+
+def name_within(one: str) -> str:
+    """The name of a test within its file, without its parameters."""
+    return one.partition("::")[2].partition("[")[0]
+
+
+def area_table() -> str:
+    """The areas, each with what it tests: for who names none, or one that there is not."""
+    return "\n".join(f"  {name:<11} {what}" for name, what in AREAS.items())
