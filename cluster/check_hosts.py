@@ -8,6 +8,7 @@ from typing import Any
 from cluster.check_room import room_complaints
 from cluster.complaints import Complaint, complaint
 from cluster.component import Component
+from cluster.data_mounts import note_path
 from cluster.model import Node
 from cluster.overview import Overview
 from cluster.packages_findings import mixed_version_findings, pgbackrest_findings
@@ -20,6 +21,7 @@ def host_complaints(overview: Overview) -> Iterable[Complaint]:
     for node in overview.cluster:
         if overview.is_reached(node):
             yield from _silences(overview, node)
+            yield from _mounts(overview, node)
             yield from _components(overview, node)
             yield from room_complaints(overview, node)
             yield from _restore(overview, node)
@@ -38,6 +40,12 @@ def host_complaints(overview: Overview) -> Iterable[Complaint]:
 def _silences(overview: Overview, node: Node) -> Iterable[Complaint]:
     for question, reason in overview.silences.get(node.name, {}).items():
         yield complaint("answer-missing", node.name, f"the question about {question} got no answer: {reason}")
+
+
+def _mounts(overview: Overview, node: Node) -> Iterable[Complaint]:
+    picture = overview.answer(node, "picture")
+    for one in picture["unmounted"] if picture is not None else ():
+        yield complaint("mount-missing", node.name, one["problem"], path=note_path(one["name"]))
 
 
 def _components(overview: Overview, node: Node) -> Iterable[Complaint]:

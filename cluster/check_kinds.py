@@ -54,6 +54,11 @@ KINDS: Mapping[str, Kind] = {
         *(WARNING, "file", "a configuration file is not the declared one"),
         f"Run `{RUN}/cluster.py`, which writes it; `--dry` first tells what else it would do.",
     ),
+    "mount-missing": Kind(
+        *(ALARM, "mount", "a file system with data is not mounted; what would begin anew without it is kept down"),
+        "Mount it on {where} (`findmnt --fstab`, `mount PLACE`): what waits for it starts by itself. If the data shall "
+        "begin anew where their directory lies now: `rm {path}` there.",
+    ),
     "disk-full": Kind(
         *(ALARM, "disk", "a file system with data is filled to 95 % or more"),
         "Make room now: `du -xhd2 {path} | sort -h | tail` on {where}; never delete anything in pg_wal by hand.",
@@ -173,8 +178,9 @@ KINDS: Mapping[str, Kind] = {
         "Bring its consumer back, or `select pg_drop_replication_slot('{slot}')` on {where}.",
     ),
     "slot-stranger": Kind(
-        *(WARNING, "slot", "a physical slot belongs to no member of the inventory"),
-        "If it is nobody's: `select pg_drop_replication_slot('{slot}')` on {where}.",
+        *(WARNING, "slot", "a slot that nobody declares: Patroni drops it when it next looks at all of them"),
+        "Name it in patroni_ignore_slots and run deploys/configure.py, and Patroni leaves it alone; or as one of "
+        "Patroni's permanent `slots`. If it is nobody's: `select pg_drop_replication_slot('{slot}')` on {where}.",
     ),
     "slot-keeps-much": Kind(
         *(WARNING, "slot", "a slot keeps more WAL than a tenth of the disk"),

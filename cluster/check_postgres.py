@@ -14,6 +14,7 @@ from cluster.model import Node
 from cluster.observed import SeenPostgres
 from cluster.overview import Overview
 from cluster.plan_config import file_error
+from cluster.slots import doomed_slots
 from cluster.tuning import MIB
 
 OLD_SECONDS = 3600
@@ -34,6 +35,7 @@ def postgres_complaints(overview: Overview) -> Iterable[Complaint]:
             yield from archiver_complaints(overview, node, seen)
             # A standby keeps copies of its primary's slots, which nobody reads from there.
             yield from _slots(overview, node, seen) if not seen["in_recovery"] else ()
+            yield from _strangers(overview, node, seen)
     yield from _other_data(overview)
 
 
@@ -80,14 +82,23 @@ def _slots(overview: Overview, node: Node, seen: SeenPostgres) -> Iterable[Compl
         owner = owners.get(slot["name"])
         if slot["status"] == "lost":
             yield complaint("slot-lost", node.name, f"{slot['name']} is lost", slot=slot["name"])
-        elif owner is None and slot["type"] == "physical" and not slot["active"]:
-            problem = f"{slot['name']} belongs to no member, nobody reads from it, and it keeps {kept_mib(slot)} MiB"
-            yield complaint("slot-stranger", node.name, problem, slot=slot["name"])
         elif not slot["active"] and (owner is None or _reads_here(overview, owner)):
             problem = f"nobody reads from {slot['name']}, which keeps {kept_mib(slot)} MiB of WAL"
             yield complaint("slot-inactive", node.name, problem, slot=slot["name"])
         if kept_mib(slot) * SLOT_PART > _disk_mib(overview, node):
             yield complaint("slot-keeps-much", node.name, f"{slot['name']} keeps {kept_mib(slot)} MiB of WAL")
+
+
+def _strangers(overview: Overview, node: Node, seen: SeenPostgres) -> Iterable[Complaint]:
+    """What people have made; on standbys, too, where Patroni drops it as well."""
+    patroni = overview.patroni
+    if patroni is None or patroni["config"] is None:
+        return
+    # Of a host that was taken out the others keep the slot for a while.
+    owners = {*(member.name for member in overview.cluster.members), *patroni["members"], *overview.removed}
+    for name in doomed_slots(patroni, owners, seen["slots"]):
+        problem = f"nobody declares {name}: Patroni drops it at the next start, switchover or resume"
+        yield complaint("slot-stranger", node.name, problem, slot=name)
 
 
 def _reads_here(overview: Overview, owner: Node) -> bool:

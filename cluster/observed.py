@@ -161,9 +161,10 @@ class SeenRole(TypedDict):
 
 
 class SeenObjects(TypedDict):
-    """Roles by name and databases with their owners, on one member."""
+    """Roles by name, databases with their owners, and slots, on one member."""
 
     in_recovery: bool
+    slots: list[dict[str, Any]]
     roles: dict[str, SeenRole]
     databases: dict[str, str]
 
@@ -187,8 +188,7 @@ class SeenSetting(TypedDict):
     A setting of PostgreSQL as it runs.
 
     + setting: in ``unit``; shown: as SHOW prints it; default: with which it is built
-    + source: from where it is; for one that a file set, its path
-    + pending: the file has another value, which waits for a restart
+    + source: from where it is, a file by its path; + pending: the file has another value, which waits for a restart
     """
 
     setting: str
@@ -205,11 +205,9 @@ class SeenPostgres(TypedDict):
     One member's PostgreSQL. None where it does not answer or the thing is not there. Sizes and positions in bytes.
 
     + answers: false when psql got no answer; error says why
-    + written: position up to which a primary has written, a standby received
-    + replay: ``not paused``, ``pause requested`` or ``paused``; None on a primary
+    + written: what a primary has written, a standby received; + replay: ``paused``, ...; None on a primary
     + settings: those that take a restart, or wait for one; + configured: all that a file set, or the command line
-    + altered: what ALTER SYSTEM has set; it wins over Patroni's configuration
-    + file_errors: ``FileErrors``
+    + altered: what ALTER SYSTEM has set; it wins over Patroni's configuration; + file_errors: ``FileErrors``
     + backup_seconds: for how long a backup of pgBackRest has had a session here
     + transactions: those older than a minute
     + control: what the control file has of the five settings that a standby must have as high, identifier and state

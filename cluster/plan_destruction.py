@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 
 from cluster.certificates import ETCD, HAPROXY, PATRONI, PATRONI_ETCD, PGBACKREST, PGBACKREST_SERVER, POSTGRES
+from cluster.data_mounts import NOTES as DATA_MOUNTS_NOTES
+from cluster.data_mounts import PROGRAM as DATA_MOUNTS
 from cluster.errors import UnsafeError
 from cluster.model import Cluster, Node
 from cluster.packages_files import NEEDRESTART
@@ -20,9 +22,10 @@ from cluster.render_etcd_snapshot import keepers
 from cluster.render_haproxy import CONFIGURATION as HAPROXY_CONFIGURATION
 from cluster.render_haproxy import DROP_IN as HAPROXY_DROP_IN
 from cluster.render_haproxy import UNIT as HAPROXY_UNIT
-from cluster.render_patroni import CONFIG, MAY_START, PASSWORD_FILE
-from cluster.render_patroni import DROP_IN as PATRONI_DROP_IN
-from cluster.render_patroni import UNIT as PATRONI_UNIT
+from cluster.render_patroni import CONFIG, PASSWORD_FILE
+from cluster.render_patroni_unit import DROP_IN as PATRONI_DROP_IN
+from cluster.render_patroni_unit import END_COPIES, MAY_START
+from cluster.render_patroni_unit import UNIT as PATRONI_UNIT
 from cluster.render_pgbackrest import (
     BACKUP,
     BACKUP_UNIT,
@@ -65,7 +68,7 @@ _FILES = {
         *(PROGRAMS, PROOFS, DRILL_CONFIGURATION, DRILL_PLACE, DRILL_UNIT, DRILL_TIMER_PATH),
     ),
     "postgres": (
-        *(CONFIG, PASSWORD_FILE, MAY_START, PATRONI_DROP_IN),
+        *(CONFIG, PASSWORD_FILE, MAY_START, END_COPIES, PATRONI_DROP_IN),
         *(PATRONI_ETCD.directory, PATRONI.directory, POSTGRES.directory),
     ),
     "etcd": (ENVIRONMENT, BOOTSTRAP, ETCD_DROP_IN, ETCD.directory),
@@ -77,8 +80,8 @@ _PGBACKREST = (
 _SOURCE = (SOURCE, SOURCE_BOUNDED, NEWEST_SET, SPOOL)
 _SNAPSHOTS = (SNAPSHOT_PROGRAM, SNAPSHOT_SERVICE, SNAPSHOT_TIMER_PATH)
 
-# Notes of a restore, snapshots of etcd, and what the units have loaded.
-_EVERYWHERE = (NEEDRESTART, "/var/lib/pyinfra-patroni", "/run/pyinfra-patroni")
+# Notes of a restore and of mounts, snapshots of etcd, and what the units have loaded.
+_EVERYWHERE = (NEEDRESTART, DATA_MOUNTS, DATA_MOUNTS_NOTES, "/var/lib/pyinfra-patroni", "/run/pyinfra-patroni")
 
 # Debian's packages, or nobody, own these: they go when nothing is left in them.
 _SHELLS = (

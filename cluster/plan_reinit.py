@@ -8,6 +8,7 @@ from cluster.model import Cluster
 from cluster.plan_activation import activated
 from cluster.plan_etcd import outage
 from cluster.plan_switchover import candidate_obstacles
+from cluster.slots import own_slots
 
 # pg_basebackup takes two: one for the files, one for the WAL that is written meanwhile.
 SENDERS_FOR_A_COPY = 2
@@ -106,4 +107,6 @@ def reinit_remarks(cluster: Cluster, live: Live, name: str, size_mib: int) -> li
     others = [node.name for node in cluster.members if node.name not in (name, live.leader)]
     nobody = not any(not candidate_obstacles(live, other) for other in others)
     alone = [f"until it streams, nobody can take over from {live.leader}"] if nobody else []
-    return [f"{size_mib} MiB on {name} are removed, and copied anew", *alone, *activated(live, [name])]
+    slots = own_slots(cluster, live, name)
+    gone = [f"the replication slots {', '.join(slots)} go with the data: copies have none"] if slots else []
+    return [f"{size_mib} MiB on {name} are removed, and copied anew", *gone, *alone, *activated(live, [name])]

@@ -14,6 +14,7 @@ from cluster.parameters import ORDERED
 from cluster.plan_activation import activated
 from cluster.plan_etcd import outage
 from cluster.plan_standby import is_standby
+from cluster.slots import slot_remarks, slots_left_behind
 from cluster.tags import may_be_synchronous, may_lead
 from cluster.tuning import MIB
 
@@ -69,7 +70,8 @@ def switchover_plan(
         raise UnsafeError(_unfit(leader, candidate, reasons.get(candidate, ["is left out by without"]), fit))
     chosen = candidate or fit[0]
     why = f"{'asked for' if candidate else 'the best of ' + str(len(fit))}: {_merits(live, chosen)}"
-    return Switchover(leader, chosen, timeline, why, tuple(remarks(live, standbys, chosen, without)))
+    told = (*remarks(live, standbys, chosen, without), *_slots(cluster, live, chosen))
+    return Switchover(leader, chosen, timeline, why, told)
 
 
 def rank(live: Live, name: str) -> tuple[bool, int, int]:
@@ -198,6 +200,13 @@ def _merits(live: Live, name: str) -> str:
     member, lag = live.patroni["members"][name], behind(live, name) or 0
     kind = "synchronous" if member["synchronous"] else "streaming"
     return f"{kind}, {lag // MIB} MiB behind, timeline {member['timeline']}"
+
+
+def _slots(cluster: Cluster, live: Live, chosen: str) -> list[str]:
+    """Who reads from a slot that was made by hand finds none on another leader, whoever drops it."""
+    left = slots_left_behind(cluster, live)
+    behind = [f"{', '.join(left)} stays on {live.leader} as a slot, and {chosen} has none of this name"] if left else []
+    return [*slot_remarks(cluster, live), *behind]
 
 
 def _nobody(leader: str, reasons: dict[str, list[str]]) -> str:

@@ -14,7 +14,7 @@ from cluster.model import Cluster, Node
 from cluster.packages_findings import mixed_version_findings, pgbackrest_findings, version_findings
 from cluster.pki_ca import BACKDATED
 from cluster.plan_standby import role_findings
-from cluster.preflight_data import data_findings
+from cluster.preflight_data import data_findings, mount_findings
 from cluster.preflight_ports import peer_findings, taken_port_findings
 from cluster.preflight_secrets import roles
 from cluster.removals import removals
@@ -79,6 +79,7 @@ def host_findings(cluster: Cluster, observed: Observed) -> list[Finding]:
         *_unreachable(name for name in seen if name not in reached),
         *_removed(cluster, observed),
         *_absent_addresses(cluster, reached),
+        *mount_findings(reached),
         *_full_disks(cluster, reached),
         *clock_findings(cluster, observed.pictures),
         *_mixed_architectures(cluster, reached),

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from cluster.check_kinds import KINDS
+from cluster.data_mounts import note_path
 from cluster.findings import Finding
 from cluster.lives import is_foreign
 from cluster.model import Cluster, Node
@@ -46,6 +48,14 @@ def data_findings(
             yield from _moved_port(cluster, node, picture)
             if not (adopts and _is_adoptable(cluster, picture, keys)):
                 yield from _directory(cluster, node, picture, keys)
+
+
+def mount_findings(pictures: Mapping[str, Picture]) -> Iterable[Finding]:
+    """Every file system with data that is not mounted: nothing may be made anew in its place. + pictures: as above"""
+    for name, picture in pictures.items():
+        for one in picture["unmounted"]:
+            cure = KINDS["mount-missing"].cure.format(where=name, path=note_path(one["name"]))
+            yield Finding(name, "mount", one["problem"], cure)
 
 
 def _is_adoptable(cluster: Cluster, picture: Picture, keys: Mapping[str, str] | None) -> bool:

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from cluster.certificates import ETCD
 from cluster.ciphers import GO
 from cluster.component import Component, Unit
+from cluster.data_mounts import ETCD as DATA
+from cluster.data_mounts import data_mounts_program, start_condition
 from cluster.files import Directory, File
 from cluster.model import Cluster, Node
 
@@ -17,16 +19,18 @@ BOOTSTRAP = "/etc/etcd/bootstrap.env"
 DROP_IN = "/etc/systemd/system/etcd.service.d/pyinfra-patroni.conf"
 
 # Debian's unit restarts on-abnormal only, which leaves etcd down after exit code 1 or 2: an address that is not there
-# yet at boot. A removed member exits with 0 and must stay down, hence not "always".
-_DROP_IN = f"""[Unit]
+# yet at boot. A removed member exits with 0 and must stay down, hence not "always". With its data directory empty, for
+# the mount is missing, a member would vote without the log that it has acknowledged, until it breaks off.
+_DROP_IN = """[Unit]
 After=network-online.target
 Wants=network-online.target
 StartLimitIntervalSec=0
 
 [Service]
-EnvironmentFile=-{BOOTSTRAP}
+EnvironmentFile=-{bootstrap}
 Restart=on-failure
 RestartSec=2
+{place}
 """
 
 
@@ -44,11 +48,19 @@ def etcd_component(cluster: Cluster, node: Node) -> Component:
     """etcd's files and unit on one host, without what only its first start reads."""
     return Component(
         directories=(Directory("/etc/etcd"), Directory("/etc/systemd/system/etcd.service.d")),
-        files=(File(ENVIRONMENT, _environment_text(etcd_environment(cluster, node))), File(DROP_IN, _DROP_IN)),
+        files=(
+            File(ENVIRONMENT, _environment_text(etcd_environment(cluster, node))),
+            data_mounts_program(),
+            File(DROP_IN, _drop_in(cluster)),
+        ),
         # Restarted in order, one member at a time, by the procedure that looks at the quorum; the leaf certificate is
         # read at every handshake and needs no restart, a new CA does.
         units=(Unit(UNIT, (ENVIRONMENT, DROP_IN, ETCD.authority), wait=False),),
     )
+
+
+def _drop_in(cluster: Cluster) -> str:
+    return _DROP_IN.format(bootstrap=BOOTSTRAP, place=start_condition(DATA, etcd_data_directory(cluster)))
 
 
 def etcd_environment(cluster: Cluster, node: Node) -> dict[str, str]:

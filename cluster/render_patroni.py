@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any
 
 import yaml
@@ -13,48 +13,20 @@ from cluster.ciphers import OPENSSL
 from cluster.component import Component, Unit
 from cluster.files import Directory, File
 from cluster.model import Cluster, Node
+from cluster.render_patroni_unit import DROP_IN, UNIT, reload_command, unit_files
 from cluster.render_pgbackrest import CLONE_COMMAND
 from cluster.render_standby import source_method, trusted
 from cluster.tags import RIVALS
 
 CONFIG = "/etc/patroni/config.yml"
-DROP_IN = "/etc/systemd/system/patroni.service.d/pyinfra-patroni.conf"
-UNIT = "patroni"
-
-# Asked before every start whether the host was taken out of the cluster; its text says why.
-MAY_START = "/usr/local/bin/patroni-may-start"
-_MAY_START = "#!/usr/bin/python3\n" + (Path(__file__).parent / "on_host" / "patroni_may_start.py").read_text()
-
 # Patroni writes it for its own connections.
 PASSWORD_FILE = "/var/lib/postgresql/.pgpass_patroni"
-
-# Succeeds when a URL answers with any status: 503 is an answer too.
-_ANSWERS = (
-    "import ssl, sys, urllib.error as e, urllib.request as r\n"
-    "try: r.urlopen(sys.argv[1], timeout=3, context=ssl.create_default_context(cafile=sys.argv[2]))\n"
-    "except e.HTTPError: pass"
-)
 
 # Of a member that has no data yet: it may not lead, gets no clients, and no commit waits for it.
 # https://patroni.readthedocs.io/en/latest/yaml_configuration.html#tags
 JOINING = {"nofailover": True, "noloadbalance": True, "nosync": True}
 
 SUPERUSER, REPLICATION_USER, REWIND_USER = "postgres", "replicator", "rewind"
-
-# The stop of a loaded primary takes its time: killed after Debian's 30 s, Patroni would leave PostgreSQL running
-# without anybody to demote it. The watchdog device, where there is one, belongs to root.
-_DROP_IN = f"""[Unit]
-After=network-online.target etcd.service
-Wants=network-online.target
-StartLimitIntervalSec=0
-
-[Service]
-TimeoutSec=300
-Restart=on-failure
-RestartSec=3
-ExecCondition={MAY_START}
-ExecStartPre=-+/bin/chown postgres /dev/watchdog
-"""
 
 
 def patroni_component(
@@ -79,8 +51,8 @@ def patroni_component(
             Directory("/etc/systemd/system/patroni.service.d"),
             Directory("/var/log/postgresql", "root", "postgres", "1775"),
         ),
-        files=(config, File(MAY_START, _MAY_START, mode="755"), File(DROP_IN, _DROP_IN)),
-        units=(Unit(UNIT, loads, load=_reload(cluster, node)),),
+        files=(config, *unit_files(cluster)),
+        units=(Unit(UNIT, loads, load=reload_command(cluster, node)),),
     )
 
 
@@ -103,25 +75,6 @@ def _data_directories(cluster: Cluster) -> tuple[Directory, ...]:
 def as_yaml(values: Any) -> str:
     """A dict as YAML in the order in which it was made."""
     return yaml.safe_dump(values, sort_keys=False, default_flow_style=False, width=110)
-
-
-def _reload(cluster: Cluster, node: Node) -> str:
-    """
-    Patroni, then PostgreSQL, read their files again. Patroni must answer first: the signal kills a Patroni that has
-    just been started. PostgreSQL is told directly, for Patroni does not when nothing but a certificate changed.
-    """
-    url = node.address.url(cluster.settings.patroni_rest_port) + "/liveness"
-    return (
-        f"timeout 60 sh -c 'until python3 -c \"{_ANSWERS}\" {url} {PATRONI.authority} 2>/dev/null; do sleep 0.2; done' "
-        f"&& systemctl reload {UNIT} && {hup(cluster)}"
-    )
-
-
-def hup(cluster: Cluster) -> str:
-    """The command by which a PostgreSQL that runs reads its files again, and a host where none does is left alone."""
-    # As postgres: the file may be a dead server's, and its number somebody else's by now.
-    kill = f"runuser -u postgres -- sh -c 'kill -HUP $(head -n 1 {cluster.data_directory}/postmaster.pid)'"
-    return f"{{ {kill} 2>/dev/null || true; }}"
 
 
 def member_configuration(cluster: Cluster, node: Node, secrets: Mapping[str, str], bootstrap: Any) -> dict[str, Any]:

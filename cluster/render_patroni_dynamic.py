@@ -54,6 +54,7 @@ def dynamic_configuration(
         "primary_start_timeout": settings.patroni_primary_start_seconds,
         "failsafe_mode": patroni_version >= FAILSAFE_SOUND_FROM if failsafe is None else failsafe,
         **synchronous_configuration(cluster),
+        **_ignored_slots(cluster),
         "postgresql": {
             "use_pg_rewind": True,
             "use_slots": True,
@@ -63,6 +64,12 @@ def dynamic_configuration(
         },
         **standby_section(cluster),
     }
+
+
+def _ignored_slots(cluster: Cluster) -> dict[str, Any]:
+    """What nobody declares stays as it is: slots may depend on it. An empty list takes the key away."""
+    declared = cluster.settings.patroni_ignore_slots
+    return {} if declared is None else {"ignore_slots": declared or None}
 
 
 def synchronous_configuration(cluster: Cluster) -> dict[str, Any]:

@@ -30,6 +30,8 @@ RESTORE_COMMAND = f'{BOUNDED} get "%f" "%p"'
 CLONE_COMMAND = f"{BOUNDED} clone"
 NEWEST_SET = "/usr/local/bin/pgbackrest-newest-set"
 
+# On the repository host: nothing writes below the place of a mount that is missing.
+
 BACKUP = "/usr/local/bin/pgbackrest-backup"
 BACKUP_UNIT = "/etc/systemd/system/pgbackrest-backup@.service"
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import field_validator, model_validator
 
 from cluster.settings_base import Strict, port, refuse, setting
+from cluster.slot_matchers import matcher_problem
 from cluster.tags import tag_problems
 from cluster.text_rules import host_address_problem
 
@@ -154,9 +155,21 @@ class PatroniSettings(Strict):
         False, "without a synchronous standby writes wait for one, instead of going on with the primary alone"
     )
     patroni_synchronous_node_count: int = setting(1, "standbys that a commit waits for", ge=1, le=16)
+    patroni_ignore_slots: list[dict[str, str]] | None = setting(
+        None,
+        "replication slots that Patroni leaves alone: [{'name': 'cdc'}], each by any of name, type, database, plugin; "
+        "[]: none; absent: what is set by hand stays",
+    )
     patroni_tags: dict[str, bool | int | str] = setting(
         {}, "tags of a member, e.g. {'nofailover': True}; docs/replication.md says what each does", per_host=True
     )
+
+    @field_validator("patroni_ignore_slots")
+    @classmethod
+    def _slots_are_matched(cls, matchers: list[dict[str, str]] | None) -> list[dict[str, str]] | None:
+        if problem := next(filter(None, map(matcher_problem, matchers or ())), None):
+            raise ValueError(problem)
+        return matchers
 
     @field_validator("patroni_tags")
     @classmethod

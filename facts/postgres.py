@@ -15,10 +15,18 @@ from facts.answer import Answer
 
 PSQL = "cd / && runuser -u postgres -- psql -XAtq -v ON_ERROR_STOP=1 -h /var/run/postgresql"
 
+# What tells apart who looks after a slot; the last two are there from PostgreSQL 17 on. The view is called ``s``.
+SLOT = (
+    "'name', slot_name, 'type', slot_type, 'database', database, 'plugin', plugin, 'temporary', temporary, "
+    "'failover', coalesce((to_jsonb(s) ->> 'failover')::bool, false), "
+    "'synced', coalesce((to_jsonb(s) ->> 'synced')::bool, false)"
+)
+
 # Of a password only the salt and a digest of the verifier leave the host: enough to see whether it is the declared one.
-_SQL = """
+_SQL = f"""
 select json_build_object(
   'in_recovery', pg_is_in_recovery(),
+  'slots', (select coalesce(json_agg(json_build_object({SLOT}) order by slot_name), '[]') from pg_replication_slots s),
   'roles', (select json_object_agg(rolname, json_build_object(
       'login', rolcanlogin, 'createdb', rolcreatedb, 'createrole', rolcreaterole, 'superuser', rolsuper,
       'monitor', pg_has_role(oid, 'pg_monitor', 'member'),
@@ -32,7 +40,7 @@ select json_build_object(
 class PostgresObjects(Answer[SeenObjects]):
     """
     ``{"in_recovery": bool, "roles": {name: {login, createdb, createrole, superuser, monitor, salt, verifier_sha256}},
-    "databases": {name: owner}}``.
+    "databases": {name: owner}, "slots": [{name, type, database, plugin, temporary, failover, synced}]}``.
 
     + port: where PostgreSQL listens on this host
     """

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from cluster.observed import SeenPostgres
 from facts.answer import ASK, Answer, answers
-from facts.postgres import FILE_ERRORS
+from facts.postgres import FILE_ERRORS, SLOT
 
 # Where PostgreSQL is, Patroni's own file says: so the fact needs no argument, and asks about what really runs.
 WHERE = r"""
@@ -53,9 +53,9 @@ select json_build_object(
   'replication', (select coalesce(json_agg(json_build_object('name', application_name, 'state', state,
       'sync', sync_state, 'behind', case when standby then null else pg_current_wal_lsn() - replay_lsn end)
       order by application_name), '[]') from pg_stat_replication),
-  'slots', (select coalesce(json_agg(json_build_object('name', slot_name, 'type', slot_type, 'active', active,
+  'slots', (select coalesce(json_agg(json_build_object({SLOT}, 'active', active,
       'status', wal_status, 'retained', (case when standby then pg_last_wal_replay_lsn() else pg_current_wal_lsn() end)
-      - restart_lsn) order by slot_name), '[]') from pg_replication_slots),
+      - restart_lsn) order by slot_name), '[]') from pg_replication_slots s),
   'archiver', (select json_build_object('mode', current_setting('archive_mode'), 'archived', archived_count,
       'failed', failed_count, 'last_archived_at', extract(epoch from last_archived_time),
       'waiting', (select count(*) from pg_ls_archive_statusdir() where name like '%.ready'),
@@ -117,7 +117,8 @@ class PostgresState(Answer[SeenPostgres]):
     "replay": "not paused", "pause requested" or "paused", "apply_delay_ms", "settings": {name: {setting, unit, type,
     shown, default, source, pending}}, "configured": {name: the same of what a file or the command line set}, "altered":
     {name: value that ALTER SYSTEM set}, "file_errors": [``FileErrors``], "replication": [{name, state, sync, behind}],
-    "slots": [{name, type, active, status, retained}], "archiver", "prepared": {count, oldest_seconds},
+    "slots": [{name, type, database, plugin, temporary, failover, synced, active, status, retained}], "archiver",
+    "prepared": {count, oldest_seconds},
     "backup_seconds": age of pgBackRest's session or None, "connections": count, "transactions": [those older than a
     minute], "control": {five settings, "identifier", "state", "timeline"} or None}``. ``answers`` is False when psql
     got no answer, and then ``error`` says why. Sizes in bytes.

@@ -29,6 +29,10 @@ if [ -e /etc/patroni/config.yml ]; then
   scope=$(sed -n 's/^scope:[[:space:]]*//p' /etc/patroni/config.yml) || exit 1
   echo "scope|$scope"
 fi
+if [ -x /usr/local/bin/data-mounts ]; then
+  lost=$(/usr/local/bin/data-mounts missing) || exit 1
+  printf '%s\n' "$lost" | sed -n 's/^./unmounted|&/p'
+fi
 [ ! -e /var/lib/pyinfra-patroni/restore/order.json ] || echo 'restoring|'
 [ ! -e /var/lib/pyinfra-patroni/etcd-restore/order.json ] || echo 'rebuilding|'
 """
@@ -88,7 +92,8 @@ class HostPicture(Answer[dict[str, Any]]):
     What the preflight judges of one host, in one command.
 
     Returns ``{"clock": {offset_seconds, uncertainty_seconds}, "architecture", "addresses": {address: interface},
-    "scope": of Patroni's configuration or None, "restoring": bool, "rebuilding": etcd, bool, "listening": [{address,
+    "scope": of Patroni's configuration or None, "restoring": bool, "rebuilding": etcd, bool, "unmounted":
+    [{name, problem}], "listening": [{address,
     port, process, unit}], "active": [units of ours], "postgres": [{unit, directory}], "etcd_data": bool, "rooms":
     {path: {free_mib, total_mib, mount}}, "data": {state, version, identifier, path, detail, timeline, end,
     turns} or None, "held": of secrets, "stanza": of backups, or None}``; the last two as ``facts.preflight_held`` has
@@ -146,6 +151,7 @@ class HostPicture(Answer[dict[str, Any]]):
             "scope": next((scope.strip("'\"") for (scope,) in lines.get("scope", ())), None),
             "restoring": "restoring" in lines,
             "rebuilding": "rebuilding" in lines,
+            "unmounted": [_unmounted(line) for line in lines.get("unmounted", ())],
             "listening": _listening(lines),
             "active": [unit for (states,) in lines.get("active", ()) for unit in _active(states)],
             "postgres": [{"unit": unit, "directory": place} for unit, place in lines.get("postgres", ())],
@@ -215,6 +221,11 @@ def _from_hex(text: str) -> str:
 def _room(line: Sequence[str]) -> tuple[str, dict[str, Any]]:
     path, free, total, mount = line
     return path, {"free_mib": int(free), "total_mib": int(total), "mount": mount}
+
+
+def _unmounted(line: Sequence[str]) -> dict[str, str]:
+    name, *problem = line
+    return {"name": name, "problem": "|".join(problem)}
 
 
 def _data(line: Sequence[str], past: Sequence[Sequence[str]]) -> dict[str, Any]:

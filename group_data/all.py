@@ -107,6 +107,9 @@ A host's own data in inventory.py wins over this file. docs/settings.md has all 
 #   without a synchronous standby writes wait for one, instead of going on with the primary alone
 # patroni_synchronous_mode_strict = False
 # patroni_synchronous_node_count = 1  # standbys that a commit waits for; 1..16
+#   replication slots that Patroni leaves alone: [{'name': 'cdc'}], each by any of name, type, database, plugin; []:
+#   none; absent: what is set by hand stays
+# patroni_ignore_slots = None
 # patroni_tags = {}  # tags of a member, e.g. {'nofailover': True}; docs/replication.md says what each does
 
 # --- haproxy: The ports that clients connect to.

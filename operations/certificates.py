@@ -18,7 +18,7 @@ from cluster.model import Cluster, Node
 from cluster.observed import SeenCertificate
 from cluster.pki import public_key_digest
 from cluster.plan_etcd_trust import authorities
-from cluster.render_patroni import hup
+from cluster.render_patroni_unit import hup
 from cluster.render_standby import TRUST
 from facts.certificates import HostCertificates
 from operations.etcd_trust_look import etcd_duties

@@ -8,7 +8,7 @@ from pyinfra import host
 
 from cluster.errors import UnsafeError
 from cluster.model import Node
-from cluster.render_patroni import UNIT
+from cluster.render_patroni_unit import UNIT
 from facts.patroni import DirectorySize
 from operations.util.cause import CORRECT, POSTGRES_LOGS, show_last_lines
 from operations.util.remote import read_all

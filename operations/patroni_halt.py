@@ -14,7 +14,7 @@ from cluster.observed_power import SeenPower
 from cluster.plan_activation import activated
 from cluster.plan_power import is_running, last_record, primary_of
 from cluster.plan_stop import is_stopped, refuse_stop, stop_lines, stopped_lines
-from cluster.render_patroni import UNIT
+from cluster.render_patroni_unit import UNIT
 from facts.patroni_power import RUNS, MemberPower
 from facts.postgres import PSQL
 from facts.postgres_leaving import ClientsLeft

@@ -13,6 +13,7 @@ from cluster.errors import UnsafeError
 from cluster.health import holdup
 from cluster.live import Live
 from cluster.model import Cluster
+from cluster.slots import slot_remarks
 from facts.patroni import PatroniPauseSeen
 from operations.patroni_look import look
 from operations.util.act import Act
@@ -44,6 +45,8 @@ def pause(cluster: Cluster) -> Commands:
             f"{cluster.name} is paused; {live.leader or 'nobody'} leads",
             "  there is NO failover now: a PostgreSQL that stops stays down, wherever it is",
             "  whoever paused it resumes it: pyinfra inventory.py deploys/resume.py",
+            "  slots that are made by hand meanwhile are dropped then, unless patroni_ignore_slots names them",
+            *(f"  at resume {remark}" for remark in slot_remarks(cluster, live)),
         ]
     )
 
@@ -56,6 +59,7 @@ def resume(cluster: Cluster) -> Commands:
         return
     live = look(cluster)
     _refuse_if_silent(live)
+    print_lines(slot_remarks(cluster, live))
     yield from _turned(cluster, live, on=False)
     names = [node.name for node in cluster.members]
     after = look(cluster, names, wait_seconds=_loops(cluster))

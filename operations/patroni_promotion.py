@@ -14,7 +14,7 @@ from cluster.model import Cluster, Node
 from cluster.observed import SeenPatroni
 from cluster.plan_promotion import name_of, promotion_lines, promotion_obstacle
 from cluster.plan_standby import is_standby
-from cluster.render_patroni import UNIT
+from cluster.render_patroni_unit import UNIT
 from cluster.render_pgbackrest_source import SOURCE
 from cluster.render_standby import SOURCE_BOUNDED
 from facts.host import HostComponent

@@ -10,6 +10,9 @@ from pyinfra import host
 from pyinfra.api import StringCommand, operation
 
 from cluster.certificates import ETCD, HAPROXY, PATRONI, PATRONI_ETCD, PGBACKREST, PGBACKREST_SERVER, POSTGRES
+from cluster.data_mounts import ETCD as ETCD_DATA
+from cluster.data_mounts import POSTGRES as POSTGRES_DATA
+from cluster.data_mounts import note_path
 from cluster.errors import ConfigError, UnsafeError
 from cluster.live import Live
 from cluster.model import Cluster, Node
@@ -23,11 +26,13 @@ from cluster.render_etcd_snapshot import TIMER_PATH as SNAPSHOT_TIMER_PATH
 from cluster.render_etcd_snapshot import keepers
 from cluster.render_haproxy import CONFIGURATION as HAPROXY_CONFIGURATION
 from cluster.render_haproxy import UNIT as HAPROXY_UNIT
-from cluster.render_patroni import CONFIG, DROP_IN, MAY_START, PASSWORD_FILE
-from cluster.render_patroni import UNIT as PATRONI_UNIT
+from cluster.render_patroni import CONFIG, PASSWORD_FILE
+from cluster.render_patroni_unit import DROP_IN, END_COPIES, MAY_START
+from cluster.render_patroni_unit import UNIT as PATRONI_UNIT
 from cluster.render_pgbackrest import CONFIGURATION as PGBACKREST_CONFIGURATION
 from cluster.render_pgbackrest import SERVER
 from cluster.render_pgbackrest_server import SERVER_SECRETS
+from cluster.slots import slot_remarks
 from facts.etcd import ETCDCTL
 from facts.host import HostComponent
 from facts.patroni import PatroniCluster
@@ -46,10 +51,10 @@ from operations.util.stage import planning
 # What ties a host to its cluster by each of its roles, secrets and keys among it.
 TIES = {
     "postgres": (
-        *(CONFIG, DROP_IN, MAY_START, PASSWORD_FILE),
+        *(CONFIG, DROP_IN, MAY_START, END_COPIES, PASSWORD_FILE),
         *(PATRONI_ETCD.directory, PATRONI.directory, POSTGRES.directory),
     ),
-    "etcd": (ENVIRONMENT, BOOTSTRAP, ETCD.directory),
+    "etcd": (ENVIRONMENT, BOOTSTRAP, ETCD.directory, note_path(ETCD_DATA)),
     "haproxy": (HAPROXY_CONFIGURATION, HAPROXY.directory),
 }
 _PGBACKREST = (PGBACKREST_CONFIGURATION, PGBACKREST.directory, PGBACKREST_SERVER.directory, SERVER_SECRETS)
@@ -92,7 +97,8 @@ def begun(cluster: Cluster, leaving: str, *, alone: bool = False, wipe: bool = F
         host.noop(f"{leaving} is no part of {cluster.name} any more")
         return
     refuse_removal(cluster, live, node, reached=reached, alone=alone)
-    print_lines(removal_lines(cluster, live, node, reached=reached, wipe=wipe))
+    slots = [f"  note   {remark}" for remark in slot_remarks(cluster, live)]
+    print_lines([*removal_lines(cluster, live, node, reached=reached, wipe=wipe), *slots])
     yield from _noted(rest, live, leaving)
     if live.leader == leaving:
         missing = [one.name for one in cluster.members if live.member(one.name) is None]
@@ -209,7 +215,7 @@ def _ties(cluster: Cluster, node: Node, *, wipe: bool) -> list[str]:
     backups = [*_PGBACKREST] if cluster.uses_pgbackrest(node) else []
     etcd = [etcd_data_directory(cluster)] if "etcd" in node.roles else []
     snapshots = [SNAPSHOT_SERVICE, SNAPSHOT_TIMER_PATH] if node in keepers(cluster) else []
-    data = [cluster.data_directory] if wipe and "postgres" in node.roles else []
+    data = [cluster.data_directory, note_path(POSTGRES_DATA)] if wipe and "postgres" in node.roles else []
     return [
         *(path for role, paths in TIES.items() if role in node.roles for path in paths),
         *backups,

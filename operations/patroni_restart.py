@@ -22,8 +22,9 @@ from cluster.plan_restart import Await, Member, Restart, Stop, next_step, whole_
 from cluster.plan_restart_members import restart_members
 from cluster.plan_restart_obstacles import lowering_obstacles, restart_obstacles
 from cluster.plan_restart_text import plan_lines, refusal_text
-from cluster.render_patroni import UNIT
+from cluster.render_patroni_unit import UNIT
 from cluster.secrets import Secret
+from cluster.slots import slot_remarks
 from facts.patroni import PatroniCluster
 from facts.postgres_state import PostgresState, ReplayAwaited
 from operations.patroni_clones import refuse_with_last_lines
@@ -100,7 +101,8 @@ def restarted(
     late = {name for name, seen in picture.live.postgres.items() if seen and seen["apply_delay_ms"] > REPLAY_MS}
     plan = whole_plan(picture.members, alone=alone, given_up=late)
     if plan.steps or plan.deferred:
-        print_lines(plan_lines(cluster.name, picture.members, plan))
+        slots = slot_remarks(cluster, picture.live) if plan.restarts else []
+        print_lines([*plan_lines(cluster.name, picture.members, plan), *(f"  {remark}." for remark in slots)])
     _refuse_stop(plan.steps[-1] if plan.steps else None)
     if not plan.restarts:
         host.noop("no setting waits for a restart")

@@ -15,7 +15,7 @@ from cluster.live import Live
 from cluster.model import Cluster, Node
 from cluster.observed import SeenPatroni
 from cluster.plan_switchover import Switchover, switchover_plan
-from cluster.render_patroni import UNIT
+from cluster.render_patroni_unit import UNIT
 from cluster.secrets import Secret
 from facts.patroni import ANSWER_SECONDS, PatroniCluster
 from facts.postgres import PSQL

@@ -16,7 +16,7 @@ from cluster.observed_power import SeenPower
 from cluster.plan_etcd import outage
 from cluster.plan_power import is_running, may_start, most_advanced, primary_of, refuse_unread
 from cluster.plan_start import choice_lines, last_leader, started_lines
-from cluster.render_patroni import UNIT
+from cluster.render_patroni_unit import UNIT
 from facts.patroni import PatroniCluster
 from operations.etcd_look import look_at_etcd
 from operations.patroni_clones import Copying, refuse_with_last_lines

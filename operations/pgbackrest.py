@@ -8,6 +8,7 @@ from pyinfra import host
 from pyinfra.api import StringCommand, operation
 
 from cluster.component import Component, Unit
+from cluster.data_mounts import REPOSITORY, data_mounts_program, start_condition
 from cluster.files import Directory, File
 from cluster.model import Cluster, Node
 from cluster.plan_backup import FULL_WORDS
@@ -92,6 +93,7 @@ def pgbackrest_component(cluster: Cluster, node: Node, cipher_pass: Secret) -> C
         files += [File(BOUNDED, _bounded(cluster, node), mode="755"), File(NEWEST_SET, NEWEST_SET_TEXT, mode="755")]
     if "backup" in node.roles:
         files += [File(BACKUP, _backup(cluster, node), mode="755"), File(BACKUP_UNIT, _backup_unit(cluster))]
+        files += [data_mounts_program()] if cluster.repository_directory is not None else []
         for repository, kind in scheduled(cluster.settings):
             name = timer(kind, repository.number)
             files.append(File(timer_path(name), _timer(cluster, repository, kind)))
@@ -158,7 +160,9 @@ def _backup(cluster: Cluster, node: Node) -> str:
 
 
 def _backup_unit(cluster: Cluster) -> str:
-    return rendered("backup.service.j2", stanza=cluster.name, user=USER, program=BACKUP)
+    stored = cluster.repository_directory
+    condition = None if stored is None else start_condition(REPOSITORY, stored)
+    return rendered("backup.service.j2", stanza=cluster.name, user=USER, program=BACKUP, condition=condition)
 
 
 def _timer(cluster: Cluster, repository: Repository, kind: str) -> str:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pyinfra.api import StringCommand
 
 from cluster.errors import UnsafeError
-from cluster.health import holdup, leaders_timeline
+from cluster.health import CLONING, holdup, leaders_timeline
 from cluster.model import Cluster, Node
 from cluster.observed import SeenPatroni
-from cluster.render_patroni import UNIT
+from cluster.render_patroni_unit import UNIT
 from cluster.tablespaces import unknown
 from facts.etcd import ETCDCTL
 from facts.patroni import PatroniCluster
@@ -113,7 +113,8 @@ def rejoined(cluster: Cluster, nodes: Sequence[Node], leader: Node, aside: Aside
         seen = _seen(node, [], ANSWER_SECONDS)
         if not seen["answers"]:
             refuse_with_last_lines(node, f"Patroni of {node.name} does not answer: {seen['error']}")
-        if not _follows(seen, node):
+        # Told while it is at it, Patroni would break its copy off and begin another one.
+        if not (_follows(seen, node) or _is_copied(seen, node)):
             yield Post(node, "/reinitialize", {"force": True})
     _wait(cluster, [leader, *nodes])
 
@@ -121,6 +122,11 @@ def rejoined(cluster: Cluster, nodes: Sequence[Node], leader: Node, aside: Aside
 def _follows(seen: SeenPatroni, node: Node) -> bool:
     found = seen["members"].get(node.name)
     return found is not None and found["streaming"] and found["timeline"] == leaders_timeline(seen)
+
+
+def _is_copied(seen: SeenPatroni, node: Node) -> bool:
+    found = seen["members"].get(node.name)
+    return found is not None and found["state"] == CLONING
 
 
 def _wait(cluster: Cluster, nodes: Sequence[Node]) -> None:

@@ -15,7 +15,7 @@ from cluster.errors import UnsafeError
 from cluster.files import File
 from cluster.model import Cluster, Node
 from cluster.observed_restore import SeenRestore
-from cluster.render_patroni import UNIT as PATRONI
+from cluster.render_patroni_unit import UNIT as PATRONI
 from cluster.render_pgbackrest import CONFIGURATION
 from cluster.restore_target import Target, recovery_settings
 from cluster.tablespaces import unknown

@@ -9,6 +9,7 @@ from pyinfra import host
 from pyinfra.api import StringCommand, operation
 from pyinfra.api.command import PyinfraCommand
 
+from cluster.data_mounts import REPOSITORY, refused_without
 from cluster.errors import UnsafeError
 from cluster.lives import beyond
 from cluster.model import Cluster, Node
@@ -98,11 +99,18 @@ def stanzas_created(cluster: Cluster, node: Node) -> Generator[PyinfraCommand, N
         return found
     if found.obstacles:
         raise UnsafeError(found.obstacles[0])
-    yield StringCommand(_CREATE.format(seconds=LOCK_SECONDS, command=_words(cluster, "stanza-create")))
+    create = _CREATE.format(seconds=LOCK_SECONDS, command=_words(cluster, "stanza-create"))
+    yield StringCommand(f"{_mounted(cluster)}{create}")
     # Turned on later, archive_mode waits for a restart of PostgreSQL; until then there is nothing to prove.
     if leading is not None and leading["archiver"] and leading["archiver"]["mode"] != "off":
         yield from proven(cluster, node, leader)
     return replace(found, created=True)
+
+
+def _mounted(cluster: Cluster) -> str:
+    """Below the place of a mount that is missing there is no stanza either."""
+    directory = cluster.repository_directory
+    return "" if directory is None else refused_without(REPOSITORY, directory)
 
 
 def proven(cluster: Cluster, node: Node, leader: Node | None) -> Commands:

@@ -9,8 +9,10 @@ from pyinfra.api import StringCommand, operation
 
 from cluster.errors import UnsafeError
 from cluster.model import Cluster, Node
+from cluster.observed import SeenPatroni
 from cluster.plan_roles import admin_statements, database_statements, missing_owners, refuse_another_password, script
 from cluster.secrets import Secret
+from cluster.slots import dropped_slots
 from facts.patroni import ANSWER_SECONDS, PatroniCluster
 from facts.postgres import PSQL, PostgresObjects
 from operations.util.act import Act
@@ -37,10 +39,13 @@ def objects(cluster: Cluster, secrets: Mapping[str, Secret], *, renews: bool = F
     if planning() and host.get_fact(PatroniCluster)["leader"] is None:
         yield from undecided("roles and databases")
         return
-    leader = current_leader(cluster)
+    patroni = host.get_fact(PatroniCluster, wait_seconds=ANSWER_SECONDS)
+    leader = _leader_of(cluster, patroni)
     seen = read([leader], PostgresObjects, port=cluster.settings.postgres_port)[leader.name]
     if seen is None or seen["in_recovery"]:
         raise UnsafeError(f"{leader.name} no longer leads\nHINT: run again; the leader moved while this run looked.")
+    for remark in dropped_slots(cluster, patroni, {leader.name: seen["slots"]}):
+        host.log(remark)
     if owners := missing_owners(cluster, seen):
         raise UnsafeError(
             f"postgres_databases: the owner {', '.join(owners)} does not exist\nHINT: create the role as "
@@ -59,7 +64,10 @@ def objects(cluster: Cluster, secrets: Mapping[str, Secret], *, renews: bool = F
 
 def current_leader(cluster: Cluster) -> Node:
     """The member that leads now, as Patroni on this host says."""
-    seen = host.get_fact(PatroniCluster, wait_seconds=ANSWER_SECONDS)
+    return _leader_of(cluster, host.get_fact(PatroniCluster, wait_seconds=ANSWER_SECONDS))
+
+
+def _leader_of(cluster: Cluster, seen: SeenPatroni) -> Node:
     if seen["leader"] is None:
         raise UnsafeError(f"cluster {cluster.name} has no leader\nHINT: {seen['error'] or 'wait for the election'}.")
     return cluster.node(seen["leader"])

@@ -25,7 +25,7 @@ from cluster.plan_destruction import (
 )
 from cluster.plan_power import is_running
 from cluster.render_etcd import etcd_data_directory
-from cluster.render_patroni import UNIT as PATRONI
+from cluster.render_patroni_unit import UNIT as PATRONI
 from facts.host import HostComponent
 from facts.packages import HostPackages
 from facts.patroni_power import ClustersNamed, MemberPower

@@ -44,6 +44,7 @@ def postgres_state(leads: bool, **other: Any) -> dict[str, Any]:
         "apply_delay_ms": 0,
         "settings": {name: {"setting": str(value)} for name, value in SETTINGS.items()},
         "replication": [],
+        "slots": [],
         "backup_seconds": None,
         "connections": 7,
         "transactions": [],

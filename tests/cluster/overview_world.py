@@ -153,7 +153,13 @@ def _repository_answers(cluster: Cluster, node: Node) -> dict[str, Any]:
     picture = {"free_mib": 300_000, "total_mib": 500_000, "mount": "/"}
     clock = {"offset_seconds": 0.1, "uncertainty_seconds": 0.05}
     return {
-        "picture": {"clock": clock, "rooms": {"/var/lib/pgbackrest": picture}, "restoring": False, "rebuilding": False},
+        "picture": {
+            "clock": clock,
+            "rooms": {"/var/lib/pgbackrest": picture},
+            "restoring": False,
+            "rebuilding": False,
+            "unmounted": [],
+        },
         "component": {"paths": {CONFIG.path: _file()}, "units": {"etcd": _unit(), "etcd-snapshot.timer": _unit()}},
         "packages": {"release": {"id": "debian", "codename": "trixie", "version": "13"}, "packages": {}},
         "certificates": _backup_certificates(node),
@@ -233,7 +239,7 @@ def _picture(cluster: Cluster) -> dict[str, Any]:
     room = {"free_mib": 150_000, "total_mib": 200_000, "mount": "/"}
     rooms = {path: dict(room) for path in (cluster.data_directory, "/var/lib/etcd/main")}
     clock = {"offset_seconds": 0.1, "uncertainty_seconds": 0.05}
-    return {"clock": clock, "rooms": rooms, "restoring": False, "rebuilding": False}
+    return _mounted(clock, rooms)
 
 
 def _answers(cluster: Cluster, node: Node, authority: Authority) -> dict[str, Any]:
@@ -336,3 +342,8 @@ def _postgres(cluster: Cluster, node: Node) -> dict[str, Any]:
 def at_other_time(overview: Overview, **later: int) -> Overview:
     """The same look at another time. + later: as ``timedelta`` takes it"""
     return replace(overview, at=overview.at + timedelta(**later))
+
+
+def _mounted(clock: dict[str, float], rooms: dict[str, Any]) -> dict[str, Any]:
+    """A host with everything mounted, and nothing under way."""
+    return {"clock": clock, "rooms": rooms, "restoring": False, "rebuilding": False, "unmounted": []}

@@ -41,6 +41,7 @@ def picture(n: int, **other: Any) -> dict[str, Any]:
         "scope": None,
         "restoring": False,
         "rebuilding": False,
+        "unmounted": [],
         "listening": [listens(22, "ssh.service", process="sshd")],
         "active": [],
         "postgres": [],

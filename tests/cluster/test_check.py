@@ -43,6 +43,9 @@ class Case:
     also: tuple[str, ...] = ()
 
 
+STRANGER = ("slot-stranger",)
+
+
 def postgres(name: str, **said: Any) -> Callable[[World], Any]:
     return lambda world: world.answers[name]["postgres"].update(said)
 
@@ -139,6 +142,12 @@ CASES = [
     Case(
         *("file-differs", "h1", "not as declared: /etc/default/etcd"),
         lambda world: world.answers["h1"]["component"]["paths"]["/etc/default/etcd"].update(sha256="another"),
+    ),
+    Case(
+        *("mount-missing", "h1", "/srv/pg is not mounted, on which /srv/pg/data lies"),
+        lambda world: world.answers["h1"]["picture"].update(
+            unmounted=[{"name": "postgres", "problem": "/srv/pg is not mounted, on which /srv/pg/data lies"}]
+        ),
     ),
     Case("disk-full", "h1", "/ is filled to 96 %, 8000 MiB are left for /var/lib/postgresql/17/main", room(8000)),
     Case(
@@ -330,16 +339,16 @@ CASES = [
         accepted_danger,
     ),
     Case("altered", "h2", "work_mem = 8MB is set in postgresql.auto.conf", postgres("h2", altered={"work_mem": "8MB"})),
-    Case("slot-lost", "h1", "old is lost", slot("old", status="lost", active=False, retained=None)),
+    Case("slot-lost", "h1", "old is lost", slot("old", status="lost", active=False, retained=None), STRANGER),
     Case(
         *("slot-inactive", "h1", "nobody reads from cdc, which keeps 3 MiB of WAL"),
-        slot("cdc", type="logical", active=False, retained=3 * MIB),
+        *(slot("cdc", type="logical", active=False, retained=3 * MIB), STRANGER),
     ),
     Case(
-        *("slot-stranger", "h1", "h9 belongs to no member, nobody reads from it, and it keeps 0 MiB"),
-        slot("h9", active=False),
+        *("slot-stranger", "h1", "nobody declares h9: Patroni drops it at the next start, switchover or resume"),
+        slot("h9"),
     ),
-    Case("slot-keeps-much", "h1", "cdc keeps 30000 MiB of WAL", slot("cdc", type="logical", retained=30_000 * MIB)),
+    Case("slot-keeps-much", "h1", "cdc keeps 30000 MiB of WAL", slot("cdc", retained=30_000 * MIB), STRANGER),
     Case(
         *("transaction-old", "h1", "a transaction of app in shop (cron, idle in transaction) is open for 2 h 5 min"),
         postgres("h1", transactions=[{**TRANSACTION, "seconds": 7500.5}]),

@@ -10,6 +10,7 @@ from cluster.declaration import DeclaredHost, declared_clusters
 from cluster.model import Cluster
 from cluster.render_etcd import (
     BOOTSTRAP,
+    DROP_IN,
     bootstrap_file,
     declared_peers,
     etcd_component,
@@ -102,5 +103,6 @@ def test_peers() -> None:
 
 
 def test_systemd_starts_it_again_and_reads_both_files() -> None:
-    drop_in = etcd_component(cluster(), cluster().etcd[0]).files[1].content.splitlines()
+    files = {file.path: file.content for file in etcd_component(cluster(), cluster().etcd[0]).files}
+    drop_in = files[DROP_IN].splitlines()
     assert {"Restart=on-failure", "StartLimitIntervalSec=0", "EnvironmentFile=-/etc/etcd/bootstrap.env"} <= set(drop_in)

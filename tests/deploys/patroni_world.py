@@ -30,7 +30,9 @@ class PatroniWorld:
     names: list[str]
     config: dict[str, Any] | None
     leader: str | None
-    objects: dict[str, Any] = field(default_factory=lambda: {"in_recovery": False, "roles": {}, "databases": {}})
+    objects: dict[str, Any] = field(
+        default_factory=lambda: {"in_recovery": False, "slots": [], "roles": {}, "databases": {}}
+    )
     patches: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     scripts: list[tuple[str, str]] = field(default_factory=list)
     commands: list[str] = field(default_factory=list)

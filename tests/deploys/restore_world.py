@@ -73,6 +73,7 @@ class RestoreWorld:
     + stuck: members whose PostgreSQL does not start, though their Patroni runs; + asked: the last proof of the archive
     + orders: the note on each member; + hooks: an act to what happens just after it
     + spaces: tablespaces of each member; + known: those of the backup
+    + copying: members whose Patroni begins a copy by itself as soon as it runs
     """
 
     leader: str | None = "h1"
@@ -84,6 +85,7 @@ class RestoreWorld:
     asked: list[str] = field(default_factory=list)
     running: set[str] = field(default_factory=lambda: set(MEMBERS))
     lame: set[str] = field(default_factory=set)
+    copying: set[str] = field(default_factory=set)
     orders: dict[str, str] = field(default_factory=dict)
     begun: set[str] = field(default_factory=set)
     results: dict[str, str] = field(default_factory=dict)
@@ -177,14 +179,15 @@ class RestoreWorld:
     def _patroni(self, host: str, expected: set[str]) -> dict[str, Any]:
         if host not in self.running:
             return {"answers": False, "error": "connection refused", "settled": False}
-        lame = {"state": "stopped", "streaming": False, "timeline": 1}
+        # A copy that nobody asked for comes to its end while it is waited for.
+        self.lame -= self.copying & expected
         stuck = {"state": "start failed", "running": False, "streaming": False, "timeline": None}
         members = {
             name: patroni_member(
                 name == self.leader,
                 **{
                     "timeline": self.timeline,
-                    **(lame if name in self.lame else {}),
+                    **({"streaming": False, "timeline": 1, "state": self._state(name)} if name in self.lame else {}),
                     **(stuck if name in self.stuck else {}),
                 },
             )
@@ -193,6 +196,9 @@ class RestoreWorld:
         settled = self.leader is not None and not expected & self.lame and expected <= self.running
         known = {"leader": self.leader, "members": members, "config": {}, "paused": False, "settled": settled}
         return {"answers": True, "error": "", "version": "4.0.7", "scheduled_switchover": None, **known}
+
+    def _state(self, name: str) -> str:
+        return "creating replica" if name in self.copying else "stopped"
 
     def _postgres(self, host: str) -> list[str]:
         state = postgres_state(host == self.leader, timeline=self.timeline, slots=[])

@@ -178,6 +178,11 @@ def test_a_fresh_repository_gets_its_stanza_and_a_segment(monkeypatch: pytest.Mo
     world = World(status=1)
     assert run(monkeypatch, world, stanza) == ["h3"]
     assert world.acts == ["stanza-create", "check"]
+    made = next(command for _, command in world.commands if "stanza-create" in command)
+    assert (
+        made.startswith("if [ -x /usr/local/bin/data-mounts ]; then ")
+        and " check repository /var/lib/pgbackrest ||" in made
+    )
 
 
 def test_a_stanza_that_is_there_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:

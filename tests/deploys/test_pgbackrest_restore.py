@@ -54,6 +54,13 @@ def test_the_leader_is_stopped_last_and_one_standby_restored(monkeypatch: pytest
     assert world.leader == "h2" and world.running == {"h1", "h2", "h3"} and world.orders == {}
 
 
+def test_a_copy_that_goes_on_is_waited_for_and_not_begun_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = RestoreWorld()
+    world.copying = {"h3"}
+    once = [act for act in REJOINED if act != "reinitialize h3"]
+    assert restore(monkeypatch, world) == [*STOPPED, *RESTORED, *LED, *once, *OVER]
+
+
 SPACES = {name: {"/srv/old", "/srv/young"} for name in ("h1", "h2", "h3")}
 
 

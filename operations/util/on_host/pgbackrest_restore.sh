@@ -27,6 +27,11 @@ restore() {
   shift 6
   cd /
   as="setpriv --reuid=postgres --regid=postgres --init-groups --"
+  # Below the place of a mount that is missing it would fill the root file system.
+  if [ -x /usr/local/bin/data-mounts ] && ! why=$(/usr/local/bin/data-mounts check postgres "$data"); then
+    echo "ERROR: ${why%%$'\n'*}" >&2
+    exit 1
+  fi
   rm -f "$here/result"
   touch "$here/begun"
   install -d -o postgres -g postgres -m 700 $sockets "$data"

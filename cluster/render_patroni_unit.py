@@ -1,0 +1,93 @@
+"""Patroni's unit: what happens before it starts, within which walls it runs, and how it reads its files again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cluster import sandbox
+from cluster.certificates import PATRONI
+from cluster.data_mounts import POSTGRES as DATA
+from cluster.data_mounts import data_mounts_program, noted, start_condition
+from cluster.files import File
+from cluster.model import Cluster, Node
+
+DROP_IN = "/etc/systemd/system/patroni.service.d/pyinfra-patroni.conf"
+UNIT = "patroni"
+
+# Asked before every start whether the host was taken out of the cluster; its text says why.
+MAY_START = "/usr/local/bin/patroni-may-start"
+_MAY_START = "#!/usr/bin/python3\n" + (Path(__file__).parent / "on_host" / "patroni_may_start.py").read_text()
+
+# Ended before every start, and after every end: copies that a Patroni has left behind.
+END_COPIES = "/usr/local/bin/patroni-end-copies"
+_END_COPIES = "#!/usr/bin/python3\n" + (Path(__file__).parent / "on_host" / "patroni_end_copies.py").read_text()
+
+# Each connection to the REST API takes one, whoever makes it: with systemd's 1024, as many idle ones kept HAProxy from
+# asking.
+OPEN_FILES = 16384
+
+# Succeeds when a URL answers with any status: 503 is an answer too.
+_ANSWERS = (
+    "import ssl, sys, urllib.error as e, urllib.request as r\n"
+    "try: r.urlopen(sys.argv[1], timeout=3, context=ssl.create_default_context(cafile=sys.argv[2]))\n"
+    "except e.HTTPError: pass"
+)
+
+# The stop of a loaded primary takes its time: killed after Debian's 30 s, Patroni would leave PostgreSQL running
+# without anybody to demote it. The watchdog device, where there is one, belongs to root. Whatever went wrong with the
+# ending of copies after Patroni, before the next start it counts.
+_DROP_IN = """[Unit]
+After=network-online.target etcd.service
+Wants=network-online.target
+StartLimitIntervalSec=0
+
+[Service]
+TimeoutSec=300
+Restart=on-failure
+RestartSec=3
+LimitNOFILE={open_files}
+{place}
+ExecCondition={may_start}
+ExecStartPre={end_copies}
+ExecStartPre=-+/bin/chown postgres /dev/watchdog
+ExecStopPost=-{end_copies}
+{sandbox}"""
+
+
+def unit_files(cluster: Cluster) -> tuple[File, ...]:
+    """The unit's own file, and the programs that it runs before Patroni: all there before it is told to."""
+    own = {MAY_START: _MAY_START, END_COPIES: _END_COPIES}
+    programs = (File(path, text, mode="755") for path, text in own.items())
+    return (data_mounts_program(), *programs, File(DROP_IN, _drop_in(cluster)))
+
+
+def _drop_in(cluster: Cluster) -> str:
+    return _DROP_IN.format(
+        place=start_condition(DATA, cluster.data_directory),
+        may_start=MAY_START,
+        end_copies=END_COPIES,
+        open_files=OPEN_FILES,
+        sandbox=sandbox.PATRONI,
+    )
+
+
+def reload_command(cluster: Cluster, node: Node) -> str:
+    """
+    Patroni, then PostgreSQL, read their files again. Patroni must answer first: the signal kills a Patroni that has
+    just been started. PostgreSQL is told directly, for Patroni does not when nothing but a certificate changed; and the
+    limit on open files is raised, which a unit's file alone would do at the next start.
+    """
+    url = node.address.url(cluster.settings.patroni_rest_port) + "/liveness"
+    return (
+        f"timeout 60 sh -c 'until python3 -c \"{_ANSWERS}\" {url} {PATRONI.authority} 2>/dev/null; do sleep 0.2; done' "
+        # By now there are data, which nobody had noted at the first start.
+        f"&& prlimit --pid $(systemctl show -p MainPID --value {UNIT}) --nofile={OPEN_FILES}: "
+        f"&& {noted(DATA, cluster.data_directory)} && systemctl reload {UNIT} && {hup(cluster)}"
+    )
+
+
+def hup(cluster: Cluster) -> str:
+    """The command by which a PostgreSQL that runs reads its files again, and a host where none does is left alone."""
+    # As postgres: the file may be a dead server's, and its number somebody else's by now.
+    kill = f"runuser -u postgres -- sh -c 'kill -HUP $(head -n 1 {cluster.data_directory}/postmaster.pid)'"
+    return f"{{ {kill} 2>/dev/null || true; }}"
