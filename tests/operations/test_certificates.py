@@ -27,7 +27,7 @@ from cluster.certificates import (
 )
 from cluster.declaration import DeclaredHost, declared_clusters
 from cluster.errors import UnsafeError
-from cluster.leaf_source import ETCD_AUTHORITY, OWN_AUTHORITIES
+from cluster.leaf_source import OWN_AUTHORITIES
 from cluster.model import Cluster
 from cluster.observed import SeenCertificate
 from cluster.pki import Authority, describe, public_key_digest, renewal_reason
