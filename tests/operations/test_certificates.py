@@ -125,7 +125,9 @@ def test_nothing_to_do_where_all_are_valid(tmp_path: Path) -> None:
 
 
 def test_a_fresh_host_gets_directories_then_keys_with_certificates_then_the_ca(tmp_path: Path) -> None:
-    paths = written(run(PicturedHost("pg1", absent()), tmp_path))
+    *commands, reload = run(PicturedHost("pg1", absent()), tmp_path)
+    assert "kill -HUP" in reload.get_raw_value(), "a PostgreSQL that runs believes its members from now on"
+    paths = written(commands)
     assert sorted(paths[:7]) == [
         *("/etc/etcd/pki", "/etc/haproxy/pki", "/etc/patroni/pki", "/etc/patroni/rest"),
         *("/etc/pgbackrest/pki", "/etc/pgbackrest/server", "/etc/postgresql/pki"),
@@ -178,7 +180,7 @@ def test_a_bundle_is_one_file(tmp_path: Path) -> None:
 def test_one_in_its_last_third_is_renewed(tmp_path: Path) -> None:
     host = PicturedHost("pg1", valid(tmp_path, datetime.now(UTC) - timedelta(days=260)))
     commands = written(run(host, tmp_path))
-    assert len(commands) == 6 + 6
+    assert len(commands) == 7 + 9
     assert all("less than a third of its life left" in line for line in host.logged)
 
 
@@ -339,16 +341,18 @@ def test_a_standby_trusts_both_and_comes_to_the_repository_under_its_own_name(tm
     shop, dr = both()
     request = leaf_request(shop, dr.node("d1"), SOURCE)
     assert request.common_name == "d1" and request.client
-    assert renewal_reason(files[SOURCE.certificate], request, source, datetime.now(UTC)) is None
+    backups = Authority.load_or_create(tmp_path / "shop", "shop pgbackrest", OWN_AUTHORITIES["pgbackrest"])
+    assert renewal_reason(files[SOURCE.certificate], request, backups, datetime.now(UTC)) is None
 
 
 def test_lent_once_nothing_is_done(tmp_path: Path) -> None:
     own, source = (Authority.load_or_create(tmp_path / name, name) for name in ("dr", "shop"))
     shop, dr = both()
-    leaf = source.issue(leaf_request(shop, dr.node("d1"), SOURCE))
+    backups = Authority.load_or_create(tmp_path / "shop", "shop pgbackrest", OWN_AUTHORITIES["pgbackrest"])
+    leaf = backups.issue(leaf_request(shop, dr.node("d1"), SOURCE))
     bundle = own.trust_pem.rstrip("\n") + "\n" + source.trust_pem
     seen = {"kind": "file", "mode": "644", "user": "postgres", "group": "postgres"}
     files = {"paths": {TRUST: {**seen, "sha256": sha256(bundle.encode()).hexdigest()}}, "units": {}}
     key = {"key_digest": public_key_digest(leaf.certificate_pem), "key_owner": "postgres:600"}
-    client = {SOURCE.certificate: {"pem": leaf.certificate_pem, **key, "authority": source.trust_pem}}
+    client = {SOURCE.certificate: {"pem": leaf.certificate_pem, **key, "authority": backups.trust_pem}}
     assert lend(StandbyHost("d1", files, client), tmp_path / "dr", tmp_path / "shop") == []
