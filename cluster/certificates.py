@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from cluster.address import Address
-from cluster.declaration import is_address
+from cluster.address import Address, is_address
 from cluster.model import Cluster, Node
 from cluster.pki import LeafRequest
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cluster.address import Address, addresses_within
+from cluster.address import Address, addresses_within, is_address
 from cluster.findings import Finding
 from cluster.model import ROLES, Cluster, Node
 from cluster.replication_findings import replication_findings
@@ -204,12 +203,3 @@ def _extra_name_findings(cluster: Cluster) -> Iterable[Finding]:
         if not is_address(text) and not re.fullmatch(r"[A-Za-z0-9*]([A-Za-z0-9.-]*[A-Za-z0-9])?", text):
             problem = f"'{text}' is neither a DNS name nor an address"
             yield Finding(DEFAULTS, "cluster_extra_names", problem, "Name it as your clients do.")
-
-
-def is_address(text: str) -> bool:
-    """Whether a text is an IP address rather than a name."""
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True

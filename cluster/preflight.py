@@ -12,10 +12,12 @@ from cluster.model import Cluster, Node
 from cluster.packages_findings import mixed_version_findings, pgbackrest_findings, version_findings
 from cluster.pki_ca import BACKDATED
 from cluster.plan_standby import role_findings
+from cluster.preflight_clients import cut_off_findings
 from cluster.preflight_data import data_findings
 from cluster.preflight_ports import peer_findings, taken_port_findings
 from cluster.removals import removals
 from cluster.render_etcd import etcd_data_directory
+from cluster.render_haproxy import service_ports
 
 Picture = Mapping[str, Any]
 
@@ -45,15 +47,17 @@ class Observed:
     adopts: bool = False
 
 
-def picture_question(cluster: Cluster, node: Node) -> dict[str, str]:
-    """The arguments of the fact ``HostPicture`` for a host: the directories that its roles will fill."""
-    question = {}
+def picture_question(cluster: Cluster, node: Node) -> dict[str, Any]:
+    """The arguments of the fact ``HostPicture`` for a host: the directories that its roles fill, clients' ports."""
+    question: dict[str, Any] = {}
     if "postgres" in node.roles:
         question["data_directory"] = cluster.data_directory
     if "etcd" in node.roles:
         question["etcd_directory"] = etcd_data_directory(cluster)
     if "backup" in node.roles and cluster.repository_directory is not None:
         question["backup_directory"] = cluster.repository_directory
+    if "haproxy" in node.roles:
+        question["client_ports"] = sorted(service_ports(cluster).values())
     return question
 
 
@@ -73,6 +77,7 @@ def host_findings(cluster: Cluster, observed: Observed) -> list[Finding]:
         *role_findings(cluster, observed.keys),
         *data_findings(cluster, reached, observed.keys, restores=observed.restores, adopts=observed.adopts),
         *taken_port_findings(cluster, reached),
+        *cut_off_findings(cluster, reached),
         *peer_findings(cluster, observed.pictures, observed.peers),
     ]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from cluster import sandbox
 from cluster.certificates import ETCD
 from cluster.component import Component, Unit
 from cluster.files import Directory, File
@@ -26,7 +27,7 @@ StartLimitIntervalSec=0
 EnvironmentFile=-{BOOTSTRAP}
 Restart=on-failure
 RestartSec=2
-"""
+{sandbox.ETCD}"""
 
 
 def etcd_data_directory(cluster: Cluster) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from cluster import sandbox
 from cluster.certificates import PATRONI, POSTGRES
 from cluster.component import Component, Unit
 from cluster.files import Directory, File
@@ -40,6 +41,10 @@ JOINING = {"nofailover": True, "noloadbalance": True, "nosync": True}
 
 SUPERUSER, REPLICATION_USER, REWIND_USER = "postgres", "replicator", "rewind"
 
+# Each connection to the REST API takes one, whoever makes it: with systemd's 1024, as many idle ones kept HAProxy from
+# asking.
+OPEN_FILES = 16384
+
 # The stop of a loaded primary takes its time: killed after Debian's 30 s, Patroni would leave PostgreSQL running
 # without anybody to demote it. The watchdog device, where there is one, belongs to root.
 _DROP_IN = f"""[Unit]
@@ -51,9 +56,10 @@ StartLimitIntervalSec=0
 TimeoutSec=300
 Restart=on-failure
 RestartSec=3
+LimitNOFILE={OPEN_FILES}
 ExecCondition={MAY_START}
 ExecStartPre=-+/bin/chown postgres /dev/watchdog
-"""
+{sandbox.PATRONI}"""
 
 
 def patroni_component(
@@ -107,13 +113,15 @@ def as_yaml(values: Any) -> str:
 def _reload(cluster: Cluster, node: Node) -> str:
     """
     Patroni, then PostgreSQL, read their files again. Patroni must answer first: the signal kills a Patroni that has
-    just been started. PostgreSQL is told directly, for Patroni does not when nothing but a certificate changed.
+    just been started. PostgreSQL is told directly, for Patroni does not when nothing but a certificate changed; and the
+    limit on open files is raised, which a unit's file alone would do at the next start.
     """
     url = node.address.url(cluster.settings.patroni_rest_port) + "/liveness"
     # As postgres: the file may be a dead server's, and its number somebody else's by now.
     hup = f"runuser -u postgres -- sh -c 'kill -HUP $(head -n 1 {cluster.data_directory}/postmaster.pid)'"
     return (
         f"timeout 60 sh -c 'until python3 -c \"{_ANSWERS}\" {url} {PATRONI.authority} 2>/dev/null; do sleep 0.2; done' "
+        f"&& prlimit --pid $(systemctl show -p MainPID --value {UNIT}) --nofile={OPEN_FILES}: "
         f"&& systemctl reload {UNIT} && {{ {hup} 2>/dev/null || true; }}"
     )
 
@@ -136,6 +144,7 @@ def member_configuration(cluster: Cluster, node: Node, secrets: Mapping[str, str
             "cafile": PATRONI.authority,
             # Checks need no certificate; whatever changes something needs one of our CA, and the password.
             "verify_client": "optional",
+            "allowlist": [str(member.address) for member in cluster.members],
             "authentication": {"username": "patroni", "password": secrets["PATRONI_RESTAPI_PASSWORD"]},
         },
         "ctl": {"cacert": PATRONI.authority, "certfile": PATRONI.certificate, "keyfile": PATRONI.key},

@@ -50,6 +50,14 @@ for f in $(grep -lsz -e '^-D' /proc/[0-9]*/cmdline); do
 done 2>/dev/null
 """
 
+# The own end of each session, once; the state is left out of the table when it is asked for.
+_SESSIONS = r"""
+if command -v ss >/dev/null; then
+  sessions=$(ss -Htn state established {ports}) || exit 1
+  printf '%s\n' "$sessions" | awk 'NF {{ print "session|" $3 }}' | sort -u
+fi
+"""
+
 _ROOM = r"""
 for p in {paths}; do
   d=$p; while [ ! -e "$d" ]; do d=$(dirname "$d"); done
@@ -82,7 +90,8 @@ class HostPicture(Answer[dict[str, Any]]):
 
     Returns ``{"clock": {offset_seconds, uncertainty_seconds}, "architecture", "addresses": {address: interface},
     "scope": of Patroni's configuration or None, "restoring": bool, "rebuilding": etcd, bool, "listening": [{address,
-    port, process, unit}], "active": [units of ours], "postgres": [{unit, directory}], "etcd_data": bool, "rooms":
+    port, process, unit}], "sessions": [{address, port}] of clients,
+    "active": [units of ours], "postgres": [{unit, directory}], "etcd_data": bool, "rooms":
     {path: {free_mib, total_mib, mount}}, "data": {state, version, identifier, path, detail} or None}``.
     ``offset_seconds`` is the host's clock less the control machine's, known to be right within
     ``uncertainty_seconds``. A ``unit`` is empty for a process of none, and None where that could not be seen; so is an
@@ -92,13 +101,18 @@ class HostPicture(Answer[dict[str, Any]]):
     + data_directory: PostgreSQL's declared data directory; without it ``data`` is None
     + etcd_directory: etcd's declared data directory
     + backup_directory: where backups are stored
+    + client_ports: those whose sessions are looked at
     """
 
     def __init__(self) -> None:
         self.asked_at = 0.0
 
     def command(
-        self, data_directory: str | None = None, etcd_directory: str | None = None, backup_directory: str | None = None
+        self,
+        data_directory: str | None = None,
+        etcd_directory: str | None = None,
+        backup_directory: str | None = None,
+        client_ports: Sequence[int] = (),
     ) -> str:
         """One script; its first and last line say the time there, which takes what it costs out of the measurement."""
         self.asked_at = control_time()
@@ -106,6 +120,9 @@ class HostPicture(Answer[dict[str, Any]]):
         paths = [path for path in (data_directory, etcd_directory, backup_directory) if path is not None]
         if paths:
             script += _ROOM.format(paths=" ".join(map(quote, paths)))
+        if client_ports:
+            wanted = " or ".join(f"sport = :{int(port)}" for port in client_ports)
+            script += _SESSIONS.format(ports=quote(f"( {wanted} )"))
         if data_directory is not None:
             script += _DATA.format(directory=quote(data_directory))
         if etcd_directory is not None:
@@ -128,6 +145,7 @@ class HostPicture(Answer[dict[str, Any]]):
             "restoring": "restoring" in lines,
             "rebuilding": "rebuilding" in lines,
             "listening": _listening(lines),
+            "sessions": [_own_end(place) for (place,) in lines.get("session", ())],
             "active": [unit for (states,) in lines.get("active", ()) for unit in _active(states)],
             "postgres": [{"unit": unit, "directory": place} for unit, place in lines.get("postgres", ())],
             "etcd_data": "etcd" in lines,
@@ -178,6 +196,14 @@ def _socket(line: str) -> dict[str, Any]:
         "process": process[1] if process else "",
         "unit": units[-1] if units else "",
     }
+
+
+def _own_end(place: str) -> dict[str, Any]:
+    address, _, port = place.rpartition(":")
+    plain = ipaddress.ip_address(address.strip("[]").partition("%")[0])
+    # A socket for both families shows a client of IPv4 so.
+    mapped = plain.ipv4_mapped if isinstance(plain, ipaddress.IPv6Address) else None
+    return {"address": str(mapped or plain), "port": int(port)}
 
 
 def _kernel_socket(place: str) -> dict[str, Any]:

@@ -42,6 +42,7 @@ def picture(n: int, **other: Any) -> dict[str, Any]:
         "restoring": False,
         "rebuilding": False,
         "listening": [listens(22, "ssh.service", process="sshd")],
+        "sessions": [],
         "active": [],
         "postgres": [],
         "etcd_data": False,

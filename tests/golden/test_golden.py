@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.golden.examples import EXAMPLES, ROOT, SECRETS, clusters_of, example, rendered, with_store
+from tests.golden.examples import EXAMPLES, ROOT, SECRETS, example, rendered, with_store
+from tests.inventories import clusters_of
 
 GOLDEN = Path(__file__).parent
 
