@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import runpy
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -11,9 +10,9 @@ from typing import Any
 from cluster.card import connection_card
 from cluster.certificates import certificate_places, leaf_request
 from cluster.component import Component
-from cluster.declaration import DeclaredHost, declared_clusters
+from cluster.declaration import declared_clusters
 from cluster.files import File
-from cluster.model import ROLES, Cluster, Node
+from cluster.model import Cluster, Node
 from cluster.packages import held_packages, wanted_packages
 from cluster.packages_files import host_files, signing_key, source_files
 from cluster.packages_releases import Release

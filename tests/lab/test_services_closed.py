@@ -1,4 +1,4 @@
-"""What is open on the hosts is what is declared, and no service may do more than it needs or be shut by idle visitors."""
+"""What is open on the hosts is what is declared; no service may do more than it needs, or be shut by idle visitors."""
 
 import re
 import resource
