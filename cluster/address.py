@@ -49,6 +49,15 @@ class Address:
         return f"{scheme}://{self.endpoint(port)}"
 
 
+def is_address(text: str) -> bool:
+    """Whether a text is an IP address rather than a name."""
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
 def addresses_within(network: str, observed: Iterable[str]) -> list[Address]:
     """
     Those of a host's addresses that lie in a network. More than one is for the caller to refuse, never to choose from.

@@ -6,8 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
-from cluster.address import Address
-from cluster.declaration import is_address
+from cluster.address import Address, is_address
 from cluster.model import Cluster, Node
 from cluster.pki import LeafRequest
 

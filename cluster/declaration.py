@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -211,12 +210,3 @@ def _port_collisions(cluster: Cluster) -> Iterable[Finding]:
         twins = [other for other, taken in ports.items() if taken == value and other > name]
         if twins:
             yield Finding(DEFAULTS, name, f"{value} is also the value of {twins[0]}", "Give each service its own port.")
-
-
-def is_address(text: str) -> bool:
-    """Whether a text is an IP address rather than a name."""
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True

@@ -14,11 +14,13 @@ from cluster.model import Cluster, Node
 from cluster.packages_findings import mixed_version_findings, pgbackrest_findings, version_findings
 from cluster.pki_ca import BACKDATED
 from cluster.plan_standby import role_findings
+from cluster.preflight_clients import cut_off_findings
 from cluster.preflight_data import data_findings, mount_findings
 from cluster.preflight_ports import peer_findings, taken_port_findings
 from cluster.preflight_secrets import roles
 from cluster.removals import removals
 from cluster.render_etcd import etcd_data_directory
+from cluster.render_haproxy import service_ports
 
 Picture = Mapping[str, Any]
 
@@ -52,8 +54,8 @@ class Observed:
 
 def picture_question(cluster: Cluster, node: Node, nonce: str | None = None) -> dict[str, Any]:
     """
-    The arguments of the fact ``HostPicture`` for a host: the directories that its roles will fill, and what it may have
-    of the cluster's secrets.
+    The arguments of the fact ``HostPicture`` for a host: the directories that its roles will fill, the ports on which
+    clients come, and what it may have of the cluster's secrets.
 
     + nonce: of this run, so that what hosts say of secrets is of use in no other; None: nobody asks for them
     """
@@ -67,6 +69,8 @@ def picture_question(cluster: Cluster, node: Node, nonce: str | None = None) -> 
         question["etcd_directory"] = etcd_data_directory(cluster)
     if "backup" in node.roles and cluster.repository_directory is not None:
         question |= {"backup_directory": cluster.repository_directory, "stanza_name": cluster.name}
+    if "haproxy" in node.roles:
+        question["client_ports"] = sorted(service_ports(cluster).values())
     return question
 
 
@@ -89,6 +93,7 @@ def host_findings(cluster: Cluster, observed: Observed) -> list[Finding]:
         *data_findings(cluster, reached, observed.keys, restores=observed.restores, adopts=observed.adopts),
         *stanza_findings(cluster, observed.pictures, observed.keys, copies=observed.copies, goes_on=goes_on),
         *taken_port_findings(cluster, reached),
+        *cut_off_findings(cluster, reached),
         *peer_findings(cluster, observed.pictures, observed.peers),
     ]
 

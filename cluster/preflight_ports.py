@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from cluster.certificates import ETCD as ETCD_PLACE
 from cluster.certificates import PATRONI, PATRONI_ETCD, CertificatePlace
 from cluster.certificates import PGBACKREST as PGBACKREST_PLACE
 from cluster.findings import Finding
+from cluster.listeners import ETCD_UNIT, Listener, listeners
 from cluster.model import Cluster, Node
-from cluster.preflight_data import PATRONI_UNIT
-from cluster.render_etcd import UNIT as ETCD
-from cluster.render_pgbackrest import SERVER as PGBACKREST
 
 Picture = Mapping[str, Any]
 Answers = Sequence[Mapping[str, Any]]
@@ -128,23 +126,16 @@ def taken_port_findings(cluster: Cluster, reached: Mapping[str, Picture]) -> Ite
     """
     for name, picture in reached.items():
         node = cluster.node(name)
-        for setting, port, unit in _own_ports(cluster, node):
-            for one in picture["listening"]:
-                if one["port"] == port and _in_the_way(node, one["address"]) and not _own(picture, one, unit):
-                    yield _taken(node, setting, one)
-                    break
+        for listener in listeners(cluster, node):
+            if (one := _in_place_of(listener, node, picture)) is not None:
+                yield _taken(node, listener.setting, one)
         yield from _foreign_etcd(cluster, node, picture)
 
 
-def _own_ports(cluster: Cluster, node: Node) -> Iterable[tuple[str, int, str]]:
-    units = {"postgres": PATRONI_UNIT, "etcd": f"{ETCD}.service", "haproxy": "haproxy.service"}
-    prefixes = {"postgres": ("postgres_", "patroni_"), "etcd": ("etcd_",), "haproxy": ("haproxy_",)}
-    for setting, value in cluster.settings.model_dump().items():
-        for role, starts in prefixes.items():
-            if role in node.roles and setting.startswith(starts) and setting.endswith("_port"):
-                yield setting, value, units[role]
-    if cluster.uses_pgbackrest(node):
-        yield "pgbackrest_port", cluster.settings.pgbackrest_port, f"{PGBACKREST}.service"
+def _in_place_of(listener: Listener, node: Node, picture: Picture) -> Mapping[str, Any] | None:
+    there = (one for one in picture["listening"] if one["port"] == listener.port)
+    foreign = (one for one in there if _in_the_way(node, one["address"]) and not _own(picture, one, listener.unit))
+    return next(foreign, None)
 
 
 def _in_the_way(node: Node, bound: str) -> bool:
@@ -171,9 +162,7 @@ def _foreign_etcd(cluster: Cluster, node: Node, picture: Picture) -> Iterator[Fi
     serves = [
         one
         for one in picture["listening"]
-        if one["port"] in ports
-        and one["unit"] == f"{ETCD}.service"
-        and not ipaddress.ip_address(one["address"]).is_loopback
+        if one["port"] in ports and one["unit"] == ETCD_UNIT and not ipaddress.ip_address(one["address"]).is_loopback
     ]
     if "etcd" in node.roles and serves and not picture["etcd_data"]:
         problem = f"an etcd that is not this cluster's serves other hosts on port {serves[0]['port']}"

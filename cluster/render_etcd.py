@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from cluster import sandbox
 from cluster.certificates import ETCD
 from cluster.ciphers import GO
 from cluster.component import Component, Unit
@@ -31,7 +32,7 @@ EnvironmentFile=-{bootstrap}
 Restart=on-failure
 RestartSec=2
 {place}
-"""
+{sandbox}"""
 
 
 def etcd_data_directory(cluster: Cluster) -> str:
@@ -60,7 +61,8 @@ def etcd_component(cluster: Cluster, node: Node) -> Component:
 
 
 def _drop_in(cluster: Cluster) -> str:
-    return _DROP_IN.format(bootstrap=BOOTSTRAP, place=start_condition(DATA, etcd_data_directory(cluster)))
+    place = start_condition(DATA, etcd_data_directory(cluster))
+    return _DROP_IN.format(bootstrap=BOOTSTRAP, place=place, sandbox=sandbox.ETCD)
 
 
 def etcd_environment(cluster: Cluster, node: Node) -> dict[str, str]:

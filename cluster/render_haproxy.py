@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from cluster.address import Address, is_address
 from cluster.model import Cluster, Node
 
 UNIT = "haproxy"
 CONFIGURATION = "/etc/haproxy/haproxy.cfg"
 DROP_IN_DIRECTORY = f"/etc/systemd/system/{UNIT}.service.d"
 DROP_IN = f"{DROP_IN_DIRECTORY}/pyinfra-patroni.conf"
+EVERYWHERE = "*"
 
 
 @dataclass(frozen=True)
@@ -27,27 +29,68 @@ class Service:
     check: str
 
 
+@dataclass(frozen=True)
+class Bind:
+    """Where HAProxy listens. + address: as haproxy.cfg has it; + words: what stands behind the port"""
+
+    address: str
+    words: str = ""
+
+
 def services(cluster: Cluster) -> tuple[Service, ...]:
-    """The ports for clients, each with the members that it leads to."""
+    """The ports for clients, each with the members that it leads to. What nobody declared a use for is closed."""
     settings = cluster.settings
-    # A standby of a quorum is none to /sync.
-    synchronous = "/quorum" if settings.patroni_synchronous_mode == "quorum" else "/sync"
     return (
         Service("primary", settings.haproxy_primary_port, "/primary"),
         # In a standby cluster everybody is a standby, its leader too: a single member serves readers.
         Service("replicas", settings.haproxy_replicas_port, "/read-only" if cluster.source else "/replica"),
-        Service("synchronous", settings.haproxy_synchronous_port, synchronous),
-        Service("asynchronous", settings.haproxy_asynchronous_port, "/async"),
+        *_by_synchrony(cluster),
         Service("any", settings.haproxy_any_port, "/health"),
     )
 
 
-def listens_on_ipv6(cluster: Cluster) -> bool:
+def _by_synchrony(cluster: Cluster) -> tuple[Service, ...]:
+    settings = cluster.settings
+    if settings.patroni_synchronous_mode == "off":
+        return ()
+    # A standby of a quorum is none to /sync.
+    check = "/quorum" if settings.patroni_synchronous_mode == "quorum" else "/sync"
+    return (
+        Service("synchronous", settings.haproxy_synchronous_port, check),
+        Service("asynchronous", settings.haproxy_asynchronous_port, "/async"),
+    )
+
+
+def service_ports(cluster: Cluster) -> dict[str, int]:
+    """Every port on which HAProxy listens, by the name of its setting."""
+    ports = {f"haproxy_{service.name}_port": service.port for service in services(cluster)}
+    return {**ports, "haproxy_stats_port": cluster.settings.haproxy_stats_port}
+
+
+def client_addresses(cluster: Cluster, node: Node) -> tuple[Address, ...] | None:
+    """The addresses of a host on which HAProxy takes clients, loopback left out; None: all that the host has."""
+    declared = node.settings.haproxy_listen
+    if declared == [EVERYWHERE]:
+        return None
+    extra = [text for text in cluster.settings.cluster_extra_names if is_address(text)]
+    listed = [Address(text) for text in declared] or [node.address, *map(Address, extra)]
+    return tuple(dict.fromkeys(listed))
+
+
+def binds(cluster: Cluster, node: Node) -> tuple[Bind, ...]:
     """
-    Whether clients may come over IPv6: some host of the cluster has such an address. Without one HAProxy must not try,
-    because it does not start where the kernel has no IPv6.
+    Where HAProxy listens on a host. IPv6 only where some host or declared address has it, because HAProxy does not
+    start where the kernel has none.
     """
-    return any(node.address.ip.version == 6 for node in cluster)
+    addresses = client_addresses(cluster, node)
+    listed = [one.address for one in cluster] if addresses is None else addresses
+    ipv6 = any(address.ip.version == 6 for address in listed)
+    if addresses is None:
+        return (Bind(EVERYWHERE), *((Bind("[::]", " v6only"),) if ipv6 else ()))
+    # transparent: without it HAProxy would not start while an address is not on the host, as a virtual one elsewhere,
+    # or its own before the network is up.
+    own = (Bind(address.bracketed, " transparent") for address in addresses)
+    return (*own, Bind("127.0.0.1"), *((Bind("[::1]"),) if ipv6 else ()))
 
 
 def server_name(node: Node) -> str:

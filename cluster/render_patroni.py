@@ -96,6 +96,7 @@ def member_configuration(cluster: Cluster, node: Node, secrets: Mapping[str, str
             # Checks need no certificate; whatever changes something needs one of our CA, and the password.
             "verify_client": "optional",
             "ciphers": OPENSSL,
+            "allowlist": [str(member.address) for member in cluster.members],
             "authentication": {"username": "patroni", "password": secrets["PATRONI_RESTAPI_PASSWORD"]},
         },
         "ctl": {"cacert": PATRONI.authority, "certfile": PATRONI.certificate, "keyfile": PATRONI.key},

@@ -203,10 +203,16 @@ class PatroniSettings(Strict):
 class HaproxySettings(Strict):
     """The ports that clients connect to."""
 
+    haproxy_listen: list[str] = setting(
+        [],
+        "addresses on which HAProxy takes clients, besides loopback; empty: cluster_address and the addresses in "
+        "cluster_extra_names; ['*']: all that the host has",
+        per_host=True,
+    )
     haproxy_primary_port: int = port(5000, "the primary, for reading and writing")
     haproxy_replicas_port: int = port(5001, "the replicas, for reading")
-    haproxy_synchronous_port: int = port(5002, "the synchronous replicas")
-    haproxy_asynchronous_port: int = port(5003, "the asynchronous replicas")
+    haproxy_synchronous_port: int = port(5002, "the synchronous replicas; closed while patroni_synchronous_mode is off")
+    haproxy_asynchronous_port: int = port(5003, "the others; closed while patroni_synchronous_mode is off")
     haproxy_any_port: int = port(5004, "any healthy member")
     haproxy_stats_port: int = port(7000, "the statistics page, over TLS and with a login")
     haproxy_stats_user: str = setting("admin", "login of the statistics page", pattern=r"^[A-Za-z0-9_.-]{1,63}$")
@@ -214,3 +220,10 @@ class HaproxySettings(Strict):
     haproxy_replicas_fallback: Literal["primary", "none"] = setting(
         "primary", "where the replicas' port leads when no replica is fit: to the primary, or nowhere"
     )
+
+    @field_validator("haproxy_listen")
+    @classmethod
+    def _listens_on_addresses(cls, listed: list[str]) -> list[str]:
+        for text in listed if listed != ["*"] else ():
+            ipaddress.ip_address(text)
+        return listed

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from shlex import quote
@@ -14,6 +13,7 @@ from pyinfra.api.exceptions import FactProcessError
 from facts.answer import Answer
 from facts.postgres_history import TURNS, turns_of
 from facts.preflight_held import held, held_script, stanza, stanza_script
+from facts.preflight_sockets import LISTENING, active, listening, sessions, sessions_script
 
 _HOST = r"""
 export LC_ALL=C
@@ -35,25 +35,6 @@ if [ -x /usr/local/bin/data-mounts ]; then
 fi
 [ ! -e /var/lib/pyinfra-patroni/restore/order.json ] || echo 'restoring|'
 [ ! -e /var/lib/pyinfra-patroni/etcd-restore/order.json ] || echo 'rebuilding|'
-"""
-
-# The unit tells our own services from others of the same name. ss knows it from the socket itself; /proc/<pid>/fd would
-# not do, because in a container even root may not look there at another user's processes.
-_LISTENING = r"""
-if command -v ss >/dev/null; then
-  sockets=$(ss -Hltnpe) || exit 1
-  printf '%s\n' "$sockets" | sed 's/|/ /g; s/^./socket|&/'
-else
-  awk '$4 == "0A" { print "kernel|" $2 }' /proc/net/tcp /proc/net/tcp6 2>/dev/null
-fi
-echo "active|$(systemctl is-active patroni etcd haproxy pgbackrest 2>/dev/null | tr '\n' ' ')"
-for f in $(grep -lsz -e '^-D' /proc/[0-9]*/cmdline); do
-  p=${f%/cmdline}; name=; unit=
-  read -r name < "$p/comm" && [ "$name" = postgres ] || continue
-  while read -r line; do case $line in *.service | *.scope) unit=${line##*/} ;; esac; done < "$p/cgroup"
-  directory=$(tr '\0' '\n' < "$f" | sed -n '/^-D$/ { n; p; q }; s/^-D\(.\)/\1/p')
-  echo "postgres|$unit|$(readlink -f "$directory")"
-done 2>/dev/null
 """
 
 _ROOM = r"""
@@ -93,8 +74,8 @@ class HostPicture(Answer[dict[str, Any]]):
 
     Returns ``{"clock": {offset_seconds, uncertainty_seconds}, "architecture", "addresses": {address: interface},
     "scope": of Patroni's configuration or None, "restoring": bool, "rebuilding": etcd, bool, "unmounted":
-    [{name, problem}], "listening": [{address,
-    port, process, unit}], "active": [units of ours], "postgres": [{unit, directory}], "etcd_data": bool, "rooms":
+    [{name, problem}], "listening": [{address, port, process, unit}], "sessions": [{address, port}] of clients,
+    "active": [units of ours], "postgres": [{unit, directory}], "etcd_data": bool, "rooms":
     {path: {free_mib, total_mib, mount}}, "data": {state, version, identifier, path, detail, timeline, end,
     turns} or None, "held": of secrets, "stanza": of backups, or None}``; the last two as ``facts.preflight_held`` has
     them. ``end`` is the last checkpoint of data, ``turns`` where they left their earlier timelines, in bytes.
@@ -107,6 +88,7 @@ class HostPicture(Answer[dict[str, Any]]):
     + etcd_directory: etcd's declared data directory
     + backup_directory: where backups are stored; + stanza_name: the cluster's place there
     + secrets: what ``held_script`` takes; without it nobody looks for secrets
+    + client_ports: those whose sessions are looked at
     """
 
     def __init__(self) -> None:
@@ -119,13 +101,16 @@ class HostPicture(Answer[dict[str, Any]]):
         backup_directory: str | None = None,
         stanza_name: str | None = None,
         secrets: Mapping[str, Any] | None = None,
+        client_ports: Sequence[int] = (),
     ) -> str:
         """One script; its first and last line say the time there, which takes what it costs out of the measurement."""
         self.asked_at = control_time()
-        script = _HOST + _LISTENING
+        script = _HOST + LISTENING
         paths = [path for path in (data_directory, etcd_directory, backup_directory) if path is not None]
         if paths:
             script += _ROOM.format(paths=" ".join(map(quote, paths)))
+        if client_ports:
+            script += sessions_script(client_ports)
         if data_directory is not None:
             script += TURNS + _DATA.format(directory=quote(data_directory))
         if etcd_directory is not None:
@@ -152,8 +137,9 @@ class HostPicture(Answer[dict[str, Any]]):
             "restoring": "restoring" in lines,
             "rebuilding": "rebuilding" in lines,
             "unmounted": [_unmounted(line) for line in lines.get("unmounted", ())],
-            "listening": _listening(lines),
-            "active": [unit for (states,) in lines.get("active", ()) for unit in _active(states)],
+            "listening": listening(lines),
+            "sessions": sessions(lines),
+            "active": active(lines),
             "postgres": [{"unit": unit, "directory": place} for unit, place in lines.get("postgres", ())],
             "etcd_data": "etcd" in lines,
             "rooms": dict(map(_room, lines.get("room", ()))),
@@ -181,41 +167,6 @@ def _addresses(lines: Iterable[Sequence[str]]) -> Iterable[tuple[str, str]]:
         address = ipaddress.ip_interface(text).ip
         if not address.is_loopback and not address.is_link_local:
             yield str(address), interface
-
-
-def _active(states: str) -> list[str]:
-    units = ("patroni.service", "etcd.service", "haproxy.service", "pgbackrest.service")
-    return [unit for unit, state in zip(units, states.split(), strict=False) if state == "active"]
-
-
-def _listening(lines: Mapping[str, list[list[str]]]) -> list[dict[str, Any]]:
-    found = [_socket(line) for (line,) in lines.get("socket", ())]
-    found += [_kernel_socket(place) for (place,) in lines.get("kernel", ())]
-    return sorted(found, key=lambda one: (one["port"], one["address"]))
-
-
-def _socket(line: str) -> dict[str, Any]:
-    address, _, port = line.split()[3].rpartition(":")
-    plain = address.strip("[]").partition("%")[0]
-    process, cgroup = re.search(r'users:\(\("([^"]*)"', line), re.search(r" cgroup:(/\S*)", line)
-    units = re.findall(r"[^/]+\.(?:service|scope)(?=/|$)", cgroup[1]) if cgroup else [None]
-    return {
-        "address": "::" if plain == "*" else plain,
-        "port": int(port),
-        "process": process[1] if process else "",
-        "unit": units[-1] if units else "",
-    }
-
-
-def _kernel_socket(place: str) -> dict[str, Any]:
-    address, port = place.split(":")
-    return {"address": _from_hex(address), "port": int(port, 16), "process": "", "unit": None}
-
-
-def _from_hex(text: str) -> str:
-    # The kernel prints words of 32 bits as the processor has them, which is little endian wherever Debian has Patroni.
-    words = [bytes.fromhex(text[start : start + 8])[::-1] for start in range(0, len(text), 8)]
-    return str(ipaddress.ip_address(b"".join(words)))
 
 
 def _room(line: Sequence[str]) -> tuple[str, dict[str, Any]]:

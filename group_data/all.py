@@ -114,10 +114,13 @@ A host's own data in inventory.py wins over this file. docs/settings.md has all 
 
 # --- haproxy: The ports that clients connect to.
 
+#   addresses on which HAProxy takes clients, besides loopback; empty: cluster_address and the addresses in
+#   cluster_extra_names; ['*']: all that the host has
+# haproxy_listen = []
 # haproxy_primary_port = 5000  # the primary, for reading and writing; 1..65535
 # haproxy_replicas_port = 5001  # the replicas, for reading; 1..65535
-# haproxy_synchronous_port = 5002  # the synchronous replicas; 1..65535
-# haproxy_asynchronous_port = 5003  # the asynchronous replicas; 1..65535
+# haproxy_synchronous_port = 5002  # the synchronous replicas; closed while patroni_synchronous_mode is off; 1..65535
+# haproxy_asynchronous_port = 5003  # the others; closed while patroni_synchronous_mode is off; 1..65535
 # haproxy_any_port = 5004  # any healthy member; 1..65535
 # haproxy_stats_port = 7000  # the statistics page, over TLS and with a login; 1..65535
 # haproxy_stats_user = "admin"  # login of the statistics page; at most 63 letters, digits, dot, hyphen and underscore

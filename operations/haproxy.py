@@ -8,6 +8,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from pyinfra import host
 from pyinfra.api import operation
 
+from cluster import sandbox
 from cluster.certificates import HAPROXY
 from cluster.ciphers import OPENSSL
 from cluster.component import Component, Unit
@@ -18,7 +19,7 @@ from cluster.render_haproxy import (
     DROP_IN,
     DROP_IN_DIRECTORY,
     UNIT,
-    listens_on_ipv6,
+    binds,
     quoted,
     server_name,
     services,
@@ -74,19 +75,23 @@ def haproxy_component(cluster: Cluster, node: Node, stats_password: Secret) -> C
         mode="600",  # it holds the password; HAProxy reads it before it gives up being root
         check="haproxy -c -f {}",  # not -q: that hides the reason
     )
-    drop_in = File(DROP_IN, _template("drop-in.conf.j2").render())
+    drop_in = File(DROP_IN, _template("drop-in.conf.j2").render(sandbox=sandbox.HAPROXY))
     loads = (CONFIGURATION, DROP_IN, HAPROXY.authority, HAPROXY.certificate)
     return Component((Directory(DROP_IN_DIRECTORY),), (drop_in, configuration), (Unit(UNIT, loads, load=RELOAD),))
 
 
 def rendered(cluster: Cluster, node: Node, stats_password: Secret) -> str:
-    """haproxy.cfg of one host; the same on all but for the description. + stats_password: stands in the text"""
+    """
+    haproxy.cfg of one host; the same on all but for the description and the addresses.
+
+    + stats_password: stands in the text
+    """
     return _template("haproxy.cfg.j2").render(
         description=f"{cluster.name} on {node.name}",
         settings=cluster.settings,
         members=cluster.members,
         services=services(cluster),
-        ipv6=listens_on_ipv6(cluster),
+        binds=binds(cluster, node),
         places=HAPROXY,
         socket=RUNTIME_SOCKET,
         reserve=STATISTICS_CONNECTIONS,

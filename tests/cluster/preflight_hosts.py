@@ -43,6 +43,7 @@ def picture(n: int, **other: Any) -> dict[str, Any]:
         "rebuilding": False,
         "unmounted": [],
         "listening": [listens(22, "ssh.service", process="sshd")],
+        "sessions": [],
         "active": [],
         "postgres": [],
         "etcd_data": False,

@@ -14,7 +14,7 @@ from cluster.certificates import HAPROXY, leaf_request
 from cluster.declaration import DeclaredHost, declared_clusters
 from cluster.model import Cluster
 from cluster.pki_ca import Authority
-from cluster.render_haproxy import quoted, server_name
+from cluster.render_haproxy import quoted, server_name, service_ports
 from cluster.secrets import Secret
 from operations.haproxy import rendered
 
@@ -53,6 +53,9 @@ CLUSTERS = {
     "dedicated": dedicated(),
     "ipv6_only": ipv6_only(),
     "one_member": one_member(),
+    "synchronous": colocated(patroni_synchronous_mode="on"),
+    "everywhere": colocated(haproxy_listen=["*"]),
+    "virtual": colocated(cluster_extra_names=["db.example.net", "10.0.0.99", "fd82::99"]),
     "no_fallback": colocated(haproxy_replicas_fallback="none"),
     "other_ports": colocated(haproxy_primary_port=6000, patroni_rest_port=8009, postgres_port=5433),
 }
@@ -70,16 +73,16 @@ def sections(cluster: Cluster, password: Secret = PASSWORD) -> dict[str, list[st
 
 
 def test_each_port_asks_patroni_for_the_members_that_fit() -> None:
-    found = sections(colocated())
+    found = sections(colocated(patroni_synchronous_mode="on"))
     ports = {
-        "listen primary": ("*:5000", "/primary"),
-        "listen replicas": ("*:5001", "/replica"),
-        "listen synchronous": ("*:5002", "/sync"),
-        "listen asynchronous": ("*:5003", "/async"),
-        "listen any": ("*:5004", "/health"),
+        "listen primary": (5000, "/primary"),
+        "listen replicas": (5001, "/replica"),
+        "listen synchronous": (5002, "/sync"),
+        "listen asynchronous": (5003, "/async"),
+        "listen any": (5004, "/health"),
     }
-    for name, (bind, check) in ports.items():
-        assert f"bind {bind}" in found[name]
+    for name, (port, check) in ports.items():
+        assert found[name][:2] == [f"bind 10.0.0.1:{port} transparent", f"bind 127.0.0.1:{port}"]
         assert f"http-check send meth OPTIONS uri {check} ver HTTP/1.1 hdr Host patroni" in found[name]
         assert "http-check expect status 200" in found[name]
         assert found[name][-3:] == [f"server pg{i} 10.0.0.{i}:5432" for i in (1, 2, 3)]
@@ -130,23 +133,43 @@ def test_readers_meet_the_primary_where_no_replica_is_fit_unless_declared_otherw
     assert fallback not in rendered(CLUSTERS["no_fallback"], CLUSTERS["no_fallback"].nodes[0], PASSWORD)
 
 
+def test_ports_that_nobody_declared_a_use_for_are_closed() -> None:
+    assert not {"listen synchronous", "listen asynchronous"} & set(sections(colocated()))
+    assert set(service_ports(colocated()).values()) == {5000, 5001, 5004, 7000}
+
+
+def bound(cluster: Cluster) -> list[str]:
+    """Where the first balancer takes writers."""
+    return [line.removeprefix("bind ") for line in sections(cluster)["listen primary"] if line.startswith("bind ")]
+
+
+def test_it_listens_on_declared_addresses_and_on_loopback() -> None:
+    assert bound(colocated()) == ["10.0.0.1:5000 transparent", "127.0.0.1:5000"]
+    virtual = colocated(cluster_extra_names=["db.example.net", "10.0.0.99"])
+    assert bound(virtual) == ["10.0.0.1:5000 transparent", "10.0.0.99:5000 transparent", "127.0.0.1:5000"]
+    chosen = colocated(haproxy_listen=["192.0.2.1"], cluster_extra_names=["10.0.0.99"])
+    assert bound(chosen) == ["192.0.2.1:5000 transparent", "127.0.0.1:5000"]
+    assert bound(colocated(haproxy_listen=["*"])) == ["*:5000"]
+
+
 def test_binds_ipv6_only_where_the_cluster_has_it() -> None:
-    assert "bind [::]:" not in rendered(colocated(), colocated().nodes[0], PASSWORD)
     found = sections(ipv6_only())
-    assert found["listen primary"][:2] == ["bind *:5000", "bind [::]:5000 v6only"]
-    assert found["listen statistics"][1] == "bind [::]:7000 v6only ssl crt /etc/haproxy/pki/haproxy.pem"
+    assert bound(ipv6_only()) == ["[fd82::11]:5000 transparent", "127.0.0.1:5000", "[::1]:5000"]
+    assert found["listen statistics"][0] == "bind [fd82::11]:7000 transparent ssl crt /etc/haproxy/pki/haproxy.pem"
     assert found["listen primary"][-1] == "server pg3 [fd82::13]:5432"
+    everywhere = cluster_of(("pg1", "fd82::11", ALL), haproxy_listen=["*"])
+    assert bound(everywhere) == ["*:5000", "[::]:5000 v6only"]
 
 
 def test_a_dedicated_host_leads_to_the_members_and_not_to_itself() -> None:
     text = rendered(dedicated(), dedicated().node("lb1.example.net"), PASSWORD)
     assert "description main on lb1.example.net\n" in text
-    assert "10.0.0.9" not in text
+    assert not re.search(r"server \S+ 10\.0\.0\.9", text)
 
 
 def test_every_port_is_a_setting() -> None:
     found = sections(CLUSTERS["other_ports"])
-    assert "bind *:6000" in found["listen primary"]
+    assert "bind 10.0.0.1:6000 transparent" in found["listen primary"]
     assert "server pg1 10.0.0.1:5433" in found["listen primary"]
     assert any("check port 8009" in line for line in found["defaults"])
 

@@ -141,12 +141,13 @@ def test_mixed_versions_are_a_remark_and_no_reason_to_refuse():
     ]
 
 
-def test_the_question_is_about_the_directories_of_the_roles():
+def test_the_question_is_about_the_directories_and_ports_of_the_roles():
     cluster = a_cluster()
     both = {"data_directory": "/var/lib/postgresql/17/main", "etcd_directory": "/var/lib/etcd/main"}
-    assert picture_question(cluster, cluster.node("pg1")) == both
+    clients = {"client_ports": [5000, 5001, 5004, 7000]}
+    assert picture_question(cluster, cluster.node("pg1")) == both | clients
     balancer = replace(cluster.node("pg1"), roles=frozenset({"haproxy"}))
-    assert picture_question(cluster, balancer) == {}
+    assert picture_question(cluster, balancer) == clients
 
 
 @pytest.mark.parametrize("columns, room", [(80, 52), (30, 40), (400, 76)])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import runpy
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -11,9 +10,9 @@ from typing import Any
 from cluster.card import connection_card
 from cluster.certificates import certificate_places, leaf_request
 from cluster.component import Component
-from cluster.declaration import DeclaredHost, declared_clusters
+from cluster.declaration import declared_clusters
 from cluster.files import File
-from cluster.model import ROLES, Cluster, Node
+from cluster.model import Cluster, Node
 from cluster.packages import held_packages, wanted_packages
 from cluster.packages_files import host_files, signing_key, source_files
 from cluster.packages_releases import Release
@@ -26,6 +25,7 @@ from cluster.tuning import Resources
 from operations.haproxy import haproxy_component
 from operations.pgbackrest import pgbackrest_component
 from operations.pgbackrest_source import source_component
+from tests.inventories import clusters_of, inventory_hosts
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ("three_hosts", "dedicated", "ipv6")
@@ -35,27 +35,6 @@ MEMBER = Resources(memory_mib=15990, cores=8, disk_mib=200_000)
 PATRONI_VERSION = (4, 0, 7)
 RELEASE = Release("debian", "trixie", "13")
 SECRETS = {name: Secret(f"fake-{name.lower()}") for name in NAMES}
-
-
-def inventory_hosts(file: Path) -> list[DeclaredHost]:
-    """The hosts of an inventory file, read as pyinfra reads it. + file: with lists of names or (name, data)"""
-    values = runpy.run_path(str(file))
-    groups = {name: value for name, value in values.items() if name in ROLES}
-    data: dict[str, dict[str, Any]] = {}
-    members: dict[str, list[str]] = {}
-    for group, entries in groups.items():
-        for entry in entries:
-            name, own = (entry, {}) if isinstance(entry, str) else entry
-            data.setdefault(name, {}).update(own)
-            members.setdefault(name, []).append(group)
-    return [DeclaredHost(name, tuple(members[name]), data[name], dict.fromkeys(data[name], file.name)) for name in data]
-
-
-def clusters_of(file: Path) -> dict[str, Cluster]:
-    """The clusters that an inventory file declares; it must be without a finding."""
-    clusters, findings = declared_clusters(inventory_hosts(file), {})
-    assert findings == []
-    return clusters
 
 
 def example(name: str) -> Cluster:

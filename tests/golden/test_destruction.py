@@ -19,7 +19,8 @@ from operations.etcd_snapshot import etcd_snapshots
 from operations.haproxy import haproxy_component
 from operations.pgbackrest import pgbackrest_component
 from operations.pgbackrest_source import source_component
-from tests.golden.examples import EXAMPLES, ROOT, SECRETS, clusters_of, example, with_store
+from tests.golden.examples import EXAMPLES, ROOT, SECRETS, example, with_store
+from tests.inventories import clusters_of
 
 # They belong to packages, which stay: without their source these would never be mended.
 KEPT = {CREATECLUSTER, KEY, PREFERENCES, SOURCE}

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.golden.examples import EXAMPLES, ROOT, SECRETS, clusters_of, example, rendered, with_store
+from tests.golden.examples import EXAMPLES, ROOT, SECRETS, example, rendered, with_store
 from tests.golden.review import GOLDEN, assert_reviewed
+from tests.inventories import clusters_of
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

@@ -56,7 +56,8 @@ def six(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
     """Three members that know each other by IPv6 addresses alone."""
     directory = tmp_path_factory.mktemp("six")
     with site("b-six", directory) as ready:
-        inventory = inventory_of(directory, (ready.lab, MEMBERS), ipv6=True)
+        # The lab publishes ports of IPv4 addresses alone.
+        inventory = inventory_of(directory, (ready.lab, MEMBERS), ipv6=True, haproxy_listen=["*"])
         yield Built(ready.lab, inventory, run(inventory))
 
 
