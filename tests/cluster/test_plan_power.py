@@ -136,7 +136,7 @@ def test_a_destruction_says_what_goes_and_what_stays() -> None:
     assert lines == [
         "main is DESTROYED on h1, h3",
         "  goes   its services with units, timers and configuration; passwords, keys, certificates; etcd's data",
-        "  goes   PostgreSQL's data, /var/lib/postgresql/17/main",
+        "  goes   PostgreSQL's data, /var/lib/postgresql/17/main and tablespaces",
         "  stays  its backups and WAL in /var/lib/pgbackrest on h3 (--data backups=true removes that, too)",
         "  stays  packages with their source, logs; on this machine the CA and the secrets, .secrets/main",
         "  note   h2 is not in this run: all of it stays there; keep it off",
