@@ -6,6 +6,8 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
+from cluster.ciphers import OPENSSL
+
 # As postgresql.conf takes them; what Patroni would write there for any other is read as something else, or not at all.
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*", re.ASCII)
 
@@ -117,7 +119,7 @@ DANGERS: Mapping[str, Danger] = {
     "allow_system_table_mods": Danger({"off"}, "a superuser may destroy the catalogs"),
     "ssl_min_protocol_version": Danger({"tlsv1.2", "tlsv1.3"}, "connections can be read that an old protocol protects"),
     "ssl_max_protocol_version": Danger({""}, _SHUT_OUT),
-    "ssl_ciphers": Danger((), _SHUT_OUT),
+    "ssl_ciphers": Danger((OPENSSL.lower(),), _SHUT_OUT),
     "ssl_tls13_ciphers": Danger((), _SHUT_OUT),
     "ssl_ecdh_curve": Danger((), _SHUT_OUT),
     "ssl_groups": Danger((), _SHUT_OUT),

@@ -98,9 +98,9 @@ def pgbackrest_component(cluster: Cluster, node: Node, cipher_pass: Secret) -> C
             name = timer(kind, repository.number)
             files.append(File(timer_path(name), _timer(cluster, repository, kind)))
             units.append(Unit(name, (timer_path(name), BACKUP_UNIT), load=f"systemctl restart {name}"))
-    component = Component((Directory("/etc/pgbackrest"), *_owned(cluster, node)), tuple(files), tuple(units))
+    ground = Component((Directory("/etc/pgbackrest"), *_owned(cluster, node)), tuple(files))
     drill = drill_component(cluster, str(cipher_pass), store) if "backup" in node.roles else Component()
-    return component + drill + server_component(cluster, node, str(cipher_pass), store)
+    return ground + server_component(cluster, node, str(cipher_pass), store) + Component(units=tuple(units)) + drill
 
 
 def _owned(cluster: Cluster, node: Node) -> list[Directory]:

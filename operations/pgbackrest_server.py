@@ -6,7 +6,6 @@ from pathlib import PurePosixPath
 
 from cluster.certificates import ETCD, HAPROXY, PATRONI, PGBACKREST_SERVER, POSTGRES
 from cluster.component import Component, Unit
-from cluster.data_mounts import REPOSITORY, noted, start_condition
 from cluster.files import Directory, File
 from cluster.model import Cluster, Node
 from cluster.render_patroni import PASSWORD_FILE
@@ -50,16 +49,9 @@ def server_component(cluster: Cluster, node: Node, cipher_pass: str, store: Stor
     place = PGBACKREST_SERVER
     loads = (SERVER_CONFIGURATION, place.certificate, place.authority, *at_start)
     port = cluster.settings.pgbackrest_port
-    stored = _stored(cluster, node)
-    load = f"{noted(REPOSITORY, stored)} && " if stored is not None else ""
-    load += f"({_LOAD.format(unit=SERVER, files=' '.join(at_start), port=port)})"
+    load = f"({_LOAD.format(unit=SERVER, files=' '.join(at_start), port=port)})"
     directories = (Directory(SERVER_DROP_IN_DIRECTORY), Directory(place.directory, place.user, place.user, "700"))
     return Component(directories, tuple(files), (Unit(SERVER, loads, load=load),))
-
-
-def _stored(cluster: Cluster, node: Node) -> str | None:
-    """The directory that the host keeps the repository in; None where it keeps none."""
-    return cluster.repository_directory if "backup" in node.roles else None
 
 
 def _drop_in(cluster: Cluster, node: Node) -> str:
@@ -78,7 +70,6 @@ def _drop_in(cluster: Cluster, node: Node) -> str:
         store_authority=_out_of_sight(settings.pgbackrest_s3_ca_file),
         drill_directory=drill_directory(cluster),
         hidden=hidden,
-        condition=None if (stored := _stored(cluster, node)) is None else start_condition(REPOSITORY, stored),
     )
 
 

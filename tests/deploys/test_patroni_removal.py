@@ -278,7 +278,9 @@ def test_a_host_with_haproxy_alone_goes(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_only_a_server_that_runs_keeps_a_host_from_being_stopped(tmp_path: Path) -> None:
-    cluster = fake_cluster(postgres_data_directory=str(tmp_path))
+    declared = fake_cluster()
+    settings = declared.settings.model_copy(update={"postgres_data_directory": str(tmp_path)})
+    cluster = replace(declared, settings=settings)
     proof = str(patroni_removal._stop(cluster, "patroni")).partition(" && ")[2]
 
     def is_gone() -> bool:

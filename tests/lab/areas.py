@@ -84,6 +84,7 @@ FILES = (
     LabFile("test_certificates_live.py", "security"),
     LabFile("test_copy_made_twice.py", "restore"),
     LabFile("test_docker_connector.py", "build"),
+    LabFile("test_doors.py", "security"),
     LabFile("test_etcd_disaster.py", "etcd"),
     LabFile(
         "test_etcd_growth.py",
@@ -152,6 +153,12 @@ FILES = (
     LabFile("test_secrecy.py", "security", "connections are encrypted and orders need a certificate", 0.5),
     LabFile("test_secrets_in_a_run.py", "security", "no secret is printed or in an argument while a run works", 1),
     LabFile("test_secrets_of_a_cluster.py", "security"),
+    LabFile(
+        "test_services_closed.py",
+        "security",
+        "nothing listens that is not declared, and idle visitors shut nobody out",
+        1,
+    ),
     LabFile("test_standby_cluster.py", "standby"),
     LabFile("test_status_check.py", "look"),
     LabFile(

@@ -69,7 +69,7 @@ ASKED = {
 def old(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
     """Two members with HAProxy, and a repository host, built by that version."""
     former = former_code(FORMER, tmp_path_factory.mktemp("code"))
-    with site("doors", tmp_path_factory.mktemp("old"), hosts=(*PAIR, "etcd1", REPOSITORY)) as ready:
+    with site("d-doors", tmp_path_factory.mktemp("old"), hosts=(*PAIR, "etcd1", REPOSITORY)) as ready:
         first = run(ready.inventory, root=former)
         wait_until_settled(ready.lab, PAIR)
         yield Built(ready.lab, ready.inventory, first)

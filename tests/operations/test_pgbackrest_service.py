@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from pyinfra.context import ctx_host
 
+from cluster.certificates import PGBACKREST_SERVER
 from cluster.files import File
 from cluster.model import Cluster
 from cluster.secrets import Secret
@@ -124,7 +125,7 @@ def test_a_new_certificate_is_loaded_without_ending_a_backup() -> None:
     (unit,) = (
         one for one in pgbackrest_component(cluster, cluster.node("b"), PHRASE).units if one.name == "pgbackrest"
     )
-    assert {"/etc/pgbackrest/pki/pgbackrest.crt", "/etc/pgbackrest/pki/ca.crt"} <= set(unit.loads)
+    assert {PGBACKREST_SERVER.certificate, PGBACKREST_SERVER.authority} <= set(unit.loads)
 
 
 def test_another_time_reaches_the_timer() -> None:
@@ -200,7 +201,7 @@ def test_a_drill_s_own_disk_and_the_repository_s_are_all_that_it_sees_of_others(
 
 
 def test_another_disk_for_the_copies_gets_a_directory_of_theirs() -> None:
-    assert '"/srv/restore-drill/scratch"' in drill_files(pgbackrest_drill_path="/srv")["drill.json"]
+    assert '"/srv/copies/restore-drill/scratch"' in drill_files(pgbackrest_drill_path="/srv/copies")["drill.json"]
 
 
 def test_a_host_that_is_a_member_too_gives_a_drill_fewer_cores() -> None:

@@ -9,9 +9,11 @@ import pytest
 from pyinfra.context import ctx_host
 
 import operations.certificates
+import operations.etcd_trust_look
 import operations.secrets
 import operations.util.stage
 from cluster.errors import ConfigError
+from cluster.leaf_source import OWN_AUTHORITIES
 from cluster.secrets import NAMES, Secrets
 from operations.certificates import issued
 from operations.secrets import kept
@@ -27,6 +29,7 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Any:
             monkeypatch.setattr(module, "planning", lambda: planning)
 
     monkeypatch.setattr(operations.secrets, "acts_for", lambda _: True)
+    monkeypatch.setattr(operations.etcd_trust_look, "held", lambda _: {})
     return set_to
 
 
@@ -53,7 +56,9 @@ def test_they_are_written_when_their_turn_comes(tmp_path: Path, stage: Any) -> N
     host, commands = run(kept, secrets=planned)
     assert (commands, host.noop_description) == ([], f"generated: {', '.join(NAMES)}")
     run(issued, secrets_directory=tmp_path / "main")
-    assert sorted(path.name for path in (tmp_path / "main").iterdir()) == ["ca.crt", "ca.key", "secrets.json"]
+    assert sorted(path.name for path in (tmp_path / "main").iterdir()) == sorted(
+        [*(f"{stem}.{end}" for stem in ("ca", *OWN_AUTHORITIES.values()) for end in ("crt", "key")), "secrets.json"]
+    )
     host, commands = run(kept, secrets=Secrets.plan(tmp_path / "main", {}))
     assert (commands, host.noop_description) == ([], "all of them were there")
     stage(planning=True)
