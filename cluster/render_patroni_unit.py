@@ -80,8 +80,10 @@ def reload_command(cluster: Cluster, node: Node) -> str:
     url = node.address.url(cluster.settings.patroni_rest_port) + "/liveness"
     return (
         f"timeout 60 sh -c 'until python3 -c \"{_ANSWERS}\" {url} {PATRONI.authority} 2>/dev/null; do sleep 0.2; done' "
+        # As its user, for in a container root may not; where the host allows no more, the next start does.
+        f"&& {{ runuser -u postgres -- prlimit --nofile={OPEN_FILES}: "
+        f"--pid $(systemctl show -p MainPID --value {UNIT}) || true; }} "
         # By now there are data, which nobody had noted at the first start.
-        f"&& prlimit --pid $(systemctl show -p MainPID --value {UNIT}) --nofile={OPEN_FILES}: "
         f"&& {noted(DATA, cluster.data_directory)} && systemctl reload {UNIT} && {hup(cluster)}"
     )
 

@@ -177,6 +177,7 @@ FILES = (
         2,
         until="test_nothing_of_it_changes_what_is_declared",
     ),
+    LabFile("test_waiting_settings.py", "restore"),
 )
 
 # How each sentence of README.md, "What is promised", begins, and what in the core proves it: FILE, or FILE::TEST.
