@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any
 
-from cluster.certificates import POSTGRES
+from cluster.certificates import PATRONI, POSTGRES
 from cluster.findings import Finding
 from cluster.lives import stanza_findings
 from cluster.model import Cluster, Node
@@ -62,7 +62,9 @@ def picture_question(cluster: Cluster, node: Node, nonce: str | None = None) -> 
     question: dict[str, Any] = {}
     if nonce is not None:
         port, names = cluster.settings.postgres_port, list(roles(cluster).values())
-        question["secrets"] = {"nonce": nonce, "roles": names, "port": port, "authority": POSTGRES.authority}
+        # PostgreSQL's has other CAs beside it; a host of an earlier version has no other.
+        paths = [PATRONI.authority, POSTGRES.authority]
+        question["secrets"] = {"nonce": nonce, "roles": names, "port": port, "authorities": paths}
     if "postgres" in node.roles:
         question["data_directory"] = cluster.data_directory
     if "etcd" in node.roles:

@@ -26,7 +26,9 @@ done
   digest=$(printf '%s%s' {nonce} "$value" | sha256sum)
   echo "held|$name|${{digest%% *}}"
 done
-if [ -e {authority} ]; then digest=$(sha256sum < {authority}); echo "authority|${{digest%% *}}"; fi
+for f in {authorities}; do
+  if [ -e "$f" ]; then digest=$(sha256sum < "$f"); echo "authority|${{digest%% *}}"; break; fi
+done
 if [ -S /var/run/postgresql/.s.PGSQL.{port} ]; then
   (cd / && timeout 5 runuser -u postgres -- psql -XAtq -h /var/run/postgresql -p {port} -d postgres -c {sql}) \
     2>/dev/null
@@ -51,16 +53,16 @@ done
 """
 
 
-def held_script(nonce: str, roles: Sequence[str], port: int, authority: str) -> str:
+def held_script(nonce: str, roles: Sequence[str], port: int, authorities: Sequence[str]) -> str:
     """
     Lines for what this host has of a cluster's secrets.
 
     + nonce: of the run; + roles: whose verifiers are looked at
-    + port: of a PostgreSQL that may run here; + authority: path of the CA that it trusts
+    + port: of a PostgreSQL that may run here; + authorities: paths of the CA that it trusts, of which the first counts
     """
     named = ", ".join("'" + role.replace("'", "''") + "'" for role in roles)
     sql = quote(" ".join(_SQL.format(roles=named).split()))
-    return _HELD.format(nonce=quote(nonce), port=port, sql=sql, authority=quote(authority))
+    return _HELD.format(nonce=quote(nonce), port=port, sql=sql, authorities=" ".join(map(quote, authorities)))
 
 
 def stanza_script(directory: str, stanza: str) -> str:

@@ -22,6 +22,7 @@ from typing import Any
 NOTES = Path("/etc/pyinfra-patroni/data-mounts")
 # systemd takes it for a failure, and tries again: the mount may come late. Any other code would keep the unit down.
 AGAIN = 255
+HOST_MOUNTS = "/proc/1/mountinfo"
 
 
 def entries(path: str) -> list[str]:
@@ -34,7 +35,9 @@ def place(path: str) -> dict[str, Any]:
     real = there = os.path.realpath(path)
     while not os.path.exists(there):
         there = os.path.dirname(there)
-    words = ["findmnt", "--json", "--output", "TARGET,SOURCE,UUID,FSROOT", "--target", there]
+    # The host's own mounts: a unit that is shut in sees what it may write as mounts of their own.
+    words = ["findmnt", "--kernel", "--tab-file", HOST_MOUNTS, "--json", "--output", "TARGET,SOURCE,UUID,FSROOT"]
+    words += ["--target", there]
     found = json.loads(subprocess.run(words, check=True, stdout=subprocess.PIPE).stdout)["filesystems"][0]
     # A device may have another name after a boot.
     system = f"{found['uuid'] or found['source']} {found['fsroot']}"

@@ -174,7 +174,12 @@ GOLDEN = CASES.parent / "golden"
 def held_of(*hosts: str, directory: str | None = None) -> dict[str, Any]:
     """What a host says whose /etc is that of some rendered hosts together."""
     fact = HostPicture()
-    secrets = {"nonce": NONCE, "roles": ["postgres"], "port": 1, "authority": "/etc/hostname"}
+    secrets = {
+        "nonce": NONCE,
+        "roles": ["postgres"],
+        "port": 1,
+        "authorities": ["/nowhere", "/etc/hostname", "/etc/hosts"],
+    }
     command = fact.command(backup_directory=directory, stanza_name="main", secrets=secrets)
     for one in hosts:
         command = command.replace(f"/etc/{Path(one).name}", str(GOLDEN / one))
@@ -195,7 +200,7 @@ def test_every_secret_of_a_host_is_found_and_none_is_told() -> None:
 
 
 def test_a_host_without_any_secret() -> None:
-    command = HostPicture().command(secrets={"nonce": NONCE, "roles": [], "port": 1, "authority": "/nowhere"})
+    command = HostPicture().command(secrets={"nonce": NONCE, "roles": [], "port": 1, "authorities": ["/nowhere"]})
     seen = HostPicture().process(sh(command.replace("/etc/", "/nowhere/")))
     assert seen["held"] == {"digests": {}, "roles": {}, "authority": None}
 
