@@ -48,7 +48,7 @@ def own(cluster: Cluster, secrets_directory: Path) -> Commands:
     Left for a later run while ``--limit`` leaves out a host of etcd or a member: it would not be let in any more.
     """
     nodes = etcd_holders(cluster)
-    if not nodes or not acts_for(nodes):
+    if not acts_for(cluster.etcd):  # from where etcd is asked before each restart
         host.noop("another host looks after it")
         return
     if not is_between(cluster):
