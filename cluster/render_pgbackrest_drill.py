@@ -6,9 +6,11 @@ import json
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
+from cluster.certificates import ETCD, HAPROXY, PATRONI, PGBACKREST, PGBACKREST_SERVER, POSTGRES
 from cluster.files import Directory, File
 from cluster.model import Cluster
-from cluster.render_pgbackrest import USER, Store, option_lines, repository_options
+from cluster.render_pgbackrest import CONFIGURATION, USER, Store, option_lines, repository_options
+from cluster.render_pgbackrest_server import SERVER_SECRETS
 from cluster.repositories import Repository, repositories_of
 from cluster.settings_pgbackrest import S3
 
@@ -65,6 +67,16 @@ def drill_readable(cluster: Cluster) -> list[str]:
         authority = [settings.pgbackrest_s3_ca_file] if settings.pgbackrest_s3_ca_file else []
         return [*_SYSTEM, *(path for path in authority if not _is_within(path, _SYSTEM)), *_NAMES]
     return [*_SYSTEM, settings.pgbackrest_path]
+
+
+def drill_hidden() -> list[str]:
+    """
+    What of that its unit does not see: keys and passwords. Members can write a backup that runs what they like in the
+    drill, as the user who may read these.
+    """
+    services = (ETCD, PATRONI, POSTGRES, HAPROXY)
+    own = (PGBACKREST.directory, PGBACKREST_SERVER.directory, CONFIGURATION, SERVER_SECRETS)
+    return [f"-{path}" for path in (*(str(PurePosixPath(one.directory).parent) for one in services), *own)]
 
 
 def drill_free_paths(cluster: Cluster) -> list[str]:

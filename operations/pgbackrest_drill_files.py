@@ -23,6 +23,7 @@ from cluster.render_pgbackrest_drill import (
     drill_configuration,
     drill_directories,
     drill_free_paths,
+    drill_hidden,
     drill_place,
     drill_readable,
     drill_writable,
@@ -74,6 +75,7 @@ def _service(cluster: Cluster) -> File:
         free=[f"{path}:mode=1777" for path in drill_free_paths(cluster)],
         readable=drill_readable(cluster),
         writable=drill_writable(cluster),
+        hidden=drill_hidden(),
     )
     return File(DRILL_UNIT, text)
 

@@ -184,6 +184,19 @@ def hidden(**settings: Any) -> dict[str, list[str]]:
     }
 
 
+def test_a_drill_sees_no_key_and_no_password_but_what_it_restores_with() -> None:
+    lines = drill_files()["pgbackrest-drill.service"].splitlines()
+    (unseen,) = (line.partition("=")[2].split() for line in lines if line.startswith("InaccessiblePaths="))
+    # Not to be there is no reason not to start.
+    assert set(unseen) == {
+        f"-/etc/{path}"
+        for path in (
+            *("etcd", "patroni", "postgresql", "haproxy"),
+            *("pgbackrest/pki", "pgbackrest/server", "pgbackrest/pgbackrest.conf", "pgbackrest/server.env"),
+        )
+    }
+
+
 def test_a_drill_can_write_its_copy_and_nothing_of_the_host_s() -> None:
     seen = hidden()
     assert seen["BindPaths"] == [
