@@ -53,6 +53,8 @@ def problem_of(item: Mapping[str, Any]) -> str:
         return f"{value} is not one of {context['expected'].replace(' or ', ', ')}"
     if kind == "string_pattern_mismatch":
         return f"{value} is not {FORMS.get(str(item['loc'][0]), 'of the form ' + context['pattern'])}"
+    if kind == "int_parsing_size":
+        return f"{value} is more than any number here may be"
     if kind in _TYPES:
         return f"{value} is {_kind(item['input'])}, it must be {item.get('wanted', _TYPES[kind])}"
     return _own_words(item, value)

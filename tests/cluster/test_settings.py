@@ -153,6 +153,11 @@ def test_what_no_list_of_names_holds_is_still_a_sentence():
     assert problem("postgres_port", b"x") == "b'x' is of the type bytes, it must be a whole number"
 
 
+@pytest.mark.parametrize("value", [2**63, 10**400])
+def test_a_number_beyond_all_is_refused_in_our_own_words(value):
+    assert problem("postgres_version", value).endswith(" is more than any number here may be")
+
+
 @given(st.sampled_from(sorted(Settings.model_fields)), st.from_type(int) | st.text() | st.none() | st.lists(st.text()))
 def test_any_value_is_accepted_or_refused_with_its_own_name_and_a_hint(name, value):
     settings, findings = validated({name: value}, {name: "inventory.py"})
