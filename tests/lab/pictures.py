@@ -12,8 +12,8 @@ from tests.lab.docker import docker, run_in
 from tests.lab.runs import MEMBERS, leader, patroni, secrets, secrets_directory, sql
 from tests.lab.spec import Host, Lab
 
-# What lives by itself, or is made at every boot: of the host, not of the product. And what a start of a service notes of
-# its data: whether anything was there yet, which depends on how often it was started.
+# What lives by itself, or is made at every boot: of the host, not of the product. And what a start of a service notes
+# of its data: whether anything was there yet, which depends on how often it was started.
 VOLATILE = (
     "/etc/pyinfra-patroni/data-mounts/",
     *("/etc/.updated", "/etc/hostname", "/etc/hosts", "/etc/ld.so.cache", "/etc/machine-id", "/etc/mtab"),
