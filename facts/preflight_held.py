@@ -7,7 +7,8 @@ from shlex import quote
 from typing import Any
 
 # One look at all files, for every process costs a busy host. A password has neither quotes nor spaces in it. The
-# builtin printf has no arguments that others could see.
+# builtin printf has no arguments that others could see. A PostgreSQL without a Patroni is somebody else's, and not asked:
+# a mere connection writes into its data.
 _HELD = r"""
 files=
 for f in /etc/patroni/config.yml /etc/haproxy/haproxy.cfg /etc/pgbackrest/pgbackrest.conf; do
@@ -29,7 +30,7 @@ done
 for f in {authorities}; do
   if [ -e "$f" ]; then digest=$(sha256sum < "$f"); echo "authority|${{digest%% *}}"; break; fi
 done
-if [ -S /var/run/postgresql/.s.PGSQL.{port} ]; then
+if [ -e /etc/patroni/config.yml ] && [ -S /var/run/postgresql/.s.PGSQL.{port} ]; then
   (cd / && timeout 5 runuser -u postgres -- psql -XAtq -h /var/run/postgresql -p {port} -d postgres -c {sql}) \
     2>/dev/null
 fi
