@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 # A function of the shell: the newest history file of a data directory, then a line for each earlier timeline.
-TURNS = r"""turns() {
+TURNS = r"""
+turns() {
   h=$(ls "$1/pg_wal" 2>/dev/null | grep -E '^[0-9A-F]{8}[.]history$' | tail -n 1)
   [ -z "$h" ] || { echo "$h"; awk '$1 ~ /^[0-9]+$/ { print $1 ":" $2 }' "$1/pg_wal/$h"; }
 }

@@ -7,8 +7,8 @@ from shlex import quote
 from typing import Any
 
 # One look at all files, for every process costs a busy host. A password has neither quotes nor spaces in it. The
-# builtin printf has no arguments that others could see. A PostgreSQL without a Patroni is somebody else's, and not asked:
-# a mere connection writes into its data.
+# builtin printf has no arguments that others could see. A PostgreSQL without a Patroni is somebody else's, and is not
+# asked: a mere connection writes into its data.
 _HELD = r"""
 files=
 for f in /etc/patroni/config.yml /etc/haproxy/haproxy.cfg /etc/pgbackrest/pgbackrest.conf; do

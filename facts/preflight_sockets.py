@@ -23,7 +23,7 @@ for f in $(grep -lsz -e '^-D' /proc/[0-9]*/cmdline); do
   read -r name < "$p/comm" && [ "$name" = postgres ] || continue
   while read -r line; do case $line in *.service | *.scope) unit=${line##*/} ;; esac; done < "$p/cgroup"
   directory=$(tr '\0' '\n' < "$f" | sed -n '/^-D$/ { n; p; q }; s/^-D\(.\)/\1/p')
-  echo "postgres|$unit|$(readlink -f "$directory")"
+  [ -z "$directory" ] || echo "postgres|$unit|$(readlink -f "$directory")" # ended meanwhile
 done 2>/dev/null
 """
 

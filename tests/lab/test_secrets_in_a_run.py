@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from cluster.leaf_source import OWN_AUTHORITIES
 from tests.lab.docker import run_in
 from tests.lab.paths import ROOT
 from tests.lab.runs import CLUSTER, Built, run, secrets, secrets_directory, site
@@ -68,6 +69,10 @@ def watching_on(host: Host, directory: Path) -> Iterator[Path]:
             watcher.wait(timeout=10)
 
 
+# The keys of the CAs, of which the control machine has one for each kind of door.
+AUTHORITIES = tuple(f"{stem}.key" for stem in ("ca", *OWN_AUTHORITIES.values()))
+
+
 @pytest.fixture(scope="module")
 def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     """One host with all components, built as loudly as pyinfra can."""
@@ -87,7 +92,7 @@ def confidential(built: Built) -> dict[str, str]:
     """What nobody may see, by its name: the secrets, and a line of every private key that tells it from all others."""
     host, found = built.lab.host("pg1").container, dict(secrets(built.lab))
     texts = {path: run_in(host, f"cat {path}") for path in run_in(host, KEYS).split()}
-    texts["ca.key"] = (secrets_directory(built.lab) / "ca.key").read_text()
+    texts |= {path.name: path.read_text() for path in secrets_directory(built.lab).glob("*.key")}
     for name, text in texts.items():
         found[name] = text.partition("PRIVATE KEY-----\n")[2].splitlines()[1]
     return found
@@ -110,7 +115,7 @@ def test_the_loudest_run_prints_no_secret(watched: Watched) -> None:
     log = watched.run.log
     print(f"built in {watched.run.seconds:.1f} s, {len(log.splitlines())} lines, {len(log) // 1024} KiB printed")
     names = confidential(watched)
-    assert len(names) == len(secrets(watched.lab)) + 5
+    assert set(AUTHORITIES) <= set(names) and len(names) > len(secrets(watched.lab)) + len(AUTHORITIES)
     assert shown(names, log) == []
     # The proof that such a thing would be found: this is read from the host in base64, and may be seen.
     certificate = run_in(watched.lab.host("pg1").container, "cat /etc/haproxy/pki/haproxy.pem").splitlines()[2]
@@ -141,9 +146,9 @@ def test_no_file_that_others_may_read_holds_a_secret(watched: Watched) -> None:
 def test_what_the_control_machine_keeps_belongs_to_its_user_alone(watched: Watched) -> None:
     directory = secrets_directory(watched.lab)
     modes = {path.name: oct(path.stat().st_mode & 0o777) for path in (directory, *directory.iterdir())}
-    public = modes.pop("ca.crt")
-    assert modes == {watched.lab.name: "0o700", "ca.key": "0o600", "secrets.json": "0o600"}
-    assert oct((ROOT / ".secrets").stat().st_mode & 0o777) == "0o700" and public == "0o644"
+    public = {modes.pop(name.replace(".key", ".crt")) for name in AUTHORITIES}
+    assert modes == {watched.lab.name: "0o700", "secrets.json": "0o600", **dict.fromkeys(AUTHORITIES, "0o600")}
+    assert oct((ROOT / ".secrets").stat().st_mode & 0o777) == "0o700" and public == {"0o644"}
     assert not (ROOT / "pyinfra-debug.log").exists()
 
 
