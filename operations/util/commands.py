@@ -28,7 +28,8 @@ def write_file(file: File) -> StringCommand:
     path, new = quote(file.path), quote(f"{file.path}.new")
     steps = [
         "umask 077",
-        f"cat > {new}",
+        # pyinfra ends standard input with a line break, where the content does not, and where there is none at all.
+        f"head -c {len(file.content.encode())} > {new} && cat > /dev/null",
         # To a remote command, a killed run looks like the end of its standard input.
         f'[ "$(wc -c < {new})" -eq {len(file.content.encode())} ]',
         f"chown {quote(f'{file.user}:{file.group}')} {new}",

@@ -74,7 +74,7 @@ def told(command: str) -> str:
         return "install"
     if "\nuntil " in command:
         return "update " + command.partition("source=")[2].splitlines()[0]
-    return "write " + command.rpartition(" ")[2] if "cat >" in command else command
+    return "write " + command.rpartition(" ")[2] if "head -c" in command else command
 
 
 def install_arguments(cluster: Cluster) -> str:
