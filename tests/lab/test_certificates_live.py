@@ -241,10 +241,8 @@ def test_another_authority_is_refused_and_nothing_is_touched(built: Built, tmp_p
     stranger = own_authority(tmp_path)
     inventory = write_inventory(built.lab, tmp_path, ALONE, **stranger.settings)
     refused = refused_untouched(built, inventory)
-    assert (
-        f"{built.lab.host('pg1').container} trusts another CA than the declared one ({PATRONI.authority})"
-        in refused.log
-    )
+    said = f"is another CA than the one that {built.lab.host('pg1').container} trusts"
+    assert said in " ".join(refused.log.split())
 
 
 def refused_untouched(built: Built, inventory: Path) -> Run:
