@@ -15,7 +15,7 @@ from cluster.health import has_begun
 from cluster.leaf_source import leaf_sources
 from cluster.model import Cluster
 from cluster.observed import SeenEtcd
-from cluster.plan_restore import turns_in
+from cluster.plan_restore import Restore, turns_in
 from cluster.plan_restore_new import new_lines, new_plan
 from cluster.plan_roles import identifier, literal, script
 from cluster.render_patroni import REPLICATION_USER, REWIND_USER, SUPERUSER
@@ -80,15 +80,23 @@ def restored_from(
         host.noop("the data are restored")
         return
     if not seen["running"]:
-        yield noted(first, plan.order)
-        configuration = CONFIGURATION
-        if source is not cluster:
-            yield from written(_source_files(cluster, source, source_secrets))
-            configuration = SOURCE_CONFIGURATION
-        where = {"stanza": source.name, "configuration": configuration, "roles": _roles(secrets)}
-        yield from begun(cluster, first, plan.target, plan.order, tablespaces=known, **where)
+        roles = _roles(secrets)
+        yield from _unit_begun(cluster, source, source_secrets, plan, tablespaces=known, roles=roles)
     result = awaited(cluster, first)
     print_lines([f"restored to {result['lsn']}; last transaction of {result['time'] or 'nobody knows when'}"])
+
+
+def _unit_begun(
+    cluster: Cluster, source: Cluster, source_secrets: Path, plan: Restore, *, tablespaces: Sequence[str], roles: str
+) -> Commands:
+    """Note the restore on the first member, give it access to the source's repository, and begin the unit."""
+    first, configuration = cluster.members[0], CONFIGURATION
+    yield noted(first, plan.order)
+    if source is not cluster:
+        yield from written(_source_files(cluster, source, source_secrets))
+        configuration = SOURCE_CONFIGURATION
+    where = {"stanza": source.name, "configuration": configuration, "roles": roles}
+    yield from begun(cluster, first, plan.target, plan.order, tablespaces=tablespaces, **where)
 
 
 @operation()
