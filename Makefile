@@ -27,7 +27,7 @@ test-lab: $(READY) ## a part of those with containers: make test-lab AREA=restor
 	@$(PY) -m tests.lab.suite $(AREA)
 
 test-fast: lint ## what needs no containers
-	$(PY) -m pytest -m "not lab" --numprocesses 2 --dist loadfile
+	$(PY) -m pytest -m "not lab" --numprocesses 3 --dist worksteal
 
 lint: $(READY) ## ruff and mypy
 	$(PY) -m ruff check .

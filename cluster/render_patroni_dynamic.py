@@ -31,7 +31,7 @@ def configuration_for(cluster: Cluster, members: Collection[SeenResources]) -> d
 def version_of(text: str) -> tuple[int, ...]:
     """A version that can be compared. + text: of a Debian package, empty while it is not installed"""
     digits = text.split("-")[0].split("+")[0].split("~")[0]
-    return tuple(int(part) for part in digits.split(".") if part.isdigit())
+    return tuple(int(part) for part in digits.split(".") if part.isdecimal())
 
 
 def dynamic_configuration(

@@ -54,4 +54,7 @@ def _allows(tags: Mapping[str, Any], barring: str, priority: str) -> bool:
     number = tags.get(priority)
     if tags.get(barring) is not None:
         return not tags[barring]
-    return number is None or not str(number).lstrip("-").isdigit() or int(number) > 0
+    try:
+        return number is None or int(str(number)) > 0
+    except ValueError:  # "²" is a digit as well, and no number
+        return True

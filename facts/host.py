@@ -125,4 +125,4 @@ def _unit(values: Mapping[str, str]) -> SeenUnit:
 
 def _seconds(text: str) -> int:
     digits = text.lstrip("@")
-    return int(digits) if digits.isdigit() else 0
+    return int(digits) if digits.isdecimal() else 0

@@ -206,7 +206,7 @@ def _attempt(values: Mapping[str, str]) -> SeenAttempt:
     return {
         "running": values["SubState"] == "start",
         "failed": failed,
-        "ended_at": int(ended) if ended.isdigit() else 0,
+        "ended_at": int(ended) if ended.isdecimal() else 0,
         "error": values["words"].removeprefix("ERROR: ") if failed else "",
     }
 
@@ -225,7 +225,7 @@ def _holes(code: int, text: str) -> list[dict[str, Any]] | None:
     return [
         {"id": one[0], "first": _segment(one[1], one[2]), "last": _segment(one[1], one[3]), "count": _count(one)}
         for one in found
-        if len(one) == 4 and all(word.isdigit() for word in one[1:])
+        if len(one) == 4 and all(word.isdecimal() for word in one[1:])
     ]
 
 

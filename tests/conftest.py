@@ -3,10 +3,12 @@
 import os
 import signal
 from collections.abc import Iterator
+from functools import cache
 
 import pytest
 from gevent import monkey
 from hypothesis import settings
+from pyinfra.api import arguments, connectors
 
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
@@ -18,6 +20,11 @@ os.environ["COLUMNS"] = "120"
 # would wait for itself; what is tested here starts its greenlets itself and needs no such threads.
 if "PYTEST_XDIST_WORKER" in os.environ:
     monkey.patch_all = lambda *_, **__: None
+
+# What pyinfra looks up anew for every host and every operation is the same in a whole process, and a quarter of the
+# time of all tests on simulated hosts.
+connectors.entry_points = cache(connectors.entry_points)
+arguments.all_global_arguments = cache(arguments.all_global_arguments)
 
 
 @pytest.fixture(scope="session", autouse=True)

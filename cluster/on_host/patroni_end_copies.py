@@ -30,7 +30,7 @@ def status(pid: int) -> tuple[str, str, int]:
 def group() -> dict[int, tuple[str, int, list[bytes]]]:
     """Name, parent and words of every living process in the control group of this one."""
     mine, found = (PROC / "self" / "cgroup").read_bytes(), {}
-    for pid in (int(one.name) for one in PROC.iterdir() if one.name.isdigit()):
+    for pid in (int(one.name) for one in PROC.iterdir() if one.name.isdecimal()):
         try:
             if (PROC / str(pid) / "cgroup").read_bytes() == mine:
                 name, state, parent = status(pid)

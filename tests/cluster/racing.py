@@ -1,9 +1,12 @@
 """The same work in several processes at once, as several runs of pyinfra on one machine would do it."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
+from cluster.pki import Authority
+from cluster.secrets import Secrets
 from tests.lab.paths import ROOT
 
 PROCESSES = 6
@@ -16,7 +19,7 @@ def in_processes(function: str, directory: Path) -> set[str]:
 
     Not multiprocessing: its pools hang once gevent has patched the threads, as pyinfra's command line does on import.
 
-    + function: dotted name, e.g. ``tests.cluster.test_pki._made``
+    + function: dotted name, e.g. ``tests.cluster.racing.made``
     """
     module, _, name = function.rpartition(".")
     script = f"import pathlib, sys, {module} as m; print(m.{name}(pathlib.Path(sys.argv[1])))"
@@ -25,3 +28,16 @@ def in_processes(function: str, directory: Path) -> set[str]:
     answers = {run.communicate(timeout=SECONDS)[0].strip() for run in runs}
     assert [run.returncode for run in runs] == [0] * PROCESSES
     return answers
+
+
+# Here, and not in the files of their tests: a process of six has to load what it runs, and not pytest.
+
+
+def made(directory: Path) -> str:
+    """The serial number of the CA in a directory, made where there is none."""
+    return str(Authority.load_or_create(directory, "demo").certificate.serial_number)
+
+
+def loaded(directory: Path) -> str:
+    """The secrets of a directory, generated where there are none."""
+    return json.dumps({name: str(value) for name, value in Secrets.load(directory, {}).items()})

@@ -39,7 +39,7 @@ class Processes:
 
     @property
     def alive(self) -> set[int]:
-        return {int(one.name) for one in self.proc.iterdir() if one.name.isdigit()} - {900}
+        return {int(one.name) for one in self.proc.iterdir() if one.name.isdecimal()} - {900}
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from cluster.errors import ConfigError
 from cluster.pki import Authority, LeafRequest, check_user_leaf, describe, public_key_digest, renewal_reason
 from cluster.pki_pem import certificate_pem, certificates_in, key_pem, signed_by
 from cluster.private_files import write_whole
-from tests.cluster.racing import in_processes
+from tests.cluster.racing import in_processes, made
 from tests.judges import needs_openssl
 
 REQUEST = LeafRequest("pg1", ("pg1", "localhost"), (IPv4Address("10.0.0.1"), IPv6Address("::1")), True, True, 365)
@@ -115,15 +115,10 @@ def test_a_long_cluster_name_still_gets_a_ca(tmp_path: Path) -> None:
     assert describe(Authority.load_or_create(tmp_path / "x", "n" * 63).trust_pem).subject_cn.endswith("n CA")
 
 
-def _made(directory: Path) -> int:
-    authority = Authority.load_or_create(directory, "demo")
-    return authority.certificate.serial_number
-
-
 def test_runs_at_the_same_time_get_the_same_ca(tmp_path: Path) -> None:
     with ThreadPoolExecutor(16) as threads:
-        assert len(set(threads.map(_made, [tmp_path / "threads"] * 64))) == 1
-    assert len(in_processes("tests.cluster.test_pki._made", tmp_path / "processes")) == 1
+        assert len(set(threads.map(made, [tmp_path / "threads"] * 64))) == 1
+    assert len(in_processes("tests.cluster.racing.made", tmp_path / "processes")) == 1
 
 
 def test_a_key_without_certificate_is_taken_up_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

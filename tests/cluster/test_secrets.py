@@ -32,7 +32,7 @@ from cluster.secrets import (
     scram_verifier_matches,
     weak_password_reason,
 )
-from tests.cluster.racing import in_processes
+from tests.cluster.racing import in_processes, loaded
 
 ADMIN = "PATRONI_ADMIN_PASSWORD"
 GIVEN = {ADMIN: "Vb7kQzRw2LmXc9TnYp4s"}
@@ -164,14 +164,10 @@ def test_an_invalid_file_is_refused_and_never_generated_again(tmp_path: Path, te
     assert path.read_text() == text
 
 
-def _loaded(directory: Path) -> str:
-    return json.dumps({name: str(value) for name, value in Secrets.load(directory, {}).items()})
-
-
 def test_runs_at_the_same_time_get_the_same_secrets(tmp_path: Path) -> None:
     with ThreadPoolExecutor(16) as threads:
-        assert len(set(threads.map(_loaded, [tmp_path / "threads"] * 64))) == 1
-    assert len(in_processes("tests.cluster.test_secrets._loaded", tmp_path / "processes")) == 1
+        assert len(set(threads.map(loaded, [tmp_path / "threads"] * 64))) == 1
+    assert len(in_processes("tests.cluster.racing.loaded", tmp_path / "processes")) == 1
 
 
 @pytest.mark.parametrize("step", ["fsync", "replace"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cluster.tags import KINDS, may_be_synchronous, may_lead, tag_problems
@@ -63,6 +63,8 @@ def test_who_is_never_synchronous(tags: dict[str, Any]) -> None:
     assert may_lead(tags) and not may_be_synchronous(tags)
 
 
+@example({"failover_priority": "²"})
+@example({"failover_priority": "--5"})
 @given(st.dictionaries(st.sampled_from(sorted(KINDS)), st.one_of(st.none(), st.booleans(), st.integers(), st.text())))
 def test_whatever_somebody_has_written_there_gets_an_answer(tags: dict[str, Any]) -> None:
     assert may_lead(tags) in (True, False) and may_be_synchronous(tags) in (True, False)

@@ -110,10 +110,10 @@ def main() -> int:
     finally:
         for lab in labs:
             down(lab)
-    figures, gap_seconds = measured_backups(directory)
     print_costs("packages installed", packaged)
     print_costs("bare hosts", bare)
     print_costs("nothing to do", idle)
+    figures, gap_seconds = measured_backups(directory)
     print_backups(figures, gap_seconds)
     print()
     beyond = 0

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from cluster.certificates import MEMBERSHIP, POSTGRES
 from cluster.render_patroni import REPLICATION_USER
 from tests.lab.backups import psql, write_segments
 from tests.lab.docker import run_in
 from tests.lab.load import Load
 from tests.lab.runs import MEMBERS, Built, dsn, leader, replicas, run, secrets, site, wait_until_settled
+from tests.lab.spec import Lab
 from tests.lab.test_switchover import gap
 from tests.lab.waiting import wait_until
 
@@ -68,13 +70,20 @@ def _others(built: Built, mb: float) -> Iterator[Figure]:
     yield Figure("incremental backup of the same data", _backup(built, "incr"), mb)
     yield Figure("restore into an empty directory", _timed(standby, as_postgres(f"{restore} restore"), fresh=True), mb)
     yield Figure("restore --delta where all files are as in the backup", _timed(standby, again(restore)), mb)
-    password = f"PGPASSWORD={secrets(lab)['PATRONI_REPLICATION_PASSWORD']}"
-    copy = as_postgres(
-        f"{password} pg_basebackup -h {leader(lab).address4} -U {REPLICATION_USER} -c fast -X none -D {SCRATCH}"
-    )
+    copy = as_postgres(f"{replication_login(lab)} -c fast -X none -D {SCRATCH}")
     yield Figure("pg_basebackup from the primary, over the network", _timed(standby, copy, fresh=True), mb)
     plain = f"cp -r /var/lib/postgresql/*/{lab.name}/. {SCRATCH}"
     yield Figure("cp -r on the standby itself", _timed(standby, plain, fresh=True), mb)
+
+
+def replication_login(lab: Lab) -> str:
+    """pg_basebackup with what a member logs in with: its certificate and the password."""
+    own = next(place for place in MEMBERSHIP if place.role == REPLICATION_USER)
+    words = (
+        f"host={leader(lab).address4} user={REPLICATION_USER} sslmode=verify-full "
+        f"sslrootcert={POSTGRES.authority} sslcert={own.certificate} sslkey={own.key}"
+    )
+    return f'PGPASSWORD={secrets(lab)["PATRONI_REPLICATION_PASSWORD"]} pg_basebackup -d "{words}"'
 
 
 def again(restore: str) -> str:

@@ -23,7 +23,7 @@ MIB = 1024 * 1024
 # The rest of the disk is not ours to fill: a twentieth stays free.
 SPARE_PART = 20
 SHOWN_REASONS = 5
-LOOK_SECONDS = 0.3
+LOOK_SECONDS = 0.1
 # What a role or a database has been given for its sessions would hold for these, too.
 SESSION = "-c statement_timeout=0 -c lock_timeout=0 -c default_transaction_read_only=off -c session_preload_libraries="
 ENVIRONMENT = {**os.environ, "LC_ALL": "C.UTF-8", "PGHOST": str(RUNTIME), "PGUSER": "postgres", "PGOPTIONS": SESSION}

@@ -39,7 +39,7 @@ def leaders_history(connection: str) -> tuple[int, dict[int, int]]:
     if timeline == 1:
         return timeline, {}
     lines = _asked(connection, f"TIMELINE_HISTORY {timeline}").partition("|")[2].splitlines()
-    turns = (line.split("\t") for line in lines if line[:1].isdigit())
+    turns = (line.split("\t") for line in lines if line[:1].isdecimal())
     return timeline, {int(turn[0]): position(turn[1]) for turn in turns}
 
 
