@@ -152,7 +152,13 @@ FILES = (
     ),
     LabFile("test_secrecy.py", "security", "connections are encrypted and orders need a certificate", 0.5),
     LabFile("test_secrets_in_a_run.py", "security", "no secret is printed or in an argument while a run works", 1),
-    LabFile("test_secrets_of_a_cluster.py", "security"),
+    LabFile(
+        "test_secrets_of_a_cluster.py",
+        "security",
+        "a missing secret of a cluster that lives is not made anew",
+        1,
+        only=("test_a_secret_that_is_missing_is_not_made_anew",),
+    ),
     LabFile(
         "test_services_closed.py",
         "security",
@@ -209,6 +215,9 @@ PROMISES: Mapping[str, tuple[str, ...]] = {
         "test_verify_backup.py::test_a_good_backup_is_proven_with_the_wal_after_it",
     ),
     "Nothing is dropped": ("test_promises.py::test_nothing_is_dropped_that_nobody_declared",),
+    "A secret of a cluster that lives is never replaced": (
+        "test_secrets_of_a_cluster.py::test_a_secret_that_is_missing_is_not_made_anew",
+    ),
     "No password is in a command line": (
         "test_secrets_in_a_run.py::test_the_loudest_run_prints_no_secret",
         "test_secrets_in_a_run.py::test_no_argument_of_a_process_holds_a_secret",
