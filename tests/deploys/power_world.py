@@ -43,13 +43,17 @@ ACTS = {
 
 @dataclass
 class Member:
-    """One member. + led: its data are those of a primary; + served: PostgreSQL runs; + end: of its WAL"""
+    """
+    One member. + led: its data are those of a primary; + served: PostgreSQL runs; + end: of its WAL; + owing: bytes of
+    it that it has received and not replayed, until somebody waits for that
+    """
 
     patroni: bool = True
     held: bool = False
     served: bool = True
     led: bool = False
     end: int = 1000
+    owing: int = 0
     timeline: int = 3
     enabled: str = "enabled"
     restoring: bool = False
@@ -116,6 +120,7 @@ class PowerWorld:
         """See World."""
         assert host not in self.dead, f"{host} is dead and was asked: {command[:80]}"
         if "ask restoring" in command:
+            self._replay(host, command)
             return True, self._power(host)
         if "def streaming_from" in command:
             found = re.search(r'\{"expected": (\[.*?\])', command)
@@ -135,6 +140,11 @@ class PowerWorld:
         word = next(name for words, name in ACTS.items() if words in command)
         self._act(word, host, command)
         return True, []
+
+    def _replay(self, host: str, command: str) -> None:
+        one, waits = self.members[host], re.search(r"\+ ([1-9]\d*) \)\)\n.* <= (\d+)", command)
+        if waits and one.served and one.end - one.owing <= int(waits[2]):
+            one.owing = 0
 
     def _act(self, word: str, host: str, command: str) -> None:
         one = self.members[host]
@@ -206,7 +216,7 @@ class PowerWorld:
     def _power(self, host: str) -> list[str]:
         one, data = self.members[host], self.members[host]
         primary = self.leader == host and one.served
-        sql = {"in_recovery": not primary, "received": None if primary else one.end, "replayed": one.end}
+        sql = {"in_recovery": not primary, "received": None if primary else one.end, "replayed": one.end - one.owing}
         state = "in production" if primary else "shut down" if data.led else "shut down in recovery"
         control = CONTROL.format(
             identifier=data.identifier, state=state, end=as_lsn(data.end - RECORD), timeline=data.timeline

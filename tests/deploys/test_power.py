@@ -9,7 +9,7 @@ import pytest
 from cluster.errors import UnsafeError
 from operations import patroni_halt, patroni_wake, power
 from tests.deploys.fake_hosts import fake_cluster, run_operation
-from tests.deploys.power_world import PowerWorld
+from tests.deploys.power_world import RECORD, PowerWorld
 
 ROLES = ("postgres", "etcd", "haproxy")
 
@@ -90,6 +90,16 @@ def test_nobody_can_take_over_while_the_primary_stops(monkeypatch: pytest.Monkey
     ]
     assert sorted(done[12:]) == ["stop etcd h1", "stop etcd h2", "stop etcd h3"]
     assert world.is_down() and len(world.ends) == 1
+
+
+def test_a_standby_that_has_received_more_than_it_replayed_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A standby that is asked to stop stops at once, and would end before the primary's last record."""
+    world = world_of()
+    owed: dict[str, int] = {}
+    world.members["h2"].owing, world.members["h3"].owing = 500, RECORD
+    world.hooks["stop patroni"] = lambda: owed.update({name: one.owing for name, one in world.members.items()})
+    stop(monkeypatch, world)
+    assert world.is_down() and owed == {"h1": 0, "h2": 0, "h3": 0}
 
 
 def test_a_second_stop_and_a_second_start_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
