@@ -50,6 +50,7 @@ class Member:
     + patroni: what GET /patroni answers, by the clock: text, an object, or an error
     + restart: what POST /restart answers: status and text
     + well_after: seconds after that until PostgreSQL is well
+    + caught_up_after: seconds after that until it has all WAL that the leader had written
     + does: statement and request in their order
     """
 
@@ -57,9 +58,11 @@ class Member:
     restart: tuple[int, str] = (200, "restarted successfully")
     restart_seconds: float = 2.0
     well_after: float = 0.0
+    caught_up_after: float = 0.0
     psql_hangs: bool = False
     clock: float = 1000.0
     well_from: float = float("inf")
+    caught_up_from: float = float("inf")
     does: list[str] = field(default_factory=list)
     bodies: list[Any] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
@@ -81,6 +84,7 @@ class Member:
         self.headers.append(dict(request.header_items()))
         self.clock += min(self.restart_seconds, timeout)
         self.well_from = self.clock + self.well_after
+        self.caught_up_from = self.clock + self.caught_up_after
         status, text = self.restart if self.restart_seconds <= timeout else (0, "timed out")
         return self._answer(status, OSError(text) if status == 0 else text)
 
@@ -101,7 +105,9 @@ class Member:
         if self.psql_hangs:
             self.clock += timeout
             raise subprocess.TimeoutExpired(words, timeout)
-        well = statement == "checkpoint" or self.clock >= self.well_from
+        asks_for_wal = statement.endswith(f"- '0/0'::pg_lsn >= {ASKED['target']}")
+        since = max(self.well_from, self.caught_up_from) if asks_for_wal else self.well_from
+        well = statement == "checkpoint" or self.clock >= since
         return subprocess.CompletedProcess(words, 0 if well else 2, "t\n" if well else "", "")
 
 
@@ -144,6 +150,17 @@ def test_a_standby_is_restarted_after_a_checkpoint_and_waited_for(run: Run) -> N
     assert said["seconds"] == pytest.approx(5, abs=0.2)
     assert member.does[:3] == ["checkpoint", "restart", "look"]
     assert member.bodies == [{"restart_pending": True, "role": "replica"}]
+
+
+def test_a_standby_is_well_when_it_has_what_the_leader_had_written(run: Run) -> None:
+    """Else the next one is restarted while nobody has the newest WAL beside the primary."""
+    said = run(Member(caught_up_after=7))
+    assert (said["ready"], said["seconds"]) == (True, pytest.approx(9, abs=0.2))
+
+
+def test_one_that_replays_late_is_not_waited_for(run: Run) -> None:
+    said = run(Member(caught_up_after=7), late=True)
+    assert (said["ready"], said["seconds"]) == (True, pytest.approx(2, abs=0.2))
 
 
 @pytest.mark.parametrize("role", ["primary", "master"])
