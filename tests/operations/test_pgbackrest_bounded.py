@@ -7,7 +7,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -35,10 +35,19 @@ class Place:
 
     directory: Path
     repository: socket.socket
+    waiting: list[socket.socket] = field(default_factory=list)
 
     def turn_off(self) -> None:
         """Nobody listens there any more."""
         self.repository.close()
+
+    def silence(self) -> None:
+        """It is there no more, and nobody says so: whoever asks gets no answer at all, as from a host without power."""
+        self.repository.listen(0)
+        for _ in range(4):  # when nobody takes the first, the kernel drops what the next ones send
+            self.waiting.append(socket.socket())
+            self.waiting[-1].setblocking(False)
+            self.waiting[-1].connect_ex(self.repository.getsockname())
 
     def stop_postgres(self) -> None:
         """As PostgreSQL marks itself when it goes down."""
@@ -81,8 +90,10 @@ def place(tmp_path: Path) -> Iterator[Place]:
         (tmp_path / name).chmod(0o755)
     (tmp_path / "postmaster.pid").write_text("1\n" * 7 + "ready\n")
     (tmp_path / "pg_wal" / "archive_status").mkdir(parents=True)
-    yield Place(tmp_path, listening)
-    listening.close()
+    place = Place(tmp_path, listening)
+    yield place
+    for one in (listening, *place.waiting):
+        one.close()
 
 
 def test_passes_on_what_postgresql_asks(place: Place) -> None:
@@ -143,6 +154,15 @@ def test_asks_nobody_when_the_repository_does_not_answer(place: Place) -> None:
     for words in (("push", "pg_wal/1"), ("get", "a", "b"), ("clone",)):
         code, seconds = place.run(*words)
         assert code == 1 and seconds < 2
+    assert place.asked == []
+
+
+def test_asks_nobody_when_the_repository_says_nothing(place: Place) -> None:
+    place.silence()
+    for words in (("push", "pg_wal/1"), ("get", "a", "b"), ("clone",)):
+        assert place.run(*words)[0] == 1
+    place.stop_postgres()
+    assert place.run("push", "pg_wal/1")[0] == 255
     assert place.asked == []
 
 
