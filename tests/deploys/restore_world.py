@@ -12,6 +12,8 @@ from typing import Any
 from tests.cluster.live_members import patroni_member, postgres_state
 
 NOW = 1795262400
+KEPT = ("config", "initialize", "history")
+OF_THE_OLD_DATA = {"status", "failover", "failsafe", "sync"}
 MEMBERS = ("h1", "h2", "h3")
 MIB = 1 << 20
 CONTROL = """\
@@ -74,6 +76,7 @@ class RestoreWorld:
     + orders: the note on each member; + hooks: an act to what happens just after it
     + spaces: tablespaces of each member; + known: those of the backup
     + copying: members whose Patroni begins a copy by itself as soon as it runs
+    + keys: what etcd remembers; of the data that were, one is enough to let nobody lead with others
     """
 
     leader: str | None = "h1"
@@ -93,6 +96,7 @@ class RestoreWorld:
     hooks: dict[str, Callable[[], None]] = field(default_factory=dict)
     spaces: dict[str, set[str]] = field(default_factory=dict)
     known: set[str] = field(default_factory=set)
+    keys: set[str] = field(default_factory=lambda: {*KEPT, *OF_THE_OLD_DATA})
 
     def run(self, host: str, command: str, stdin: str) -> tuple[bool, list[str]]:
         """See World."""
@@ -126,6 +130,8 @@ class RestoreWorld:
         self.done.append(f"{word} {host}")
         if word in ("archive", "archive the rest"):
             self.asked.append(command)
+        if word == "forget" and not self.leads_still:
+            self.keys -= set(re.findall(r"for key in (.*); do ectl del", command)[0].split())
         said = self._obeyed(word, host, stdin)
         self.hooks.get(word, lambda: None)()
         return said
@@ -171,10 +177,13 @@ class RestoreWorld:
                 self.running.add(host)
                 if word == "disarm":
                     self.lame.add(host)
-                elif self.leader is None and host not in self.stuck:
+                elif self.leader is None and host not in self.stuck and self._may_lead(host):
                     self.leader, self.timeline = host, self.timeline + 2
 
         return act
+
+    def _may_lead(self, host: str) -> bool:
+        return host not in self.begun or not self.keys & OF_THE_OLD_DATA
 
     def _patroni(self, host: str, expected: set[str]) -> dict[str, Any]:
         if host not in self.running:

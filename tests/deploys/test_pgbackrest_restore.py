@@ -12,7 +12,7 @@ from cluster.model import Cluster
 from cluster.restore_target import Target, asked_target
 from operations.pgbackrest_restore import given_back, restored
 from tests.deploys.fake_hosts import run_operation
-from tests.deploys.restore_world import RestoreWorld
+from tests.deploys.restore_world import KEPT, RestoreWorld
 
 LATEST = Target("latest")
 STOPPED = [
@@ -62,6 +62,15 @@ def test_a_copy_that_goes_on_is_waited_for_and_not_begun_again(monkeypatch: pyte
 
 
 SPACES = {name: {"/srv/old", "/srv/young"} for name in ("h1", "h2", "h3")}
+
+
+def test_what_etcd_remembers_of_the_old_data_goes_and_its_configuration_stays(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A synchronous cluster's key names who was in step with the data that were, and nobody else may lead."""
+    world = RestoreWorld()
+    restore(monkeypatch, world)
+    assert world.leader == "h2" and world.keys == set(KEPT)
 
 
 def test_files_of_tablespaces_that_the_backup_does_not_know_make_way_on_every_member(
