@@ -38,7 +38,8 @@ def wanted_packages(cluster: Cluster, node: Node) -> tuple[str, ...]:
     wanted = {
         # Patroni reaches etcd through python3-etcd, which its package does not insist on.
         "postgres": (*server, "patroni", "python3-etcd", "python3-psycopg2", "ca-certificates"),
-        "etcd": ("etcd-server", "etcd-client"),
+        # What looks whether the data are mounted before a start needs Python: python3 is not part of Debian's minimum.
+        "etcd": ("etcd-server", "etcd-client", "python3"),
         "haproxy": ("haproxy",),
         # Where a backup is restored to be proven, and snapshots of etcd are kept. A store's certificate is verified by
         # the system's CAs, of which Debian's minimum has none.

@@ -29,7 +29,7 @@ if [ -e /etc/patroni/config.yml ]; then
   scope=$(sed -n 's/^scope:[[:space:]]*//p' /etc/patroni/config.yml) || exit 1
   echo "scope|$scope"
 fi
-if [ -x /usr/local/bin/data-mounts ]; then
+if [ -x /usr/local/bin/data-mounts ] && command -v python3 >/dev/null; then
   lost=$(/usr/local/bin/data-mounts missing) || exit 1
   printf '%s\n' "$lost" | sed -n 's/^./unmounted|&/p'
 fi

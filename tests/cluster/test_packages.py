@@ -25,7 +25,7 @@ def test_a_role_brings_its_packages() -> None:
     cluster = a_cluster()
     assert wanted_packages(cluster, cluster.nodes[0]) == (
         *("postgresql-17", "postgresql-client-17", "patroni", "python3-etcd", "python3-psycopg2", "ca-certificates"),
-        *("etcd-server", "etcd-client", "haproxy", "openssl"),
+        *("etcd-server", "etcd-client", "python3", "haproxy", "openssl"),
     )
 
 

@@ -97,3 +97,14 @@ def test_two_clusters_have_nothing_in_common() -> None:
 def test_ipv6_stands_in_brackets_wherever_a_port_follows() -> None:
     bare = re.compile(r"(?<!\[)2001:db8:6::1\d:\d{4}")
     assert [path for path, text in rendered(example("ipv6")).items() if bare.search(text)] == []
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_what_a_program_is_run_by_is_among_the_packages_of_its_host(name: str) -> None:
+    """Debian's minimum has no Python; what depends on it brings it."""
+    texts = rendered(example(name))
+    written_in_python = [path for path, text in texts.items() if text.startswith("#!/usr/bin/python3\n")]
+    assert written_in_python
+    for path in written_in_python:
+        packages = texts[f"{path.partition('/')[0]}/packages.txt"].split()
+        assert {"python3", "python3-etcd"} & set(packages), path
