@@ -1,4 +1,4 @@
-"""Values of any kind in any setting: never an exception, and what is accepted is what was written and can be rendered."""
+"""Values of any kind in any setting: never an exception; what is accepted is what was written, and can be rendered."""
 
 from __future__ import annotations
 
