@@ -229,10 +229,8 @@ def _stale(cluster: Cluster, pictures: Mapping[str, SeenComponent]) -> list[Node
 
 def _is_stale(cluster: Cluster, node: Node, seen: SeenComponent) -> bool:
     """Whether etcd runs with other files than it has, or, in the plan, than it will have by then."""
-    if not planning():
-        return not has_loaded_its_files(seen["units"][UNIT])
     component = etcd_component(cluster, node)
-    read = (file for file in component.files if file.path in component.units[0].loads)
+    read = [file for file in component.files if planning() and file.path in component.units[0].loads]
     return not has_loaded_its_files(seen["units"][UNIT]) or any(not one.fits(seen["paths"][one.path]) for one in read)
 
 
