@@ -14,6 +14,7 @@ from cluster.live import Live
 from cluster.model import Cluster, Node
 from cluster.plan_destruction import shells_on, ties_on
 from cluster.plan_removal import farewell_lines, refuse_half_done, refuse_removal, removal_lines, was_removed
+from cluster.preflight_members import refuse_moved
 from cluster.removals import Removal, remaining, removal_key, removals
 from cluster.render_etcd import UNIT as ETCD_UNIT
 from cluster.render_etcd_snapshot import TIMER as SNAPSHOT_TIMER
@@ -42,8 +43,8 @@ from operations.util.stage import planning
 
 def without_removed(cluster: Cluster, leaving: str) -> Cluster:
     """
-    The cluster without the hosts that were taken out and are still declared. Refuses while etcd does not say, and while
-    one of them is only half way out.
+    The cluster without the hosts that were taken out and are still declared. Refuses while etcd does not say, while
+    one of them is only half way out, and while a living one is at another address than declared or not declared.
 
     + leaving: the node that goes now, which is left in
     """
@@ -54,6 +55,7 @@ def without_removed(cluster: Cluster, leaving: str) -> Cluster:
             "HINT: look at 'journalctl -u etcd'; nothing was changed."
         )
     refuse_half_done(cluster, asked[1], leaving)
+    refuse_moved(cluster, asked[1], leaving)
     return remaining(cluster, set(removals(cluster, asked[1]["keys"])) - {leaving})
 
 

@@ -203,6 +203,10 @@ CASES = [
         ("etcd-not-joined",),
     ),
     Case(
+        *("member-moved", "h3", "h3 is a member of etcd at 10.0.0.9, declared is 10.0.0.3"),
+        etcd_member(peer_urls=["https://10.0.0.9:2380"]),
+    ),
+    Case(
         *("etcd-database", "h2", "the database has 1700 of 2048 MiB"),
         lambda world: world.everywhere(
             "etcd_status", lambda seen: seen["https://10.0.0.2:2379"].update(database_mib=1700)
