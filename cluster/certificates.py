@@ -85,6 +85,11 @@ def certificate_places(cluster: Cluster, node: Node) -> tuple[CertificatePlace, 
     return (*(place for role, listed in places.items() if role in node.roles for place in listed), *backups)
 
 
+def held_places(cluster: Cluster, node: Node) -> tuple[CertificatePlace, ...]:
+    """The same, with the one that another cluster's CA issues."""
+    return (*certificate_places(cluster, node), *((SOURCE,) if cluster.reads_source(node) else ()))
+
+
 def membership(cluster: Cluster) -> tuple[CertificatePlace, ...]:
     """What a member is let in with by the others, and in a standby cluster by the members of its source, too."""
     return MEMBERSHIP if cluster.source is None else tuple(replace(place, issuer="source") for place in MEMBERSHIP)

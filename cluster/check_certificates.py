@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from cryptography import x509
 
-from cluster.certificates import CertificatePlace, certificate_places
+from cluster.certificates import CertificatePlace, held_places
 from cluster.complaints import Complaint, complaint
 from cluster.errors import ConfigError
 from cluster.model import Node
@@ -23,7 +23,7 @@ def certificate_complaints(overview: Overview) -> Iterable[Complaint]:
     """Everything about the certificates of the hosts that were reached, and about their CA."""
     for node in overview.reached(overview.cluster):
         seen = overview.answer(node, "certificates")
-        for place in certificate_places(overview.cluster, node) if seen is not None else ():
+        for place in held_places(overview.cluster, node) if seen is not None else ():
             yield from _certificate(overview, node, place, seen[place.certificate])
     for whose, trust in (("the CA's", overview.trust), ("etcd's own CA's", overview.etcd_trust)):
         if trust is not None and (end := describe(trust).not_after) - overview.at < AUTHORITY_NOTICE:

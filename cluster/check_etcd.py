@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from cluster.check_moves import moved
 from cluster.complaints import Complaint, complaint
 from cluster.model import Node
 from cluster.observed import SeenEtcd, SeenEtcdMember
@@ -36,7 +37,8 @@ def etcd_complaints(overview: Overview) -> Iterable[Complaint]:
 
 
 def _health(overview: Overview, seen: SeenEtcd) -> Iterable[Complaint]:
-    for node in overview.reached(overview.cluster.etcd):
+    elsewhere = {one.where for one in moved(overview)}
+    for node in (one for one in overview.reached(overview.cluster.etcd) if one.name not in elsewhere):
         reason = seen["unhealthy"].get(overview.endpoint(node))
         # Without a quorum a member that runs is not healthy either, and nothing is wrong with it.
         lacks_others = seen["members"] is None and overview.endpoint(node) in overview.etcd_status
@@ -66,14 +68,15 @@ def _members(overview: Overview, members: list[SeenEtcdMember]) -> Iterable[Comp
         kind = "etcd-learner" if member["started"] else "etcd-never-started"
         problem = "is a learner" if member["started"] else f"was added as member {member['id']} and has never started"
         yield complaint(kind, node.name, problem, id=member["id"])
-    for node in joining(cluster, members):
+    elsewhere = {one.where for one in moved(overview)}
+    for node in (one for one in joining(cluster, members) if one.name not in elsewhere):
         yield complaint("etcd-not-joined", node.name, f"etcd has no member at {peer_url(cluster, node)}")
     declared = {peer_url(cluster, node) for node in cluster.etcd}
     for member in members:
-        if declared.isdisjoint(member["peer_urls"]):
+        if declared.isdisjoint(member["peer_urls"]) and member["name"] not in elsewhere:
             name, urls = member["name"] or "without a name", ", ".join(member["peer_urls"])
             problem = f"etcd has a member {name} at {urls}, which the inventory does not have"
-            yield complaint("etcd-stranger", cluster.name, problem, id=member["id"])
+            yield complaint("etcd-stranger", cluster.name, problem, id=member["id"], name=member["name"] or "NAME")
 
 
 def _databases(overview: Overview) -> Iterable[Complaint]:

@@ -94,7 +94,7 @@ KINDS: Mapping[str, Kind] = {
     ),
     "member-stranger": Kind(
         *(WARNING, "Patroni", "a member of the cluster is not in the inventory"),
-        "Declare it, or stop it there: `systemctl disable --now patroni`.",
+        f"Put it back in the inventory; `{RUN}/remove_node.py --data node={{name}}` takes it out for good.",
     ),
     "member-down": Kind(
         *(ALARM, "PostgreSQL", "a member's PostgreSQL is not running"),

@@ -36,7 +36,16 @@ ETCD_KINDS: Mapping[str, Kind] = {
     ),
     "etcd-stranger": Kind(
         *(WARNING, "etcd", "a member of etcd is not in the inventory"),
-        "Declare it, or take it out: `etcdctl member remove {id}` on a host of etcd.",
+        f"Put it back in the inventory; `{RUN}/remove_node.py --data node={{name}}` takes it out for good, dead or "
+        "alive. One without a name has never started: `etcdctl member remove {id}` on a host of etcd.",
+    ),
+    "member-moved": Kind(
+        *(
+            WARNING,
+            "host",
+            "a member lives elsewhere than the inventory has it, or with a role that it lacks there",
+        ),
+        f"Declare it as it was. To let a host move: `{RUN}/move_node.py --data node={{where}}`.",
     ),
     "etcd-database": Kind(
         *(WARNING, "etcd", "etcd's database has more than 80 % of `etcd_quota_mib`"),

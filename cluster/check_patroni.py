@@ -24,7 +24,9 @@ def patroni_complaints(overview: Overview) -> Iterable[Complaint]:
     yield from _standby_cluster(overview, seen)
     declared = {node.name for node in overview.cluster.members}
     for name in sorted(set(seen["members"]) - declared):
-        yield complaint("member-stranger", overview.cluster.name, f"{name} is a member and not in the inventory")
+        yield complaint(
+            "member-stranger", overview.cluster.name, f"{name} is a member and not in the inventory", name=name
+        )
     for node in overview.cluster.members:
         found = seen["members"].get(node.name)
         if found is not None:

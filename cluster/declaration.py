@@ -14,6 +14,7 @@ from cluster.hba_findings import hba_findings
 from cluster.hba_grammar import shown
 from cluster.model import ROLES, Cluster, Node
 from cluster.names_findings import name_findings, place_findings
+from cluster.packages_findings import pin_findings
 from cluster.parameters_declared import declared_findings
 from cluster.replication_findings import replication_findings
 from cluster.settings import DEFAULTS, Settings, is_per_host, unknown_names, validated
@@ -74,6 +75,7 @@ def declared_clusters(
     if whole:
         findings += [finding for cluster in clusters.values() for finding in cluster_findings(cluster)]
         findings += standby_findings(clusters)
+        findings += pin_findings(clusters.values())
     return clusters, findings
 
 

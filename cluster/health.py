@@ -15,6 +15,12 @@ CLONING = "creating replica"
 BEGINNING = ("initializing new cluster", "running custom bootstrap script", "starting after custom bootstrap")
 
 
+def scheduled_switchover(seen: SeenPatroni) -> str | None:
+    """That another member will lead at a set time, in words: in the middle of a procedure, perhaps."""
+    plan = seen["scheduled_switchover"]
+    return f"a switchover is scheduled for {plan.get('at', 'later')}" if plan else None
+
+
 def has_begun(cluster: Cluster, keys: Mapping[str, str]) -> bool:
     """
     Whether the cluster exists: Patroni writes ``config`` at the end of its bootstrap, roles and all, and never takes it

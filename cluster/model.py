@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from cluster.address import Address
+from cluster.errors import ConfigError
+from cluster.kind import RUN
 from cluster.settings import Settings
 from cluster.settings_pgbackrest import DIRECTORY
 
@@ -101,8 +103,14 @@ class Cluster:
         return tuple(node for standby in self.standbys for node in standby.members)
 
     def node(self, name: str) -> Node:
-        """The node with this name. + name: the node's, or pyinfra's of its host"""
-        return next(node for node in self.nodes if node.name == node_name(name))
+        """The node with this name. Refuses one that the inventory does not have. + name: the node's, or pyinfra's"""
+        found = next((node for node in self.nodes if node.name == node_name(name)), None)
+        if found is None:
+            raise ConfigError(
+                f"{node_name(name)} is a member of {self.name}, and the inventory does not have it\n"
+                f"HINT: put it back; `{RUN}/remove_node.py --data node={node_name(name)}` takes it out for good."
+            )
+        return found
 
     def __iter__(self) -> Iterator[Node]:
         return iter(self.nodes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from cluster.findings import Finding
@@ -27,17 +27,22 @@ Observed = Mapping[str, Mapping[str, Any]]
 _SOURCE_NAMES = {"distribution": "distribution packages", "pgdg": "PGDG"}
 
 
-def pin_findings(cluster: Cluster) -> list[Finding]:
-    """Pinned packages that no host of the cluster installs: most often a typo, and always without effect."""
-    wanted = {package for node in cluster for package in wanted_packages(cluster, node)}
+def pin_findings(clusters: Collection[Cluster]) -> list[Finding]:
+    """
+    Pinned packages that no host installs: most often a typo, and always without effect.
+
+    + clusters: all of an inventory, which may share their settings
+    """
+    wanted = {package for cluster in clusters for node in cluster for package in wanted_packages(cluster, node)}
+    pinned = dict.fromkeys(package for cluster in clusters for package in cluster.settings.packages_versions)
     return [
         Finding(
             "group_data/all.py",
             "packages_versions",
-            f"'{package}' is no package that a host of cluster {cluster.name} installs",
+            f"'{package}' is no package that a host of {' or '.join(map(str, clusters))} installs",
             f"The packages are {', '.join(sorted(wanted))}.",
         )
-        for package in cluster.settings.packages_versions
+        for package in pinned
         if package not in wanted
     ]
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from cluster.errors import UnsafeError
 from cluster.health import has_begun
 from cluster.model import Cluster, Node
 from cluster.observed import SeenEtcd, SeenEtcdMember
 from cluster.plan_etcd import joining, moved_members, unfinished
+from cluster.preflight_members import member_addresses, twins
 from cluster.render_etcd import peer_url
 
 # A copy takes what the leader has, and the WAL that comes up meanwhile.
@@ -65,13 +64,12 @@ def _taken(cluster: Cluster, members: Sequence[SeenEtcdMember], keys: Mapping[st
     """Names and addresses that somebody else has."""
     yield from moved_members(cluster, members)
     yield from _etcd_addresses(cluster, members)
-    where = _patroni_addresses(cluster, keys)
+    where = member_addresses(cluster, keys)
     for node in cluster.members:
         address, own = str(node.address), where.get(node.name)
         if own not in (None, address):
             yield f"{node.name} is a member at {own}, declared is {address}; a lost host is for deploys/replace_node.py"
-        twins = [name for name, other in where.items() if other == address and name != node.name]
-        yield from (f"the address of {node.name}, {address}, is that of the member {name}" for name in twins)
+    yield from twins(cluster, keys)
 
 
 def _etcd_addresses(cluster: Cluster, members: Sequence[SeenEtcdMember]) -> Iterator[str]:
@@ -80,14 +78,6 @@ def _etcd_addresses(cluster: Cluster, members: Sequence[SeenEtcdMember]) -> Iter
         for name in (names[url] for url in member["peer_urls"] if url in names):
             if member["started"] and member["name"] != name:
                 yield f"the address of {name} is that of {member['name']} in etcd"
-
-
-def _patroni_addresses(cluster: Cluster, keys: Mapping[str, str]) -> dict[str, str]:
-    """Where members are, as each has told etcd."""
-    prefix = f"{cluster.scope_key}members/"
-    said = {name.removeprefix(prefix): json.loads(text) for name, text in keys.items() if name.startswith(prefix)}
-    urls = {name: one.get("conn_url") for name, one in said.items()}
-    return {name: str(urlsplit(url).hostname) for name, url in urls.items() if url}
 
 
 def _lacks(rooms: Mapping[str, Room]) -> Iterator[str]:

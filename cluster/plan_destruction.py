@@ -6,8 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 
 from cluster.certificates import ETCD, HAPROXY, PATRONI, PATRONI_ETCD, PGBACKREST, PGBACKREST_SERVER, POSTGRES
+from cluster.data_mounts import ETCD as ETCD_DATA
 from cluster.data_mounts import NOTES as DATA_MOUNTS_NOTES
 from cluster.data_mounts import PROGRAM as DATA_MOUNTS
+from cluster.data_mounts import note_path
 from cluster.errors import UnsafeError
 from cluster.model import Cluster, Node
 from cluster.packages_files import NEEDRESTART
@@ -16,9 +18,9 @@ from cluster.render_etcd import DROP_IN as ETCD_DROP_IN
 from cluster.render_etcd import UNIT as ETCD_UNIT
 from cluster.render_etcd_snapshot import PROGRAM as SNAPSHOT_PROGRAM
 from cluster.render_etcd_snapshot import SERVICE_PATH as SNAPSHOT_SERVICE
+from cluster.render_etcd_snapshot import STATE, keepers
 from cluster.render_etcd_snapshot import TIMER as SNAPSHOT_TIMER
 from cluster.render_etcd_snapshot import TIMER_PATH as SNAPSHOT_TIMER_PATH
-from cluster.render_etcd_snapshot import keepers
 from cluster.render_haproxy import CONFIGURATION as HAPROXY_CONFIGURATION
 from cluster.render_haproxy import DROP_IN as HAPROXY_DROP_IN
 from cluster.render_haproxy import UNIT as HAPROXY_UNIT
@@ -81,7 +83,7 @@ _SOURCE = (SOURCE, SOURCE_BOUNDED, NEWEST_SET, SPOOL)
 _SNAPSHOTS = (SNAPSHOT_PROGRAM, SNAPSHOT_SERVICE, SNAPSHOT_TIMER_PATH)
 
 # Notes of a restore and of mounts, snapshots of etcd, and what the units have loaded.
-_EVERYWHERE = (NEEDRESTART, DATA_MOUNTS, DATA_MOUNTS_NOTES, "/var/lib/pyinfra-patroni", "/run/pyinfra-patroni")
+_EVERYWHERE = (NEEDRESTART, DATA_MOUNTS, DATA_MOUNTS_NOTES, STATE, "/run/pyinfra-patroni")
 
 # Debian's packages, or nobody, own these: they go when nothing is left in them.
 _SHELLS = (
@@ -106,6 +108,18 @@ def traces_on(cluster: Cluster, node: Node) -> list[str]:
     etcd = [etcd_data_directory(cluster)] if "etcd" in node.roles else []
     drill = [drill_directory(cluster)] if "backup" in node.roles else []
     return [*own, *backups, *source, *snapshots, *etcd, *drill, *_EVERYWHERE]
+
+
+def ties_on(cluster: Cluster, node: Node, *, wipe: bool) -> list[str]:
+    """
+    The same of a host that leaves a cluster which goes on: snapshots of etcd stay there, and beside data that stay what
+    knows of their mount. + wipe: PostgreSQL's data go
+    """
+    keeps = "postgres" in node.roles and not wipe
+    stays = {STATE, *((DATA_MOUNTS, DATA_MOUNTS_NOTES) if keeps else ())}
+    notes = [note_path(ETCD_DATA)] if "etcd" in node.roles else []
+    data = data_on(cluster, node) if wipe else []
+    return [*(path for path in traces_on(cluster, node) if path not in stays), *notes, *data]
 
 
 def shells_on(node: Node) -> tuple[str, ...]:

@@ -67,10 +67,18 @@ def joining(cluster: Cluster, members: Sequence[SeenEtcdMember]) -> tuple[Node, 
     return tuple(node for node in cluster.etcd if peer_url(cluster, node) not in known)
 
 
+def voter_urls(members: Sequence[SeenEtcdMember]) -> dict[str, tuple[str, ...]]:
+    """Under which URLs each name has a vote; a name has two when a host came anew. + members: as etcd lists them"""
+    urls: dict[str, tuple[str, ...]] = {}
+    for member in members:
+        if member["started"] and not member["learner"]:
+            urls[member["name"]] = (*urls.get(member["name"], ()), *member["peer_urls"])
+    return urls
+
+
 def moved_members(cluster: Cluster, members: Sequence[SeenEtcdMember]) -> list[str]:
     """Declared nodes that are members under another URL. They would seem to be new and would join a second time."""
-    settled = (member for member in members if member["started"] and not member["learner"])
-    urls = {member["name"]: member["peer_urls"] for member in settled}
+    urls = voter_urls(members)
     return [
         f"{node.name} is an etcd member at {urls[node.name][0]}, declared is {peer_url(cluster, node)}"
         for node in cluster.etcd

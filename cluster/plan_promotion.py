@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from cluster.health import scheduled_switchover
 from cluster.live import Live
 from cluster.model import Cluster
 from cluster.observed_standby import SeenEnd
@@ -58,6 +59,8 @@ def _obstacles(cluster: Cluster, live: Live, source: Source, end: SeenEnd, lost:
         yield f"the leader {live.leader} is left out by --limit\nHINT: leave --limit away."
     if live.patroni["paused"]:
         yield f"{cluster.name} is paused: Patroni would promote nobody\nHINT: run deploys/resume.py first."
+    if scheduled := scheduled_switchover(live.patroni):
+        yield f"{scheduled}\nHINT: wait for it, or `patronictl flush {cluster.name} switchover` on a member."
     if reason := outage(live.etcd):
         yield f"{reason}\nHINT: mend etcd of {cluster.name} first: without it nobody can be promoted."
     yield from _source_obstacles(cluster, source, lost)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cluster.health import CLONING, leaders_timeline
+from cluster.health import CLONING, leaders_timeline, scheduled_switchover
 from cluster.live import Live
 from cluster.model import Cluster
 from cluster.plan_activation import activated
@@ -44,6 +44,8 @@ def _cluster_obstacle(cluster: Cluster, live: Live, name: str) -> str | None:
         return f"{cluster.name} has no leader to copy from\nHINT: this data may be the best there is; mend that first."
     if seen["paused"]:
         return f"{cluster.name} is paused\nHINT: run deploys/resume.py first, so that somebody watches the leader."
+    if scheduled := scheduled_switchover(seen):
+        return f"{scheduled}\nHINT: wait for it, or `patronictl flush {cluster.name} switchover` on a member."
     if obstacle := outage(live.etcd):
         return f"{obstacle}\nHINT: mend etcd first; without it the leader steps down in the middle of the copy."
     copied = [other for other in seen["members"] if other != name and is_being_copied(live, other)]

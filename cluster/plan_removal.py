@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from cluster.declaration import ETCD_SIZES, slot_name
 from cluster.errors import ConfigError, UnsafeError
+from cluster.health import scheduled_switchover
 from cluster.live import Live
 from cluster.model import Cluster, Node
 from cluster.observed import SeenEtcd, SeenEtcdMember
@@ -130,8 +131,8 @@ def _troubles(live: Live) -> Iterator[str]:
         yield "nobody leads"
     if seen["paused"]:
         yield "the cluster is paused, which deploys/resume.py ends"
-    if scheduled := seen["scheduled_switchover"]:
-        yield f"a switchover is scheduled for {scheduled.get('at', 'later')}"
+    if scheduled := scheduled_switchover(seen):
+        yield scheduled
     if obstacle := outage(live.etcd):
         yield obstacle
 

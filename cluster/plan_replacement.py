@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from cluster.declaration import slot_name
 from cluster.errors import ConfigError, UnsafeError
+from cluster.health import scheduled_switchover
 from cluster.live import Live
 from cluster.model import Cluster, Node
 from cluster.plan_activation import activated
@@ -85,7 +86,8 @@ def _cluster_reasons(live: Live) -> list[str]:
         return [f"no Patroni answers: {live.patroni['error']}"]
     nobody = ["nobody leads, so there is nothing to copy from"] if live.leader is None else []
     paused = ["the cluster is paused, which deploys/resume.py ends"] if live.patroni["paused"] else []
-    return [*nobody, *paused, *([obstacle] if (obstacle := outage(live.etcd)) else [])]
+    others = (scheduled_switchover(live.patroni), outage(live.etcd))
+    return [*nobody, *paused, *(one for one in others if one is not None)]
 
 
 def _reasons(cluster: Cluster, live: Live, node: Node, newcomer: Newcomer) -> list[str]:

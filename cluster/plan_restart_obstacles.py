@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from cluster.health import scheduled_switchover
 from cluster.live import Live
 from cluster.model import Cluster
 from cluster.observed import SeenEtcd, SeenPatroni, SeenPostgres
@@ -56,11 +57,8 @@ def _orders(cluster: Cluster, patroni: SeenPatroni) -> Iterator[Stop]:
             f"cluster {cluster.name} is paused: nobody would take over from a primary that does not come back",
             "end the pause first: pyinfra inventory.py deploys/resume.py",
         )
-    if patroni["scheduled_switchover"]:
-        at = patroni["scheduled_switchover"].get("at", "an unknown time")
-        yield Stop(
-            f"a switchover is scheduled for {at}", f"wait for it, or 'patronictl flush {cluster.name} switchover'"
-        )
+    if scheduled := scheduled_switchover(patroni):
+        yield Stop(scheduled, f"wait for it, or 'patronictl flush {cluster.name} switchover'")
     if names := [name for name, member in patroni["members"].items() if member["scheduled_restart"]]:
         yield Stop(f"a restart is scheduled on {', '.join(names)}", f"'patronictl flush {cluster.name} restart'")
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cluster.errors import UnsafeError
+from cluster.health import scheduled_switchover
 from cluster.live import Live
 from cluster.lives import timeline_of
 from cluster.model import Cluster
@@ -119,6 +120,8 @@ def _obstacle(cluster: Cluster, live: Live, repository: SeenPgbackrest) -> str |
         return f"{obstacle}\nHINT: mend etcd first: the restored cluster gets its leader from it."
     if live.patroni["paused"]:
         return f"{cluster.name} is paused\nHINT: run deploys/resume.py first: Patroni has to begin with the new data."
+    if scheduled := scheduled_switchover(live.patroni):
+        return f"{scheduled}\nHINT: wait for it, or `patronictl flush {cluster.name} switchover` on a member."
     identifiers = {state["control"]["identifier"] for state in live.postgres.values() if state and state["control"]}
     end, archive = end_of(live.postgres.get(live.leader) if live.leader is not None else None), repository["archive"]
     if end is not None and archive is not None and timeline_of(archive["max"]) != end[0]:

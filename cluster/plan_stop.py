@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from cluster.errors import UnsafeError
+from cluster.health import scheduled_switchover
 from cluster.live import Live
 from cluster.model import Cluster
 from cluster.observed_power import SeenPower
@@ -60,8 +61,8 @@ def _unled(live: Live, seen: Mapping[str, SeenPower]) -> Iterator[str]:
         return
     if patroni["paused"]:
         yield "it is paused, which deploys/resume.py ends"
-    if scheduled := patroni["scheduled_switchover"]:
-        yield f"a switchover is scheduled for {scheduled.get('at', 'later')}"
+    if scheduled := scheduled_switchover(patroni):
+        yield scheduled
     keys = (live.etcd["keys"] if live.etcd is not None else None) or {}
     if any(key.endswith("/failover") for key in keys) and not patroni["scheduled_switchover"]:
         yield "a switchover is under way"

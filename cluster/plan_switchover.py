@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from cluster.errors import UnsafeError
-from cluster.health import is_synchronous, leaders_timeline, upstream
+from cluster.health import is_synchronous, leaders_timeline, scheduled_switchover, upstream
 from cluster.live import Live
 from cluster.model import Cluster
 from cluster.observed import SeenMember, SeenPostgres
@@ -120,8 +120,7 @@ def cluster_obstacles(cluster: Cluster, live: Live, without: Collection[str]) ->
         return [f"no Patroni answers: {seen['error']}"]
     found = [_leader_obstacle(live, leader) if leader is not None else "the cluster has no leader"]
     found.append("the cluster is paused, which deploys/resume.py ends" if seen["paused"] else None)
-    if scheduled := seen["scheduled_switchover"]:
-        found.append(f"a switchover is scheduled for {scheduled.get('at', 'later')}")
+    found.append(scheduled_switchover(seen))
     found += [
         f"a restart of {name} is scheduled" for name, member in seen["members"].items() if member["scheduled_restart"]
     ]

@@ -11,11 +11,13 @@ from cluster.certificates import PATRONI, POSTGRES
 from cluster.findings import Finding
 from cluster.lives import stanza_findings
 from cluster.model import Cluster, Node
+from cluster.observed import SeenEtcdMember
 from cluster.packages_findings import mixed_version_findings, pgbackrest_findings, version_findings
 from cluster.pki_ca import BACKDATED
 from cluster.plan_standby import role_findings
 from cluster.preflight_clients import cut_off_findings
 from cluster.preflight_data import data_findings, mount_findings
+from cluster.preflight_members import moved_findings, undeclared_findings
 from cluster.preflight_ports import peer_findings, taken_port_findings
 from cluster.preflight_secrets import roles
 from cluster.removals import removals
@@ -34,6 +36,7 @@ class Observed:
     + packages: ``HostPackages`` by host name
     + peers: ``PeerPorts`` by host name
     + keys: what etcd holds below the cluster's prefix; None when etcd does not answer or is not there yet
+    + voters: etcd's members; None just as well
     + judged: the hosts that this run may touch; of the others only what concerns these is looked at
     + restores: this run goes on with a restore that is not finished
     + returning: names of hosts that this run brings back, should they have been taken out
@@ -45,6 +48,7 @@ class Observed:
     packages: Mapping[str, Picture | None] = field(default_factory=dict)
     peers: Mapping[str, Sequence[Mapping[str, Any]] | None] = field(default_factory=dict)
     keys: Mapping[str, str] | None = None
+    voters: Sequence[SeenEtcdMember] | None = None
     judged: frozenset[str] = frozenset()
     restores: bool = False
     returning: frozenset[str] = frozenset()
@@ -84,6 +88,8 @@ def host_findings(cluster: Cluster, observed: Observed) -> list[Finding]:
     return [
         *_unreachable(name for name in seen if name not in reached),
         *_removed(cluster, observed),
+        *undeclared_findings(cluster, observed.keys),
+        *moved_findings(cluster, observed.keys, observed.voters, observed.pictures, observed.returning),
         *_absent_addresses(cluster, reached),
         *mount_findings(reached),
         *_full_disks(cluster, reached),

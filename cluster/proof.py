@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from cluster.certificates import POSTGRES
-from cluster.model import Cluster
+from cluster.model import Cluster, Node
 from cluster.observed import SeenEndpoint
 from cluster.secrets import Secret
 
 SETTLE_SECONDS = 20
+SOCKETS = "/var/run/postgresql"
 
 
 def endpoints(cluster: Cluster) -> list[dict[str, Any]]:
-    """Where clients connect, with what has to hold there: ``write`` goes through, or is refused and ``read`` works."""
+    """
+    Where clients connect through HAProxy, with what has to hold there: ``write`` goes through, or is refused and
+    ``read`` works.
+    """
     settings = cluster.settings
     ports = {"write": settings.haproxy_primary_port, "read": settings.haproxy_replicas_port}
     if cluster.source is not None:
@@ -29,8 +33,25 @@ def endpoints(cluster: Cluster) -> list[dict[str, Any]]:
     return [one for one in listed if one["wants"] == "write" or len(cluster.members) > 1 or cluster.source]
 
 
-def question(cluster: Cluster, password: str) -> Secret:
-    """The stdin of ``EndpointsTried``: as the admin role, verifying the name of what answers."""
+def own_endpoint(cluster: Cluster, node: Node, leader: str | None) -> dict[str, Any]:
+    """
+    The same of a member to which clients come themselves. It is tried on the member, by ways that pg_hba always lets
+    in: over its loopback, under the address that its certificate has to have for the clients, or where PostgreSQL does
+    not listen there, over its socket. + leader: who leads
+    """
+    places, loopback = cluster.settings.postgres_listen, node.address.loopback
+    listens = not places or not {"*", "0.0.0.0", "::", "localhost", loopback}.isdisjoint(places)
+    writes = node.name == leader and cluster.source is None
+    return {
+        "address": str(node.address),
+        "port": cluster.settings.postgres_port,
+        "by": {"hostaddr": loopback} if listens else {"host": SOCKETS},
+        "wants": "write" if writes else "read",
+    }
+
+
+def question(cluster: Cluster, password: str, tried: Sequence[Mapping[str, Any]]) -> Secret:
+    """The stdin of ``EndpointsTried``: as the admin role, verifying the name of what answers. + tried: the endpoints"""
     connection = {
         "user": cluster.settings.postgres_admin_user,
         "password": str(password),
@@ -39,7 +60,7 @@ def question(cluster: Cluster, password: str) -> Secret:
         "sslrootcert": POSTGRES.authority,
         "application_name": "pyinfra-patroni proof",
     }
-    return Secret(json.dumps({"endpoints": endpoints(cluster), "connection": connection, "wait": SETTLE_SECONDS}))
+    return Secret(json.dumps({"endpoints": tried, "connection": connection, "wait": SETTLE_SECONDS}))
 
 
 def broken_endpoints(tried: Iterable[SeenEndpoint]) -> list[str]:

@@ -52,7 +52,7 @@ def patroni_component(
             Directory("/var/log/postgresql", "root", "postgres", "1775"),
         ),
         files=(config, *unit_files(cluster)),
-        units=(Unit(UNIT, loads, load=reload_command(cluster, node)),),
+        units=(Unit(UNIT, loads, load=reload_command(cluster)),),
     )
 
 

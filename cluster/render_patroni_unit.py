@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from cluster import sandbox
-from cluster.certificates import PATRONI
 from cluster.data_mounts import POSTGRES as DATA
 from cluster.data_mounts import data_mounts_program, noted, start_condition
 from cluster.files import File
-from cluster.model import Cluster, Node
+from cluster.model import Cluster
 
 DROP_IN = "/etc/systemd/system/patroni.service.d/pyinfra-patroni.conf"
 UNIT = "patroni"
@@ -26,12 +25,10 @@ _END_COPIES = "#!/usr/bin/python3\n" + (Path(__file__).parent / "on_host" / "pat
 # asking.
 OPEN_FILES = 16384
 
-# Succeeds when a URL answers with any status: 503 is an answer too.
-_ANSWERS = (
-    "import ssl, sys, urllib.error as e, urllib.request as r\n"
-    "try: r.urlopen(sys.argv[1], timeout=3, context=ssl.create_default_context(cafile=sys.argv[2]))\n"
-    "except e.HTTPError: pass"
-)
+# Succeeds when Patroni's process takes the signal by which it reads its files again: SIGHUP, the lowest bit of those
+# that it catches. Until it has come so far, the signal ends it. Its REST API is not asked: that it answers with a
+# certificate that is wrong or has expired, or at another address, is what a reload has to mend.
+_CATCHES = 'grep -q "^SigCgt:.*[13579bdf]$" /proc/$(systemctl show -p MainPID --value {unit})/status 2>/dev/null'
 
 # The stop of a loaded primary takes its time: killed after Debian's 30 s, Patroni would leave PostgreSQL running
 # without anybody to demote it. The watchdog device, where there is one, belongs to root. Whatever went wrong with the
@@ -71,15 +68,13 @@ def _drop_in(cluster: Cluster) -> str:
     )
 
 
-def reload_command(cluster: Cluster, node: Node) -> str:
+def reload_command(cluster: Cluster) -> str:
     """
-    Patroni, then PostgreSQL, read their files again. Patroni must answer first: the signal kills a Patroni that has
-    just been started. PostgreSQL is told directly, for Patroni does not when nothing but a certificate changed; and the
-    limit on open files is raised, which a unit's file alone would do at the next start.
+    Patroni, then PostgreSQL, read their files again. PostgreSQL is told directly, for Patroni does not when nothing but
+    a certificate changed; and the limit on open files is raised, which a unit's file alone would do at the next start.
     """
-    url = node.address.url(cluster.settings.patroni_rest_port) + "/liveness"
     return (
-        f"timeout 60 sh -c 'until python3 -c \"{_ANSWERS}\" {url} {PATRONI.authority} 2>/dev/null; do sleep 0.2; done' "
+        f"timeout 60 sh -c 'until {_CATCHES.format(unit=UNIT)}; do sleep 0.2; done' "
         # As its user, for in a container root may not; where the host allows no more, the next start does.
         f"&& {{ runuser -u postgres -- prlimit --nofile={OPEN_FILES}: "
         f"--pid $(systemctl show -p MainPID --value {UNIT}) || true; }} "

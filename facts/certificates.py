@@ -40,18 +40,23 @@ class HostCertificates(Answer[dict[str, SeenCertificate]]):
 
 
 _EXPIRY = r"""
-for c in /etc/*/pki/*.crt /etc/patroni/rest/*.crt /etc/pgbackrest/server/*.crt; do
+for c in /etc/*/pki/*.crt /etc/*/pki/*.pem /etc/patroni/rest/*.crt /etc/pgbackrest/server/*.crt \
+  /etc/pgbackrest/source/*.crt; do
   [ -e "$c" ] || continue
-  end=$(openssl x509 -noout -enddate -in "$c") || exit 1
-  echo "$c|$(date -d "${end#notAfter=}" +%s)|$(date +%s)"
+  count=$(grep -c -e '-----BEGIN CERTIFICATE-----' "$c") || exit 1
+  ends=$(sed -n '/-----BEGIN CERTIFICATE-----/,/-----END CERTIFICATE-----/p' "$c" |
+    awk -v read='openssl x509 -noout -enddate' '{ print | read } /-----END/ { close(read) }' |
+    while IFS='=' read -r _ end; do date -d "$end" +%s; done | sort -n)
+  [ "$(echo "$ends" | wc -w)" -eq "$count" ] || exit 1
+  echo "$c|$(echo "$ends" | head -n 1)|$(date +%s)"
 done
 """
 
 
 class CertificateDays(Answer[dict[str, float]]):
     """
-    ``{path: days left}`` of every certificate that this tool has laid on the host, CAs included, by the host's own
-    clock; negative for one that has expired.
+    ``{path: days left}`` of every file with certificates that this tool has laid on the host, CAs included, by the
+    host's own clock; of several in one file those of the first to end. Negative for one that has expired.
     """
 
     def command(self) -> str:

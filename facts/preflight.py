@@ -68,6 +68,10 @@ fi
 """
 
 
+# What etcd here would tell the others of where it is.
+_PEER_URL = "$(sed -n 's/^ETCD_INITIAL_ADVERTISE_PEER_URLS=//p' /etc/default/etcd 2>/dev/null)"
+
+
 class HostPicture(Answer[dict[str, Any]]):
     """
     What the preflight judges of one host, in one command.
@@ -75,10 +79,10 @@ class HostPicture(Answer[dict[str, Any]]):
     Returns ``{"clock": {offset_seconds, uncertainty_seconds}, "architecture", "addresses": {address: interface},
     "scope": of Patroni's configuration or None, "restoring": bool, "rebuilding": etcd, bool, "unmounted":
     [{name, problem}], "listening": [{address, port, process, unit}], "sessions": [{address, port}] of clients,
-    "active": [units of ours], "postgres": [{unit, directory}], "etcd_data": bool, "rooms":
-    {path: {free_mib, total_mib, mount}}, "data": {state, version, identifier, path, detail, timeline, end,
-    turns} or None, "held": of secrets, "stanza": of backups, or None}``; the last two as ``facts.preflight_held`` has
-    them. ``end`` is the last checkpoint of data, ``turns`` where they left their earlier timelines, in bytes.
+    "active": [units of ours], "postgres": [{unit, directory}], "etcd_data": bool, "etcd_peer_url": as its file has it,
+    or None, "rooms": {path: {free_mib, total_mib, mount}}, "data": {state, version, identifier, path, detail, timeline,
+    end, turns} or None, "held": of secrets, "stanza": of backups, or None}``; the last two as ``facts.preflight_held``
+    has them. ``end`` is the last checkpoint of data, ``turns`` where they left their earlier timelines, in bytes.
     ``offset_seconds`` is the host's clock less the control machine's, known to be right within
     ``uncertainty_seconds``. A ``unit`` is empty for a process of none, and None where that could not be seen; so is an
     empty ``process``. ``directory`` is the data directory of a running PostgreSQL. ``state`` is ``absent``, ``empty``,
@@ -114,7 +118,7 @@ class HostPicture(Answer[dict[str, Any]]):
         if data_directory is not None:
             script += TURNS + _DATA.format(directory=quote(data_directory))
         if etcd_directory is not None:
-            script += f"if [ -e {quote(etcd_directory)}/member ]; then echo 'etcd|'; fi\n"
+            script += f'if [ -e {quote(etcd_directory)}/member ]; then echo "etcd|{_PEER_URL}"; fi\n'
         if backup_directory is not None and stanza_name is not None:
             script += stanza_script(backup_directory, stanza_name)
         if secrets is not None:
@@ -142,6 +146,7 @@ class HostPicture(Answer[dict[str, Any]]):
             "active": active(lines),
             "postgres": [{"unit": unit, "directory": place} for unit, place in lines.get("postgres", ())],
             "etcd_data": "etcd" in lines,
+            "etcd_peer_url": next((url for (url,) in lines.get("etcd", ()) if url), None),
             "rooms": dict(map(_room, lines.get("room", ()))),
             "data": next((_data(line, lines.get("past", ())) for line in lines.get("data", ())), None),
             "held": held(lines),

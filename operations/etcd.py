@@ -139,6 +139,8 @@ def restarts(cluster: Cluster) -> Commands:
 
 
 def _restarted(cluster: Cluster, stale: Sequence[Node], voters: Sequence[Node], seen: SeenEtcd) -> Commands:
+    if stale:
+        host.log(f"restarts etcd, one after the other: {', '.join(node.name for node in stale)}")
     for node in stale:
         _refuse_unless_healthy(cluster, seen)
         yield Act(node, _restart(cluster, node))
@@ -215,12 +217,21 @@ def _add(cluster: Cluster, voters: Sequence[Node], node: Node) -> str:
 
 def _pictures(cluster: Cluster) -> Mapping[str, SeenComponent]:
     """What lies and runs on every etcd host of this run; refuses while one of them cannot be reached."""
-    loads = {UNIT: list(etcd_component(cluster, cluster.etcd[0]).units[0].loads)}
-    return read_all(in_this_run(cluster.etcd), HostComponent, paths=[BOOTSTRAP], units=loads)
+    component = etcd_component(cluster, cluster.etcd[0])
+    loads = {UNIT: list(component.units[0].loads)}
+    paths = [BOOTSTRAP, *(file.path for file in component.files if planning())]
+    return read_all(in_this_run(cluster.etcd), HostComponent, paths=paths, units=loads)
 
 
 def _stale(cluster: Cluster, pictures: Mapping[str, SeenComponent]) -> list[Node]:
-    return [cluster.node(name) for name, seen in pictures.items() if not has_loaded_its_files(seen["units"][UNIT])]
+    return [node for name, seen in pictures.items() if _is_stale(cluster, node := cluster.node(name), seen)]
+
+
+def _is_stale(cluster: Cluster, node: Node, seen: SeenComponent) -> bool:
+    """Whether etcd runs with other files than it has, or, in the plan, than it will have by then."""
+    component = etcd_component(cluster, node)
+    read = [file for file in component.files if planning() and file.path in component.units[0].loads]
+    return not has_loaded_its_files(seen["units"][UNIT]) or any(not one.fits(seen["paths"][one.path]) for one in read)
 
 
 def _said_new(cluster: Cluster, pictures: Mapping[str, SeenComponent]) -> list[Node]:

@@ -13,7 +13,7 @@ from typing import Any
 import gevent
 from pyinfra.api.exceptions import FactProcessError, PyinfraError
 
-from cluster.certificates import certificate_places
+from cluster.certificates import held_places
 from cluster.check import as_data, check_lines, complaints, failing
 from cluster.check_removals import without_removed
 from cluster.complaints import Complaint
@@ -175,7 +175,7 @@ def _answer(question: Answer[Any], said: SeenAnswer) -> Any:
 def _questions(cluster: Cluster, node: Node, components: Sequence[Component]) -> dict[str, Question]:
     paths = [item.path for component in components for item in component.items]
     units = {unit.name: list(unit.loads) for component in components for unit in component.units}
-    places = [[place.certificate, place.key, place.authority] for place in certificate_places(cluster, node)]
+    places = [[place.certificate, place.key, place.authority] for place in held_places(cluster, node)]
     etcd = {"endpoints": cluster.etcd_endpoints}
     asked: dict[str, Question] = {
         "component": (HostComponent(), {"paths": paths, "units": units}),

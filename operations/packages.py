@@ -11,7 +11,7 @@ from pyinfra.api import StringCommand, operation
 from cluster.errors import UnsafeError
 from cluster.findings import Finding, findings_table
 from cluster.model import Cluster, Node
-from cluster.packages import PackagesPlan, packages_plan, packages_question
+from cluster.packages import PackagesPlan, held_packages, packages_plan, packages_question
 from cluster.packages_files import signing_key, source_uri
 from cluster.packages_findings import offer_findings, version_findings
 from facts.packages import POLICY, POLICY_MARK, HostPackages
@@ -115,6 +115,16 @@ def installed(cluster: Cluster) -> Commands:
     if plan.install or plan.tidy:
         yield install(plan)
     yield from _holds(plan)
+
+
+def let_go(cluster: Cluster, node: Node) -> Commands:
+    """Packages of a host that is no part of the cluster any more: they stay, as the administrator's."""
+    seen = host.get_fact(HostPackages, **packages_question(cluster, node))
+    held = [name for name in held_packages(cluster, node) if seen["packages"].get(name, {}).get("held")]
+    if held:
+        yield StringCommand(f"apt-mark unhold {_quoted(held)}")
+    if seen["masked"]:
+        yield StringCommand("systemctl unmask --quiet postgresql.service")
 
 
 def _refuse(findings: list[Finding]) -> None:

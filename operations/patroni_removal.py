@@ -9,29 +9,19 @@ from shlex import quote
 from pyinfra import host
 from pyinfra.api import StringCommand, operation
 
-from cluster.certificates import ETCD, HAPROXY, PATRONI, PATRONI_ETCD, PGBACKREST, PGBACKREST_SERVER, POSTGRES
-from cluster.data_mounts import ETCD as ETCD_DATA
-from cluster.data_mounts import POSTGRES as POSTGRES_DATA
-from cluster.data_mounts import note_path
 from cluster.errors import ConfigError, UnsafeError
 from cluster.live import Live
 from cluster.model import Cluster, Node
+from cluster.plan_destruction import shells_on, ties_on
 from cluster.plan_removal import farewell_lines, refuse_half_done, refuse_removal, removal_lines, was_removed
+from cluster.preflight_members import refuse_moved
 from cluster.removals import Removal, remaining, removal_key, removals
-from cluster.render_etcd import BOOTSTRAP, ENVIRONMENT, etcd_data_directory
 from cluster.render_etcd import UNIT as ETCD_UNIT
-from cluster.render_etcd_snapshot import SERVICE_PATH as SNAPSHOT_SERVICE
 from cluster.render_etcd_snapshot import TIMER as SNAPSHOT_TIMER
-from cluster.render_etcd_snapshot import TIMER_PATH as SNAPSHOT_TIMER_PATH
 from cluster.render_etcd_snapshot import keepers
-from cluster.render_haproxy import CONFIGURATION as HAPROXY_CONFIGURATION
 from cluster.render_haproxy import UNIT as HAPROXY_UNIT
-from cluster.render_patroni import CONFIG, PASSWORD_FILE
-from cluster.render_patroni_unit import DROP_IN, END_COPIES, MAY_START
 from cluster.render_patroni_unit import UNIT as PATRONI_UNIT
-from cluster.render_pgbackrest import CONFIGURATION as PGBACKREST_CONFIGURATION
 from cluster.render_pgbackrest import SERVER
-from cluster.render_pgbackrest_server import SERVER_SECRETS
 from cluster.slots import slot_remarks
 from facts.etcd import ETCDCTL
 from facts.host import HostComponent
@@ -39,31 +29,22 @@ from facts.patroni import PatroniCluster
 from facts.postgres_leaving import ClientsLeft
 from facts.postgres_state import PostgresState
 from operations.etcd_look import look_at_etcd
+from operations.packages import let_go
 from operations.patroni_look import look
 from operations.patroni_switchover import led_by
 from operations.patroni_tablespaces import tablespaces_removed
 from operations.util.act import Act
+from operations.util.commands import remove_paths
 from operations.util.component import Commands
 from operations.util.console import print_lines
 from operations.util.remote import acts_for, coordinator, here, in_this_run
 from operations.util.stage import planning
 
-# What ties a host to its cluster by each of its roles, secrets and keys among it.
-TIES = {
-    "postgres": (
-        *(CONFIG, DROP_IN, MAY_START, END_COPIES, PASSWORD_FILE),
-        *(PATRONI_ETCD.directory, PATRONI.directory, POSTGRES.directory),
-    ),
-    "etcd": (ENVIRONMENT, BOOTSTRAP, ETCD.directory, note_path(ETCD_DATA)),
-    "haproxy": (HAPROXY_CONFIGURATION, HAPROXY.directory),
-}
-_PGBACKREST = (PGBACKREST_CONFIGURATION, PGBACKREST.directory, PGBACKREST_SERVER.directory, SERVER_SECRETS)
-
 
 def without_removed(cluster: Cluster, leaving: str) -> Cluster:
     """
-    The cluster without the hosts that were taken out and are still declared. Refuses while etcd does not say, and while
-    one of them is only half way out.
+    The cluster without the hosts that were taken out and are still declared. Refuses while etcd does not say, while
+    one of them is only half way out, and while a living one is at another address than declared or not declared.
 
     + leaving: the node that goes now, which is left in
     """
@@ -74,6 +55,7 @@ def without_removed(cluster: Cluster, leaving: str) -> Cluster:
             "HINT: look at 'journalctl -u etcd'; nothing was changed."
         )
     refuse_half_done(cluster, asked[1], leaving)
+    refuse_moved(cluster, asked[1], leaving)
     return remaining(cluster, set(removals(cluster, asked[1]["keys"])) - {leaving})
 
 
@@ -186,9 +168,9 @@ def _stop(cluster: Cluster, unit: str) -> StringCommand:
 @operation()
 def cleared(cluster: Cluster, leaving: str, *, wipe: bool = False) -> Commands:
     """
-    On the host that has left: stop and disable etcd, and remove what ties it to the cluster: configuration, passwords,
-    keys, and etcd's data, with which no etcd starts that is no member. PostgreSQL's data stay, snapshots of etcd, and
-    packages.
+    On the host that has left: stop and disable etcd, and remove what ties it to the cluster: configuration, units,
+    programs, passwords, keys, and etcd's data, with which no etcd starts that is no member. PostgreSQL's data stay,
+    snapshots of etcd, and packages, which are the administrator's from then on.
 
     + leaving: the node's name
     + wipe: remove PostgreSQL's data, too
@@ -201,28 +183,14 @@ def cleared(cluster: Cluster, leaving: str, *, wipe: bool = False) -> Commands:
     active = _on([*snapshots, *([ETCD_UNIT] if "etcd" in node.roles else [])])
     for unit in active:
         yield _stop(cluster, unit)
-    ties = _ties(cluster, node, wipe=wipe)
+    ties = ties_on(cluster, node, wipe=wipe)
     seen = host.get_fact(HostComponent, paths=ties, units={})["paths"]
     if there := [path for path in ties if seen[path] is not None]:
         spaces = tablespaces_removed(cluster.data_directory) if cluster.data_directory in there else ""
-        yield StringCommand(f"{spaces}rm -rf -- {' '.join(map(quote, there))} && systemctl daemon-reload")
+        yield StringCommand(spaces + remove_paths(there, shells_on(node)))
+    yield from let_go(cluster, node)
     if not active and not there:
         host.noop("nothing ties this host to the cluster")
-
-
-def _ties(cluster: Cluster, node: Node, *, wipe: bool) -> list[str]:
-    """Paths of ours alone: a service that is none of its roles may be somebody else's there."""
-    backups = [*_PGBACKREST] if cluster.uses_pgbackrest(node) else []
-    etcd = [etcd_data_directory(cluster)] if "etcd" in node.roles else []
-    snapshots = [SNAPSHOT_SERVICE, SNAPSHOT_TIMER_PATH] if node in keepers(cluster) else []
-    data = [cluster.data_directory, note_path(POSTGRES_DATA)] if wipe and "postgres" in node.roles else []
-    return [
-        *(path for role, paths in TIES.items() if role in node.roles for path in paths),
-        *backups,
-        *etcd,
-        *snapshots,
-        *data,
-    ]
 
 
 @operation()

@@ -12,7 +12,6 @@ from pyinfra.api import StringCommand, operation
 from cluster.errors import UnsafeError
 from cluster.model import Cluster, Node
 from cluster.observed_power import SeenPower
-from cluster.packages import held_packages, packages_question
 from cluster.plan_destruction import (
     backups_on,
     data_on,
@@ -27,11 +26,12 @@ from cluster.plan_power import is_running
 from cluster.render_etcd import etcd_data_directory
 from cluster.render_patroni_unit import UNIT as PATRONI
 from facts.host import HostComponent
-from facts.packages import HostPackages
 from facts.patroni_power import ClustersNamed, MemberPower
+from operations.packages import let_go
 from operations.patroni_halt import await_the_last_record, power_question, primary_stopped, stop_member
 from operations.patroni_tablespaces import tablespaces_removed
 from operations.power import present
+from operations.util.commands import remove_paths
 from operations.util.component import Commands
 from operations.util.console import print_lines
 from operations.util.remote import acts_for, in_this_run, read
@@ -123,10 +123,10 @@ def cleared(cluster: Cluster, *, wipe: bool, backups: bool) -> Commands:
             f"systemctl unmask --quiet {PATRONI}; {_JOBS}; systemctl disable --now --quiet {_all(units)}"
         )
     if there:
-        remove = _remove(there, shells_on(node))
+        remove = remove_paths(there, shells_on(node))
         data = [path for path in there if path in data_on(cluster, node)]
         yield StringCommand("".join(map(tablespaces_removed, data)) + remove)
-    yield from _packages_let_go(cluster, node)
+    yield from let_go(cluster, node)
     if not units and not there:
         host.noop(f"nothing of {cluster.name} is here")
 
@@ -137,22 +137,6 @@ def _is_on(active: str, enabled: str) -> bool:
 
 def _all(words: Sequence[str]) -> str:
     return " ".join(map(quote, words))
-
-
-def _remove(paths: Sequence[str], shells: Sequence[str]) -> str:
-    # A file system of its own cannot be removed, only emptied.
-    empty = f"for p in {_all(paths)}; do rm -rf -- $p 2>/dev/null || find $p -mindepth 1 -delete || exit 1; done"
-    return f"{empty}; rmdir {_all(shells)} 2>/dev/null; systemctl daemon-reload; systemctl reset-failed"
-
-
-def _packages_let_go(cluster: Cluster, node: Node) -> Commands:
-    """From here on they are the administrator's again."""
-    seen = host.get_fact(HostPackages, **packages_question(cluster, node))
-    held = [name for name in held_packages(cluster, node) if seen["packages"].get(name, {}).get("held")]
-    if held:
-        yield StringCommand(f"apt-mark unhold {_all(held)}")
-    if seen["masked"]:
-        yield StringCommand("systemctl unmask --quiet postgresql.service")
 
 
 @operation()

@@ -20,6 +20,7 @@ from cluster.declaration import INVENTORY, DeclaredHost, declared_clusters, host
 from cluster.errors import refusal
 from cluster.findings import Finding, findings_table
 from cluster.model import Cluster, Node, node_name
+from cluster.observed import SeenEtcd
 from cluster.packages import packages_question
 from cluster.preflight import Observed, host_findings, host_remarks, picture_question
 from cluster.preflight_control import HeldSecrets, control_findings, inheritance_findings
@@ -181,15 +182,17 @@ def _observed(cluster: Cluster, **run: Any) -> Observed:
     pictures = _pictures(cluster)
     reached = [node for node in cluster if pictures[node.name] is not None]
     packages = gevent.spawn(_read, {node.name: (HostPackages, packages_question(cluster, node)) for node in reached})
-    keys = gevent.spawn(_keys, cluster, [node for node in reached if serves_etcd(cluster, node, pictures[node.name])])
+    etcd = gevent.spawn(_etcd, cluster, [node for node in reached if serves_etcd(cluster, node, pictures[node.name])])
     asking = {node.name: needed_ports(cluster, node) for node in reached if node.name in within}
     tls = tls_ports(cluster)
     peers = _read({name: (PeerPorts, {"peers": ports, "tls": tls}) for name, ports in asking.items() if ports})
-    return Observed(pictures, packages.get(), peers, keys.get(), within, **run)
+    seen = etcd.get()
+    keys, voters = (seen["keys"], seen["members"]) if seen is not None else (None, None)
+    return Observed(pictures, packages.get(), peers, keys, voters, within, **run)
 
 
-def _keys(cluster: Cluster, nodes: Sequence[Node]) -> Mapping[str, str] | None:
-    """What etcd holds of the cluster, from the first member or else any that answers; None when none does."""
+def _etcd(cluster: Cluster, nodes: Sequence[Node]) -> SeenEtcd | None:
+    """What etcd says of the cluster, from the first member or else any that answers; None when none does."""
     for asked in (nodes[:1], nodes[1:]):
         endpoints = {node.name: [node.address.url(cluster.settings.etcd_client_port)] for node in asked}
         answers = _read(
@@ -197,7 +200,8 @@ def _keys(cluster: Cluster, nodes: Sequence[Node]) -> Mapping[str, str] | None:
         )
         for seen in answers.values():
             if seen is not None and seen["keys"] is not None:
-                return dict(seen["keys"])
+                found: SeenEtcd = seen
+                return found
     return None
 
 

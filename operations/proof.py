@@ -11,9 +11,9 @@ from cluster.card import connection_card
 from cluster.errors import UnsafeError
 from cluster.health import holdup
 from cluster.model import Cluster
-from cluster.observed import SeenPatroni
+from cluster.observed import SeenEndpoint, SeenPatroni
 from cluster.plan_etcd import quorum_obstacle
-from cluster.proof import broken_endpoints, question
+from cluster.proof import broken_endpoints, endpoints, own_endpoint, question
 from cluster.secrets import Secret
 from facts.endpoints import EndpointsTried
 from facts.etcd import EtcdCluster
@@ -22,7 +22,7 @@ from operations.patroni_standby import fed
 from operations.pgbackrest_stanza import has_backup
 from operations.util.component import Commands
 from operations.util.console import print_lines
-from operations.util.remote import acts_for, coordinator, here, read
+from operations.util.remote import acts_for, coordinator, here, in_this_run, read, read_each
 from operations.util.stage import planning
 
 SETTLE_SECONDS = 30
@@ -32,7 +32,8 @@ SETTLE_SECONDS = 30
 def proven(cluster: Cluster, secrets: Mapping[str, Secret], places: Mapping[str, str]) -> Commands:
     """
     Show that the cluster does what it is for: etcd healthy, every standby streaming on one timeline, a write through
-    the read-write endpoint of every HAProxy, a read and a refused write through the read-only one. Then print the card.
+    the read-write endpoint of every HAProxy, a read and a refused write through the read-only one; without HAProxy,
+    the same on the members themselves. Then print the card.
 
     + places: ``ca`` and ``password``: where they lie on the control machine
     """
@@ -40,7 +41,7 @@ def proven(cluster: Cluster, secrets: Mapping[str, Secret], places: Mapping[str,
         host.noop("another host proves it, when all is done")
         return
     seen = host.get_fact(PatroniCluster, expected=[node.name for node in cluster.members], wait_seconds=SETTLE_SECONDS)
-    tried = host.get_fact(EndpointsTried, _stdin=[question(cluster, secrets["PATRONI_ADMIN_PASSWORD"])])
+    tried = _tried(cluster, secrets["PATRONI_ADMIN_PASSWORD"], seen["leader"])
     if faults := [*_etcd_faults(cluster), *_member_faults(cluster, seen), *broken_endpoints(tried)]:
         listed = "".join(f"\n  {fault}" for fault in faults)
         raise UnsafeError(f"the cluster is built but does not prove itself:{listed}\nHINT: mend the first, run again.")
@@ -48,6 +49,18 @@ def proven(cluster: Cluster, secrets: Mapping[str, Secret], places: Mapping[str,
     print_lines(connection_card(cluster, seen, version, places, has_backup(cluster), fed(cluster, seen["leader"])))
     host.noop("every endpoint leads where it should")
     yield from ()
+
+
+def _tried(cluster: Cluster, password: Secret, leader: str | None) -> list[SeenEndpoint]:
+    """Every endpoint by use: HAProxy's from here; without one each member's own, on that member."""
+    if cluster.balancers:
+        asked = {here(): endpoints(cluster)}
+    else:
+        asked = {node.name: [own_endpoint(cluster, node, leader)] for node in in_this_run(cluster.members)}
+    said = read_each(
+        {name: (EndpointsTried, {"_stdin": [question(cluster, password, listed)]}) for name, listed in asked.items()}
+    )
+    return [one for listed in said.values() for one in listed or ()]
 
 
 def _etcd_faults(cluster: Cluster) -> list[str]:

@@ -22,9 +22,8 @@ READ_ONLY = "25006"
 
 def attempt(endpoint: dict[str, Any]) -> dict[str, Any]:
     """One connection, one read, one write that is rolled back."""
-    connection = psycopg2.connect(
-        host=endpoint["address"], port=endpoint["port"], connect_timeout=5, **ASKED["connection"]
-    )
+    way = {"host": endpoint["address"], **endpoint.get("by", {})}
+    connection = psycopg2.connect(port=endpoint["port"], connect_timeout=5, **way, **ASKED["connection"])
     try:
         with connection.cursor() as cursor:
             cursor.execute("select pg_is_in_recovery(), current_setting('server_version')")

@@ -20,6 +20,21 @@ def make_directory(directory: Directory) -> StringCommand:
     return StringCommand(f"install -d {flags} {quote(directory.path)}")
 
 
+def remove_paths(paths: Iterable[str], shells: Iterable[str]) -> str:
+    """
+    Remove files and directories, and forget the units among them.
+
+    + shells: directories that go, too, when nothing is left in them
+    """
+    # A file system of its own cannot be removed, only emptied.
+    remove = 'rm -rf -- "$p" 2>/dev/null || find "$p" -mindepth 1 -delete || exit 1'
+    listed, hollow = (" ".join(map(quote, some)) for some in (paths, shells))
+    return (
+        f"for p in {listed}; do {remove}; done; rmdir {hollow} 2>/dev/null; systemctl daemon-reload; "
+        "systemctl reset-failed"
+    )
+
+
 def write_file(file: File) -> StringCommand:
     """
     Write a file whole or not at all: the new content goes, over stdin, to a private file beside the old one, is

@@ -47,6 +47,7 @@ def picture(n: int, **other: Any) -> dict[str, Any]:
         "active": [],
         "postgres": [],
         "etcd_data": False,
+        "etcd_peer_url": None,
         "rooms": {path: {"free_mib": 50_000, "total_mib": 100_000, "mount": "/"} for path in rooms},
         "data": data("absent"),
         "held": {"digests": {}, "roles": {}, "authority": None},

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from cluster.certificates import ETCD, PATRONI, PATRONI_ETCD, POSTGRES
+from cluster.certificates import ETCD, PATRONI, PATRONI_ETCD, POSTGRES, SOURCE
 from cluster.check import as_data, check_lines, complaints, failing
 from cluster.check_kinds import KINDS, SEVERITIES
 from cluster.check_kinds_pgbackrest import PGBACKREST_KINDS
@@ -201,6 +201,10 @@ CASES = [
         *("etcd-stranger", "main", "etcd has a member old at https://10.0.0.9:2380, which the inventory does not have"),
         etcd_member(name="old", peer_urls=["https://10.0.0.9:2380"]),
         ("etcd-not-joined",),
+    ),
+    Case(
+        *("member-moved", "h3", "h3 is a member of etcd at 10.0.0.9, declared is 10.0.0.3"),
+        etcd_member(peer_urls=["https://10.0.0.9:2380"]),
     ),
     Case(
         *("etcd-database", "h2", "the database has 1700 of 2048 MiB"),
@@ -430,6 +434,10 @@ def test_a_standby_cluster_has_no_primary_and_should_stream(receiving: bool) -> 
     world.answers["h1"]["postgres"].update(in_recovery=True, receiving=receiving)
     for name in ("h1", "h2", "h3"):
         world.answers[name]["haproxy"]["primary"]["h1"].update(status="DOWN")
+        world.answers[name]["certificates"][SOURCE.certificate] = certificate(
+            world.cluster.node(name), SOURCE, age_days=385
+        )
+    assert ("certificate-expired", "h1", f"client: expired on {AT - timedelta(days=20):%Y-%m-%d}") in found(world)
     seen = [one for one in found(world) if one[0].startswith(("standby", "haproxy", "no-"))]
     missing = ("standby-not-streaming", "h1", "the standby leader does not stream from shop")
     assert seen == ([] if receiving else [missing])

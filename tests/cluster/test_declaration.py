@@ -41,6 +41,16 @@ def test_no_address():
     ]
 
 
+def test_a_pin_is_for_a_package_that_some_cluster_of_the_inventory_installs():
+    """Clusters share group_data/all.py, and need not have the same roles."""
+    pins = {"packages_versions": {"haproxy": "3.0.11-1", "haproxi": "3.0.11-1"}}
+    (finding,) = found(*three(**pins), host("lb", "haproxy", cluster_address="10.0.0.8", **pins))
+    assert finding.problem == "'haproxi' is no package that a host of main installs"
+    other = [host(f"db{n}", cluster_address=f"10.1.0.{n}", cluster_name="other", **pins) for n in (1, 2, 3)]
+    (finding,) = found(*three(**pins), host("lb", "haproxy", cluster_address="10.0.0.8", **pins), *other)
+    assert finding.problem == "'haproxi' is no package that a host of main or other installs"
+
+
 def test_an_explicit_network_picks_the_address_that_others_reach():
     """Not 10.0.2.15, which every Vagrant host has on eth0, and not docker0's."""
     network = "192.168.56.0/24"

@@ -99,11 +99,11 @@ def test_a_pin_below_what_is_installed() -> None:
 
 
 def test_a_pin_for_a_package_that_nobody_installs() -> None:
-    assert pin_findings(a_cluster("haproxy", packages_versions={"haproxi": "1", "haproxy": "2"})) == [
+    assert pin_findings([a_cluster("haproxy", packages_versions={"haproxi": "1", "haproxy": "2"})]) == [
         Finding(
             "group_data/all.py",
             "packages_versions",
-            "'haproxi' is no package that a host of cluster main installs",
+            "'haproxi' is no package that a host of main installs",
             "The packages are haproxy, openssl.",
         )
     ]

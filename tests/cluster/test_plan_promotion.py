@@ -89,6 +89,7 @@ def test_what_has_not_arrived_is_waited_for_or_given_up() -> None:
     [
         (with_patroni(OURS, leader=None), "dr has no leader"),
         (with_patroni(OURS, paused=True), "dr is paused: Patroni would promote nobody"),
+        (with_patroni(OURS, scheduled_switchover={"at": "noon"}), "a switchover is scheduled for noon"),
         (LIVE, "the leader d1 is left out by --limit"),
         (replace(OURS, etcd=None), "etcd"),
     ],

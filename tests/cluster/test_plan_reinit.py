@@ -47,6 +47,7 @@ def test_wal_that_only_this_member_has_is_not_thrown_away() -> None:
     ("other", "words"),
     [
         ({"paused": True}, "main is paused"),
+        ({"scheduled_switchover": {"at": "noon"}}, "a switchover is scheduled for noon"),
         ({"leader": None}, "main has no leader to copy from"),
         ({"answers": False, "error": "refused"}, "no Patroni answers: refused"),
     ],

@@ -66,7 +66,7 @@ def test_a_healthy_cluster_has_none() -> None:
         ),
         (
             with_patroni(restart_live(), scheduled_switchover={"to": "pg2"}),
-            "a switchover is scheduled for an unknown time",
+            "a switchover is scheduled for later",
             "wait for it, or 'patronictl flush main switchover'",
         ),
         (

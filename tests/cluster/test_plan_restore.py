@@ -100,6 +100,8 @@ def test_a_repository_that_cannot_serve_is_refused(said: dict[str, Any], words: 
 
 def test_a_cluster_in_no_state_for_it_is_refused() -> None:
     assert refusal(with_patroni(live(), paused=True)).startswith("main is paused\n")
+    planned = with_patroni(live(), scheduled_switchover={"at": "noon"})
+    assert refusal(planned).startswith("a switchover is scheduled for noon\n")
     silent: Any = {**etcd(), "members": None, "errors": {"members": "no leader"}}
     assert "HINT: mend etcd first" in refusal(replace(live(), etcd=silent))
 

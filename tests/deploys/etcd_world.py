@@ -10,13 +10,20 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
+from cluster.data_mounts import PROGRAM
 from cluster.model import Cluster
-from cluster.render_etcd import BOOTSTRAP, bootstrap_file, declared_peers
+from cluster.render_etcd import BOOTSTRAP, DROP_IN, ENVIRONMENT, bootstrap_file, declared_peers, etcd_component
 
 
 @dataclass
 class EtcdHost:
-    """One host. + config: version of its files on disk; + loaded: that which etcd runs with, None when it is down"""
+    """
+    One host.
+
+    + config: version of its files on disk
+    + loaded: that which etcd runs with, None when it is down
+    + files: their content, where somebody looks at it
+    """
 
     address: str
     name: str
@@ -27,6 +34,7 @@ class EtcdHost:
     member: bool = True
     learner: bool = False
     started: bool = True
+    files: dict[str, str] = field(default_factory=dict)
 
     @property
     def up(self) -> bool:
@@ -57,7 +65,12 @@ class EtcdWorld:
         content = bootstrap_file(cluster, declared_peers(cluster), state="existing").content
         return cls(
             {
-                node.name.rpartition("/")[2]: EtcdHost(str(node.address), node.name, bootstrap=content)
+                node.name.rpartition("/")[2]: EtcdHost(
+                    str(node.address),
+                    node.name,
+                    bootstrap=content,
+                    files={file.path: file.content for file in etcd_component(cluster, node).files},
+                )
                 for node in cluster.etcd
             }
         )
@@ -155,6 +168,9 @@ class EtcdWorld:
         if BOOTSTRAP in command.partition("systemctl show")[0]:
             digest = hashlib.sha256(host.bootstrap.encode()).hexdigest()
             lines = [f"path|{BOOTSTRAP}|regular file|644|root|root", f"{digest}  {BOOTSTRAP}"]
+        for path in (ENVIRONMENT, DROP_IN, PROGRAM):
+            digest = hashlib.sha256(host.files.get(path, "").encode()).hexdigest()
+            lines += [f"path|{path}|regular file|644|root|root", f"{digest}  {path}"]
         state = "inactive" if host.loaded is None else "active"
         unit = ["unit|etcd", f"ActiveState={state}", "LoadState=loaded", "NeedDaemonReload=no"]
         # The start is never after the files here: only the stamp tells what etcd runs with.

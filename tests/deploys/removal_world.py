@@ -61,6 +61,7 @@ class RemovalWorld:
     clients: int = 0
     version: str = "4.0.7"
     paused: bool = False
+    scheduled: dict[str, Any] | None = None
     config: dict[str, Any] = field(default_factory=lambda: {"ttl": 30})
     dead: set[str] = field(default_factory=set)
     lame: set[str] = field(default_factory=set)
@@ -155,7 +156,9 @@ class RemovalWorld:
         elif word == "configure":
             self._configure(json.loads(stdin))
         elif word == "clear":
-            self.files[host] -= set(command.rsplit(" -- ", 1)[1].split())
+            found = re.search(r"for p in (.*?); do rm", command)
+            assert found is not None
+            self.files[host] -= set(found[1].split())
         elif word.startswith("stop "):
             self._stop(host, word.removeprefix("stop "))
         return []
@@ -188,7 +191,7 @@ class RemovalWorld:
         }
         settled = self.leader is not None and expected <= self.running - self.lame
         known = {"leader": self.leader, "members": members, "config": self.config, "paused": self.paused}
-        other = {"version": self.version, "scheduled_switchover": None, "settled": settled}
+        other = {"version": self.version, "scheduled_switchover": self.scheduled, "settled": settled}
         return {"answers": True, "error": "", **known, **other}
 
     def _postgres(self, host: str) -> list[str]:

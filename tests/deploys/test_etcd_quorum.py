@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import pytest
 
 from cluster.errors import UnsafeError
@@ -66,6 +68,21 @@ def test_an_interrupted_procedure_goes_on_where_it_stopped(monkeypatch: pytest.M
     world.hosts["h2"].healthy, world.breaks = True, set()
     run_operation(monkeypatch, world, cluster, etcd.quorum)
     assert world.done == ["restart h2", "restart h3"]
+
+
+def test_the_plan_has_the_restarts_for_files_that_are_yet_to_be_written(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="pyinfra")
+    cluster = fake_cluster()
+    world = EtcdWorld.of(cluster)
+    monkeypatch.setattr(etcd, "planning", lambda: True)
+    assert changed(run_operation(monkeypatch, world, cluster, etcd.quorum)) == []
+    for name in ("h2", "h3"):
+        world.hosts[name].files["/etc/default/etcd"] += "ETCD_HEARTBEAT_INTERVAL=500\n"
+    world.hosts["h1"].files["/usr/local/bin/data-mounts"] = "another version's"  # read by nobody that runs
+    assert changed(run_operation(monkeypatch, world, cluster, etcd.quorum)) == ["h1"]
+    assert "restarts etcd, one after the other: h2, h3" in caplog.text
 
 
 @pytest.mark.parametrize(

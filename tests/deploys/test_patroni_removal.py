@@ -14,12 +14,21 @@ import pytest
 
 from cluster.errors import UnsafeError
 from cluster.model import Cluster
+from cluster.plan_destruction import traces_on
 from cluster.removals import remaining, removals
 from operations import etcd_removal, patroni_forgotten, patroni_removal
 from tests.deploys.fake_hosts import fake_cluster, run_operation
 from tests.deploys.removal_world import RemovalWorld
 
 LOWERED, RESTORED = 'configure h1 {"member_slots_ttl": 0}', 'configure h1 {"member_slots_ttl": null}'
+
+
+@pytest.fixture(autouse=True)
+def packages(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What apt holds is not simulated here; the hosts whose packages were let go."""
+    told: list[str] = []
+    monkeypatch.setattr(patroni_removal, "let_go", lambda _, node: iter(told.append(node.name) or ()))
+    return told
 
 
 def world_of(count: int = 4, **changes: Any) -> RemovalWorld:
@@ -224,6 +233,21 @@ def test_what_somebody_had_set_for_slots_is_set_again(monkeypatch: pytest.Monkey
     world.config["member_slots_ttl"] = "2h"
     assert LOWERED in remove(monkeypatch, world, "h3")
     assert world.config["member_slots_ttl"] == "2h"
+
+
+@pytest.mark.parametrize("wipe", [False, True])
+def test_nothing_of_it_stays_on_the_host_but_what_its_data_need(
+    monkeypatch: pytest.MonkeyPatch, packages: list[str], wipe: bool
+) -> None:
+    """As destroy removes it: units, drop-ins and programs, too."""
+    world = world_of(3)
+    node = world.cluster.node("h3")
+    data = {world.cluster.data_directory}
+    world.files["h3"] = {*traces_on(world.cluster, node), *data}
+    remove(monkeypatch, world, "h3", wipe=wipe)
+    knows_the_mount = {"/usr/local/bin/data-mounts", "/etc/pyinfra-patroni"}
+    assert world.files["h3"] == {"/var/lib/pyinfra-patroni"} | (set() if wipe else data | knows_the_mount)
+    assert packages == ["h3"]
 
 
 def test_before_patroni_4_slots_go_by_themselves(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -133,6 +133,13 @@ def test_nobody_joins_a_cluster_that_nobody_leads(monkeypatch: pytest.MonkeyPatc
     assert "nobody leads, so there is nothing to copy from; the cluster is paused" in said
 
 
+def test_a_leader_that_will_change_in_the_middle_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch, world: RemovalWorld
+) -> None:
+    world.scheduled = {"at": "noon"}
+    assert "h3 is not replaced: a switchover is scheduled for noon\n" in refusal(monkeypatch, world)
+
+
 def test_the_last_of_its_kind_is_not_replaced() -> None:
     cluster = fake_cluster(1)
     with pytest.raises(ConfigError, match=r"^h1 is the only host of main with PostgreSQL and etcd: nothing is left"):

@@ -64,7 +64,7 @@ class DestroyedWorld(PowerWorld):
 @pytest.fixture(autouse=True)
 def packages(monkeypatch: pytest.MonkeyPatch) -> None:
     """What apt holds is not simulated here."""
-    monkeypatch.setattr(power_destroy, "_packages_let_go", lambda *_: iter(()))
+    monkeypatch.setattr(power_destroy, "let_go", lambda *_: iter(()))
 
 
 def destroy(

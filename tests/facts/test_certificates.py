@@ -73,6 +73,32 @@ def test_days_left_are_counted_by_the_hosts_own_clock() -> None:
     assert CertificateDays().process(lines) == {"/etc/etcd/pki/etcd.crt": 1.5, "/etc/etcd/pki/ca.crt": -1.0}
 
 
+@needs_openssl
+def test_every_certificate_of_ours_is_counted_and_of_several_the_first_to_end(tmp_path: Path) -> None:
+    authority = Authority.load_or_create(tmp_path / "authority", "main")
+    requests = [LeafRequest("pg1", ("pg1",), (), server=True, client=False, days=days) for days in (30, 10)]
+    long, short = (authority.issue(request) for request in requests)
+    files = {
+        "etcd/pki/etcd.crt": long.certificate_pem,
+        "haproxy/pki/haproxy.pem": short.certificate_pem + short.key_pem,
+        "patroni/rest/patroni.crt": long.certificate_pem,
+        "pgbackrest/server/server.crt": long.certificate_pem,
+        "pgbackrest/source/client.crt": short.certificate_pem,
+        "postgresql/pki/ca.crt": authority.trust_pem + short.certificate_pem + long.certificate_pem,
+    }
+    for name, text in files.items():
+        path = tmp_path / "etc" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    command = CertificateDays().command().replace("/etc/", f"{tmp_path}/etc/")
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True)
+    found = CertificateDays().process(done.stdout.splitlines())
+    days = {path.removeprefix(f"{tmp_path}/etc/"): round(left) for path, left in found.items()}
+    assert days == {name: 10 if short.certificate_pem in text else 30 for name, text in files.items()}
+    (tmp_path / "etc/etcd/pki/etcd.crt").write_text("no certificate\n")
+    assert subprocess.run(["sh", "-c", command], capture_output=True, check=False).returncode != 0
+
+
 def test_a_certificate_that_cannot_be_read_is_no_certificate_with_days_left() -> None:
     with pytest.raises(FactProcessError, match="CertificateDays cannot be read"):
         CertificateDays().process(["/etc/etcd/pki/etcd.crt||1800000000"])

@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -201,18 +201,52 @@ def test_further_names_are_served_without_any_restart(built: Built, own: OwnAuth
     replaced(built, built.inventory, POSTGRES, HAPROXY)  # and back
 
 
-def test_certificates_near_their_end_are_renewed(built: Built, own: OwnAuthority) -> None:
-    host, long_ago = built.lab.host("pg1"), datetime.now(UTC) - timedelta(days=300)
+def put_other(built: Built, own: OwnAuthority, place: CertificatePlace, days_ago: int = 0, **other: object) -> None:
+    """
+    One of the same CA in the place of what a service has.
+
+    + days_ago: when it was issued, for a year; + other: what else differs, e.g. ``addresses``
+    """
+    host = built.lab.host("pg1")
+    seen = describe(_read(host, place))
+    names = LeafRequest(seen.subject_cn, seen.dns_names, seen.addresses, seen.server, seen.client, 365)
+    signer = etcd(built.lab) if place.issuer == "etcd" else own.signing
+    leaf = signer.issue(replace(names, **other), now=datetime.now(UTC) - timedelta(days=days_ago))  # type: ignore[arg-type]
+    if place.bundle:
+        _put(host, place, place.certificate, leaf.certificate_pem + leaf.key_pem)
+    else:
+        _put(host, place, place.key, leaf.key_pem)
+        _put(host, place, place.certificate, leaf.certificate_pem)
+
+
+@pytest.mark.parametrize("other", [{"days_ago": 400}, {"dns_names": ("another",), "addresses": ()}])
+def test_what_nobody_believes_any_more_is_replaced_where_it_is_served(
+    built: Built, own: OwnAuthority, other: dict[str, object]
+) -> None:
+    """A run must not wait for a service to be believed before it gives it what makes it believed."""
+    for place in SUPPLIED:
+        put_other(built, own, place, **other)  # type: ignore[arg-type]
+    run_in(built.lab.host("pg1").container, "systemctl reload patroni haproxy && pkill -HUP -o -x postgres")
+    wait_until("all of it is served", lambda: served(built.lab) == lying(built.lab), seconds=2 * LOOP_SECONDS)
+    replaced(built, built.inventory, *SUPPLIED)
+    assert_changes_nothing(built.inventory)
+
+
+def test_an_etcd_that_nobody_believes_any_more_comes_back(built: Built, own: OwnAuthority) -> None:
+    """Patroni cannot keep its lock meanwhile, and PostgreSQL takes no writes: the outage that the run ends."""
     for place in PLACES:
-        seen = describe(_read(host, place))
-        names = LeafRequest(seen.subject_cn, seen.dns_names, seen.addresses, seen.server, seen.client, 365)
-        signer = etcd(built.lab) if place.issuer == "etcd" else own.signing
-        old = signer.issue(names, now=long_ago)
-        if place.bundle:
-            _put(host, place, place.certificate, old.certificate_pem + old.key_pem)
-        else:
-            _put(host, place, place.key, old.key_pem)
-            _put(host, place, place.certificate, old.certificate_pem)
+        put_other(built, own, place, days_ago=400)
+    run_in(built.lab.host("pg1").container, "systemctl restart etcd")
+    done = run(built.inventory)
+    assert "new certificate for patroni-etcd: expired" in done.log
+    assert served(built.lab) == lying(built.lab)
+    assert sql(built.lab, "select 1", sslrootcert=str(own.certificate)) == [(1,)]
+    assert_changes_nothing(built.inventory)
+
+
+def test_certificates_near_their_end_are_renewed(built: Built, own: OwnAuthority) -> None:
+    for place in PLACES:
+        put_other(built, own, place, days_ago=300)
     with Load(address_of(built.lab, own, 5000)) as load:
         done = replaced(built, built.inventory, *PORTS.values())
         assert_changes_nothing(built.inventory)

@@ -204,7 +204,9 @@ def test_a_dead_host_is_taken_out_and_stays_out_when_it_comes_back(built: Growin
     found = " ".join(run(built.four, "deploys/check.py", check=False, as_json=False).log.split())
     assert f"was taken out of {lab.name}" in found and "not in the inventory" not in found
     run(built.four, REMOVE, *built.words("pg4"))
-    assert run_in(fourth.container, "ls /etc/patroni/config.yml /etc/haproxy/haproxy.cfg 2>/dev/null || true") == ""
+    left = "ls -d /etc/patroni/config.yml /etc/haproxy/haproxy.cfg /etc/systemd/system/*/pyinfra-patroni.conf"
+    assert run_in(fourth.container, f"{left} /usr/local/bin/patroni-* 2>/dev/null || true") == ""
+    assert run_in(fourth.container, "apt-mark showhold") == ""
     run(built.four, ADD)
     wait_until_all_stream(lab)
 

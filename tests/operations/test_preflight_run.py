@@ -38,7 +38,7 @@ class Hosts:
     def answer(self, name: str, fact: str) -> Any:
         if fact == "HostPicture":
             return self.pictures.get(name, picture(int(name[-1])))
-        return {"HostPackages": seen(), "PeerPorts": [], "EtcdCluster": {"keys": self.keys}}[fact]
+        return {"HostPackages": seen(), "PeerPorts": [], "EtcdCluster": {"keys": self.keys, "members": None}}[fact]
 
 
 def short(name: str) -> str:

@@ -1,0 +1,124 @@
+"""The script that uses the endpoints, with a database that answers as it is told."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+import types
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SCRIPT = Path(__file__).parents[2] / "facts" / "on_host" / "endpoints_try.py"
+
+
+class Error(Exception):
+    """psycopg2's."""
+
+    pgcode = None
+
+
+class ReadOnly(Error):
+    """What a standby says to a write."""
+
+    pgcode = "25006"
+
+
+class Denied(Error):
+    """What a member says to a role without the right."""
+
+    pgcode = "42501"
+
+
+class Database:
+    """One connection. + refusal: of a write"""
+
+    def __init__(self, refusal: Error | None = None) -> None:
+        self.refusal, self.said = refusal, list[str]()
+
+    def cursor(self) -> Database:
+        return self
+
+    def __enter__(self) -> Database:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def execute(self, sql: str) -> None:
+        self.said.append(sql)
+        if sql.startswith("create") and self.refusal is not None:
+            raise self.refusal
+
+    def fetchone(self) -> tuple[bool, str]:
+        return isinstance(self.refusal, ReadOnly), "17.6 (Debian 17.6-1)"
+
+    def rollback(self) -> None:
+        self.said.append("rollback")
+
+    def close(self) -> None:
+        self.said.append("close")
+
+
+def tried(
+    monkeypatch: pytest.MonkeyPatch, capsys: Any, connect: Callable[..., Database], *endpoints: dict[str, Any]
+) -> list[dict[str, Any]]:
+    module: Any = types.ModuleType("psycopg2")
+    module.Error, module.connect = Error, connect
+    monkeypatch.setitem(sys.modules, "psycopg2", module)
+    asked = {"endpoints": endpoints, "connection": {"user": "admin", "sslmode": "verify-full"}, "wait": 0}
+    monkeypatch.setattr(sys, "stdin", io.StringIO(json.dumps(asked)))
+    exec(compile(SCRIPT.read_text(), str(SCRIPT), "exec"), {"__name__": "on_host"})
+    said: list[dict[str, Any]] = json.loads(capsys.readouterr().out)
+    return said
+
+
+WRITER = {"address": "10.0.0.1", "port": 5000, "wants": "write"}
+READER = {"address": "10.0.0.1", "port": 5001, "wants": "read"}
+
+
+@pytest.mark.parametrize(
+    ("refusal", "wrote", "refused"), [(None, True, False), (ReadOnly(), False, True), (Denied(), False, False)]
+)
+def test_a_write_goes_through_or_is_refused_and_is_never_left_behind(
+    monkeypatch: pytest.MonkeyPatch, capsys: Any, refusal: Error | None, wrote: bool, refused: bool
+) -> None:
+    database = Database(refusal)
+    (seen,) = tried(monkeypatch, capsys, lambda **_: database, READER)
+    assert (seen["connected"], seen["wrote"], seen["refused"], seen["version"]) == (True, wrote, refused, "17.6")
+    assert database.said[-2:] == ["rollback", "close"]
+
+
+def test_what_does_not_connect_says_why_and_the_others_are_tried(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    def connect(port: int, **_: Any) -> Database:
+        if port == 5000:
+            raise Error("certificate verify failed:\n  expired")
+        return Database(ReadOnly())
+
+    writer, reader = tried(monkeypatch, capsys, connect, WRITER, READER)
+    assert (writer["connected"], writer["error"]) == (False, "certificate verify failed: expired")
+    assert reader["refused"]
+
+
+def test_a_member_of_its_own_is_reached_by_its_loopback_under_its_address(
+    monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    ways: list[dict[str, Any]] = []
+
+    def connect(**how: Any) -> Database:
+        ways.append({name: how[name] for name in ("host", "hostaddr") if name in how})
+        return Database()
+
+    tried(
+        monkeypatch,
+        capsys,
+        connect,
+        {**WRITER, "by": {"hostaddr": "127.0.0.1"}},
+        {**WRITER, "by": {"host": "/var/run/postgresql"}},
+        WRITER,
+    )
+    expected = [{"host": "10.0.0.1", "hostaddr": "127.0.0.1"}, {"host": "/var/run/postgresql"}, {"host": "10.0.0.1"}]
+    assert sorted(ways, key=str) == sorted(expected, key=str)
