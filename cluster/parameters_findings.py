@@ -11,12 +11,15 @@ from cluster.observed import SeenParameter
 from cluster.parameters import CONTROLLED, normal
 from cluster.parameters_catalogue import catalogue, shown_name, versions_with
 from cluster.parameters_declared import PARAMETERS, WHERE, refused
-from cluster.parameters_words import number_problems, octal_problem, text_problems
+from cluster.parameters_words import number_problems, octal_problem, text_problems, truth_problems
 from cluster.render_patroni_dynamic import fixed_parameters
 from cluster.tuning import MAX_CONNECTIONS
 
 # What more than one server process of each kind adds up to at most: MAX_BACKENDS of PostgreSQL.
 MOST_PROCESSES = 262143
+
+# Of one statement PostgreSQL counts the whole or its stages.
+_WHOLE, _STAGES = "log_statement_stats", ("log_parser_stats", "log_planner_stats", "log_executor_stats")
 
 # What became of parameters that people bring along from elsewhere.
 _NOW: Mapping[str, str] = {
@@ -115,6 +118,8 @@ def _value_problems(name: str, value: object, known: SeenParameter) -> Iterable[
         yield from found or ([octal] if octal else [])
     elif known["type"] == "enum" and meant not in map(str.lower, known["words"]):
         yield f"is none of {', '.join(known['words'])}"
+    elif known["type"] == "bool":
+        yield from truth_problems(name, meant)
     elif known["type"] == "string":
         yield from text_problems(name, str(value))
 
@@ -142,6 +147,9 @@ def _contradictions(
 
     reserved = number("superuser_reserved_connections") + number("reserved_connections")
     connections, senders = number("max_connections"), number("max_wal_senders")
+    stages = [name for name in _STAGES if normal(given.get(name, "off"), "bool") == "on"]
+    if stages and normal(given.get(_WHOLE, "off"), "bool") == "on":
+        yield _WHOLE, f"{_WHOLE} {given[_WHOLE]!r}", f"does not go with {' and '.join(stages)}"
     launched = "autovacuum_worker_slots" if "autovacuum_worker_slots" in catalog else "autovacuum_max_workers"
     processes = connections + senders + number("max_worker_processes") + number(launched) + 1
     if processes > MOST_PROCESSES:

@@ -86,6 +86,12 @@ def number_problems(name: str, meant: float) -> Iterator[str]:
         yield f"is neither 0 nor at least {_LEAST_RING_KB} (kB)"
 
 
+def truth_problems(name: str, meant: str) -> Iterator[str]:
+    """Why a truth is not taken. + name: in lower case; + meant: ``on`` or ``off``"""
+    if name == "bonjour" and meant == "on":
+        yield "is not in Debian's builds of PostgreSQL"
+
+
 def octal_problem(text: str) -> str | None:
     """Why a whole number that begins with 0 is none: it is octal to PostgreSQL, as in C. + text: as it is declared"""
     wrong = re.fullmatch(r"\s*[+-]?0[0-9]*[89][0-9]*\s*[A-Za-z]*\s*", text)

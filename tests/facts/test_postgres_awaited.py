@@ -95,10 +95,8 @@ def test_numbers_are_compared_as_numbers_and_text_as_text(
     shell(tmp_path, SettingsAwaited().command(port=6000, wanted={name: value}), "true")
     asked = (tmp_path / "calls").read_text()
     assert "psql -XAtq" in asked
-    assert (
-        f"-p 6000 -d postgres -c select name from pg_settings where case when {condition} else false end order by name\n"
-        in asked
-    )
+    asked_for = f"select name from pg_settings where case when {condition} else false end order by name"
+    assert f"-p 6000 -d postgres -c {asked_for}\n" in asked
 
 
 def test_all_settings_are_asked_for_in_one_query(tmp_path: Path) -> None:
