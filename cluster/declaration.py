@@ -16,6 +16,7 @@ from cluster.model import ROLES, Cluster, Node
 from cluster.names_findings import name_findings, place_findings
 from cluster.packages_findings import pin_findings
 from cluster.parameters_declared import declared_findings
+from cluster.parameters_findings import declared_value_findings
 from cluster.replication_findings import replication_findings
 from cluster.settings import DEFAULTS, Settings, is_per_host, unknown_names, validated
 from cluster.settings_pgbackrest import DIRECTORY
@@ -124,6 +125,7 @@ def cluster_findings(cluster: Cluster) -> list[Finding]:
         *hba_findings(cluster, DEFAULTS),
         *replication_findings(cluster),
         *declared_findings(cluster),
+        *declared_value_findings(cluster),
     ]
 
 

@@ -28,6 +28,9 @@ CONTROLLED: Mapping[str, tuple[int, int]] = {
     "max_replication_slots": (10, 4),
 }
 
+# The same of the one that is a size, in MB: below that Patroni runs with 128MB.
+LEAST_WAL_KEPT = 16
+
 # Patroni sets these itself, or takes them from each member's own file: in the configuration they say nothing.
 PATRONIS = frozenset(
     {
@@ -43,7 +46,8 @@ _WAL_LEVELS = ("hot_standby", "replica", "logical")
 # Each unit with its size, the smallest first.
 _BYTES = {"B": 1, "kB": 1024, "MB": 1024**2, "GB": 1024**3, "TB": 1024**4}
 _MICROSECONDS = {"us": 1, "ms": 1000, "s": 10**6, "min": 60 * 10**6, "h": 3600 * 10**6, "d": 86400 * 10**6}
-_ON, _OFF = ("on", "true", "yes", "1", "t", "y"), ("off", "false", "no", "0", "f", "n")
+# A truth may be cut short as long as it is one of these alone: parse_bool() of src/backend/utils/adt/bool.c
+_ON, _OFF = re.compile("on|1|t(r(ue?)?)?|y(es?)?"), re.compile("off?|0|f(a(l(se?)?)?)?|no?")
 # An enum that knows on and off takes these for them, too, and never shows them.
 _SPELLINGS = {"true": "on", "yes": "on", "1": "on", "false": "off", "no": "off", "0": "off"}
 
@@ -70,30 +74,32 @@ def normal(value: object, kind: str, unit: str | None = None) -> str | float:
     + unit: pg_settings' unit; None for a plain number
     Raises ValueError with the reason when PostgreSQL would not take it.
     """
-    text = str(value).strip()
+    text = str(value)
     if kind == "bool":
         return _truth(text)
     if kind == "enum":
         return _SPELLINGS.get(text.lower(), text.lower())
     if kind == "integer":
-        special = _octal_or_hex(text)
-        return float(round(_number(text, unit))) if special is None else special
-    return _number(text, unit) if kind == "real" else str(value)
+        special = _octal_or_hex(text.strip(), unit)
+        return float(round(_number(text.strip(), unit) if special is None else special))
+    return _number(text.strip(), unit) if kind == "real" else text
 
 
 def _truth(text: str) -> str:
-    if text.lower() in _ON:
+    if _ON.fullmatch(text.lower()):
         return "on"
-    if text.lower() in _OFF:
+    if _OFF.fullmatch(text.lower()):
         return "off"
     raise ValueError("is neither on nor off")
 
 
-def _octal_or_hex(text: str) -> float | None:
+def _octal_or_hex(text: str, unit: str | None) -> float | None:
     """An integer as C reads it: log_file_mode is octal. None for one that is neither."""
-    if not re.fullmatch(r"0[0-7]+|0[xX][0-9a-fA-F]+", text):
+    found = re.fullmatch(r"([+-]?)(0[0-7]+|0[xX][0-9a-fA-F]+)\s*([A-Za-z]*)", text)
+    if found is None:
         return None
-    return float(int(text, 16 if text[1] in "xX" else 8))
+    number = float(int(found[1] + found[2], 16 if found[2][1] in "xX" else 8))
+    return _converted(number, found[3], unit) if found[3] else number
 
 
 def _number(text: str, unit: str | None) -> float:
@@ -140,8 +146,18 @@ def too_low(parameters: Mapping[str, object]) -> Iterable[str]:
                 yield f"{name} is '{value}', which is no whole number"
             elif int(str(value)) < least:
                 yield f"{name} {value} is below {least}, where Patroni silently uses its own default"
+        elif name.lower() == "wal_keep_size" and value is not None and _is_below(value, LEAST_WAL_KEPT):
+            yield f"{name} {value} is below {LEAST_WAL_KEPT} (MB), where Patroni silently keeps 128MB"
         elif name.lower() == "wal_level" and value is not None and str(value).lower() not in _WAL_LEVELS:
             yield f"{name} {value} is too little for a standby, and Patroni silently uses its own default"
+
+
+def _is_below(value: object, least: int) -> bool:
+    """Whether a size in MB is; one that cannot be read is judged elsewhere."""
+    try:
+        return float(normal(value, "integer", "MB")) < least
+    except ValueError:
+        return False
 
 
 def given_by_patroni(parameters: Mapping[str, Any], name: str) -> int:

@@ -21,15 +21,20 @@ def declared_findings(cluster: Cluster) -> Iterator[Finding]:
     Every declared parameter that belongs to this tool, with what is set instead, and every dangerous one that is not
     named. None takes one away: that is right for what this tool does not set itself.
     """
+    return (finding for _, finding in refused(cluster))
+
+
+def refused(cluster: Cluster) -> Iterator[tuple[str, Finding]]:
+    """The same, each with the name of its parameter."""
     settings = cluster.settings
     own = archives(cluster)
     for name, value in settings.postgres_parameters.items():
         found = owned(name, archives=own)
         if found is not None and not (value is None and _is_nobodys(name, archives=own)):
-            yield Finding(WHERE, PARAMETERS, f"{name} is not declared here: {found.reason}", found.way)
+            yield name, Finding(WHERE, PARAMETERS, f"{name} is not declared here: {found.reason}", found.way)
         elif is_dangerous(name, value) and name not in settings.postgres_accepted_dangers:
             hint = f"Take it out, or accept that: {ACCEPTED} = ['{name}']."
-            yield Finding(WHERE, PARAMETERS, f"{name} {value!r} is dangerous: {DANGERS[name].loss}", hint)
+            yield name, Finding(WHERE, PARAMETERS, f"{name} {value!r} is dangerous: {DANGERS[name].loss}", hint)
 
 
 def _is_nobodys(name: str, *, archives: bool) -> bool:

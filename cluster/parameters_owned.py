@@ -68,7 +68,14 @@ OWNED: Mapping[str, Owned] = {
     "recovery_end_command": Owned(
         "Patroni would forget the archive that standbys read for it", "Take it out.", True, True
     ),
-    "recovery_min_apply_delay": Owned("every standby would be late, and nobody take over in time", "Take it out."),
+    "recovery_min_apply_delay": Owned(
+        "every standby would be late, and nobody take over in time",
+        "Take it out; one late standby: `alter system` there, with nofailover in its patroni_tags (docs/tuning.md).",
+    ),
+    **dict.fromkeys(
+        ("transaction_isolation", "transaction_read_only", "transaction_deferrable"),
+        Owned("it is of one transaction, and PostgreSQL does not take it from a file", "Set default_NAME there."),
+    ),
     "recovery_target*": _MOMENT,
     "recovery_target_timeline": Owned("a standby follows its leader to every timeline", _PATRONI_WAY),
     "recovery_target_action": Owned("deploys/restore.py says what follows a recovery", _PATRONI_WAY),

@@ -9,6 +9,7 @@ from typing import Any
 
 from cluster.observed import SeenParameter
 from cluster.parameters import normal
+from cluster.parameters_words import shown_date_style
 
 
 def config_patch(declared: Mapping[str, Any], observed: Mapping[str, Any]) -> dict[str, Any]:
@@ -61,8 +62,8 @@ def without_absences(configuration: Mapping[str, Any]) -> dict[str, Any]:
 
 def undeclared_parameters(declared: Mapping[str, Any], observed: Mapping[str, Any]) -> list[str]:
     """PostgreSQL parameters in the observed configuration that nobody declares; they are left alone, and named."""
-    seen = observed.get("postgresql", {}).get("parameters", {})
-    return sorted(set(seen) - set(declared["postgresql"]["parameters"]))
+    seen, ours = observed.get("postgresql", {}).get("parameters", {}), declared["postgresql"]["parameters"]
+    return sorted(name for name in seen if name not in ours and name.lower() not in ours)
 
 
 def changed_names(patch: Mapping[str, Any], prefix: str = "") -> list[str]:
@@ -103,6 +104,15 @@ def undoing_patch(
 
 # The one word that PostgreSQL takes, lists, and shows as another.
 _SHOWN_AS = {("wal_compression", "on"): "pglz"}
+# Of these each session is shown its own: those of the socket by which it is asked, or of its client.
+_OF_A_SESSION = frozenset(
+    {"tcp_keepalives_idle", "tcp_keepalives_interval", "tcp_keepalives_count", "tcp_user_timeout", "client_encoding"}
+)
+# Patroni gives these to standbys alone, and takes them from a leader.
+_OF_STANDBYS = frozenset(
+    {"archive_cleanup_command", "recovery_end_command", "recovery_min_apply_delay", "restore_command"}
+)
+_LEAST_AUTOVACUUM_KB = 1024
 
 
 @dataclass(frozen=True)
@@ -123,15 +133,38 @@ class Change:
         old, new = ("(unset)" if value is None else value for value in (self.old, self.new))
         return f"{self.name} {old} -> {new}"
 
-    def setting(self, catalog: Mapping[str, SeenParameter]) -> str | float:
-        """The new value as PostgreSQL will show it. + catalog: ``PostgresCatalog``"""
-        known = catalog.get(self.name.lower())
+    def setting(self, catalog: Mapping[str, SeenParameter]) -> str | float | None:
+        """
+        The new value as PostgreSQL will show it; None where no question of ours can tell.
+
+        + catalog: ``PostgresCatalog``
+        """
+        name, known = self.name.lower(), catalog.get(self.name.lower())
+        if name in _OF_A_SESSION or self.new is None:
+            return None
         if known is None:
             return str(self.new)
         meant = normal(self.new, known["type"], known["unit"])
         if isinstance(meant, float):
-            return f"{int(meant):04o}" if re.fullmatch("0[0-7]{3}", known["setting"]) else meant  # log_file_mode
-        return _SHOWN_AS.get((self.name.lower(), meant), meant)
+            return f"{int(meant):04o}" if re.fullmatch("0[0-7]{3}", known["setting"]) else _least(name, meant)
+        return _shown_text(name, meant)
+
+    def is_there(self, *, leads: bool) -> bool:
+        """Whether a member has the parameter at all. + leads: it is the leader"""
+        return not (leads and self.name.lower() in _OF_STANDBYS)
+
+
+def _least(name: str, meant: float) -> float:
+    # PostgreSQL raises it by itself: check_autovacuum_work_mem() of src/backend/postmaster/autovacuum.c
+    return max(meant, _LEAST_AUTOVACUUM_KB) if name == "autovacuum_work_mem" and meant >= 0 else meant
+
+
+def _shown_text(name: str, meant: str) -> str | None:
+    if name == "datestyle":
+        return shown_date_style(meant)
+    if name in ("timezone", "log_timezone") and not meant[:1].isalpha():
+        return None  # an offset, which is shown in a way of PostgreSQL's own
+    return _SHOWN_AS.get((name, meant), meant)
 
 
 def changes_of(
@@ -145,6 +178,9 @@ def changes_of(
     """
     before = observed.get("postgresql", {}).get("parameters", {})
     waiting = {name for name, known in catalog.items() if known["context"] == "postmaster"}
+    # Until something archives, the command is shown as "(disabled)".
+    archiving = catalog.get("archive_mode")
+    waiting |= {"archive_command"} if archiving is not None and archiving["setting"] == "off" else set()
     return [
         Change(name, before.get(name), value, name.lower() in waiting)
         for name, value in patch.get("postgresql", {}).get("parameters", {}).items()

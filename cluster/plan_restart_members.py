@@ -10,6 +10,7 @@ from cluster.live import Live
 from cluster.model import Cluster
 from cluster.observed import SeenMember, SeenPatroni, SeenPostgres
 from cluster.parameters import CONTROLLED, ORDERED, PATRONIS, given_by_patroni, same_value
+from cluster.parameters_findings import problems_of
 from cluster.plan_restart import Member
 from cluster.tags import may_lead
 
@@ -71,9 +72,26 @@ def waiting_settings(seen: SeenPostgres, parameters: Mapping[str, Any]) -> dict[
     for name in (name for name, value in parameters.items() if value is not None and name.lower() not in PATRONIS):
         value = given_by_patroni(parameters, name) if name in CONTROLLED else parameters[name]
         known = seen["settings"].get(name.lower())
-        if known and not same_value(value, known["setting"], known["type"], known["unit"]):
+        if known is None or _is_nothing(name.lower(), value, seen.get("version", 0)):
+            continue
+        if not same_value(value, known["setting"], known["type"], known["unit"]):
             changes[name.lower()] = f"{known['shown']} -> {value}"
     return changes
+
+
+# With these PostgreSQL chooses for itself, and shows what it chose.
+_OWN_CHOICE = {
+    **{"wal_buffers": -1, "io_max_concurrency": -1, "commit_timestamp_buffers": 0},
+    **{"subtransaction_buffers": 0, "transaction_buffers": 0},
+}
+
+
+def _is_nothing(name: str, value: object, version: int) -> bool:
+    """
+    Whether a value changes nothing, however often PostgreSQL is restarted: Patroni keeps what is no value of the
+    parameter out of PostgreSQL's file, e.g. what somebody wrote into the configuration by hand.
+    """
+    return str(value) == str(_OWN_CHOICE.get(name)) or bool(problems_of(name, value, version // 10000))
 
 
 def _unfit(listed: SeenMember | None, seen: SeenPostgres | None, lead: SeenPostgres | None) -> str:

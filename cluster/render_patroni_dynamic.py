@@ -9,6 +9,8 @@ from cluster.certificates import POSTGRES
 from cluster.ciphers import OPENSSL
 from cluster.model import Cluster
 from cluster.observed import SeenResources
+from cluster.parameters import normal
+from cluster.parameters_catalogue import catalogue
 from cluster.parameters_declared import archives
 from cluster.parameters_owned import absent_names
 from cluster.render_hba import hba_lines
@@ -87,7 +89,7 @@ def parameters(cluster: Cluster, members: Iterable[Resources]) -> dict[str, Any]
     least = smallest(members)
     declared_memory = cluster.settings.postgres_memory_mib
     resources = Resources(declared_memory or least.memory_mib, least.cores, least.disk_mib)
-    declared = _as_patroni(cluster.settings.postgres_parameters)
+    declared = _as_patroni(cluster.settings.postgres_parameters, cluster.settings.postgres_version)
     connections = declared.get("max_connections")
     derived = derived_parameters(resources, *([connections] if isinstance(connections, int) else []))
     # Somebody may have written there by hand what must not be there.
@@ -147,5 +149,13 @@ def _archiving(cluster: Cluster) -> dict[str, Any]:
     }
 
 
-def _as_patroni(declared: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: ("on" if value else "off") if isinstance(value, bool) else value for name, value in declared.items()}
+def _as_patroni(declared: Mapping[str, Any], version: int) -> dict[str, Any]:
+    """As Patroni takes it, too: of the truths that PostgreSQL knows it drops those that are cut short."""
+    return {name: value if value is None else _plain(value, name, version) for name, value in declared.items()}
+
+
+def _plain(value: Any, name: str, version: int) -> Any:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    known = catalogue(version).get(name)
+    return normal(value, "bool") if known is not None and known["type"] == "bool" else value

@@ -66,7 +66,8 @@ select json_object_agg(name, json_build_object('context', context, 'type', varty
 
 class PostgresCatalog(Answer[dict[str, SeenParameter]]):
     """
-    Every parameter that the running PostgreSQL knows, by name: what it takes, and when a change of it becomes active.
+    Every parameter that the running PostgreSQL knows, by its name in lower case: what it takes, and when a change of it
+    becomes active.
     https://www.postgresql.org/docs/current/view-pg-settings.html
 
     + port: where PostgreSQL listens on this host
@@ -79,7 +80,7 @@ class PostgresCatalog(Answer[dict[str, SeenParameter]]):
     def parsed(self, output: list[str]) -> dict[str, SeenParameter]:
         """One JSON object."""
         seen: dict[str, SeenParameter] = json.loads("".join(output))
-        return seen
+        return {name.lower(): known for name, known in seen.items()}  # e.g. TimeZone
 
 
 # What of the files would not be taken: while it runs PostgreSQL keeps what it had, and then it does not start. There a
@@ -182,7 +183,12 @@ def _differs(name: str, value: str | float) -> str:
         return "'" + str(text).replace("'", "''") + "'"
 
     # A case keeps PostgreSQL from reading another setting's text as a number.
-    compared = (
-        f"lower(setting) <> lower({literal(value)})" if isinstance(value, str) else f"setting::float8 <> {value!r}"
-    )
-    return f"case when name = {literal(name.lower())} then {compared} else false end"
+    compared = _OTHER_TEXT.format(literal(value)) if isinstance(value, str) else f"setting::float8 <> {value!r}"
+    return f"case when lower(name) = {literal(name.lower())} then {compared} else false end"
+
+
+# Words and the names of time zones are shown in letters of PostgreSQL's own choice; all other text is what it is.
+_OTHER_TEXT = (
+    "setting <> {0} and ((vartype = 'string' and name not in ('TimeZone', 'log_timezone')) or "
+    "lower(setting) <> lower({0}))"
+)

@@ -40,14 +40,14 @@ select json_build_object(
   'receiving', exists(select from pg_stat_wal_receiver where status = 'streaming'),
   'replay', case when standby then pg_get_wal_replay_pause_state() end,
   'apply_delay_ms', (select setting::bigint from pg_settings where name = 'recovery_min_apply_delay'),
-  'settings', (select json_object_agg(name, json_build_object('setting', setting, 'unit', unit, 'type', vartype,
+  'settings', (select json_object_agg(lower(name), json_build_object('setting', setting, 'unit', unit, 'type', vartype,
       'shown', current_setting(name), 'default', boot_val, 'source', source, 'pending', pending_restart))
     from pg_settings where context = 'postmaster' or pending_restart),
-  'configured', (select coalesce(json_object_agg(name, json_build_object('setting', setting, 'unit', unit,
+  'configured', (select coalesce(json_object_agg(lower(name), json_build_object('setting', setting, 'unit', unit,
       'type', vartype, 'shown', current_setting(name), 'default', boot_val,
       'source', coalesce(sourcefile, source))), '{{}}')
     from pg_settings where source in ('configuration file', 'command line')),
-  'altered', (select coalesce(json_object_agg(name, setting order by seqno), '{{}}') from pg_file_settings
+  'altered', (select coalesce(json_object_agg(lower(name), setting order by seqno), '{{}}') from pg_file_settings
     where sourcefile like '%/postgresql.auto.conf' and name is not null),
   'file_errors', ({FILE_ERRORS}),
   'replication', (select coalesce(json_agg(json_build_object('name', application_name, 'state', state,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from shlex import quote
 from typing import Any
@@ -16,7 +16,8 @@ from cluster.errors import UnsafeError, refusal
 from cluster.health import synchronous_standbys
 from cluster.model import Cluster, Node
 from cluster.observed import SeenParameter, SeenPatroni
-from cluster.parameters_findings import PARAMETERS, parameter_findings
+from cluster.parameters_declared import PARAMETERS
+from cluster.parameters_findings import parameter_findings
 from cluster.plan_config import (
     Change,
     changed_names,
@@ -35,7 +36,7 @@ from operations.patroni_admission import hba_lines_next, hba_lines_now
 from operations.preflight import origin_of
 from operations.util.act import Act
 from operations.util.component import Commands
-from operations.util.remote import acts_for, here, in_this_run, read, read_all
+from operations.util.remote import acts_for, here, in_this_run, read, read_all, read_each
 from operations.util.stage import planning, undecided
 
 # Beyond two of Patroni's looks at the configuration: on a busy host each takes a moment.
@@ -57,10 +58,7 @@ def declared_configuration(cluster: Cluster) -> dict[str, Any]:
 
 
 def wake_command() -> StringCommand:
-    """
-    Let Patroni on a member look again now and not only at the end of its ``loop_wait``, e.g. at its own file after a
-    reload: a PATCH that changes nothing does that.
-    """
+    """Let Patroni on a member look again now, e.g. at its own file after a reload: a PATCH that changes nothing."""
     return patch_command({"pyinfra-patroni": None})
 
 
@@ -99,10 +97,7 @@ def configuration(cluster: Cluster, restart_follows: bool = False) -> Commands:
 
 
 def _configured(cluster: Cluster) -> tuple[Node, SeenPatroni]:
-    """
-    The first Patroni that has the configuration: of the host at hand, else of another member. In an unfinished restore
-    only one may run.
-    """
+    """The first Patroni that has it: of this host, else of another. In an unfinished restore only one may run."""
     own = cluster.node(here())
     seen: SeenPatroni = host.get_fact(PatroniCluster, wait_seconds=0 if planning() else ANSWER_SECONDS)
     if seen["config"] is None:
@@ -170,7 +165,7 @@ def _patched(
     yield patch_command(patch) if node.name == here() else Act(node, patch_command(patch))
     if not catalog:
         return False
-    _await_active(cluster, [change for change in changes if not change.waits], catalog)
+    _await_active(cluster, seen["leader"], [change for change in changes if not change.waits], catalog)
     if "pg_hba" in patch.get("postgresql", {}):
         _await_hba(cluster, in_this_run(cluster.members), declared["postgresql"]["pg_hba"])
     yield from _refuse_unread(cluster, in_this_run(cluster.members), patch, observed)
@@ -231,11 +226,22 @@ def _await_hba(cluster: Cluster, members: Sequence[Node], lines: Sequence[str]) 
             host.log(f"{name} {'cannot be reached' if has is None else 'does not have the new pg_hba yet'}")
 
 
-def _await_active(cluster: Cluster, changes: list[Change], catalog: Mapping[str, SeenParameter]) -> None:
+def _await_active(
+    cluster: Cluster, leader: str | None, changes: list[Change], catalog: Mapping[str, SeenParameter]
+) -> None:
     """Wait until every member runs with the settings that need no restart; name where one does not."""
-    wanted = {change.name: change.setting(catalog) for change in changes if change.new is not None}
-    question = {"port": cluster.settings.postgres_port, "wanted": wanted, "wait_seconds": noticed_seconds(cluster)}
-    for name, missing in (read(cluster.members, SettingsAwaited, **question) if wanted else {}).items():
+    for name, missing in read_each(dict(_questions(cluster, leader, changes, catalog))).items():
         if missing is None or missing:
             what = "cannot be reached" if missing is None else f"does not have {', '.join(missing)} yet"
             host.log(f"{name} {what}; something there may override the configuration")
+
+
+def _questions(
+    cluster: Cluster, leader: str | None, changes: list[Change], catalog: Mapping[str, SeenParameter]
+) -> Iterator[tuple[str, tuple[type[SettingsAwaited], dict[str, Any]]]]:
+    shown = {change: value for change in changes if (value := change.setting(catalog)) is not None}
+    question = {"port": cluster.settings.postgres_port, "wait_seconds": noticed_seconds(cluster)}
+    for node in cluster.members:
+        wanted = {one.name: value for one, value in shown.items() if one.is_there(leads=node.name == leader)}
+        if wanted:
+            yield node.name, (SettingsAwaited, {**question, "wanted": wanted})

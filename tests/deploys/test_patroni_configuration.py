@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from pyinfra.api import Host
 
+from cluster import declaration
 from cluster.errors import ConfigError, UnsafeError
 from cluster.model import Cluster
 from cluster.removals import remaining
@@ -212,6 +213,13 @@ def test_a_file_that_somebody_broke_by_hand_is_named_and_nothing_is_taken_back(m
     assert len(world.patches) == 1
 
 
+@pytest.fixture
+def undeclared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What only the running PostgreSQL knows, e.g. of another minor version: the declaration takes all parameters."""
+    monkeypatch.setattr(declaration, "declared_value_findings", lambda _: [])
+
+
+@pytest.mark.usefixtures("undeclared")
 def test_all_findings_refuse_before_anything_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
     world = PatroniWorld.of(fake_cluster())
     parameters = {"max_conections": 300, "work_mem": "7XB", "shared_buffers": "1kB"}
@@ -352,6 +360,7 @@ def test_a_correction_reaches_an_unfinished_restore(monkeypatch: pytest.MonkeyPa
     assert "no PostgreSQL runs that could judge it: it starts with this, or says why not" in said
 
 
+@pytest.mark.usefixtures("undeclared")
 def test_another_member_judges_where_the_own_one_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
     world = PatroniWorld.of(fake_cluster())
     world.marks = {"h1": {**UNMARKED, "running": False}}

@@ -71,13 +71,21 @@ def test_a_postgresql_that_does_not_answer_is_a_failure_and_no_empty_list(tmp_pa
     assert (code, lines, calls) == (1, [], 1)
 
 
+# Text is what it is, but for words and time zones.
+OTHER_TEXT = (
+    "setting <> {0} and ((vartype = 'string' and name not in ('TimeZone', 'log_timezone')) or "
+    "lower(setting) <> lower({0}))"
+)
+
+
 @pytest.mark.parametrize(
     ("name", "value", "condition"),
     [
-        ("work_mem", 7168.0, "case when name = 'work_mem' then setting::float8 <> 7168.0 else false end"),
-        ("Work_Mem", -1.0, "case when name = 'work_mem' then setting::float8 <> -1.0 else false end"),
-        ("wal_level", "REPLICA", "case when name = 'wal_level' then lower(setting) <> lower('REPLICA') else false end"),
-        ("x.y", "it's", "case when name = 'x.y' then lower(setting) <> lower('it''s') else false end"),
+        ("work_mem", 7168.0, "lower(name) = 'work_mem' then setting::float8 <> 7168.0"),
+        ("Work_Mem", -1.0, "lower(name) = 'work_mem' then setting::float8 <> -1.0"),
+        ("wal_level", "REPLICA", "lower(name) = 'wal_level' then " + OTHER_TEXT.format("'REPLICA'")),
+        ("TimeZone", "utc", "lower(name) = 'timezone' then " + OTHER_TEXT.format("'utc'")),
+        ("x.y", "it's", "lower(name) = 'x.y' then " + OTHER_TEXT.format("'it''s'")),
     ],
 )
 def test_numbers_are_compared_as_numbers_and_text_as_text(
@@ -87,7 +95,8 @@ def test_numbers_are_compared_as_numbers_and_text_as_text(
     shell(tmp_path, SettingsAwaited().command(port=6000, wanted={name: value}), "true")
     asked = (tmp_path / "calls").read_text()
     assert "psql -XAtq" in asked
-    assert f"-p 6000 -d postgres -c select name from pg_settings where {condition} order by name\n" in asked
+    asked_for = f"select name from pg_settings where case when {condition} else false end order by name"
+    assert f"-p 6000 -d postgres -c {asked_for}\n" in asked
 
 
 def test_all_settings_are_asked_for_in_one_query(tmp_path: Path) -> None:
