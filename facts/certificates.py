@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import ssl
 from collections.abc import Sequence
 from shlex import quote
 
@@ -43,7 +44,7 @@ _EXPIRY = r"""
 for c in /etc/*/pki/*.crt /etc/patroni/rest/*.crt /etc/pgbackrest/server/*.crt; do
   [ -e "$c" ] || continue
   end=$(openssl x509 -noout -enddate -in "$c") || exit 1
-  echo "$c|$(date -d "${end#notAfter=}" +%s)|$(date +%s)"
+  echo "$c|${end#notAfter=}|$(date +%s)"
 done
 """
 
@@ -66,7 +67,8 @@ class CertificateDays(Answer[dict[str, float]]):
     def parsed(self, output: list[str]) -> dict[str, float]:
         """One line a certificate."""
         lines = (line.split("|") for line in output)
-        return {path: round((int(end) - int(now)) / 86400, 1) for path, end, now in lines}
+        # Not every host's `date` reads what openssl writes.
+        return {path: round((ssl.cert_time_to_seconds(end) - int(now)) / 86400, 1) for path, end, now in lines}
 
 
 def _place(line: str) -> tuple[str, SeenCertificate]:
