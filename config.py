@@ -3,6 +3,8 @@
 from pyinfra import config
 from pyinfra.api.state import State, StateStage
 
+from operations.util.command_line import mend_the_command_line
+
 config.REQUIRE_PYINFRA_VERSION = "~=3.10"
 
 # The user that pyinfra logs in as need not be root, but everything here is done as root.
@@ -17,3 +19,6 @@ config.FAIL_PERCENT = 0
 State.should_raise_failed_hosts = property(
     lambda self: lambda state: state.current_stage != StateStage.Connect, lambda self, value: None
 )
+
+# What pyinfra's command line leaves to chance: exit codes, questions that nobody answers, hosts that talk at the login.
+mend_the_command_line()

@@ -13,7 +13,7 @@ from cluster.findings import Finding
 from cluster.hba_findings import hba_findings
 from cluster.hba_grammar import shown
 from cluster.model import ROLES, Cluster, Node
-from cluster.names_findings import name_findings, place_findings
+from cluster.names_findings import group_findings, name_findings, place_findings
 from cluster.packages_findings import pin_findings
 from cluster.parameters_declared import declared_findings
 from cluster.parameters_findings import declared_value_findings
@@ -60,10 +60,11 @@ def declared_clusters(
     + hosts: in the inventory's order; hosts without a role are left out
     + observed: the addresses on the interfaces of those hosts that declare none, without those that are not reached
     """
-    findings: list[Finding] = []
+    listed = list(hosts)
+    findings = group_findings({host.name: host.groups for host in listed}, INVENTORY)
     nodes: dict[str, list[Node]] = {}
     whole = True  # half a cluster would only yield findings that are not true
-    declared = [host for host in hosts if host.roles]
+    declared = [host for host in listed if host.roles]
     findings += name_findings([host.name for host in declared], INVENTORY)
     for host in declared:
         findings += unknown_names(host.data, host.origin)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from cluster.observed import SeenPath
 
+SET_GROUP_ID = 0o2000  # of a directory: what is made in it belongs to its group
+
 
 @dataclass(frozen=True)
 class Directory:
@@ -19,7 +21,11 @@ class Directory:
 
     def fits(self, seen: SeenPath | None) -> bool:
         """Whether the host has it like this. + seen: what ``HostPaths`` says of the path, None when it is absent"""
-        return seen is not None and seen["kind"] == "directory" and _ownership_fits(self, seen)
+        if seen is None or seen["kind"] != "directory":
+            return False
+        # GNU's chmod keeps a set-group-ID bit that it is not told of, others drop it: either is left as it is found.
+        mode = f"{int(seen['mode'], 8) & ~(SET_GROUP_ID & ~int(self.mode, 8)):o}"
+        return _ownership_fits(self, {**seen, "mode": mode})
 
 
 @dataclass(frozen=True)

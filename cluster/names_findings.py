@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
 import ipaddress
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from cluster.findings import Finding
-from cluster.model import Cluster, Node, node_name
+from cluster.model import ROLES, Cluster, Node, node_name
 from cluster.text_rules import endpoint_problem, host_name_problem, listen_problem, overlap
 
 
@@ -26,6 +27,39 @@ def name_findings(hosts: Sequence[str], where: str) -> list[Finding]:
             found.append((one, f"and {other!r} are one name to DNS and to certificates"))
     hint = "Rename it, as in pg1 or pg1.example.net; ssh_hostname says how it is reached."
     return [Finding(where, "hosts", f"{name[:80]!r} {problem}", hint) for name, problem in found]
+
+
+def group_findings(groups: Mapping[str, Collection[str]], where: str) -> list[Finding]:
+    """
+    An inventory without a host for us, and groups whose names are nearly those of ours: their hosts would be left out
+    without a word.
+
+    + groups: of each host
+    + where: the file that declares them
+    """
+    there = {group for named in groups.values() for group in named}
+    findings = [_mistyped(group, where) for group in sorted(there - set(ROLES)) if _is_mistyped(group, groups, there)]
+    if findings or there & set(ROLES):
+        return findings
+    problem = f"no host is in a group of ours, only in {', '.join(sorted(there)) or 'none'}"
+    return [Finding(where, "groups", problem, f"Put hosts in {', '.join(ROLES)}; see docs/your-own-hosts.md.")]
+
+
+def _is_mistyped(group: str, groups: Mapping[str, Collection[str]], there: Collection[str]) -> bool:
+    meant = _meant(group)
+    # A group of other people's may be called like one of ours, as long as its hosts have a role here all the same.
+    idle = any(group in named and not set(named) & set(ROLES) for named in groups.values())
+    return meant is not None and (idle or meant not in there)
+
+
+def _mistyped(group: str, where: str) -> Finding:
+    return Finding(
+        where, group, "is no group of ours, and nearly one", f"Did you mean {_meant(group)}? Else give it another name."
+    )
+
+
+def _meant(group: str) -> str | None:
+    return next(iter(difflib.get_close_matches(group.lower(), ROLES, n=1, cutoff=0.75)), None)
 
 
 def place_findings(cluster: Cluster, where: str) -> list[Finding]:

@@ -8,7 +8,6 @@ interrupted; a run that finds it under way waits for its end.
 """
 
 from cluster.errors import ConfigError
-from cluster.settings_pgbackrest import TYPES
 from deploys.components.options import option
 from deploys.components.start import running_cluster
 from operations.pgbackrest_backup import backup
@@ -16,9 +15,7 @@ from operations.pgbackrest_backup import backup
 cluster = running_cluster()
 
 if cluster is not None:
-    kind = option("type", str, "incr")
-    if kind not in TYPES:
-        raise ConfigError(f"type: {kind!r} is no type of backup\nHINT: give --data type=full, diff or incr.")
+    kind = option("type")
     if cluster.repository is None:
         raise ConfigError(
             f"cluster {cluster.name} has no repository host\n"

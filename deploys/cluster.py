@@ -14,8 +14,8 @@ from deploys.components.build import deploy_all
 from deploys.components.options import option
 from deploys.components.start import declared_cluster
 
-adopts = option("adopt", bool, False)
-rotates = rotated(option("rotate", str, ""))
+adopts = option("adopt")
+rotates = rotated(option("rotate"))
 cluster = declared_cluster(adopts=adopts, rotates=rotates)
 
 if cluster is not None:

@@ -22,7 +22,7 @@ from operations.patroni_configuration import configuration
 cluster = declared_cluster(restores=True)
 
 if cluster is not None:
-    restart = option("restart", bool, False)
+    restart = option("restart")
     configuration(name="dynamic configuration", cluster=cluster, restart_follows=restart)
     if restart:
         deploy_restart(cluster, configured=True)

@@ -17,7 +17,7 @@ cluster = meant_cluster()
 if cluster is not None:
     deploy_destroy(
         cluster,
-        confirmed=bool(option("confirm", str, "")),
-        wipe=option("wipe", bool, False),
-        backups=option("backups", bool, False),
+        confirmed=bool(option("confirm")),
+        wipe=option("wipe"),
+        backups=option("backups"),
     )

@@ -17,6 +17,6 @@ if cluster is not None:
     promoted(
         name="Promotion",
         cluster=cluster,
-        confirmed=bool(option("confirm", str, "")),
-        lost=option("source_is_lost", bool, False),
+        confirmed=bool(option("confirm")),
+        lost=option("source_is_lost"),
     )

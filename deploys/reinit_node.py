@@ -18,4 +18,4 @@ if cluster is not None:
     node = member_named(cluster, "node")
     if node is None:
         raise ConfigError("no member is named\nHINT: --data node=NAME names the one whose data is made anew.")
-    reinit(name=f"Rebuild {node}", cluster=cluster, member=node, force=option("force", bool, False))
+    reinit(name=f"Rebuild {node}", cluster=cluster, member=node, force=option("force"))

@@ -25,7 +25,7 @@ if cluster is not None and node is not None:
     deploy_removal(
         cluster,
         node,
-        alone=option("alone", bool, False),
-        wipe=option("wipe", bool, False),
-        drain_seconds=option("drain_seconds", int, 10),
+        alone=option("alone"),
+        wipe=option("wipe"),
+        drain_seconds=option("drain_seconds"),
     )

@@ -15,7 +15,7 @@ from deploys.components.options import node_named, option
 from deploys.components.start import declared_cluster
 from operations.patroni_replacement import made_way, settled
 
-cluster = declared_cluster(returning=option("node", str, ""))
+cluster = declared_cluster(returning=option("node"))
 node = None if cluster is None else node_named(cluster, "node")
 
 if cluster is not None and node is None:

@@ -16,13 +16,13 @@ from deploys.components.options import option
 from deploys.components.pgbackrest_restore import begun_cluster, deploy_copy, deploy_in_place, meant_cluster
 from operations.pgbackrest_restore import given_back
 
-source = option("source", str, "")
+source = option("source")
 cluster = begun_cluster(source) if source else meant_cluster()
 
 if cluster is not None:
     if source:
         deploy_copy(cluster, source)
-    elif option("cancel", bool, False):
+    elif option("cancel"):
         given_back(name="Restore: given back", cluster=cluster)
     else:
         deploy_in_place(cluster)

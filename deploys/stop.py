@@ -15,4 +15,4 @@ from deploys.components.power import deploy_stop
 cluster = meant_cluster()
 
 if cluster is not None:
-    deploy_stop(cluster, confirmed=bool(option("confirm", str, "")), force=option("force", bool, False))
+    deploy_stop(cluster, confirmed=bool(option("confirm")), force=option("force"))

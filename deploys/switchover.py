@@ -23,5 +23,5 @@ if cluster is not None:
         candidate=member_named(cluster, "candidate"),
         without=members_named(cluster, "without"),
         probe=probe_of(cluster),
-        force=option("force", bool, False),
+        force=option("force"),
     )

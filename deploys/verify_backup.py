@@ -21,4 +21,4 @@ if cluster is not None:
             f"cluster {cluster.name} has no repository host\n"
             "HINT: put a host in the group backup, and run deploys/cluster.py; see docs/backup.md."
         )
-    drilled(name="Restore drill", cluster=cluster, label=option("set", str, None))
+    drilled(name="Restore drill", cluster=cluster, label=option("set") or None)

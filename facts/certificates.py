@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import ssl
 from collections.abc import Sequence
 from shlex import quote
 
@@ -45,10 +46,9 @@ for c in /etc/*/pki/*.crt /etc/*/pki/*.pem /etc/patroni/rest/*.crt /etc/pgbackre
   [ -e "$c" ] || continue
   count=$(grep -c -e '-----BEGIN CERTIFICATE-----' "$c") || exit 1
   ends=$(sed -n '/-----BEGIN CERTIFICATE-----/,/-----END CERTIFICATE-----/p' "$c" |
-    awk -v read='openssl x509 -noout -enddate' '{ print | read } /-----END/ { close(read) }' |
-    while IFS='=' read -r _ end; do date -d "$end" +%s; done | sort -n)
-  [ "$(echo "$ends" | wc -w)" -eq "$count" ] || exit 1
-  echo "$c|$(echo "$ends" | head -n 1)|$(date +%s)"
+    awk -v read='openssl x509 -noout -enddate' '{ print | read } /-----END/ { close(read) }')
+  [ "$(echo "$ends" | grep -c =)" -eq "$count" ] || exit 1
+  echo "$ends" | while IFS='=' read -r _ end; do echo "$c|$end|$(date +%s)"; done
 done
 """
 
@@ -70,8 +70,12 @@ class CertificateDays(Answer[dict[str, float]]):
 
     def parsed(self, output: list[str]) -> dict[str, float]:
         """One line a certificate."""
-        lines = (line.split("|") for line in output)
-        return {path: round((int(end) - int(now)) / 86400, 1) for path, end, now in lines}
+        found: dict[str, float] = {}
+        for path, end, now in (line.split("|") for line in output):
+            # Not every host's `date` reads what openssl writes.
+            left = round((ssl.cert_time_to_seconds(end) - int(now)) / 86400, 1)
+            found[path] = min(left, found.get(path, left))
+        return found
 
 
 def _place(line: str) -> tuple[str, SeenCertificate]:

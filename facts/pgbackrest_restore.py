@@ -26,7 +26,7 @@ far() {{
 words() {{ journalctl -u {unit} -n 300 --no-pager -o cat | grep -E 'ERROR: |FATAL: ' | tail -n 1; }}
 room() {{
   d={data}; while [ ! -e "$d" ]; do d=$(dirname "$d"); done
-  echo $(( $(df -Pm "$d" | awk 'NR == 2 {{ print $4 }}') + $(du -sm "$d" 2> /dev/null | cut -f1) ))
+  echo $(( $(df -Pk "$d" | awk 'NR == 2 {{ print int($4 / 1024) }}') + $(du -sm "$d" 2> /dev/null | cut -f1) ))
 }}
 spaces() {{ for l in {data}/pg_tblspc/*; do [ ! -L "$l" ] || readlink "$l"; done; }}
 ask unit kind {unit}

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -19,7 +20,7 @@ from pyinfra.api import FactBase, Host, Inventory
 from cluster.declaration import INVENTORY, DeclaredHost, declared_clusters, hosts_to_look_at
 from cluster.errors import refusal
 from cluster.findings import Finding, findings_table
-from cluster.model import Cluster, Node, node_name
+from cluster.model import ROLES, Cluster, Node, node_name
 from cluster.observed import SeenEtcd
 from cluster.packages import packages_question
 from cluster.preflight import Observed, host_findings, host_remarks, picture_question
@@ -103,7 +104,9 @@ def _declared_host(target: Host) -> DeclaredHost:
     ]
     data = {name: value for _, values in layers for name, value in values.items()}
     origin = {name: file for file, values in layers for name in values}
-    return DeclaredHost(node_name(target.name), tuple(target.groups), data, origin)
+    # pyinfra puts all hosts in a group that is called like the inventory's file.
+    groups = (group for group in target.groups if group in ROLES or group != Path(_inventory_file()).stem)
+    return DeclaredHost(node_name(target.name), tuple(groups), data, origin)
 
 
 def origin_of(setting: str) -> str:

@@ -27,7 +27,7 @@ def deploy_etcd_restore(declared: Cluster) -> None:
         name="etcd begins again, one member leads",
         cluster=cluster,
         source=node_named(declared, "from"),
-        confirmed=option("confirm", str, "") == declared.name,
+        confirmed=option("confirm") == declared.name,
     )
     etcd.quorum(name="the other hosts join etcd", cluster=cluster)
     etcd_restore.finished(name="all members stream", cluster=cluster)

@@ -1,60 +1,54 @@
-"""What a single run is told with ``--data``: its options, which are no settings of the cluster."""
+"""What a single run is told with ``--data``. What each may be told stands in ``cluster/options.py``."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 from pyinfra import host
 
 from cluster.errors import ConfigError
 from cluster.model import Cluster, Node
-
-Kind = TypeVar("Kind", bool, int, float, str)
-Default = TypeVar("Default")
-
-MEANINGS: dict[type, str] = {bool: "true or false", int: "a whole number", float: "a number", str: "a word"}
+from cluster.options import OPTIONS
 
 
-def option(name: str, kind: type[Kind], default: Default) -> Kind | Default:
+def option(name: str) -> Any:
     """
-    The value of ``--data name=value``. Refuses one of another kind.
+    The value of ``--data name=value``, or its default. Refuses one that the option cannot have.
 
-    + kind: bool, int, float or str; pyinfra has read the value as the one that it looks like
-    + default: when the option is not given
+    + name: of one of ``OPTIONS``
     """
-    value: Any = host.data.get(name)
+    # Of the command line alone: what an inventory calls "name" or "source" is its own.
+    value, declared = host.inventory.get_override_data().get(name), OPTIONS[name]
     if value is None:
-        return default
-    if kind is float and type(value) is int:
-        return kind(value)
-    if type(value) is not kind:
-        raise ConfigError(f"{name}: {value!r} is not {MEANINGS[kind]}\nHINT: correct --data {name}, or leave it away.")
-    return value
+        return declared.default
+    if problem := declared.problem(value):
+        raise ConfigError(f"{name}: {problem}\nHINT: correct --data {name}, or leave it away.")
+    return declared.kind(value)
 
 
 def members_named(cluster: Cluster, name: str) -> tuple[str, ...]:
     """The members that an option names, separated by commas. + name: the option's"""
-    words = [word.strip() for word in option(name, str, "").split(",")]
+    words = [word.strip() for word in option(name).split(",")]
     return tuple(_among(cluster.members, "member", cluster, name, word) for word in words if word)
 
 
 def member_named(cluster: Cluster, name: str) -> str | None:
     """The one member that an option names; None when it is not given. + name: the option's"""
-    value = option(name, str, "")
+    value = option(name)
     return _among(cluster.members, "member", cluster, name, value) if value else None
 
 
 def node_named(cluster: Cluster, name: str) -> str | None:
     """The one host that an option names, whatever its roles; None when it is not given. + name: the option's"""
-    value = option(name, str, "")
+    value = option(name)
     return _among(cluster.nodes, "host", cluster, name, value) if value else None
 
 
 def nodes_named(cluster: Cluster, name: str) -> tuple[str, ...]:
     """The hosts that an option names, separated by commas, whatever their roles. + name: the option's"""
-    words = [word.strip() for word in option(name, str, "").split(",")]
+    words = [word.strip() for word in option(name).split(",")]
     return tuple(_among(cluster.nodes, "host", cluster, name, word) for word in words if word)
 
 

@@ -16,7 +16,7 @@ def meant_standby() -> Cluster | None:
     The standby cluster of the host at hand; None on the hosts of others. Refuses an inventory without one, with several
     of which none is named, and a name that is none.
     """
-    cluster, name = running_cluster(), option("confirm", str, "")
+    cluster, name = running_cluster(), option("confirm")
     standbys = [one.name for one in declared_clusters_of(host.inventory).values() if one.source is not None]
     if not standbys:
         raise ConfigError(

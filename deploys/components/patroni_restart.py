@@ -19,7 +19,7 @@ def deploy_restart(cluster: Cluster, *, configured: bool = False) -> None:
         name="ordered restart",
         cluster=cluster,
         without=members_named(cluster, "without"),
-        alone=option("alone", bool, False),
+        alone=option("alone"),
         configured=configured,
         probe=probe_of(cluster),
     )

@@ -21,14 +21,14 @@ from operations.preflight import declared_clusters_of
 
 def asked_moment() -> Target:
     """The moment that ``--data`` names. Refuses none, two, and one that cannot be read."""
-    words = {name: option(name, str, "") for name in ("time", "lsn", "name", "set")}
-    given = {"latest": option("latest", bool, False), **words}
-    return asked_target(given, option("timeline", int, 0), exclusive=option("exclusive", bool, False))
+    words = {"time": option("time"), "lsn": option("lsn"), "name": option("name"), "set": option("set")}
+    given = {"latest": option("latest"), **words}
+    return asked_target(given, option("timeline"), exclusive=option("exclusive"))
 
 
 def meant_cluster() -> Cluster | None:
     """The cluster of the host at hand, unless ``--data confirm`` names another one of the inventory."""
-    cluster, name = running_cluster(), option("confirm", str, "")
+    cluster, name = running_cluster(), option("confirm")
     declared = declared_clusters_of(host.inventory)
     if name and name not in declared:
         raise ConfigError(
@@ -44,7 +44,7 @@ def begun_cluster(source: str) -> Cluster | None:
 
     + source: the name of the cluster whose backup it begins with
     """
-    if not option("confirm", str, ""):
+    if not option("confirm"):
         raise ConfigError(
             "it is not said which cluster begins with the backup\n"
             "HINT: --data confirm=NAME names it; see docs/restore.md."
@@ -60,9 +60,9 @@ def deploy_in_place(cluster: Cluster) -> None:
         cluster=cluster,
         target=asked_moment(),
         member=member_named(cluster, "node"),
-        repository=option("repository", int, 0),
-        confirmed=bool(option("confirm", str, "")),
-        unarchived=option("unarchived", bool, False),
+        repository=option("repository"),
+        confirmed=bool(option("confirm")),
+        unarchived=option("unarchived"),
     )
     # Nothing in the repository belongs to the new timeline yet.
     backup(name="Backup: incr", cluster=cluster, kind="incr")
@@ -100,7 +100,7 @@ def _deploy_from(source: Cluster, cluster: Cluster, target: Target) -> None:
         target=target,
         secrets=secrets,
         source_secrets=secrets_directory(source),
-        repository=option("repository", int, 0),
+        repository=option("repository"),
     )
     deploy_patroni(cluster, renews=True)  # the data bring the source's
     begun_with(name="over", cluster=cluster)

@@ -8,14 +8,14 @@ from collections.abc import Iterable
 
 from pyinfra import logger, state
 
-_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _IDLE = re.compile(r"\s*\[\S+\]\s+(No changes|Skipped|Ready: \S+)\s*")
 
 
 class _OnlyWhatHappened(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         """Drop "[host] No changes": with four hosts they are most of the lines. ``-v`` shows them."""
-        return state.print_noop_info or not _IDLE.fullmatch(_COLOUR.sub("", record.getMessage()))
+        return state.print_noop_info or not _IDLE.fullmatch(COLOUR.sub("", record.getMessage()))
 
 
 def quiet_the_idle_lines() -> None:

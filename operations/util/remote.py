@@ -20,6 +20,15 @@ from cluster.model import Node, node_name
 
 T = TypeVar("T")
 
+# A peer that is silent for a minute, to what was sent as to the question whether it is there, is gone.
+SOCKET_OPTIONS = {
+    "TCP_NODELAY": 1,
+    "TCP_KEEPIDLE": 15,
+    "TCP_KEEPINTVL": 15,
+    "TCP_KEEPCNT": 3,
+    "TCP_USER_TIMEOUT": 60_000,  # in milliseconds
+}
+
 
 def quiet_refusals() -> None:
     """
@@ -34,13 +43,16 @@ def quiet_refusals() -> None:
 
 def quicken(target: Host) -> None:
     """
-    Send small packets at once. paramiko leaves Nagle's algorithm on, and every command then waits 40 ms for an
-    acknowledgement that the other side delays.
+    Send small packets at once: paramiko leaves Nagle's algorithm on, and every command then waits 40 ms for an
+    acknowledgement that the other side delays. And notice a network that is cut: without, the run would wait for ever.
     """
     client = getattr(target.connector, "client", None)
     transport = client and client.get_transport()
     if transport is not None and isinstance(transport.sock, socket.socket):  # a ProxyJump channel has no options
-        transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        transport.sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for name, value in SOCKET_OPTIONS.items():
+            if hasattr(socket, name):  # not every system has all of them
+                transport.sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 def here() -> str:

@@ -40,6 +40,14 @@ def test_a_directory_that_differs_in_anything_does_not_fit(change: dict[str, str
     assert not DIRECTORY.fits(seen_directory(**change))
 
 
+@pytest.mark.parametrize(
+    ("declared", "seen", "fits"), [("750", "2750", True), ("1775", "3775", True), ("2750", "750", False)]
+)
+def test_a_set_group_id_bit_that_nobody_declared_is_left(declared: str, seen: str, fits: bool) -> None:
+    """GNU's chmod would keep it, and every run would change the directory again."""
+    assert Directory("/var/log/app", "app", "adm", declared).fits(seen_directory(mode=seen)) is fits
+
+
 def test_what_is_absent_does_not_fit() -> None:
     assert not FILE.fits(None)
     assert not DIRECTORY.fits(None)

@@ -68,8 +68,9 @@ def test_no_key_leaves_the_host(tmp_path: Path) -> None:
 
 
 def test_days_left_are_counted_by_the_hosts_own_clock() -> None:
-    now = 1_800_000_000
-    lines = [f"/etc/etcd/pki/etcd.crt|{now + 36 * 3600}|{now}", f"/etc/etcd/pki/ca.crt|{now - 86400}|{now}"]
+    now = 1_800_000_000  # of January 15th
+    ends = {"etcd": "Jan 16 20:00:00 2027 GMT", "ca": "Jan 14 08:00:00 2027 GMT"}
+    lines = [f"/etc/etcd/pki/{name}.crt|{end}|{now}" for name, end in ends.items()]
     assert CertificateDays().process(lines) == {"/etc/etcd/pki/etcd.crt": 1.5, "/etc/etcd/pki/ca.crt": -1.0}
 
 

@@ -166,6 +166,19 @@ def test_asks_nobody_when_the_repository_says_nothing(place: Place) -> None:
     assert place.asked == []
 
 
+# What Debian 13's rust-coreutils make of "timeout -k 1 SECONDS ..." that runs out.
+RUST_TIMEOUT = """#!/bin/bash
+exit 125
+"""
+
+
+def test_a_silence_is_one_whatever_timeout_says_of_it(place: Place) -> None:
+    (place.directory / "timeout").write_text(RUST_TIMEOUT)
+    (place.directory / "timeout").chmod(0o755)
+    assert place.run("get", "a", "b")[0] == 1
+    assert (place.directory / "repository-is-silent").exists()
+
+
 def test_after_a_silence_nobody_tries_for_a_while(place: Place) -> None:
     """A promotion asks several times, and each try may cost a second."""
     assert place.run("get", "a", "b", slow="archive-get")[0] == 1
