@@ -84,14 +84,23 @@ class PostgresCatalog(Answer[dict[str, SeenParameter]]):
 
 
 # What of the files would not be taken: while it runs PostgreSQL keeps what it had, and then it does not start. There a
-# setting that waits for a restart counts as not applied, too; here it is none of these.
+# setting that waits for a restart counts as not applied, too, and one that is no longer in the file has no name there;
+# here they are none of these.
 FILE_ERRORS = """
 select coalesce(json_agg(json_build_object('file', file, 'line', line, 'name', name, 'error', error)), '[]') from (
   select 'pg_hba.conf' as file, line_number as line, null as name, error from pg_hba_file_rules where error is not null
   union all
   select regexp_replace(sourcefile, '.*/', ''), sourceline, name, error from pg_file_settings as read
-    where error is not null and not exists (
+    where error is not null and error not like '%cannot be changed without restarting the server' and not exists (
       select from pg_settings as known where lower(known.name) = lower(read.name) and known.pending_restart)) as wrong
+"""
+
+
+# Patroni writes its files in place: what is read meanwhile is half of one.
+_TWICE = """
+seen=$({query})
+[ "$seen" = '[]' ] || {{ sleep 1; seen=$({query}); }}
+echo "$seen"
 """
 
 
@@ -104,8 +113,9 @@ class FileErrors(Answer[list[dict[str, Any]]]):
     """
 
     def command(self, port: int = 5432) -> str:
-        """One query. A member whose PostgreSQL is away has nothing to say: others look after that."""
-        return f"{PSQL} -p {port} -d postgres -c {quote(' '.join(FILE_ERRORS.split()))} || echo '[]'"
+        """One query, twice where it finds anything. A member whose PostgreSQL is away has nothing to say."""
+        query = f"{PSQL} -p {port} -d postgres -c {quote(' '.join(FILE_ERRORS.split()))} || echo '[]'"
+        return _TWICE.format(query=query)
 
     def parsed(self, output: list[str]) -> list[dict[str, Any]]:
         """One JSON list."""

@@ -1,12 +1,15 @@
 """Roles and databases, as psql prints them."""
 
+import json
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
 from pyinfra.api.exceptions import FactProcessError
 from pyinfra_testing.facts import make_fact_tests
 
-from facts.postgres import PostgresCatalog, PostgresObjects
+from facts.postgres import FileErrors, PostgresCatalog, PostgresObjects
 
 HERE = Path(__file__).parent
 
@@ -32,3 +35,21 @@ def test_no_verifier_leaves_the_host() -> None:
 def test_a_catalog_that_cannot_be_read_is_refused() -> None:
     with pytest.raises(FactProcessError, match="PostgresCatalog cannot be read"):
         PostgresCatalog().process(["psql: error: connection refused"])
+
+
+# What a file that is being written says when it is read for the first time, and for the second.
+HALF = """#!/bin/bash
+[ -e "$0.asked" ] && echo "$SECOND" || echo '[{"file": "postgresql.conf", "line": 3, "name": "work_mem", "error": "x"}]'
+touch "$0.asked"
+"""
+
+
+@pytest.mark.parametrize("second", ["[]", '[{"file": "pg_hba.conf", "line": 1, "name": null, "error": "y"}]'])
+def test_what_is_wrong_with_a_file_is_wrong_when_it_is_read_again(tmp_path: Path, second: str) -> None:
+    (tmp_path / "psql").write_text(HALF)
+    (tmp_path / "runuser").write_text('#!/bin/bash\nshift 3\nexec "$@"\n')
+    for name in ("psql", "runuser"):
+        (tmp_path / name).chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "SECOND": second}
+    done = subprocess.run(["sh", "-c", FileErrors().command()], env=environment, capture_output=True, text=True)
+    assert FileErrors().process(done.stdout.splitlines()) == json.loads(second)

@@ -133,6 +133,18 @@ def test_a_value_that_fails_at_the_start_is_taken_back_and_the_primary_is_not_to
     wait_until_settled(built.lab)
 
 
+def test_a_setting_that_is_taken_away_waits_for_a_restart_as_any_other(built: Built, tmp_path: Path) -> None:
+    """PostgreSQL counts what is no longer in its file among the errors of that file."""
+    same = {"max_connections": 180, "max_worker_processes": 9}
+    configure(declare(built, tmp_path, **same, track_commit_timestamp="on"))
+    assert set(shown(built.lab, "track_commit_timestamp").values()) == {"on"}
+    inventory = declare(built, tmp_path, **same, track_commit_timestamp=None)
+    for _ in range(2):
+        run(inventory)
+    configure(inventory)
+    assert set(shown(built.lab, "track_commit_timestamp").values()) == {"off"}
+
+
 @pytest.mark.parametrize(
     ("parameters", "words"),
     [
