@@ -80,7 +80,8 @@ def felt(built: Built, inventory: Path, *extra: str, check: bool = True, deploy:
     via = replicas(built.lab)[0].short_name if len(names) == len(MEMBERS) else leader(built.lab).short_name
     with Load(dsn(built.lab, 5000, via, connect_timeout=2)) as load:
         wait_until("the load runs", lambda: load.report().acknowledged >= WARM_UP_WRITES, seconds=20)
-        done = run(inventory, deploy, "--data", "restart=true", *extra, check=check)
+        restart = ("--data", "restart=true") if deploy == CONFIGURE else ()
+        done = run(inventory, deploy, *restart, *extra, check=check)
         wanted = load.report().acknowledged + AFTERWARDS_WRITES
         wait_until("the load goes on", lambda: load.report().acknowledged >= wanted, seconds=30)
     return Felt(done, load.report(), load.verdict(), before, start_times(built.lab, names))
