@@ -13,6 +13,7 @@ from cluster.kind import RUN
 from cluster.model import Cluster, Node
 from cluster.observed import SeenEtcd, SeenEtcdMember
 from cluster.plan_etcd import voter_urls
+from cluster.preflight_data import PATRONI_UNIT
 from cluster.render_etcd import peer_url
 
 Keys = Mapping[str, str]
@@ -72,13 +73,20 @@ def moved_findings(
         own = listed.get(node.name, ())
         if voters is None and picture is not None and picture["etcd_data"] and picture["etcd_peer_url"]:
             own = (picture["etcd_peer_url"],)
-        yield from _moved(cluster, node, at.get(node.name) if "postgres" in node.roles else None, own)
+        address = at.get(node.name, _unheard(cluster, keys, picture))
+        yield from _moved(cluster, node, address if "postgres" in node.roles else None, own)
+
+
+def _unheard(cluster: Cluster, keys: Keys | None, picture: Mapping[str, Any] | None) -> str | None:
+    """Where a Patroni that runs is by its file, though etcd knows nothing of it: as when that address is gone."""
+    runs = keys is not None and picture is not None and PATRONI_UNIT in picture["active"]
+    return picture["patroni_address"] if runs and picture is not None and picture["scope"] == cluster.name else None
 
 
 def _moved(cluster: Cluster, node: Node, address: str | None, urls: Sequence[str]) -> Iterator[Finding]:
     if address not in (None, str(node.address)):
         problem = f"{node.name} is a living member at {address}, declared is {node.address}"
-        hint = f"Set cluster_address = '{address}', or let it move: `{RUN}/move_node.py --data node={node.name}`."
+        hint = f"Set cluster_address = '{address}'; or {_move(node)}."
         yield Finding(node.name, "cluster_address", problem, hint)
     elif urls and "etcd" not in node.roles:
         problem = f"{node.name} is a member of etcd, and the inventory does not have it in the group etcd"
@@ -88,6 +96,10 @@ def _moved(cluster: Cluster, node: Node, address: str | None, urls: Sequence[str
         yield _moved_voter(cluster, node, urlsplit(urls[0]))
 
 
+def _move(node: Node) -> str:
+    return f"with all others as they were let it move: `{RUN}/move_node.py --data node={node.name}`"
+
+
 def _moved_voter(cluster: Cluster, node: Node, url: SplitResult) -> Finding:
     """etcd lists its members dead or alive."""
     if url.hostname == str(node.address):
@@ -95,8 +107,8 @@ def _moved_voter(cluster: Cluster, node: Node, url: SplitResult) -> Finding:
         hint = f"Set etcd_peer_port = {url.port}: a running cluster keeps it."
         return Finding(node.name, "etcd_peer_port", problem, hint)
     problem = f"{node.name} is a member of etcd at {url.hostname}, declared is {node.address}"
-    move, replace = (f"`{RUN}/{name}_node.py --data node={node.name}`" for name in ("move", "replace"))
-    hint = f"Set cluster_address = '{url.hostname}', or let it move: {move}. Where that host is lost: {replace}."
+    replace = f"`{RUN}/replace_node.py --data node={node.name}`"
+    hint = f"Set cluster_address = '{url.hostname}'; or {_move(node)}. Where that host is lost: {replace}."
     return Finding(node.name, "cluster_address", problem, hint)
 
 

@@ -28,6 +28,7 @@ fi
 if [ -e /etc/patroni/config.yml ]; then
   scope=$(sed -n 's/^scope:[[:space:]]*//p' /etc/patroni/config.yml) || exit 1
   echo "scope|$scope"
+  echo "patroni|$(sed -n 's/^  connect_address:[[:space:]]*//p' /etc/patroni/config.yml | head -n 1)"
 fi
 if [ -x /usr/local/bin/data-mounts ] && command -v python3 >/dev/null; then
   lost=$(/usr/local/bin/data-mounts missing) || exit 1
@@ -77,13 +78,13 @@ class HostPicture(Answer[dict[str, Any]]):
     What the preflight judges of one host, in one command.
 
     Returns ``{"clock": {offset_seconds, uncertainty_seconds}, "architecture", "addresses": {address: interface},
-    "scope": of Patroni's configuration or None, "restoring": bool, "rebuilding": etcd, bool, "unmounted":
-    [{name, problem}], "listening": [{address, port, process, unit}], "sessions": [{address, port}] of clients,
-    "active": [units of ours], "postgres": [{unit, directory}], "etcd_data": bool, "etcd_peer_url": as its file has it,
-    or None, "rooms": {path: {free_mib, total_mib, mount}}, "data": {state, version, identifier, path, detail, timeline,
-    end, turns} or None, "held": of secrets, "stanza": of backups, or None}``; the last two as ``facts.preflight_held``
-    has them. ``end`` is the last checkpoint of data, ``turns`` where they left their earlier timelines, in bytes.
-    ``offset_seconds`` is the host's clock less the control machine's, known to be right within
+    "scope", "patroni_address": of Patroni's configuration or None, "restoring": bool, "rebuilding": etcd, bool,
+    "unmounted": [{name, problem}], "listening": [{address, port, process, unit}], "sessions": [{address, port}] of
+    clients, "active": [units of ours], "postgres": [{unit, directory}], "etcd_data": bool, "etcd_peer_url": as its file
+    has it, or None, "rooms": {path: {free_mib, total_mib, mount}}, "data": {state, version, identifier, path, detail,
+    timeline, end, turns} or None, "held": of secrets, "stanza": of backups, or None}``; the last two as
+    ``facts.preflight_held`` has them. ``end`` is the last checkpoint of data, ``turns`` where they left their earlier
+    timelines, in bytes. ``offset_seconds`` is the host's clock less the control machine's, known to be right within
     ``uncertainty_seconds``. A ``unit`` is empty for a process of none, and None where that could not be seen; so is an
     empty ``process``. ``directory`` is the data directory of a running PostgreSQL. ``state`` is ``absent``, ``empty``,
     ``files``, ``no directory`` or ``unreadable``.
@@ -138,6 +139,7 @@ class HostPicture(Answer[dict[str, Any]]):
             "architecture": lines["architecture"][0][0],
             "addresses": dict(_addresses(lines.get("address", ()))),
             "scope": next((scope.strip("'\"") for (scope,) in lines.get("scope", ())), None),
+            "patroni_address": next((_host(text) for (text,) in lines.get("patroni", ()) if text), None),
             "restoring": "restoring" in lines,
             "rebuilding": "rebuilding" in lines,
             "unmounted": [_unmounted(line) for line in lines.get("unmounted", ())],
@@ -172,6 +174,10 @@ def _addresses(lines: Iterable[Sequence[str]]) -> Iterable[tuple[str, str]]:
         address = ipaddress.ip_interface(text).ip
         if not address.is_loopback and not address.is_link_local:
             yield str(address), interface
+
+
+def _host(text: str) -> str:
+    return text.strip("'\"").rpartition(":")[0].strip("[]")
 
 
 def _room(line: Sequence[str]) -> tuple[str, dict[str, Any]]:

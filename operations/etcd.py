@@ -185,7 +185,7 @@ def _to_join(cluster: Cluster, seen: SeenEtcd) -> tuple[Node, ...]:
         raise UnsafeError(f"{quorum_obstacle(seen)}\nHINT: mend what the last lines of etcd name, and run again.")
     if moved := moved_members(cluster, seen["members"]):
         raise UnsafeError(
-            "\n".join(moved) + "\nHINT: an etcd member's address and peer port stay as they are; go back to them."
+            "\n".join(moved) + "\nHINT: go back to that address and port; deploys/move_node.py changes an address."
         )
     begun = tuple(node for node, _ in unfinished(cluster, seen["members"]))
     return begun + joining(cluster, seen["members"])

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from pyinfra import host
 from pyinfra.api import StringCommand, operation
 
 from cluster.errors import UnsafeError
 from cluster.model import Cluster, Node
-from cluster.observed import SeenEtcd, SeenEtcdMember
+from cluster.observed import SeenEtcd
 from cluster.plan_etcd import serving
 from cluster.plan_removal import etcd_members_of, quorum_loss
 from cluster.removals import remaining
@@ -39,7 +41,7 @@ def left(cluster: Cluster, leaving: str) -> Commands:
         host.noop(f"{leaving} is no member of etcd")
         return
     if in_this_run((node,)):
-        yield from _led_by_another(cluster, rest, seen, memberships)
+        yield from led_by_another(cluster, rest, seen, [one["id"] for one in memberships])
     for one in memberships:
         yield Act(coordinator(rest.etcd), removed(rest, one["id"]))
 
@@ -61,13 +63,15 @@ def removed(cluster: Cluster, member_id: str) -> StringCommand:
     return StringCommand(f"timeout {REMOVE_SECONDS} sh -c 'until {attempt}; do sleep 0.5; done'")
 
 
-def _led_by_another(
-    cluster: Cluster, rest: Cluster, seen: SeenEtcd, memberships: tuple[SeenEtcdMember, ...]
-) -> Commands:
-    """Else etcd would have no leader for the time of an election, and Patroni's could not renew its lock."""
+def led_by_another(cluster: Cluster, rest: Cluster, seen: SeenEtcd, leaving: Collection[str]) -> Commands:
+    """
+    Else etcd would have no leader for the time of an election, and Patroni's could not renew its lock.
+
+    + rest: the cluster without the host that leaves; + leaving: the ids of its memberships
+    """
     status = host.get_fact(EtcdStatus, endpoints=cluster.etcd_endpoints)
     leader = next((url for url, one in status.items() if one["leads"]), None)
-    if leader is None or status[leader]["id"] not in {one["id"] for one in memberships}:
+    if leader is None or status[leader]["id"] not in leaving:
         return
     urls = {node.address.url(cluster.settings.etcd_client_port) for node in serving(rest, seen["members"])}
     heir = next((one["id"] for url, one in status.items() if url in urls and not one["learner"]), None)

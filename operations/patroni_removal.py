@@ -114,10 +114,14 @@ def stopped(cluster: Cluster, leaving: str, drain_seconds: int) -> Commands:
     if here() != leaving:
         host.noop("this host stays")
         return
-    node = cluster.node(leaving)
+    yield from services_stopped(cluster, cluster.node(leaving), drain_seconds)
+
+
+def services_stopped(cluster: Cluster, node: Node, drain_seconds: int) -> Commands:
+    """The same, on the host of the node."""
     active = _on(_units(cluster, node))
     if PATRONI_UNIT in active:
-        _refuse_a_leader(leaving)
+        _refuse_a_leader(node.name)
         _drain(cluster, 0 if planning() else drain_seconds)
     for unit in active:
         yield _stop(cluster, unit)

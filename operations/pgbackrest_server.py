@@ -27,13 +27,13 @@ from operations.pgbackrest_templates import rendered
 _CONFIGURATIONS = tuple(str(PurePosixPath(place.directory).parent) for place in (ETCD, PATRONI, POSTGRES, HAPROXY))
 _HOME = ("/var/lib/postgresql/.ssh", PASSWORD_FILE)
 
-# A signal, after which new connections find the new files; sessions go on. What systemd reads, and the port, need a
-# restart, which ends a backup that is under way.
+# A signal, after which new connections find the new files; sessions go on. What systemd reads, the address and the port
+# need a restart, which ends a backup that is under way.
 _LOAD = """
 since=$(systemctl show --timestamp=unix -p ExecMainStartTimestamp --value {unit})
 if [ -n "$(find {files} -newermt "$since")" ]; then systemctl restart {unit}; else systemctl reload {unit}; fi
 sleep 0.5
-[ -n "$(ss -Hltn 'sport = :{port}')" ] || systemctl restart {unit}
+[ -n "$(ss -Hltn 'src {listens}')" ] || systemctl restart {unit}
 """
 
 
@@ -48,8 +48,8 @@ def server_component(cluster: Cluster, node: Node, cipher_pass: str, store: Stor
         at_start.append(SERVER_SECRETS)
     place = PGBACKREST_SERVER
     loads = (SERVER_CONFIGURATION, place.certificate, place.authority, *at_start)
-    port = cluster.settings.pgbackrest_port
-    load = f"({_LOAD.format(unit=SERVER, files=' '.join(at_start), port=port)})"
+    listens = node.address.endpoint(cluster.settings.pgbackrest_port)
+    load = f"({_LOAD.format(unit=SERVER, files=' '.join(at_start), listens=listens)})"
     directories = (Directory(SERVER_DROP_IN_DIRECTORY), Directory(place.directory, place.user, place.user, "700"))
     return Component(directories, tuple(files), (Unit(SERVER, loads, load=load),))
 

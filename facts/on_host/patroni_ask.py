@@ -7,6 +7,7 @@ certificates come from Patroni's own configuration, so that nothing secret is in
 
 from __future__ import annotations
 
+import http.client
 import json
 import ssl
 import sys
@@ -38,7 +39,7 @@ def streaming_from(sender: dict[str, Any]) -> set[str]:
     """Names of the standbys that stream, as their sender sees it: before 3.0.4 Patroni does not say it elsewhere."""
     try:
         replication = get(sender["api_url"]).get("replication", [])
-    except (OSError, KeyError):
+    except (OSError, http.client.HTTPException, KeyError):
         return set()
     return {entry["application_name"] for entry in replication if entry["state"] == "streaming"}
 
@@ -122,7 +123,7 @@ def main(
                 and has_synchronous(seen, synchronous)
                 and has_no_mark(seen, unmarked or {})
             )
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError) as error:
             seen = {"answers": False, "error": str(error), "settled": False}
         if seen["settled"] or time.monotonic() >= deadline:
             print(json.dumps(seen))

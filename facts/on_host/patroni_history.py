@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import ssl
 import urllib.request
@@ -15,5 +16,5 @@ TLS = ssl.create_default_context(cafile=REST["cafile"])
 try:
     with urllib.request.urlopen("https://" + REST["connect_address"] + "/history", timeout=4, context=TLS) as answer:
         print(json.dumps(json.load(answer)))
-except OSError:
+except (OSError, http.client.HTTPException):
     print("null")

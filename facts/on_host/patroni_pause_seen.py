@@ -5,6 +5,7 @@ it no longer is, and prints what it knows in the end: true, false, or null when 
 
 from __future__ import annotations
 
+import http.client
 import json
 import ssl
 import sys
@@ -28,7 +29,7 @@ def paused() -> bool | None:
             return bool(json.load(answer).get("pause"))
     except urllib.error.HTTPError as error:
         return bool(json.loads(error.read()).get("pause"))
-    except OSError:
+    except (OSError, http.client.HTTPException):
         return None
 
 

@@ -42,7 +42,8 @@ def write_file(file: File) -> StringCommand:
     """
     path, new = quote(file.path), quote(f"{file.path}.new")
     steps = [
-        "umask 077",
+        # What a run that died has left may be open to others.
+        f"umask 077 && rm -f {new}",
         # pyinfra ends standard input with a line break, where the content does not, and where there is none at all.
         f"head -c {len(file.content.encode())} > {new} && cat > /dev/null",
         # To a remote command, a killed run looks like the end of its standard input.

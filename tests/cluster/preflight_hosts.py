@@ -39,6 +39,7 @@ def picture(n: int, **other: Any) -> dict[str, Any]:
         "architecture": "x86_64",
         "addresses": {f"10.0.0.{n}": "eth0", "172.17.0.1": "docker0"},
         "scope": None,
+        "patroni_address": None,
         "restoring": False,
         "rebuilding": False,
         "unmounted": [],

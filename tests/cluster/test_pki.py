@@ -98,6 +98,14 @@ def test_own_ca_is_kept_private_and_loaded_again(tmp_path: Path) -> None:
     assert directory.parent.stat().st_mode & 0o777 == 0o700
 
 
+def test_two_certificates_of_the_same_kind_can_be_told_apart(authority: Authority) -> None:
+    """Patroni reads a certificate again when its serial number is another one, and for no other reason."""
+    request = LeafRequest("db1", ("db1",), (), server=True, client=False, days=30)
+    leaves = [authority.issue(request, now=now()) for _ in range(8)]
+    seen = [describe(leaf.certificate_pem) for leaf in leaves]
+    assert len({one.serial for one in seen}) == len({one.key_fingerprint for one in seen}) == 8
+
+
 def test_own_ca_says_what_a_ca_must_say(authority: Authority) -> None:
     certificate = authority.certificate
     constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints)

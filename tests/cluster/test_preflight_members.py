@@ -82,7 +82,8 @@ def test_the_way_out_is_the_old_address_or_the_run_that_moves_it() -> None:
     known = Observed({}, keys=keys(), voters=voters(), judged=frozenset())
     (finding,) = host_findings(AWAY, known)
     assert finding.hint == (
-        "Set cluster_address = '10.0.0.3', or let it move: `pyinfra inventory.py deploys/move_node.py --data node=pg3`."
+        "Set cluster_address = '10.0.0.3'; or with all others as they were let it move: "
+        "`pyinfra inventory.py deploys/move_node.py --data node=pg3`."
     )
 
 

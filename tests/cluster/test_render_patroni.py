@@ -139,6 +139,12 @@ def test_a_reload_waits_for_patroni_and_tells_postgresql_too() -> None:
     assert "/var/lib/postgresql/17/main/postmaster.pid" in unit.load
 
 
+def test_the_stop_of_a_loaded_primary_may_take_its_time() -> None:
+    """Killed by systemd, Patroni would leave a PostgreSQL that takes writes and has nobody to demote it."""
+    files = {file.path: file.content for file in patroni_component(cluster(), cluster().members[0], SECRETS).files}
+    assert "\nTimeoutSec=300\n" in files["/etc/systemd/system/patroni.service.d/pyinfra-patroni.conf"]
+
+
 def test_a_new_certificate_is_a_reason_to_reload() -> None:
     (unit,) = patroni_component(cluster(), cluster().members[0], SECRETS).units
     assert {"/etc/patroni/rest/patroni.crt", "/etc/patroni/rest/ca.crt", "/etc/postgresql/pki/postgres.crt"} <= set(

@@ -52,6 +52,7 @@ class RemovalWorld:
     + voters: etcd's members by id; + unhealthy: those of them whose etcd is down
     + lost: slots of which PostgreSQL has no WAL any more; + answering: addresses that no host of ours has
     + units: of each host those that run; + files: that are there; + slots: of each member
+    + own_files: addresses in a host's own configuration
     + hooks: an act to what happens just after it
     """
 
@@ -80,6 +81,7 @@ class RemovalWorld:
         self.keys |= {f"/service/main/members/{name}": "{}" for name in names}
         self.slots = {name: {other for other in names if other != name} for name in names}
         self.was_at: dict[str, str] = {}
+        self.own_files: dict[str, str] = {}
         self.units = {node.name: {"patroni", "etcd"} for node in self.cluster}
         ties = {CONFIG, BOOTSTRAP, etcd_data_directory(self.cluster), self.cluster.data_directory}
         self.files = {node.name: set(ties) for node in self.cluster}
@@ -124,6 +126,8 @@ class RemovalWorld:
             return True, [slot for slot in self.slots[host] if name is not None and slot == name[1]] or [""]
         if "systemctl show" in command or "stat -c 'path|" in command:
             return True, self._component(host, command)
+        if "clock|" in command:
+            return True, self._picture(host)
         if "journalctl" in command:
             return True, [f"last line of {host}"]
         return True, self._act(host, command, stdin)
@@ -227,6 +231,11 @@ class RemovalWorld:
             line("alarms", ""),
             line("keys", json.dumps({"kvs": pairs})),
         ]
+
+    def _picture(self, host: str) -> list[str]:
+        state = "active" if "patroni" in self.units[host] else "inactive"
+        own = [f"patroni|{self.own_files[host]}:8008"] if host in self.own_files else []
+        return ["clock|1", "architecture|x86_64", "scope|main", *own, f"active|{state}", "clock|2"]
 
     def _status(self, member: str, name: str) -> dict[str, Any]:
         leader = next((one for one, other in self.voters.items() if other == self.etcd_leader), "0")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import io
 import json
 import ssl
@@ -113,6 +114,12 @@ def test_an_answer_of_503_counts(monkeypatch: pytest.MonkeyPatch, capsys: Any) -
 def test_silence_is_no_empty_cluster(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     found = seen(monkeypatch, capsys, {})
     assert found == {"answers": False, "error": "[Errno 111] Connection refused", "settled": False}
+
+
+def test_an_answer_that_breaks_off_is_silence(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    """Patroni begins its REST API anew when it loads a new certificate."""
+    found = seen(monkeypatch, capsys, {f"{OWN}/cluster": http.client.IncompleteRead(b"{", 100)})
+    assert (found["answers"], found["settled"]) == (False, False)
 
 
 @pytest.mark.parametrize("wanted", [None, True, False])

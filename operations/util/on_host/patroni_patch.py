@@ -8,6 +8,7 @@ begins its REST API anew when it loads a new certificate. Standard library and P
 
 from __future__ import annotations
 
+import http.client
 import ssl
 import sys
 import time
@@ -34,7 +35,7 @@ def send(body: bytes) -> tuple[int, str]:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
-    except OSError as error:
+    except (OSError, http.client.HTTPException) as error:
         return 0, str(error)
 
 
@@ -44,5 +45,7 @@ for _ in range(5):
     if status not in (0, 409):
         break
     time.sleep(0.5)
+if status == 0:
+    sys.exit(f"Patroni does not answer at {REST['connect_address']}, so the configuration may be as it was: {text}")
 if status != 200:
     sys.exit(f"Patroni refused the configuration with status {status}: {text}")

@@ -8,6 +8,7 @@ in an argument. Standard library and PyYAML only.
 
 from __future__ import annotations
 
+import http.client
 import json
 import ssl
 import sys
@@ -34,6 +35,6 @@ try:
         status, text = answer.status, answer.read().decode()
 except urllib.error.HTTPError as error:
     status, text = error.code, error.read().decode()
-except OSError as error:
+except (OSError, http.client.HTTPException) as error:
     status, text = 0, str(error)
 print(json.dumps({"status": status, "text": text.strip()}))

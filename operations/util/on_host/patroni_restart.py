@@ -10,6 +10,7 @@ its value is. A checkpoint first makes the shutdown short. Standard library and 
 
 from __future__ import annotations
 
+import http.client
 import json
 import ssl
 import subprocess
@@ -59,7 +60,7 @@ def ask(path: str, body: Any = None, seconds: float = 5) -> tuple[int, str]:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
-    except OSError as error:
+    except (OSError, http.client.HTTPException) as error:
         return 0, str(error)
 
 

@@ -1,0 +1,75 @@
+"""Whether a living member may move to another address, and what that takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cluster.errors import ConfigError, UnsafeError
+from cluster.health import scheduled_switchover
+from cluster.live import Live
+from cluster.model import Cluster, Node
+from cluster.observed import SeenEtcd
+from cluster.plan_etcd import outage
+from cluster.plan_removal import etcd_members_of, quorum_loss
+from cluster.plan_replacement import is_in_place
+from cluster.preflight_members import member_addresses
+from cluster.render_etcd import peer_url
+
+
+def refuse_immovable(cluster: Cluster, node: Node) -> None:
+    """Refuse a host for which nobody can stand in meanwhile. + node: that shall move"""
+    names = {"postgres": "PostgreSQL", "etcd": "etcd"}
+    if last := [name for role, name in names.items() if cluster.having(role) == (node,)]:
+        raise ConfigError(
+            f"{node.name} is the only host of {cluster.name} with {' and '.join(last)}: nobody stands in meanwhile\n"
+            f"HINT: deploys/destroy.py --data confirm={cluster.name} keeps the data, and deploys/cluster.py --data "
+            "adopt=true begins with them at the new address; see docs/move-node.md."
+        )
+
+
+def has_moved(cluster: Cluster, live: Live, node: Node) -> bool:
+    """Whether a host is where it is declared, and well, so that nothing is to be done."""
+    keys = (live.etcd["keys"] if live.etcd is not None else None) or {}
+    at = member_addresses(cluster, keys).get(node.name)
+    return is_in_place(cluster, live, node) and ("postgres" not in node.roles or at == str(node.address))
+
+
+def former_memberships(cluster: Cluster, node: Node, seen: SeenEtcd) -> list[str]:
+    """Ids of a host's memberships of etcd at other addresses than the declared one. + seen: ``EtcdCluster``, live"""
+    mine = etcd_members_of(cluster, node, seen["members"] or ())
+    return [one["id"] for one in mine if peer_url(cluster, node) not in one["peer_urls"]]
+
+
+def needs_etcd_anew(cluster: Cluster, node: Node, seen: SeenEtcd) -> bool:
+    """Whether what etcd has on a host is of a membership that is gone. + seen: ``EtcdCluster``, live"""
+    url = peer_url(cluster, node)
+    return not any(one["started"] and url in one["peer_urls"] for one in seen["members"] or ())
+
+
+def refuse_move(cluster: Cluster, live: Live, node: Node) -> None:
+    """Refuse, with all reasons, to let a host move now. + live: the picture of all members"""
+    if reasons := list(_reasons(cluster, live, node)):
+        raise UnsafeError(
+            f"{node.name} does not move now: {'; '.join(reasons)}\nHINT: mend that first; nothing was changed."
+        )
+
+
+def _reasons(cluster: Cluster, live: Live, node: Node) -> Iterator[str]:
+    if not live.patroni["answers"]:
+        yield f"no Patroni answers: {live.patroni['error']}"
+        return
+    if live.leader is None:
+        yield "nobody leads"
+    if live.patroni["paused"]:
+        yield "the cluster is paused, which deploys/resume.py ends"
+    others = (scheduled_switchover(live.patroni), outage(live.etcd), quorum_loss(cluster, live.etcd, node))
+    yield from (one for one in others if one is not None)
+
+
+def move_lines(cluster: Cluster, live: Live, node: Node) -> list[str]:
+    """What the operator should know before it happens. + live: the picture of all members"""
+    leads = ["another member leads first"] if live.leader == node.name else []
+    member = ["its Patroni and PostgreSQL stop, and start at the new address with their data"]
+    voter = ["it leaves etcd, and joins it again at the new address, with the quorum among the others meanwhile"]
+    steps = [*leads, *(member if "postgres" in node.roles else []), *(voter if "etcd" in node.roles else [])]
+    return [f"{node.name} of {cluster.name} moves to {node.address}", *(f"  then   {step}" for step in steps)]

@@ -1,0 +1,30 @@
+"""Let a living host move to the address that the inventory has for it now.
+
+    pyinfra inventory.py deploys/move_node.py --data node=NAME [--data drain_seconds=N]
+
+One host at a time, with the quorum and a leader among the others; its data stay. Repeatable: a run that was cut off is
+gone on with by the next one. The way back is the same run with the former address declared. Refuses a cluster that is
+not well, a host for which nobody can stand in, and whatever the preflight of deploys/cluster.py refuses.
+"""
+
+from cluster.errors import ConfigError
+from cluster.plan_move import refuse_immovable
+from deploys.components.build import deploy_all
+from deploys.components.options import node_named, option
+from deploys.components.start import declared_cluster
+from operations import patroni_move
+
+cluster = declared_cluster(returning=option("node", str, ""))
+node = None if cluster is None else node_named(cluster, "node")
+
+if cluster is not None and node is None:
+    raise ConfigError("no host is named\nHINT: --data node=NAME names the one that moves.")
+
+if cluster is not None and node is not None:
+    refuse_immovable(cluster, cluster.node(node))
+    patroni_move.begun(name=f"{node} moves", cluster=cluster, moving=node)
+    drain_seconds = option("drain_seconds", int, 10)
+    patroni_move.stopped(name=f"{node} stopped", cluster=cluster, moving=node, drain_seconds=drain_seconds)
+    patroni_move.out_of_etcd(name=f"{node} out of etcd", cluster=cluster, moving=node)
+    patroni_move.etcd_cleared(name=f"{node} joins etcd anew", cluster=cluster, moving=node)
+    deploy_all(cluster)

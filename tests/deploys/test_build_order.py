@@ -1,0 +1,147 @@
+"""The build of a cluster: its steps over all hosts in pyinfra's own order, and what each run does before it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyinfra
+import pytest
+from pyinfra.api import Config, Inventory, State
+from pyinfra.api.connect import connect_all
+from pyinfra.api.state import StateStage
+from pyinfra.connectors.fake import FakeConnector
+from pyinfra.context import ctx_host, ctx_inventory, ctx_state
+
+from cluster.declaration import DeclaredHost, declared_clusters
+from cluster.model import Cluster
+from cluster.secrets import Secrets
+from deploys.components import build, certificates, patroni, pgbackrest, proof, secrets
+from tests.deploys.fake_hosts import PREFIX, answering, fake_cluster
+
+DEPLOYS = Path(__file__).parents[2] / "deploys"
+
+
+class Nobody:
+    """Hosts that must not be asked anything: what a build does is decided by its operations, when their turn comes."""
+
+    def run(self, host: str, command: str, stdin: str) -> tuple[bool, list[str]]:
+        """See World."""
+        raise AssertionError(f"{host} was asked: {command[:80]}")
+
+
+Steps = Callable[..., list[tuple[str, set[str]]]]
+
+
+@pytest.fixture
+def steps(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Steps:
+    """The operations of a deploy in pyinfra's order, each with the hosts that call it."""
+    own = Secrets.plan(tmp_path, {}, {})
+    for module in (build, patroni, pgbackrest, proof, secrets):
+        monkeypatch.setattr(module, "cluster_secrets", lambda _: own)
+    for place in (certificates, proof, secrets):
+        monkeypatch.setattr(place, "secrets_directory", lambda _: tmp_path)
+    monkeypatch.setattr(FakeConnector, "run_shell_command", answering(Nobody()))
+
+    def of(cluster: Cluster, deploy: Callable[..., None], **arguments: Any) -> list[tuple[str, set[str]]]:
+        inventory = Inventory(([f"{PREFIX}{node.name}" for node in cluster], {}))
+        state = State(inventory, Config(FAIL_PERCENT=0), check_for_changes=False)
+        with ctx_state.use(state), ctx_inventory.use(inventory):
+            state.set_stage(StateStage.Connect)
+            connect_all(state)
+            state.set_stage(StateStage.Prepare)
+            # From the command line an operation is known by the line that calls it, from a program by its number.
+            monkeypatch.setattr(pyinfra, "is_cli", True)
+            monkeypatch.setattr(state, "current_op_file_number", 0)
+            for target in inventory:
+                with ctx_host.use(target):
+                    deploy(cluster, **arguments)
+            order = state.get_op_order()
+            hosts = {
+                one: {host.name.removeprefix(PREFIX) for host in inventory if one in state.ops[host]} for one in order
+            }
+            return [(", ".join(state.op_meta[one].names), hosts[one]) for one in order]
+
+    return of
+
+
+GROUND = [
+    "Secrets | kept",
+    "Packages | Install and hold",
+    "Certificates | issued and trusted",
+    "Certificates | source trusted",
+    "etcd | configured and started",
+    "etcd | quorum, later members, restarts one at a time",
+    "pgBackRest | configured and running",
+    "pgBackRest | archive of the source",
+]
+MEMBERS = [
+    "PostgreSQL | members let in",
+    "PostgreSQL | Patroni configured and started",
+    "PostgreSQL | one leader, every standby streaming",
+    "PostgreSQL | dynamic configuration",
+    "PostgreSQL | admin role and databases",
+]
+DOORS = [
+    "etcd's CA | nobody else is let in",
+    "Backups | stanza",
+    "HAProxy | configured and running",
+    "Proof | every endpoint leads where it should",
+]
+
+
+@pytest.mark.parametrize("adopts", [False, True])
+def test_no_step_begins_before_the_one_above_is_done_on_all(steps: Steps, adopts: bool) -> None:
+    """Every host calls every step, also where it has no part in it: else pyinfra would put them side by side."""
+    for cluster in (fake_cluster(roles=("postgres", "etcd", "haproxy")), apart()):
+        found = steps(cluster, build.deploy_all, adopts=adopts)
+        adoption = ["Adoption | the newest data lead"] if adopts else []
+        assert [name for name, _ in found] == [*GROUND, *adoption, *MEMBERS, *DOORS]
+        assert all(callers == {node.name for node in cluster} for _, callers in found)
+
+
+def apart() -> Cluster:
+    """Each role on hosts of its own."""
+    roles = {"h1": "postgres", "h2": "postgres", "h3": "etcd", "h4": "haproxy", "h5": "backup"}
+    hosts = [DeclaredHost(name, (role,), {"cluster_address": f"10.0.0.{name[1:]}"}, {}) for name, role in roles.items()]
+    clusters, findings = declared_clusters(hosts, {})
+    assert findings == []
+    return clusters["main"]
+
+
+@pytest.mark.parametrize(("rotates", "renews"), [((), False), (("PATRONI_ADMIN_PASSWORD",), True), (("X",), False)])
+def test_the_admin_role_gets_another_password_only_when_it_is_named(
+    monkeypatch: pytest.MonkeyPatch, rotates: tuple[str, ...], renews: bool
+) -> None:
+    seen: list[bool] = []
+    for name in ("deploy_ground", "deploy_etcd_trust", "deploy_doors"):
+        monkeypatch.setattr(build, name, lambda _: None)
+    monkeypatch.setattr(build, "deploy_patroni", lambda _, renews: seen.append(renews))
+    build.deploy_all(fake_cluster(), rotates=rotates)
+    assert seen == [renews]
+
+
+def calls_of(path: Path) -> list[str]:
+    """Names of what a deploy file calls for a cluster, in its order."""
+    calls = [one for one in ast.walk(ast.parse(path.read_text())) if isinstance(one, ast.Call)]
+    about = [one for one in calls if any(isinstance(arg, ast.Name) and arg.id == "cluster" for arg in _given(one))]
+    return [ast.unparse(one.func).rpartition(".")[2] for one in sorted(about, key=lambda one: one.lineno)]
+
+
+def _given(call: ast.Call) -> list[ast.expr]:
+    return [*call.args, *(word.value for word in call.keywords)]
+
+
+def test_who_builds_the_whole_cluster_and_what_comes_before_it() -> None:
+    callers = {path.stem: calls_of(path) for path in DEPLOYS.glob("*.py") if "deploy_all(" in path.read_text()}
+    assert callers == {
+        "cluster": ["deploy_all"],
+        # From the note on, deploys/cluster.py goes on with it, wherever the run is cut off.
+        "add_node": ["announced", "settled", "deploy_all"],
+        "replace_node": ["node_named", "refuse_irreplaceable", "made_way", "settled", "deploy_all", "settled"],
+        "move_node": [
+            *("node_named", "refuse_immovable", "begun", "stopped", "out_of_etcd", "etcd_cleared", "deploy_all"),
+        ],
+    }
