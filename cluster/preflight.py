@@ -16,6 +16,7 @@ from cluster.pki_ca import BACKDATED
 from cluster.plan_standby import role_findings
 from cluster.preflight_clients import cut_off_findings
 from cluster.preflight_data import data_findings, mount_findings
+from cluster.preflight_locales import glibc_remarks, locale_findings, locale_question
 from cluster.preflight_ports import peer_findings, taken_port_findings
 from cluster.preflight_secrets import roles
 from cluster.removals import removals
@@ -66,7 +67,7 @@ def picture_question(cluster: Cluster, node: Node, nonce: str | None = None) -> 
         paths = [PATRONI.authority, POSTGRES.authority]
         question["secrets"] = {"nonce": nonce, "roles": names, "port": port, "authorities": paths}
     if "postgres" in node.roles:
-        question["data_directory"] = cluster.data_directory
+        question |= {"data_directory": cluster.data_directory, **locale_question(cluster)}
     if "etcd" in node.roles:
         question["etcd_directory"] = etcd_data_directory(cluster)
     if "backup" in node.roles and cluster.repository_directory is not None:
@@ -85,6 +86,7 @@ def host_findings(cluster: Cluster, observed: Observed) -> list[Finding]:
         *_unreachable(name for name in seen if name not in reached),
         *_removed(cluster, observed),
         *_absent_addresses(cluster, reached),
+        *locale_findings(cluster, reached),
         *mount_findings(reached),
         *_full_disks(cluster, reached),
         *clock_findings(cluster, observed.pictures),
@@ -102,7 +104,11 @@ def host_findings(cluster: Cluster, observed: Observed) -> list[Finding]:
 
 def host_remarks(cluster: Cluster, observed: Observed) -> list[Finding]:
     """What is worth a word and no reason to refuse: a rolling upgrade is a time of mixed versions."""
-    return [*_left_out(cluster, observed.judged), *mixed_version_findings(cluster, _known(observed.packages))]
+    return [
+        *_left_out(cluster, observed.judged),
+        *mixed_version_findings(cluster, _known(observed.packages)),
+        *glibc_remarks(cluster, observed.pictures),
+    ]
 
 
 def _left_out(cluster: Cluster, judged: frozenset[str]) -> Iterable[Finding]:
