@@ -81,8 +81,11 @@ def waiting_settings(seen: SeenPostgres, parameters: Mapping[str, Any]) -> dict[
 
 # With these PostgreSQL chooses for itself, and shows what it chose.
 _OWN_CHOICE = {
-    **{"wal_buffers": -1, "io_max_concurrency": -1, "commit_timestamp_buffers": 0},
-    **{"subtransaction_buffers": 0, "transaction_buffers": 0},
+    "wal_buffers": -1,
+    "io_max_concurrency": -1,
+    "commit_timestamp_buffers": 0,
+    "subtransaction_buffers": 0,
+    "transaction_buffers": 0,
 }
 
 

@@ -39,7 +39,7 @@ def locales(lines: Mapping[str, Sequence[Sequence[str]]]) -> dict[str, Any]:
     """
     return {
         "glibc": next((version.split()[-1] for (version,) in lines.get("glibc", ()) if version), ""),
-        "encodings": {name: encoding for name, encoding in lines.get("locale", ())},
+        "encodings": {line[0]: line[1] for line in lines.get("locale", ())},
         "there": [name for (name,) in lines.get("locales", ())],
         "zones": {name: path != "" for name, path in lines.get("zone", ())},
     }

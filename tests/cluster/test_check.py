@@ -116,8 +116,12 @@ def accepted_danger(world: World) -> None:
 
 
 COLLATION = {
-    **{"database": "app", "locale": "de_DE.UTF-8", "collate": "de_DE.UTF-8", "ctype": "de_DE.UTF-8"},
-    **{"recorded": "2.41", "actual": "2.41"},
+    "database": "app",
+    "locale": "de_DE.UTF-8",
+    "collate": "de_DE.UTF-8",
+    "ctype": "de_DE.UTF-8",
+    "recorded": "2.41",
+    "actual": "2.41",
 }
 
 CASES = [

@@ -98,7 +98,10 @@ def test_a_truth_that_is_cut_short_reaches_patroni_whole() -> None:
     made = parameters(clusters["main"], [Resources(4096, 4, 100_000)])
     assert said == ""
     assert {name: made[name] for name in ("autovacuum", "jit", "track_io_timing", "log_statement")} == {
-        **{"autovacuum": "off", "jit": "on", "track_io_timing": "on", "log_statement": "DDL"}
+        "autovacuum": "off",
+        "jit": "on",
+        "track_io_timing": "on",
+        "log_statement": "DDL",
     }
 
 

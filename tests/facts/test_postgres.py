@@ -1,5 +1,6 @@
 """Roles and databases, as psql prints them."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from pyinfra.api.exceptions import FactProcessError
 from pyinfra_testing.facts import make_fact_tests
 
 from facts.postgres import PostgresCatalog, PostgresObjects
+from facts.postgres_statistics import PostgresStatistics
 
 HERE = Path(__file__).parent
 
@@ -32,3 +34,15 @@ def test_no_verifier_leaves_the_host() -> None:
 def test_a_catalog_that_cannot_be_read_is_refused() -> None:
     with pytest.raises(FactProcessError, match="PostgresCatalog cannot be read"):
         PostgresCatalog().process(["psql: error: connection refused"])
+
+
+def test_parameters_are_known_by_their_names_in_lower_case() -> None:
+    seen = PostgresCatalog().process(['{"TimeZone": {"context": "user"}, "DateStyle": {"context": "user"}}'])
+    assert sorted(seen) == ["datestyle", "timezone"]
+
+
+@pytest.mark.parametrize("libraries", ["pg_stat_statements", "pgaudit, pg_stat_statements", '"pg_stat_statements",a'])
+def test_a_library_is_found_among_others(libraries: str) -> None:
+    pattern = '(^|[ ,/])"?pg_stat_statements"?( *,|$)'
+    assert pattern in PostgresStatistics().command()
+    assert re.search(pattern, libraries) and not re.search(pattern, "my_pg_stat_statements,pg_stat_statements2")

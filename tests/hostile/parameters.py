@@ -89,8 +89,8 @@ ACCEPTED: Mapping[str, Any] = {
     "log_parser_stats": "on",
 }
 
-# What a host has to allow, and what must not come together.
-_OF_THE_HOST = {"max_stack_depth", "huge_page_size", "io_method", "huge_pages"}
+# What a host or Patroni has to allow, and what must not come together.
+_OF_THE_HOST = {"max_stack_depth", "huge_page_size", "io_method", "huge_pages", "wal_level"}
 _TOGETHER = {"log_statement_stats", "log_parser_stats", "log_planner_stats", "log_executor_stats"}
 _PROCESSES = {
     "max_connections",
