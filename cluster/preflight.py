@@ -16,7 +16,7 @@ from cluster.pki_ca import BACKDATED
 from cluster.plan_standby import role_findings
 from cluster.preflight_clients import cut_off_findings
 from cluster.preflight_data import data_findings, mount_findings
-from cluster.preflight_locales import glibc_remarks, locale_findings, locale_question
+from cluster.preflight_locales import drill_remarks, glibc_remarks, locale_findings, locale_question
 from cluster.preflight_ports import peer_findings, taken_port_findings
 from cluster.preflight_secrets import roles
 from cluster.removals import removals
@@ -67,7 +67,9 @@ def picture_question(cluster: Cluster, node: Node, nonce: str | None = None) -> 
         paths = [PATRONI.authority, POSTGRES.authority]
         question["secrets"] = {"nonce": nonce, "roles": names, "port": port, "authorities": paths}
     if "postgres" in node.roles:
-        question |= {"data_directory": cluster.data_directory, **locale_question(cluster)}
+        question["data_directory"] = cluster.data_directory
+    if {"postgres", "backup"} & node.roles:
+        question |= locale_question(cluster)
     if "etcd" in node.roles:
         question["etcd_directory"] = etcd_data_directory(cluster)
     if "backup" in node.roles and cluster.repository_directory is not None:
@@ -108,6 +110,7 @@ def host_remarks(cluster: Cluster, observed: Observed) -> list[Finding]:
         *_left_out(cluster, observed.judged),
         *mixed_version_findings(cluster, _known(observed.packages)),
         *glibc_remarks(cluster, observed.pictures),
+        *drill_remarks(cluster, observed.pictures),
     ]
 
 

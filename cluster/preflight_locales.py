@@ -97,3 +97,11 @@ def glibc_remarks(cluster: Cluster, pictures: Mapping[str, Picture | None]) -> I
         )
         problem = f"glibc differs between members, and may sort {cluster.settings.postgres_locale} otherwise: {listed}"
         yield Finding(cluster.name, "glibc", problem, hint)
+
+
+def drill_remarks(cluster: Cluster, pictures: Mapping[str, Picture | None]) -> Iterator[Finding]:
+    """A repository host that lacks what PostgreSQL needs to start a restored backup. + pictures: by host name"""
+    host, when = cluster.repository, cluster.settings.pgbackrest_drill_schedule
+    if host is not None and when is not None and host not in cluster.members:
+        seen = (pictures.get(host.name) or {}).get("locales")
+        yield from _findings(cluster, host.name, seen) if seen else ()

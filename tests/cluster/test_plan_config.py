@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cluster.parameters_catalogue import catalogue
 from cluster.plan_config import (
     Change,
     changed_names,
@@ -246,9 +247,11 @@ def test_what_a_socket_has_no_part_in_is_not_asked_by_it() -> None:
 
 
 def test_what_postgresql_raises_by_itself_is_expected_raised() -> None:
-    assert shown("autovacuum_work_mem", 64, type="integer", unit="kB") == 1024.0
-    assert shown("autovacuum_work_mem", -1, type="integer", unit="kB") == -1.0
-    assert shown("work_mem", 64, type="integer", unit="kB") == 64.0
+    def shown_as(value: object, version: int) -> str | float | None:
+        return Change("autovacuum_work_mem", None, value, False).setting(catalogue(version))
+
+    assert [shown_as(5, version) for version in (15, 17)] == [1024, 64]  # as maintenance_work_mem has it
+    assert [shown_as(value, 17) for value in (-1, "2MB")] == [-1, 2048]
 
 
 def test_a_command_waits_for_the_restart_that_lets_something_archive() -> None:

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from cluster.declaration import declared_clusters
 from cluster.findings import Finding
-from cluster.preflight import Observed, host_remarks, picture_question
+from cluster.preflight import Observed, host_findings, host_remarks, picture_question
 from cluster.preflight_locales import generated
-from tests.cluster.preflight_hosts import a_cluster, findings, picture
+from tests.cluster.preflight_hosts import a_cluster, findings, host, picture
 
 GERMAN = {"postgres_locale": "de_DE.UTF-8"}
 
@@ -96,3 +97,16 @@ def test_c_libraries_that_may_sort_differently_are_worth_a_word() -> None:
         "glibc differs between members, and may sort de_DE.UTF-8 otherwise: pg1 has 2.41, pg2 has 2.36, pg3 has 2.41"
     )
     assert remarks() == []
+
+
+@pytest.mark.parametrize(("schedule", "count"), [("Wed *-*-* 03:00:00", 1), (None, 0)])
+def test_a_repository_host_needs_the_locale_for_its_drills_alone(schedule: str | None, count: int) -> None:
+    declared = {**GERMAN, "pgbackrest_drill_schedule": schedule}
+    hosts = [host("pg1", cluster_address="10.0.0.1", **declared)]
+    hosts.append(host("b1", "backup", cluster_address="10.0.0.9", **declared))
+    cluster = declared_clusters(hosts, {})[0]["main"]
+    assert picture_question(cluster, cluster.node("b1"))["locales"] == ["de_DE.UTF-8"]
+    pictures = {"pg1": picture(1), "b1": picture(9, locales=has(**{"de_DE.UTF-8": ""}))}
+    observed = Observed(pictures, judged=frozenset(pictures))
+    assert [one.where for one in host_remarks(cluster, observed)] == ["b1"] * count
+    assert not [one for one in host_findings(cluster, observed) if one.what == "postgres_locale"]
