@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -14,9 +15,10 @@ from tests.hostile import hba
 from tests.hostile.parameters import edges
 from tests.lab.docker import run_in
 from tests.lab.restarts import assert_all_come_back
-from tests.lab.runs import CLUSTER, Built, Run, run, secrets, site, sql
+from tests.lab.runs import CLUSTER, Built, Run, leader, run, secrets, site, sql
 from tests.lab.runs import write_inventory as inventory_of
 from tests.lab.spec import Lab
+from tests.lab.waiting import wait_until
 
 NAMES = ("pg1", "pg2")
 PSQL = "cd / && runuser -u postgres -- psql -XAt -h /var/run/postgresql -d postgres -c"
@@ -227,3 +229,45 @@ def test_the_password_of_a_role_is_in_no_log(built: Built) -> None:
     sql(built.lab, f"alter role edges password '{PASSWORD}-2'")
     for word in (PASSWORD, *secrets(built.lab).values()):
         assert set(logged(built.lab, word).values()) == {""}
+
+
+def checked(built: Built) -> str:
+    return " ".join(run(built.inventory, "deploys/check.py", check=False, as_json=False).log.split())
+
+
+def test_a_database_that_was_sorted_otherwise_is_found_and_the_hint_mends_it(built: Built) -> None:
+    first = leader(built.lab).container
+    run_in(first, f"{PSQL} \"create database icu template template0 locale_provider icu icu_locale 'de'\"")
+    run_in(first, f"{PSQL} \"update pg_database set datcollversion = '1' where datname = 'icu'\"")
+    said = checked(built)
+    assert "the indexes of icu were made with version 1 of de, and this host sorts with" in said
+    reindex, refresh = re.findall(r"`(runuser -u postgres -- [^`]*icu[^`]*)`", said)
+    run_in(first, f"cd / && {reindex} && {refresh}")
+    assert "icu" not in checked(built)
+    run_in(first, f"{PSQL} 'drop database icu'")
+
+
+def streams(lab: Lab) -> bool:
+    return bool(
+        run_in(leader(lab).container, f"{PSQL} \"select pid from pg_stat_replication where state = 'streaming'\"")
+    )
+
+
+def test_a_standby_that_is_late_on_purpose_is_left_in_peace(built: Built) -> None:
+    (late,) = (name for name in NAMES if name != leader(built.lab).short_name)
+    host = built.lab.host(late).container
+    ctl = "patronictl -c /etc/patroni/config.yml"
+    run_in(host, f"{ctl} edit-config --force -q -p recovery_min_apply_delay=1h")
+    asked = f"{PSQL} \"select setting from pg_settings where name = 'recovery_min_apply_delay'\""
+    wait_until("the standby is late", lambda: run_in(host, asked) == "3600000", seconds=120)
+    sql(built.lab, "create table late (n int)")
+    run_in(host, f"{ctl} restart {built.lab.name} {host} --force")
+    wait_until("it replays what it has", lambda: not streams(built.lab), seconds=120)
+    said = checked(built)
+    assert "replays 3600 s late on purpose, and does not stream until then" in said
+    assert "recovery_min_apply_delay runs with '1h'" in said
+    assert "reinit_node" not in said and "pg_drop_replication_slot" not in said
+    refusal = run(built.inventory, "deploys/reinit_node.py", "--data", f"node={host}", check=False)
+    assert refusal.code != 0 and "late on purpose" in refusal.log, refusal
+    run(built.inventory, "deploys/configure.py")
+    wait_until("it streams again", lambda: streams(built.lab), seconds=120)
