@@ -397,3 +397,12 @@ def test_a_leader_is_not_asked_for_what_standbys_alone_have(monkeypatch: pytest.
     declared = fake_cluster(postgres_parameters={"restore_command": "cp /x/%f %p"})
     run_operation(monkeypatch, world, declared, patroni_configuration.configuration)
     assert sorted(name for name, _ in world.awaited) == ["h2", "h3"]
+
+
+def test_of_a_member_that_is_away_nothing_else_is_said(monkeypatch: pytest.MonkeyPatch, said: list[str]) -> None:
+    world = PatroniWorld.of(fake_cluster(postgres_parameters={"work_mem": "8MB"}))
+    answers = {"h1": [], "h2": None, "h3": []}
+    monkeypatch.setattr(patroni_configuration, "read_each", lambda asked: {name: answers[name] for name in asked})
+    declared = fake_cluster(postgres_parameters={"work_mem": "7MB"})
+    run_operation(monkeypatch, world, declared, patroni_configuration.configuration)
+    assert said[-1] == "h2 cannot be reached: nobody knows what it runs with"
