@@ -12,6 +12,7 @@ from cluster.check_etcd import etcd_complaints
 from cluster.check_haproxy import PRIMARY, haproxy_complaints, servers_up
 from cluster.check_hosts import host_complaints
 from cluster.check_kinds import REMARK, SEVERITIES
+from cluster.check_locales import locale_complaints
 from cluster.check_moves import moved_complaints
 from cluster.check_parameters import parameter_complaints
 from cluster.check_patroni import patroni_complaints
@@ -27,7 +28,7 @@ from cluster.overview import Overview
 CHECKS = (
     *(host_complaints, etcd_complaints, patroni_complaints, replication_complaints, postgres_complaints),
     *(configuration_complaints, haproxy_complaints, certificate_complaints, pgbackrest_complaints),
-    *(parameter_complaints, removal_complaints, moved_complaints),
+    *(parameter_complaints, locale_complaints, removal_complaints, moved_complaints),
 )
 
 

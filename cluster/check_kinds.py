@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from cluster.check_kinds_etcd import ETCD_KINDS
 from cluster.check_kinds_pgbackrest import PGBACKREST_KINDS
+from cluster.check_kinds_postgres import POSTGRES_KINDS
 from cluster.check_kinds_replication import REPLICATION_KINDS
 from cluster.kind import ALARM, REMARK, RUN, SEVERITIES, WARNING, Kind
 
@@ -243,6 +244,7 @@ KINDS: Mapping[str, Kind] = {
         *(WARNING, "certificate", "the CA's own certificate ends within a quarter of a year"),
         "Plan its replacement: a living cluster keeps its CA, see docs/certificates.md.",
     ),
+    **POSTGRES_KINDS,
     **REPLICATION_KINDS,
     **PGBACKREST_KINDS,
 }

@@ -93,7 +93,12 @@ def _member(overview: Overview, seen: SeenPatroni, node: Node, found: SeenMember
 
 
 def _standby(overview: Overview, seen: SeenPatroni, node: Node, found: SeenMember) -> Iterable[Complaint]:
-    timeline = leaders_timeline(seen)
+    timeline, state = leaders_timeline(seen), overview.postgres(node)
+    if state is not None and state["apply_delay_ms"] and not found["streaming"]:
+        # It asks for WAL, and for the new timeline, when it has replayed what it has.
+        problem = f"replays {state['apply_delay_ms'] // 1000} s late on purpose, and does not stream until then"
+        yield complaint("standby-delayed", node.name, problem)
+        return
     if found["timeline"] != timeline and timeline is not None:
         problem = f"on timeline {found['timeline']}, the leader {seen['leader']} is on {timeline}"
         yield complaint("other-timeline", node.name, problem)

@@ -104,10 +104,12 @@ def _strangers(overview: Overview, node: Node, seen: SeenPostgres) -> Iterable[C
 def _reads_here(overview: Overview, owner: Node) -> bool:
     """
     Whether a standby has to read from its slot on the primary. A dead one is a finding itself, and for one that streams
-    from another standby Patroni moves the slot on, in case that one goes away.
+    from another standby Patroni moves the slot on, in case that one goes away. One that is late on purpose comes back
+    to it when it has replayed what it has.
     """
     cascades = overview.patroni is not None and upstream(overview.patroni, owner.name)
-    return overview.postgres(owner) is not None and not cascades
+    state = overview.postgres(owner)
+    return state is not None and not state["apply_delay_ms"] and not cascades
 
 
 def kept_mib(slot: dict[str, Any]) -> int:

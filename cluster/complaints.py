@@ -44,5 +44,6 @@ def kinds_table() -> str:
 
 def _way_out(kind: Kind) -> str:
     names = ("where", "unit", "path", "id", "leader", "cluster", "name", "slot", "pid", "port", "type", "source")
-    filled = {"where": "HOST", **{name: name.upper() for name in names[1:]}}
+    named = (*names, "database", "locale")
+    filled = {"where": "HOST", **{name: name.upper() for name in named[1:]}}
     return kind.cure.format(**filled).replace("|", r"\|")

@@ -208,9 +208,7 @@ class SeenPostgres(TypedDict):
     + written: what a primary has written, a standby received; + replay: ``paused``, ...; None on a primary
     + settings: those that take a restart, or wait for one; + configured: all that a file set, or the command line
     + altered: what ALTER SYSTEM has set; it wins over Patroni's configuration; + file_errors: ``FileErrors``
-    + backup_seconds: for how long a backup of pgBackRest has had a session here
-    + transactions: those older than a minute
-    + control: what the control file has of the five settings that a standby must have as high, identifier and state
+    + backup_seconds: of pgBackRest's session; + transactions: older than a minute; + control: the control file's
     """
 
     answers: bool
@@ -235,6 +233,8 @@ class SeenPostgres(TypedDict):
     backup_seconds: float | None
     connections: int | None
     transactions: list[dict[str, Any]]
+    collations: NotRequired[list[dict[str, Any]]]  # databases with the versions of their locales
+    locales: NotRequired[list[str]]  # of the host
     control: dict[str, Any] | None
 
 

@@ -45,7 +45,9 @@ def declared_value_findings(cluster: Cluster) -> list[Finding]:
     if not found:
         given = {"max_connections": MAX_CONNECTIONS, **fixed_parameters(), **_without_absences(declared)}
         found = list(_contradictions(given, known, members))
-    return [Finding(WHERE, PARAMETERS, f"{what} {problem}", _hint(name, known)) for name, what, problem in found]
+    return [
+        Finding(WHERE, PARAMETERS, f"{what} {problem}", _hint(name, known, version)) for name, what, problem in found
+    ]
 
 
 def problems_of(name: str, value: object, version: int) -> list[str]:
@@ -101,9 +103,10 @@ def _problems(name: str, value: object, catalog: Mapping[str, SeenParameter], ve
 
 
 def _absence(name: str, version: int | None) -> str:
-    others = " and ".join(map(str, (one for one in versions_with(name) if one != version)))
-    here = "this PostgreSQL" if version is None else f"PostgreSQL {version}"
-    return f"is no parameter of {here}" + (f", but of {others}" if others else "")
+    if version is None:
+        return "is no parameter of this PostgreSQL"
+    others = " and ".join(map(str, versions_with(name)))
+    return f"is no parameter of PostgreSQL {version}" + (f", but of {others}" if others else "")
 
 
 def _value_problems(name: str, value: object, known: SeenParameter) -> Iterable[str]:
@@ -163,13 +166,11 @@ def _contradictions(
         yield "max_wal_senders", f"max_wal_senders {senders}", what
 
 
-def _hint(name: str, catalog: Mapping[str, SeenParameter]) -> str:
-    if name in catalog:
-        return "Change it in postgres_parameters; https://www.postgresql.org/docs/current/runtime-config.html"
-    close = difflib.get_close_matches(name, catalog, n=1, cutoff=0.6)
-    if _NOW.get(name) in catalog:
+def _hint(name: str, catalog: Mapping[str, SeenParameter], version: int | None = None) -> str:
+    close = [] if name in catalog else difflib.get_close_matches(name, catalog, n=1, cutoff=0.6)
+    if name not in catalog and _NOW.get(name) in catalog:
         return f"It is called {_NOW[name]} there, or does its work."
-    if versions_with(name):
+    if name not in catalog and version is not None and versions_with(name):
         return f"Take it out of {PARAMETERS}; another postgres_version has it."
     if close:
         return f"Did you mean {shown_name(close[0])}?"

@@ -69,12 +69,11 @@ OWNED: Mapping[str, Owned] = {
         "Patroni would forget the archive that standbys read for it", "Take it out.", True, True
     ),
     "recovery_min_apply_delay": Owned(
-        "every standby would be late, and nobody take over in time",
-        "Take it out; one late standby: `alter system` there, with nofailover in its patroni_tags (docs/tuning.md).",
+        "every standby would be late, and nobody take over in time", "Take it out.", absent=True
     ),
     **dict.fromkeys(
         ("transaction_isolation", "transaction_read_only", "transaction_deferrable"),
-        Owned("it is of one transaction, and PostgreSQL does not take it from a file", "Set default_NAME there."),
+        Owned("it is of one transaction, and no file may set it", "Declare the one of that name with default_ before."),
     ),
     "recovery_target*": _MOMENT,
     "recovery_target_timeline": Owned("a standby follows its leader to every timeline", _PATRONI_WAY),

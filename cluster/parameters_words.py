@@ -16,6 +16,8 @@ _LISTS: Mapping[str, tuple[str, ...]] = {
 # From PostgreSQL 18 on a list, and still what it was before.
 _TRUTHS = {"log_connections": ("on", "true", "yes", "1", "off", "false", "no", "0")}
 
+_LOCALES = ("lc_messages", "lc_monetary", "lc_numeric", "lc_time")
+
 _ORDERS = {"dmy": "DMY", "mdy": "MDY", "us": "MDY", "ymd": "YMD"}
 _STYLES = {"iso": "ISO", "sql": "SQL", "german": "German"}
 # These it knows by how they begin.
@@ -36,6 +38,8 @@ def text_problems(name: str, text: str) -> Iterator[str]:
     words = [word.strip().strip('"').lower() for word in text.split(",")] if text.strip() else []
     if name == "datestyle":
         yield from _date_problems(words)
+    if name in _LOCALES and not re.fullmatch(r"[A-Za-z0-9_.@-]{0,63}", text):
+        yield "is no name of a locale"
     known = _LISTS.get(name, ())
     wrong = [word for word in words if known and word not in known and [word] not in _alone(name)]
     if wrong:

@@ -112,7 +112,6 @@ _OF_A_SESSION = frozenset(
 _OF_STANDBYS = frozenset(
     {"archive_cleanup_command", "recovery_end_command", "recovery_min_apply_delay", "restore_command"}
 )
-_LEAST_AUTOVACUUM_KB = 1024
 
 
 @dataclass(frozen=True)
@@ -146,7 +145,7 @@ class Change:
             return str(self.new)
         meant = normal(self.new, known["type"], known["unit"])
         if isinstance(meant, float):
-            return f"{int(meant):04o}" if re.fullmatch("0[0-7]{3}", known["setting"]) else _least(name, meant)
+            return f"{int(meant):04o}" if re.fullmatch("0[0-7]{3}", known["setting"]) else _raised(name, meant, catalog)
         return _shown_text(name, meant)
 
     def is_there(self, *, leads: bool) -> bool:
@@ -154,9 +153,11 @@ class Change:
         return not (leads and self.name.lower() in _OF_STANDBYS)
 
 
-def _least(name: str, meant: float) -> float:
+def _raised(name: str, meant: float, catalog: Mapping[str, SeenParameter]) -> float:
     # PostgreSQL raises it by itself: check_autovacuum_work_mem() of src/backend/postmaster/autovacuum.c
-    return max(meant, _LEAST_AUTOVACUUM_KB) if name == "autovacuum_work_mem" and meant >= 0 else meant
+    if name != "autovacuum_work_mem" or meant < 0 or "maintenance_work_mem" not in catalog:
+        return meant
+    return max(meant, catalog["maintenance_work_mem"]["least"] or 0)
 
 
 def _shown_text(name: str, meant: str) -> str | None:

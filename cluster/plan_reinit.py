@@ -66,13 +66,22 @@ def _member_obstacle(live: Live, name: str, *, force: bool) -> str | None:
         )
     if force:
         return _room_obstacle(live)
-    return _needless(live, name) or _ahead(live, name) or _room_obstacle(live)
+    return _needless(live, name) or _delayed(live, name) or _ahead(live, name) or _room_obstacle(live)
 
 
 def _needless(live: Live, name: str) -> str | None:
     if not streams_well(live, name):
         return None
     return f"{name} streams from {live.leader} and needs no new copy\nHINT: --data force=true makes one all the same."
+
+
+def _delayed(live: Live, name: str) -> str | None:
+    """One that is late on purpose does not stream while it replays what it has, and a copy of it would be as late."""
+    own = live.postgres[name]
+    if own is None or not own["answers"] or not own["apply_delay_ms"]:
+        return None
+    late = f"{name} replays {own['apply_delay_ms'] // 1000} s late on purpose (recovery_min_apply_delay)"
+    return f"{late} and streams again after that time\nHINT: wait for it; --data force=true makes a copy all the same."
 
 
 def _ahead(live: Live, name: str) -> str | None:

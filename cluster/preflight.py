@@ -17,6 +17,7 @@ from cluster.pki_ca import BACKDATED
 from cluster.plan_standby import role_findings
 from cluster.preflight_clients import cut_off_findings
 from cluster.preflight_data import data_findings, mount_findings
+from cluster.preflight_locales import drill_remarks, glibc_remarks, locale_findings, locale_question
 from cluster.preflight_members import moved_findings, undeclared_findings
 from cluster.preflight_ports import peer_findings, taken_port_findings
 from cluster.preflight_secrets import roles
@@ -71,6 +72,8 @@ def picture_question(cluster: Cluster, node: Node, nonce: str | None = None) -> 
         question["secrets"] = {"nonce": nonce, "roles": names, "port": port, "authorities": paths}
     if "postgres" in node.roles:
         question["data_directory"] = cluster.data_directory
+    if {"postgres", "backup"} & node.roles:
+        question |= locale_question(cluster)
     if "etcd" in node.roles:
         question["etcd_directory"] = etcd_data_directory(cluster)
     if "backup" in node.roles and cluster.repository_directory is not None:
@@ -91,6 +94,7 @@ def host_findings(cluster: Cluster, observed: Observed) -> list[Finding]:
         *undeclared_findings(cluster, observed.keys),
         *moved_findings(cluster, observed.keys, observed.voters, observed.pictures, observed.returning),
         *_absent_addresses(cluster, reached),
+        *locale_findings(cluster, reached),
         *mount_findings(reached),
         *_full_disks(cluster, reached),
         *clock_findings(cluster, observed.pictures),
@@ -108,7 +112,12 @@ def host_findings(cluster: Cluster, observed: Observed) -> list[Finding]:
 
 def host_remarks(cluster: Cluster, observed: Observed) -> list[Finding]:
     """What is worth a word and no reason to refuse: a rolling upgrade is a time of mixed versions."""
-    return [*_left_out(cluster, observed.judged), *mixed_version_findings(cluster, _known(observed.packages))]
+    return [
+        *_left_out(cluster, observed.judged),
+        *mixed_version_findings(cluster, _known(observed.packages)),
+        *glibc_remarks(cluster, observed.pictures),
+        *drill_remarks(cluster, observed.pictures),
+    ]
 
 
 def _left_out(cluster: Cluster, judged: frozenset[str]) -> Iterable[Finding]:

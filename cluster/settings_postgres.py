@@ -17,6 +17,7 @@ from cluster.text_rules import (
     directory_problem,
     listed_problem,
     listen_problem,
+    locale_problem,
     parameter_name_problem,
     role_problem,
 )
@@ -94,6 +95,12 @@ class PostgresSettings(Strict):
         if twice := next((name for name in names if names.count(name) > 1), None):
             raise ValueError(f"{twice!r} is declared twice")
         return databases
+
+    @field_validator("postgres_locale")
+    @classmethod
+    def _locale_is_of_utf8(cls, locale: str) -> str:
+        refuse(locale_problem(locale))
+        return locale
 
     @field_validator("postgres_admin_user")
     @classmethod

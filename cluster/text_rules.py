@@ -198,6 +198,14 @@ def directory_problem(path: str) -> str | None:
     return f"is in {owner}, where data is not safe from others" if owner else None
 
 
+def locale_problem(name: str) -> str | None:
+    """The locale of a cluster, whose databases are all in UTF8; other encodings need a host to be seen."""
+    codeset = re.search(r"[.]([^@]*)", name)
+    if codeset is None or re.sub("[^a-z0-9]", "", codeset[1].lower()) == "utf8":
+        return None
+    return f"has the encoding {codeset[1] or 'of nothing'}, and the databases have UTF8, as with de_DE.UTF-8"
+
+
 def overlap(one: str, other: str) -> bool:
     """Whether one of two directories contains the other, or is the same."""
     first, second = PurePosixPath(one), PurePosixPath(other)

@@ -23,6 +23,7 @@ port=$(of listen); port=${port##*:}
 _ASK = r"""
 ask sql runuser -u postgres -- psql -XAtq -v ON_ERROR_STOP=1 -h /var/run/postgresql -p "$port" -d postgres -c %s
 ask control env LC_ALL=C runuser -u postgres -- "$(of bin_dir)/pg_controldata" -D "$(of data_dir)"
+ask locales locale -a
 """
 
 # https://www.postgresql.org/docs/current/monitoring-stats.html and view-pg-settings.html
@@ -63,6 +64,10 @@ select json_build_object(
         where name like '%.ready'),
       'last_archived', last_archived_wal, 'last_archived_seconds', extract(epoch from now() - last_archived_time),
       'last_failed', last_failed_wal, 'last_failed_at', extract(epoch from last_failed_time)) from pg_stat_archiver),
+  'collations', (select coalesce(json_agg(json_build_object('database', datname, 'collate', datcollate,
+      'ctype', datctype, 'recorded', datcollversion, 'actual', pg_database_collation_actual_version(oid),
+      'locale', coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale', datcollate)) order by datname),
+      '[]') from pg_database d where datallowconn),
   'prepared', (select json_build_object('count', count(*), 'oldest_seconds',
       coalesce(extract(epoch from max(now() - prepared)), 0)) from pg_prepared_xacts),
   'backup_seconds', (select extract(epoch from max(now() - backend_start)) from pg_stat_activity
@@ -120,20 +125,24 @@ class PostgresState(Answer[SeenPostgres]):
     "slots": [{name, type, database, plugin, temporary, failover, synced, active, status, retained}], "archiver",
     "prepared": {count, oldest_seconds},
     "backup_seconds": age of pgBackRest's session or None, "connections": count, "transactions": [those older than a
-    minute], "control": {five settings, "identifier", "state", "timeline"} or None}``. ``answers`` is False when psql
-    got no answer, and then ``error`` says why. Sizes in bytes.
+    minute], "collations": [{database, locale, collate, ctype, "recorded": version with which it was made, "actual":
+    with which this host sorts}], "locales": [those of this host], "control": {five settings, "identifier", "state",
+    "timeline"} or None}``. ``answers`` is False when psql got no answer, and then ``error`` says why; collations and
+    locales are not there where they could not be asked for. Names of parameters are in lower case. Sizes in bytes.
     """
 
     def command(self) -> str:
-        """One script with two questions: the server's, and its control file's."""
+        """One script with three questions: the server's, its control file's, and the C library's."""
         return WHERE + ASK + _ASK % quote(" ".join(_SQL.split()))
 
     def parsed(self, output: list[str]) -> SeenPostgres:
-        """Both answers as one picture."""
+        """All answers as one picture."""
         found = answers(output, ("sql", "control"))
         code, text = found["sql"]
         error = "" if code == 0 else " ".join(text.split())
         seen = {"answers": code == 0, "error": error, "control": _control(*found["control"])}
+        if (locales := found.get("locales", (1, "")))[0] == 0:
+            seen["locales"] = locales[1].split()
         return cast(SeenPostgres, {**_NOTHING, **(_object(text) if code == 0 else {}), **seen})
 
 

@@ -13,6 +13,8 @@ from pyinfra.api.exceptions import FactProcessError
 from facts.answer import Answer
 from facts.postgres_history import TURNS, turns_of
 from facts.preflight_held import held, held_script, stanza, stanza_script
+from facts.preflight_locales import locales as locales_of
+from facts.preflight_locales import locales_script
 from facts.preflight_sockets import LISTENING, active, listening, sessions, sessions_script
 
 _HOST = r"""
@@ -94,6 +96,7 @@ class HostPicture(Answer[dict[str, Any]]):
     + backup_directory: where backups are stored; + stanza_name: the cluster's place there
     + secrets: what ``held_script`` takes; without it nobody looks for secrets
     + client_ports: those whose sessions are looked at
+    + locales, zones: those that are looked for; then there is ``"locales"``, as ``facts.preflight_locales`` has it
     """
 
     def __init__(self) -> None:
@@ -107,6 +110,8 @@ class HostPicture(Answer[dict[str, Any]]):
         stanza_name: str | None = None,
         secrets: Mapping[str, Any] | None = None,
         client_ports: Sequence[int] = (),
+        locales: Sequence[str] = (),
+        zones: Sequence[str] = (),
     ) -> str:
         """One script; its first and last line say the time there, which takes what it costs out of the measurement."""
         self.asked_at = control_time()
@@ -122,6 +127,8 @@ class HostPicture(Answer[dict[str, Any]]):
             script += f'if [ -e {quote(etcd_directory)}/member ]; then echo "etcd|{_PEER_URL}"; fi\n'
         if backup_directory is not None and stanza_name is not None:
             script += stanza_script(backup_directory, stanza_name)
+        if locales or zones:
+            script += locales_script(locales, zones)
         if secrets is not None:
             script += held_script(**secrets)
         return script + 'echo "clock|$(date +%s.%N)"'
@@ -153,6 +160,7 @@ class HostPicture(Answer[dict[str, Any]]):
             "data": next((_data(line, lines.get("past", ())) for line in lines.get("data", ())), None),
             "held": held(lines),
             "stanza": stanza(lines),
+            **({"locales": locales_of(lines)} if {"glibc", "zone"} & set(lines) else {}),
         }
 
 

@@ -231,9 +231,10 @@ def _await_active(
 ) -> None:
     """Wait until every member runs with the settings that need no restart; name where one does not."""
     for name, missing in read_each(dict(_questions(cluster, leader, changes, catalog))).items():
-        if missing is None or missing:
-            what = "cannot be reached" if missing is None else f"does not have {', '.join(missing)} yet"
-            host.log(f"{name} {what}; something there may override the configuration")
+        if missing is None:
+            host.log(f"{name} cannot be reached: nobody knows what it runs with")
+        elif missing:
+            host.log(f"{name} does not have {', '.join(missing)} yet; something there may override the configuration")
 
 
 def _questions(

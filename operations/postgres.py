@@ -15,6 +15,7 @@ from cluster.secrets import Secret
 from cluster.slots import dropped_slots
 from facts.patroni import ANSWER_SECONDS, PatroniCluster
 from facts.postgres import PSQL, PostgresObjects
+from facts.postgres_statistics import PostgresStatistics
 from operations.util.act import Act
 from operations.util.component import Commands
 from operations.util.remote import acts_for, read
@@ -60,6 +61,29 @@ def objects(cluster: Cluster, secrets: Mapping[str, Secret], *, renews: bool = F
     yield Act(
         leader, StringCommand(f"{PSQL} -p {cluster.settings.postgres_port} -d postgres", _stdin=[script(statements)])
     )
+
+
+@operation()
+def statistics(cluster: Cluster) -> Commands:
+    """
+    The view of pg_stat_statements in the database postgres, where everybody with pg_monitor can read it, for all
+    databases. It is loaded from the start; without its extension nobody can read what it counts.
+    """
+    if not acts_for(cluster.members) or cluster.source is not None:
+        host.noop("another host, or the source, looks after the statistics")
+        return
+    if planning() and host.get_fact(PatroniCluster)["leader"] is None:
+        yield from undecided("statistics of statements")
+        return
+    leader = current_leader(cluster)
+    seen = read([leader], PostgresStatistics, port=cluster.settings.postgres_port)[leader.name]
+    if seen is None or seen["in_recovery"]:
+        raise UnsafeError(f"{leader.name} no longer leads\nHINT: run again; the leader moved while this run looked.")
+    if seen["created"] or not seen["loaded"]:
+        host.noop("pg_stat_statements is created" if seen["created"] else "pg_stat_statements is not loaded")
+        return
+    created = "create extension if not exists pg_stat_statements;\n"
+    yield Act(leader, StringCommand(f"{PSQL} -p {cluster.settings.postgres_port} -d postgres", _stdin=[created]))
 
 
 def current_leader(cluster: Cluster) -> Node:

@@ -27,3 +27,4 @@ def deploy_patroni(cluster: Cluster, *, renews: bool = False) -> None:
     patroni.formed(name="one leader, every standby streaming", cluster=cluster, secrets=secrets)
     patroni_configuration.configuration(name="dynamic configuration", cluster=cluster)
     postgres.objects(name="admin role and databases", cluster=cluster, secrets=secrets, renews=renews)
+    postgres.statistics(name="statistics of statements", cluster=cluster)

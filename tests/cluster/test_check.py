@@ -115,6 +115,15 @@ def accepted_danger(world: World) -> None:
     postgres("h2", configured={"fsync": {**BOOLEAN, "setting": "off", "shown": "off", "source": "a file"}})(world)
 
 
+COLLATION = {
+    "database": "app",
+    "locale": "de_DE.UTF-8",
+    "collate": "de_DE.UTF-8",
+    "ctype": "de_DE.UTF-8",
+    "recorded": "2.41",
+    "actual": "2.41",
+}
+
 CASES = [
     Case(
         *("standby-role", "main", "main is a standby cluster, fed by 10.9.9.9, and not declared as one"),
@@ -248,6 +257,32 @@ CASES = [
     Case(
         *("not-streaming", "h3", "does not stream from h1: in archive recovery"),
         lambda world: world.member("h3", streaming=False, state="in archive recovery"),
+    ),
+    Case(
+        *("standby-delayed", "h3", "replays 3600 s late on purpose, and does not stream until then"),
+        both(
+            lambda world: world.member("h3", streaming=False, state="in archive recovery", timeline=6),
+            postgres("h3", apply_delay_ms=3_600_000),
+        ),
+    ),
+    Case(
+        *("locale-absent", "h2", "has no locale de_DE.UTF-8: nobody can connect to app"),
+        postgres("h2", collations=[COLLATION], locales=["C", "C.utf8", "de_AT.utf8"]),
+    ),
+    Case(
+        *(
+            "collation-outdated",
+            "h1",
+            "the indexes of app were made with version 2.36 of de_DE.UTF-8, and this host sorts with 2.41",
+        ),
+        postgres("h1", collations=[{**COLLATION, "recorded": "2.36"}], locales=["de_DE.utf8"]),
+    ),
+    Case(
+        *("collation-differs", "h3", "sorts app with version 2.36 of their locale, the leader h1 with 2.41"),
+        both(
+            postgres("h1", collations=[COLLATION], locales=["de_DE.utf8"]),
+            postgres("h3", collations=[{**COLLATION, "actual": "2.36"}], locales=["de_DE.utf8"]),
+        ),
     ),
     Case(
         *("other-timeline", "h3", "on timeline 6, the leader h1 is on 7"),
@@ -525,6 +560,25 @@ def test_a_declared_delay_is_no_lag() -> None:
     world = healthy()
     postgres("h2", replayed=WRITTEN - 30 * MIB, apply_delay_ms=3_600_000)(world)
     world.answers["h1"]["postgres"]["replication"][0].update(behind=30 * MIB)
+    assert found(world) == []
+
+
+def test_a_slot_that_nobody_reads_from_is_no_fault_while_its_standby_is_late_on_purpose() -> None:
+    """It comes back to it when it has replayed what it has; without the slot it would be copied anew."""
+    world = healthy()
+    slot = next(one for one in world.answers["h1"]["postgres"]["slots"] if one["name"] == "h3")
+    slot.update(active=False)
+    world.member("h3", streaming=False, state="in archive recovery")
+    postgres("h3", apply_delay_ms=3_600_000)(world)
+    assert [kind for kind, _, _ in found(world)] == ["standby-delayed"]
+
+
+@pytest.mark.parametrize("name", ["C", "C.UTF-8", "POSIX"])
+def test_what_every_c_library_sorts_alike_has_no_version(name: str) -> None:
+    world = healthy()
+    plain = {**COLLATION, "locale": name, "collate": name, "ctype": name, "recorded": None, "actual": None}
+    for host in ("h1", "h2", "h3"):
+        postgres(host, collations=[plain], locales=["C", "C.utf8", "POSIX"])(world)
     assert found(world) == []
 
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cluster.parameters_catalogue import catalogue
 from cluster.plan_config import (
     Change,
     changed_names,
@@ -211,3 +212,63 @@ def test_a_patch_without_parameters_changes_none() -> None:
 )
 def test_the_new_value_as_postgresql_will_show_it(name: str, declared: object, shown: str | float) -> None:
     assert Change(name, None, declared, False).setting(CATALOG) == shown
+
+
+# --- What no question can tell, or only another one ---
+
+FREE = {"context": "user", "type": "string", "unit": None, "setting": "", "least": None, "most": None, "words": []}
+
+
+def shown(name: str, value: object, **known: Any) -> str | float | None:
+    return Change(name, None, value, False).setting({name.lower(): {**FREE, **known}})
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "as_shown"),
+    [
+        ("DateStyle", "german", "German, DMY"),
+        ("DateStyle", "dmy, sql", "SQL, DMY"),
+        ("DateStyle", "ISO", None),  # the order is what it was
+        ("TimeZone", "europe/berlin", "europe/berlin"),  # compared without regard to capitals
+        ("TimeZone", "-7", None),
+        ("log_timezone", "<+03>-3", None),
+        ("client_encoding", "unicode", None),
+        ("application_name", "App", "App"),
+    ],
+)
+def test_a_text_is_shown_in_postgresql_s_own_way(name: str, value: str, as_shown: str | None) -> None:
+    assert shown(name, value) == as_shown
+
+
+def test_what_a_socket_has_no_part_in_is_not_asked_by_it() -> None:
+    """PostgreSQL shows 0 there, whatever the file says."""
+    for name in ("tcp_keepalives_idle", "tcp_keepalives_interval", "tcp_keepalives_count", "tcp_user_timeout"):
+        assert shown(name, 60, type="integer") is None
+
+
+def test_what_postgresql_raises_by_itself_is_expected_raised() -> None:
+    def shown_as(value: object, version: int) -> str | float | None:
+        return Change("autovacuum_work_mem", None, value, False).setting(catalogue(version))
+
+    assert [shown_as(5, version) for version in (15, 17)] == [1024, 64]  # as maintenance_work_mem has it
+    assert [shown_as(value, 17) for value in (-1, "2MB")] == [-1, 2048]
+
+
+def test_a_command_waits_for_the_restart_that_lets_something_archive() -> None:
+    catalog = {**CATALOG, "archive_command": FREE, "archive_mode": {**FREE, "setting": "off", "context": "postmaster"}}
+    patch = {"postgresql": {"parameters": {"archive_command": "x", "archive_mode": "on"}}}
+    assert [one.waits for one in changes_of(patch, {}, catalog)] == [True, True]
+    catalog["archive_mode"] = {**catalog["archive_mode"], "setting": "on"}
+    assert [one.waits for one in changes_of(patch, {}, catalog)] == [False, True]
+
+
+@pytest.mark.parametrize("name", ["restore_command", "archive_cleanup_command", "recovery_end_command"])
+def test_a_leader_has_no_setting_of_a_standby(name: str) -> None:
+    assert not Change(name, None, "x", False).is_there(leads=True)
+    assert Change(name, None, "x", False).is_there(leads=False)
+    assert Change("work_mem", None, "x", False).is_there(leads=True)
+
+
+def test_another_spelling_of_a_declared_name_is_not_left_alone() -> None:
+    observed = {"postgresql": {"parameters": {"TimeZone": "UTC", "Other": 1}}}
+    assert undeclared_parameters({"postgresql": {"parameters": {"timezone": "UTC"}}}, observed) == ["Other"]

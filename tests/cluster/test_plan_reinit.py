@@ -42,6 +42,17 @@ def test_wal_that_only_this_member_has_is_not_thrown_away() -> None:
     assert obstacle(ahead, force=True) is None
 
 
+def test_one_that_is_late_on_purpose_needs_no_copy_to_be_late_with() -> None:
+    late = with_postgres(lame(), "pg2", apply_delay_ms=3_600_000)
+    assert obstacle(late) == (
+        "pg2 replays 3600 s late on purpose (recovery_min_apply_delay) and streams again after that time\n"
+        "HINT: wait for it; --data force=true makes a copy all the same."
+    )
+    assert obstacle(late, force=True) is None
+    down = with_postgres(lame(), "pg2", apply_delay_ms=3_600_000, answers=False)
+    assert obstacle(down) is None
+
+
 @pytest.mark.parametrize("force", [False, True])
 @pytest.mark.parametrize(
     ("other", "words"),

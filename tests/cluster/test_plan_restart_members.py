@@ -69,6 +69,21 @@ def test_what_patroni_sets_itself_does_not_wait_whatever_the_configuration_has()
     assert seen(live).others == {}
 
 
+@pytest.mark.parametrize(
+    ("name", "written", "runs"),
+    [
+        ("shared_buffers", "7XB", setting(16384, unit="8kB")),  # Patroni keeps it out of PostgreSQL's file
+        ("huge_pages", "perhaps", setting("try", "enum")),
+        ("wal_buffers", -1, setting(512, unit="8kB")),  # PostgreSQL chooses, and shows what it chose
+        ("wal_buffers", "-1", setting(512, unit="8kB")),
+    ],
+)
+def test_what_no_restart_would_change_does_not_wait_for_one(name: str, written: object, runs: dict[str, Any]) -> None:
+    live = with_settings(restart_live(**{name: written}), "pg2", **{name: runs})
+    live = with_postgres(live, "pg2", version=170012)
+    assert seen(live).others == {}
+
+
 def test_what_was_changed_past_patroni_is_named_by_postgresql() -> None:
     live = with_settings(restart_live(), "pg2", huge_pages=setting("try", "enum", pending=True))
     assert seen(live).others == {"huge_pages": "try -> ?"}

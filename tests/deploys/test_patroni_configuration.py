@@ -12,6 +12,7 @@ from cluster.removals import remaining
 from cluster.render_hba import hba_lines
 from cluster.secrets import NAMES, Secret
 from operations import patroni_configuration, postgres
+from tests.deploys import patroni_world
 from tests.deploys.fake_hosts import changed, fake_cluster, run_operation
 from tests.deploys.patroni_world import UNMARKED, PatroniWorld
 
@@ -369,3 +370,39 @@ def test_another_member_judges_where_the_own_one_is_down(monkeypatch: pytest.Mon
         run_operation(monkeypatch, world, fake_cluster(postgres_parameters={"max_conections": 1}),
                       patroni_configuration.configuration)  # fmt: skip
     assert world.patches == []
+
+
+# --- Statistics of statements ---
+
+
+@pytest.mark.parametrize(
+    ("loaded", "created", "by"), [(True, False, ["h1"]), (True, True, []), (False, False, []), (False, True, [])]
+)
+def test_what_counts_statements_can_be_read(
+    monkeypatch: pytest.MonkeyPatch, loaded: bool, created: bool, by: list[str]
+) -> None:
+    world = PatroniWorld.of(fake_cluster())
+    world.objects = {"in_recovery": False, "loaded": loaded, "created": created}
+    assert changed(run_operation(monkeypatch, world, fake_cluster(), postgres.statistics)) == by
+    assert [text for _, text in world.scripts] == ["create extension if not exists pg_stat_statements;\n"] * len(by)
+
+
+# --- Settings of standbys ---
+
+
+def test_a_leader_is_not_asked_for_what_standbys_alone_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = {"context": "sighup", "type": "string", "unit": None, "setting": "", "least": None, "most": None}
+    monkeypatch.setattr(patroni_world, "CATALOG", {**patroni_world.CATALOG, "restore_command": {**known, "words": []}})
+    world = PatroniWorld.of(fake_cluster())
+    declared = fake_cluster(postgres_parameters={"restore_command": "cp /x/%f %p"})
+    run_operation(monkeypatch, world, declared, patroni_configuration.configuration)
+    assert sorted(name for name, _ in world.awaited) == ["h2", "h3"]
+
+
+def test_of_a_member_that_is_away_nothing_else_is_said(monkeypatch: pytest.MonkeyPatch, said: list[str]) -> None:
+    world = PatroniWorld.of(fake_cluster(postgres_parameters={"work_mem": "8MB"}))
+    answers = {"h1": [], "h2": None, "h3": []}
+    monkeypatch.setattr(patroni_configuration, "read_each", lambda asked: {name: answers[name] for name in asked})
+    declared = fake_cluster(postgres_parameters={"work_mem": "7MB"})
+    run_operation(monkeypatch, world, declared, patroni_configuration.configuration)
+    assert said[-1] == "h2 cannot be reached: nobody knows what it runs with"

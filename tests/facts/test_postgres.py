@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from pyinfra.api.exceptions import FactProcessError
 from pyinfra_testing.facts import make_fact_tests
 
 from facts.postgres import FileErrors, PostgresCatalog, PostgresObjects
+from facts.postgres_statistics import PostgresStatistics
 
 HERE = Path(__file__).parent
 
@@ -53,3 +55,15 @@ def test_what_is_wrong_with_a_file_is_wrong_when_it_is_read_again(tmp_path: Path
     environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "SECOND": second}
     done = subprocess.run(["sh", "-c", FileErrors().command()], env=environment, capture_output=True, text=True)
     assert FileErrors().process(done.stdout.splitlines()) == json.loads(second)
+
+
+def test_parameters_are_known_by_their_names_in_lower_case() -> None:
+    seen = PostgresCatalog().process(['{"TimeZone": {"context": "user"}, "DateStyle": {"context": "user"}}'])
+    assert sorted(seen) == ["datestyle", "timezone"]
+
+
+@pytest.mark.parametrize("libraries", ["pg_stat_statements", "pgaudit, pg_stat_statements", '"pg_stat_statements",a'])
+def test_a_library_is_found_among_others(libraries: str) -> None:
+    pattern = '(^|[ ,/])"?pg_stat_statements"?( *,|$)'
+    assert pattern in PostgresStatistics().command()
+    assert re.search(pattern, libraries) and not re.search(pattern, "my_pg_stat_statements,pg_stat_statements2")

@@ -52,6 +52,8 @@ REFUSED: tuple[tuple[str, Any, str], ...] = (
     ("transaction_buffers", 17, "multiple of 16"),
     ("datestyle", "ISO, XYZ", "has the word 'xyz'"),
     ("DateStyle", "DMY, MDY", "contradicts itself"),
+    ("lc_messages", "de_DE|x", "no name of a locale"),
+    ("lc_time", "$(reboot)", "no name of a locale"),
     ("log_destination", "stderr,nowhere", "has the word 'nowhere'"),
     ("restrict_nonsystem_relation_kind", "table", "has the word 'table'"),
     ("recovery_min_apply_delay", "1h", "every standby would be late"),
@@ -82,11 +84,13 @@ ACCEPTED: Mapping[str, Any] = {
     "app.note": "anything",
     "max_conections": None,
     "search_path": "",
+    "lc_messages": "",
+    "lc_time": "de_DE.UTF-8",
     "log_parser_stats": "on",
 }
 
-# What a host has to allow, and what must not come together.
-_OF_THE_HOST = {"max_stack_depth", "huge_page_size", "io_method", "huge_pages"}
+# What a host or Patroni has to allow, and what must not come together.
+_OF_THE_HOST = {"max_stack_depth", "huge_page_size", "io_method", "huge_pages", "wal_level"}
 _TOGETHER = {"log_statement_stats", "log_parser_stats", "log_planner_stats", "log_executor_stats"}
 _PROCESSES = {
     "max_connections",

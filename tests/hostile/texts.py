@@ -53,6 +53,7 @@ VALUES: tuple[tuple[str, Any, str], ...] = (
         ("postgres_databases", [{"name": "app", "owner": name}], "cluster itself")
         for name in ("replicator", "pg_monitor")
     ),
+    *(("postgres_locale", name, "have UTF8") for name in ("de_DE.ISO-8859-1", "de_DE.latin1@euro", "ru_RU.KOI8-R")),
     *(("postgres_admin_user", name, "word of SQL") for name in ("public", "none", "current_user", "session_user")),
     *(("postgres_admin_user", name, "cluster itself") for name in ("postgres", "replicator", "rewind", "pg_x")),
     *(

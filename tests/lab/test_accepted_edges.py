@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -11,11 +12,13 @@ import pytest
 
 from cluster.settings_postgres import hba_problem
 from tests.hostile import hba
+from tests.hostile.parameters import edges
 from tests.lab.docker import run_in
 from tests.lab.restarts import assert_all_come_back
-from tests.lab.runs import CLUSTER, Built, Run, run, secrets, site, sql
+from tests.lab.runs import CLUSTER, Built, Run, leader, run, secrets, site, sql
 from tests.lab.runs import write_inventory as inventory_of
 from tests.lab.spec import Lab
+from tests.lab.waiting import wait_until
 
 NAMES = ("pg1", "pg2")
 PSQL = "cd / && runuser -u postgres -- psql -XAt -h /var/run/postgresql -d postgres -c"
@@ -24,7 +27,12 @@ PARAMETERS = {
     "log_line_prefix": "%m '\\ %p ",
     "app.note": 'it\'s "quoted" \\ #1',
     "autovacuum_naptime": "90s",
+    "TimeZone": "europe/berlin",
+    "IntervalStyle": "ISO_8601",
+    "autovacuum": "t",
 }
+# Each is shown otherwise than it is declared, or otherwise to whoever asks by the socket.
+SHOWN_OTHERWISE = {"DateStyle": "german", "TimeZone": "utc", "tcp_keepalives_idle": 45, "autovacuum_work_mem": 5}
 LINES = 300
 CBC = ":".join(
     f"ECDHE-{key}-AES{size}-{digest}"
@@ -53,6 +61,27 @@ as psql -XAt -h $d/data -p 6000 -d postgres -c "
   select 'lines', count(*) from pg_hba_file_rules"
 as $bin/pg_ctl -D $d/data -w -m immediate stop > /dev/null
 rm -rf $d {EDGES}
+"""
+# With each round PostgreSQL reads its file as it does at a start; with the first two, which need no more memory than a
+# host of the lab has, it starts.
+ROUNDS = """
+set -e
+cd /
+d=$(mktemp -d); chown postgres $d
+as() { runuser -u postgres -- "$@"; }
+bin=/usr/lib/postgresql/17/bin
+as $bin/initdb -D $d/data -E UTF8 --locale C.UTF-8 --auth=peer > /dev/null
+for f in /tmp/round-*.conf; do
+  cp $f $d/data/postgresql.conf; chown postgres $d/data/postgresql.conf
+  as $bin/postgres -D $d/data -C port > $d/said 2>&1 || { echo $f; grep -v DEBUG $d/said; }
+done
+for f in /tmp/round-00.conf /tmp/round-01.conf; do
+  cp $f $d/data/postgresql.conf
+  options="-k $d/data -p 6000 -c listen_addresses="
+  as $bin/pg_ctl -D $d/data -w -l $d/data/out -o "$options" start > /dev/null || grep -v DEBUG $d/data/out
+  as $bin/pg_ctl -D $d/data -w -m immediate stop > /dev/null
+done
+rm -rf $d /tmp/round-*.conf
 """
 PASSWORD = "Zaunkoenig-4711-im-Regen"
 
@@ -105,6 +134,29 @@ def test_postgresql_takes_whatever_line_is_accepted(built: Built) -> None:
     assert said == [f"lines|{LINES}"], [(line, lines[int(line.split("|")[0]) - 1]) for line in said[:-1]]
 
 
+def test_postgresql_starts_with_every_parameter_at_each_of_its_edges(built: Built) -> None:
+    host = built.lab.host("pg2").container
+    rounds = list(edges(17))
+    for number, one in enumerate(rounds):
+        text = "".join(f"{name} = '{value}'\n" for name, value in one.items())
+        run_in(host, f"cat > /tmp/round-{number:02}.conf", stdin=text)
+    assert run_in(host, "bash -s", stdin=ROUNDS) == ""
+    print(f"PostgreSQL took {len(rounds)} times {len(rounds[0])} parameters")
+
+
+def test_a_value_that_is_shown_otherwise_is_proven_all_the_same(built: Built, tmp_path: Path) -> None:
+    changed = declared(built.lab, tmp_path, postgres_parameters={**PARAMETERS, **SHOWN_OTHERWISE})
+    done = run(changed, "deploys/configure.py")
+    assert "override" not in done.log, done
+    shown = f"{PSQL} \"select current_setting('DateStyle'), current_setting('TimeZone')\""
+    assert set(on_each(built.lab, shown).values()) == {"German, DMY|UTC"}
+
+
+def test_what_is_counted_of_statements_can_be_read(built: Built) -> None:
+    counted = on_each(built.lab, f"{PSQL} 'select count(*) > 0 from pg_stat_statements'")
+    assert set(counted.values()) == {"t"}
+
+
 def test_what_is_refused_is_named_at_once_and_no_host_is_touched(built: Built, tmp_path: Path) -> None:
     seen = on_each(built.lab, "touch /run/mark; cat /var/lib/postgresql/17/*/pg_hba.conf | sha256sum")
     wrong = {
@@ -116,6 +168,7 @@ def test_what_is_refused_is_named_at_once_and_no_host_is_touched(built: Built, t
         "postgres_databases": [{"name": "template1"}],
         "postgres_admin_user": "current_user",
         "pgbackrest_drill_schedule": "25:00",
+        "postgres_locale": "de_DE.ISO-8859-1",
     }
     said = refused(declared(built.lab, tmp_path, **wrong), "--dry")
     assert "nothing was changed" in said
@@ -176,3 +229,45 @@ def test_the_password_of_a_role_is_in_no_log(built: Built) -> None:
     sql(built.lab, f"alter role edges password '{PASSWORD}-2'")
     for word in (PASSWORD, *secrets(built.lab).values()):
         assert set(logged(built.lab, word).values()) == {""}
+
+
+def checked(built: Built) -> str:
+    return " ".join(run(built.inventory, "deploys/check.py", check=False, as_json=False).log.split())
+
+
+def test_a_database_that_was_sorted_otherwise_is_found_and_the_hint_mends_it(built: Built) -> None:
+    first = leader(built.lab).container
+    run_in(first, f"{PSQL} \"create database icu template template0 locale_provider icu icu_locale 'de'\"")
+    run_in(first, f"{PSQL} \"update pg_database set datcollversion = '1' where datname = 'icu'\"")
+    said = checked(built)
+    assert "the indexes of icu were made with version 1 of de, and this host sorts with" in said
+    reindex, refresh = re.findall(r"`(runuser -u postgres -- [^`]*icu[^`]*)`", said)
+    run_in(first, f"cd / && {reindex} && {refresh}")
+    assert "icu" not in checked(built)
+    run_in(first, f"{PSQL} 'drop database icu'")
+
+
+def streams(lab: Lab) -> bool:
+    return bool(
+        run_in(leader(lab).container, f"{PSQL} \"select pid from pg_stat_replication where state = 'streaming'\"")
+    )
+
+
+def test_a_standby_that_is_late_on_purpose_is_left_in_peace(built: Built) -> None:
+    (late,) = (name for name in NAMES if name != leader(built.lab).short_name)
+    host = built.lab.host(late).container
+    ctl = "patronictl -c /etc/patroni/config.yml"
+    run_in(host, f"{ctl} edit-config --force -q -p recovery_min_apply_delay=1h")
+    asked = f"{PSQL} \"select setting from pg_settings where name = 'recovery_min_apply_delay'\""
+    wait_until("the standby is late", lambda: run_in(host, asked) == "3600000", seconds=120)
+    sql(built.lab, "create table late (n int)")
+    run_in(host, f"{ctl} restart {built.lab.name} {host} --force")
+    wait_until("it replays what it has", lambda: not streams(built.lab), seconds=120)
+    said = checked(built)
+    assert "replays 3600 s late on purpose, and does not stream until then" in said
+    assert "recovery_min_apply_delay runs with '1h'" in said
+    assert "reinit_node" not in said and "pg_drop_replication_slot" not in said
+    refusal = run(built.inventory, "deploys/reinit_node.py", "--data", f"node={host}", check=False)
+    assert refusal.code != 0 and "late on purpose" in refusal.log, refusal
+    run(built.inventory, "deploys/configure.py")
+    wait_until("it streams again", lambda: streams(built.lab), seconds=120)

@@ -167,6 +167,27 @@ def test_a_postgresql_that_the_distribution_does_not_have(built: Built, tmp_path
     ) in refused(built, declared(built, tmp_path, OLD, NEW, postgres_version=18))
 
 
+def test_a_locale_that_is_not_there_and_the_way_out(built: Built, tmp_path: Path) -> None:
+    old, new = (built.lab.host(name).container for name in (OLD, NEW))
+    wanted = {"postgres_locale": "de_DE.utf8", "postgres_parameters": {"timezone": "Mars/Olympus"}}
+    table = refused(built, declared(built, tmp_path, OLD, NEW, **wanted))
+    command = "apt-get install -y locales && echo 'de_DE.UTF-8 UTF-8' >> /etc/locale.gen && locale-gen"
+    for host in (old, new):
+        absent = "the locale de_DE.utf8 is not on this host, and PostgreSQL does not start without it"
+        assert f"{host} postgres_locale {absent} HINT: As root there: `{command}`" in table
+        assert f"{host} postgres_parameters timezone 'Mars/Olympus' is no time zone of this host" in table
+    run_in(new, command)
+    table = refused(built, declared(built, tmp_path, OLD, NEW, **wanted), "--dry")
+    assert f"{old} postgres_locale" in table and f"{new} postgres_locale" not in table
+
+
+def test_parameters_that_postgresql_does_not_take(built: Built, tmp_path: Path) -> None:
+    wanted = {"max_conections": 300, "work_mem": "7XB", "shared_buffers": "1kB"}
+    table = refused(built, declared(built, tmp_path, OLD, postgres_parameters=wanted), "--dry")
+    assert "max_conections 300 is no parameter of PostgreSQL 17 HINT: Did you mean max_connections?" in table
+    assert "work_mem '7XB' has the unit XB" in table and "shared_buffers '1kB' is below 16 (8kB)" in table
+
+
 def test_a_weak_password_in_the_environment(built: Built, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATRONI_ADMIN_PASSWORD", WEAK)
     table = refused(built, built.inventory)
