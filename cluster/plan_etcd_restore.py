@@ -123,7 +123,8 @@ def refuse_needless(cluster: Cluster, remains: Remains) -> None:
         raise UnsafeError(
             f"etcd of {cluster.name} has its quorum: asked on {', '.join(named)}\n"
             f"HINT: {UNTOUCHED}; a host whose data of etcd are damaged or lost gets them anew by "
-            f"{_reinit(cluster, remains)}; a host that is lost is replaced by deploys/replace_node.py, or taken out by deploys/remove_node.py."
+            f"{_reinit(cluster, remains)}; a host that is lost is replaced by deploys/replace_node.py, or taken out by "
+            "deploys/remove_node.py."
         )
     data = etcd_data_directory(cluster)
     there = [node.name for node in cluster.etcd if (seen := remains[node.name]) and seen["data"]]
