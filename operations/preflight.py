@@ -29,7 +29,7 @@ from cluster.settings import DEFAULTS
 from facts.etcd import EtcdCluster
 from facts.packages import HostPackages
 from facts.preflight import HostPicture
-from facts.preflight_ports import PeerPorts
+from facts.preflight_ports import PeerPorts, PeerSources
 from operations.util.remote import is_within_limit, read_each, target_of
 
 # A host that hangs, e.g. on a dead network file system, ends the run with a word instead of holding it up for ever.
@@ -185,7 +185,9 @@ def _observed(cluster: Cluster, **run: Any) -> Observed:
     asking = {node.name: needed_ports(cluster, node) for node in reached if node.name in within}
     tls = tls_ports(cluster)
     peers = _read({name: (PeerPorts, {"peers": ports, "tls": tls}) for name, ports in asking.items() if ports})
-    return Observed(pictures, packages.get(), peers, keys.get(), within, **run)
+    routes = {name: sorted({address for address, _ in ports}) for name, ports in asking.items() if ports}
+    sources = _read({name: (PeerSources, {"addresses": addresses}) for name, addresses in routes.items()})
+    return Observed(pictures, packages.get(), peers, keys.get(), within, sources=sources, **run)
 
 
 def _keys(cluster: Cluster, nodes: Sequence[Node]) -> Mapping[str, str] | None:
