@@ -7,12 +7,14 @@ from typing import Any
 
 from cluster.check_room import room_complaints
 from cluster.complaints import Complaint, complaint
-from cluster.component import Component
+from cluster.component import Component, Unit
 from cluster.data_mounts import note_path
 from cluster.model import Node
 from cluster.overview import Overview
 from cluster.packages_findings import mixed_version_findings, pgbackrest_findings
+from cluster.plan_etcd_reinit import reinit_command
 from cluster.preflight import clock_findings
+from cluster.render_etcd import UNIT as ETCD
 from cluster.units import has_loaded_its_files
 
 
@@ -63,12 +65,17 @@ def _units(overview: Overview, node: Node, component: Component, seen: Mapping[s
         found = seen[unit.name]
         if overview.is_stopped(node, unit.name):
             problem = f"{unit.name} is {found['active']} ({found['sub']})"
-            yield complaint("unit-down", node.name, problem, unit=unit.name)
+            yield complaint("unit-down", node.name, problem, unit=unit.name, more=_more(node, unit))
         elif not has_loaded_its_files(found):
             yield complaint("unit-stale", node.name, f"{unit.name} has not loaded its files as they are now")
         if found["enabled"] != "enabled":
             problem = f"{unit.name} is {found['enabled'] or 'not installed'}"
             yield complaint("unit-disabled", node.name, problem, unit=unit.name)
+
+
+def _more(node: Node, unit: Unit) -> str:
+    """The way out that journalctl does not name."""
+    return f"Where it complains of its data: {reinit_command(node.name)}. " if unit.name == ETCD else ""
 
 
 def _restore(overview: Overview, node: Node) -> Iterable[Complaint]:

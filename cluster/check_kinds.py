@@ -34,7 +34,7 @@ KINDS: Mapping[str, Kind] = {
     ),
     "unit-down": Kind(
         *(ALARM, "unit", "a systemd unit of the cluster is not active"),
-        "See `journalctl -u {unit} -n 50` on {where}, mend that, then `systemctl start {unit}` there.",
+        "{more}See `journalctl -u {unit} -n 50` on {where}, mend that, then `systemctl start {unit}` there.",
     ),
     "standby-role": Kind(
         *(WARNING, "standby cluster", "it is declared as a standby and takes writes, or is one and not declared"),
@@ -99,7 +99,7 @@ KINDS: Mapping[str, Kind] = {
     ),
     "member-down": Kind(
         *(ALARM, "PostgreSQL", "a member's PostgreSQL is not running"),
-        "See the newest file in /var/log/postgresql and `journalctl -u patroni -n 50` on {where}.",
+        "{more}See the newest file in /var/log/postgresql and `journalctl -u patroni -n 50` on {where}.",
     ),
     "postgres-silent": Kind(
         *(ALARM, "PostgreSQL", "a PostgreSQL that runs takes no connection, not even a superuser's on its own host"),

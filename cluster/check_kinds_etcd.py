@@ -9,11 +9,13 @@ from cluster.kind import ALARM, REMARK, RUN, WARNING, Kind
 ETCD_KINDS: Mapping[str, Kind] = {
     "etcd-no-quorum": Kind(
         *(ALARM, "etcd", "etcd has lost its quorum: nobody can become the leader"),
-        "Run `systemctl start etcd` on the hosts that are named here; docs/etcd-restore.md when its data are lost.",
+        "Run `systemctl start etcd` on the hosts that are named here; when the data of so many are damaged or lost, "
+        f"`{RUN}/etcd_restore.py`.",
     ),
     "etcd-unhealthy": Kind(
         *(ALARM, "etcd", "an endpoint of etcd is not healthy"),
-        "See `journalctl -u etcd -n 50` on {where}, mend that, then `systemctl start etcd` there.",
+        "See `journalctl -u etcd -n 50` on {where}, mend that, then `systemctl start etcd` there; where it complains "
+        f"of its data, `{RUN}/etcd_reinit.py --data node={{where}}`.",
     ),
     "etcd-one-left": Kind(
         *(WARNING, "etcd", "the next failure of an etcd member costs the quorum"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from cluster.causes import cause_in
 from cluster.complaints import Complaint, complaint
 from cluster.health import leaders_timeline, upstream
 from cluster.model import Node
@@ -83,13 +84,22 @@ def _member(overview: Overview, seen: SeenPatroni, node: Node, found: SeenMember
     if not overview.is_reached(node):
         return  # what its last words were says nothing about it
     if not found["running"]:
-        yield complaint("member-down", node.name, f"PostgreSQL is {found['state']}")
+        yield _down(overview, node, found)
         return
     state = overview.answer(node, "postgres")
     if state is not None and not state["answers"]:
         yield complaint("postgres-silent", node.name, f"runs and takes no connection: {state['error']}")
     if node.name != seen["leader"] and seen["leader"] is not None:
         yield from _standby(overview, seen, node, found)
+
+
+def _down(overview: Overview, node: Node, found: SeenMember) -> Complaint:
+    said = overview.answer(node, "cause")
+    cause = cause_in(said) if said is not None else None
+    if cause is None:
+        return complaint("member-down", node.name, f"PostgreSQL is {found['state']}")
+    way = f"{cause.way[0].upper()}{cause.way[1:]}. "
+    return complaint("member-down", node.name, f"PostgreSQL is {found['state']}; {cause}", more=way)
 
 
 def _standby(overview: Overview, seen: SeenPatroni, node: Node, found: SeenMember) -> Iterable[Complaint]:

@@ -27,10 +27,11 @@ def complaint(kind: str, where: str, problem: str, **words: object) -> Complaint
 
     + where: the host, or the cluster
     + problem: cause and value, lower case, no full stop
-    + words: what the kind's cure leaves open, besides ``where``
+    + words: what the kind's cure leaves open, besides ``where``; ``more`` is a sentence before it, if there is one
     """
     known = KINDS[kind]
-    return Complaint(kind, Finding(where, known.what, problem, known.cure.format(where=where, **words)))
+    cure = known.cure.format(**{"where": where, "more": "", **words})
+    return Complaint(kind, Finding(where, known.what, problem, cure))
 
 
 def kinds_table() -> str:
@@ -45,5 +46,5 @@ def kinds_table() -> str:
 def _way_out(kind: Kind) -> str:
     names = ("where", "unit", "path", "id", "leader", "cluster", "name", "slot", "pid", "port", "type", "source")
     named = (*names, "database", "locale")
-    filled = {"where": "HOST", **{name: name.upper() for name in named[1:]}}
+    filled = {"where": "HOST", "more": "", **{name: name.upper() for name in named[1:]}}
     return kind.cure.format(**filled).replace("|", r"\|")

@@ -12,7 +12,9 @@ from cluster.lives import parted
 from cluster.model import Cluster, Node
 from cluster.observed import SeenPostgres
 from cluster.observed_etcd import SeenRemains, SeenWal
+from cluster.plan_etcd_reinit import reinit_command
 from cluster.plan_restore import turns_in
+from cluster.render_etcd import etcd_data_directory
 
 Remains = Mapping[str, SeenRemains | None]
 
@@ -120,16 +122,24 @@ def refuse_needless(cluster: Cluster, remains: Remains) -> None:
     if named := answering(cluster, remains):
         raise UnsafeError(
             f"etcd of {cluster.name} has its quorum: asked on {', '.join(named)}\n"
-            f"HINT: {UNTOUCHED}; a member that is lost is replaced by deploys/replace_node.py, or taken out by "
+            f"HINT: {UNTOUCHED}; a host whose data of etcd are damaged or lost gets them anew by "
+            f"{_reinit(cluster, remains)}; a host that is lost is replaced by deploys/replace_node.py, or taken out by "
             "deploys/remove_node.py."
         )
+    data = etcd_data_directory(cluster)
     there = [node.name for node in cluster.etcd if (seen := remains[node.name]) and seen["data"]]
     if len(there) > len(cluster.etcd) // 2 and not all(_runs(remains, name) for name in there):
         raise UnsafeError(
             f"etcd's data are there on {', '.join(there)}, which is a quorum\n"
-            "HINT: `systemctl start etcd` on each of them first; where it cannot start, move its data away, and run "
-            f"this again. {UNTOUCHED}."
+            "HINT: `systemctl start etcd` on each of them first; where it cannot start, "
+            f"`mv {data} {data}.damaged` there, and run this again. {UNTOUCHED}."
         )
+
+
+def _reinit(cluster: Cluster, remains: Remains) -> str:
+    """The run for the one member that is lame, or for whichever it is."""
+    lame = [node.name for node in cluster.etcd if node.name not in answering(cluster, remains)]
+    return reinit_command(lame[0] if len(lame) == 1 else "NAME")
 
 
 def _runs(remains: Remains, name: str) -> bool:

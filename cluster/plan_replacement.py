@@ -9,14 +9,16 @@ from urllib.parse import urlsplit
 from cluster.declaration import slot_name
 from cluster.errors import ConfigError, UnsafeError
 from cluster.health import scheduled_switchover
+from cluster.kind import RUN
 from cluster.live import Live
 from cluster.model import Cluster, Node
 from cluster.plan_activation import activated
 from cluster.plan_etcd import outage
+from cluster.plan_etcd_reinit import reinit_command
 from cluster.plan_reinit import streams_well
 from cluster.plan_removal import Traces, etcd_members_of, quorum_loss, traces_of
 from cluster.removals import Replacement
-from cluster.render_etcd import peer_url
+from cluster.render_etcd import etcd_data_directory, peer_url
 
 
 @dataclass(frozen=True)
@@ -98,11 +100,18 @@ def _reasons(cluster: Cluster, live: Live, node: Node, newcomer: Newcomer) -> li
         )
     found += [f"the old host still answers at {address}, port {port}" for address, port in newcomer.answering]
     if newcomer.data:
-        found.append(
-            f"the host is not fresh: it has {', '.join(newcomer.data)} (deploys/reinit_node.py makes data anew)"
-        )
+        found.append(f"the host is not fresh: it has {', '.join(newcomer.data)} ({_anew(cluster, node, newcomer)})")
     loss = quorum_loss(cluster, live.etcd, node) if live.etcd and live.etcd["members"] is not None else None
     return [*found, *([loss] if loss else [])]
+
+
+def _anew(cluster: Cluster, node: Node, newcomer: Newcomer) -> str:
+    """Which run makes its data anew, PostgreSQL's and etcd's."""
+    etcd = [path for path in newcomer.data if path.startswith(etcd_data_directory(cluster))]
+    ways = [f"{reinit_command(node.name)} makes etcd's anew"] if etcd else []
+    if len(etcd) < len(newcomer.data):
+        ways.append(f"`{RUN}/reinit_node.py --data node={node.name}` makes PostgreSQL's anew")
+    return ", ".join(ways)
 
 
 def unusable_slots(live: Live, node: Node) -> list[str]:

@@ -93,3 +93,19 @@ def refusal_text(what: str, stops: Sequence[Stop]) -> str:
         return f"{stops[0].reason}; {what}\nHINT: {stops[0].hint}."
     listed = "".join(f"\n  {stop.reason}\n    HINT: {stop.hint}." for stop in stops)
     return f"{len(stops)} reasons, {what}:{listed}"
+
+
+def waiting_text(members: Sequence[Member], name: str, *, back: bool) -> str:
+    """
+    Who waits for a restart when one of them has failed, as the end of a sentence; empty when nobody does.
+
+    + members: as they were before; + name: of the one that failed
+    + back: the old values are declared again, so those wait that were restarted with the new ones
+    """
+    failed = next(one for one in members if one.name == name)
+    others = [one for one in members if one is not failed]
+    restarted = [one for one in others if one.runs and not one.leads and not set(failed.takes) & set(one.takes)]
+    names = [one.name for one in (restarted if back else others) if back or one.takes]
+    if not names:
+        return ""
+    return f"; {', '.join(names)} still wait{'' if len(names) > 1 else 's'} for a restart{' back' if back else ''}"

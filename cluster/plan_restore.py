@@ -18,6 +18,7 @@ from cluster.plan_backup import end_of, repository_obstacle
 from cluster.plan_etcd import outage
 from cluster.plan_restore_archive import archive_obstacle, hole_obstacle
 from cluster.plan_restore_set import chosen_set, moment, on_timeline, set_obstacle
+from cluster.plan_restore_turns import timelines_obstacle
 from cluster.restore_target import Target, target_from
 from cluster.tuning import MIB
 
@@ -79,6 +80,9 @@ def restore_plan(
     if obstacle is None:
         chosen = member or _member(cluster, live, seen, order)
         timeline = target.timeline or _timeline(live, order)
+        if order is None:
+            obstacle = timelines_obstacle(cluster, _keys(live), target, timeline)
+    if obstacle is None:
         usable = on_timeline(repository["backups"], turns_of(cluster, live), timeline)
         now = max(one["now"] for one in seen.values() if one is not None)
         obstacle = _target_obstacle(live, target, now) or set_obstacle(usable, repository["backups"], target)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 
 from cluster.errors import UnsafeError
@@ -64,10 +65,17 @@ def _unled(live: Live, seen: Mapping[str, SeenPower]) -> Iterator[str]:
     if scheduled := scheduled_switchover(patroni):
         yield scheduled
     keys = (live.etcd["keys"] if live.etcd is not None else None) or {}
-    if any(key.endswith("/failover") for key in keys) and not patroni["scheduled_switchover"]:
+    asked = next((text for key, text in keys.items() if key.endswith("/failover")), None)
+    if asked is not None and not patroni["scheduled_switchover"] and not _is_done(live, asked):
         yield "a switchover is under way"
     if live.leader is None or primary_of(seen) != live.leader:
         yield "nobody leads; wait for the election, or see deploys/check.py"
+
+
+def _is_done(live: Live, asked: str) -> bool:
+    """Whether the switchover has been: its key stays for seconds after the one that it names leads no more."""
+    leader = json.loads(asked or "{}").get("leader")
+    return live.leader is not None and leader is not None and leader != live.leader
 
 
 def _backup(live: Live, *, force: bool) -> Iterator[str]:

@@ -14,7 +14,7 @@ from cluster.parameters import ORDERED
 from cluster.plan_activation import activated
 from cluster.plan_etcd import outage
 from cluster.plan_standby import is_standby
-from cluster.slots import slot_remarks, slots_left_behind
+from cluster.slots import slot_remarks, slots_left_behind, slots_to_copy
 from cluster.tags import may_be_synchronous, may_lead
 from cluster.tuning import MIB
 
@@ -180,6 +180,8 @@ def _postgres_obstacles(live: Live, name: str, state: SeenPostgres) -> list[str]
         found.append("does not say how far it is")
     elif lag > REPLAY_MIB * MIB:
         found.append(f"is {lag // MIB} MiB behind, the limit is {REPLAY_MIB} MiB")
+    found += [f"has no copy yet of the slot {slot}, for which Patroni restarts its PostgreSQL; it takes seconds"
+              for slot in slots_to_copy(live, state)]  # fmt: skip
     return [*found, *_lower_settings(live, state)]
 
 

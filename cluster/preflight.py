@@ -19,7 +19,7 @@ from cluster.preflight_clients import cut_off_findings
 from cluster.preflight_data import data_findings, mount_findings
 from cluster.preflight_locales import drill_remarks, glibc_remarks, locale_findings, locale_question
 from cluster.preflight_members import moved_findings, undeclared_findings
-from cluster.preflight_ports import peer_findings, taken_port_findings
+from cluster.preflight_ports import peer_findings, source_findings, taken_port_findings
 from cluster.preflight_secrets import roles
 from cluster.removals import removals
 from cluster.render_etcd import etcd_data_directory
@@ -43,6 +43,7 @@ class Observed:
     + returning: names of hosts that this run brings back, should they have been taken out
     + adopts: this run begins the cluster with the data that members have
     + copies: this run begins the cluster with a backup of another one
+    + sources: ``PeerSources`` by host name
     """
 
     pictures: Mapping[str, Picture | None]
@@ -55,6 +56,7 @@ class Observed:
     returning: frozenset[str] = frozenset()
     adopts: bool = False
     copies: bool = False
+    sources: Mapping[str, Mapping[str, str] | None] = field(default_factory=dict)
 
 
 def picture_question(cluster: Cluster, node: Node, nonce: str | None = None) -> dict[str, Any]:
@@ -107,6 +109,7 @@ def host_findings(cluster: Cluster, observed: Observed) -> list[Finding]:
         *taken_port_findings(cluster, reached),
         *cut_off_findings(cluster, reached),
         *peer_findings(cluster, observed.pictures, observed.peers),
+        *source_findings(cluster, observed.sources),
     ]
 
 

@@ -168,3 +168,28 @@ def _foreign_etcd(cluster: Cluster, node: Node, picture: Picture) -> Iterator[Fi
         problem = f"an etcd that is not this cluster's serves other hosts on port {serves[0]['port']}"
         hint = "Put this cluster's etcd on other hosts, or stop that one and move its data away if nobody needs it."
         yield Finding(node.name, "etcd", problem, hint)
+
+
+def source_findings(cluster: Cluster, sources: Mapping[str, Mapping[str, str] | None]) -> list[Finding]:
+    """
+    Hosts that would reach a peer from another address than their declared one, by which pg_hba and etcd know them.
+
+    + sources: ``PeerSources`` by host name
+    """
+    return [
+        _source_finding(cluster, cluster.node(name), strange)
+        for name, found in sources.items()
+        if (strange := {peer: source for peer, source in (found or {}).items() if not _is_own(cluster, name, source)})
+    ]
+
+
+def _is_own(cluster: Cluster, name: str, source: str) -> bool:
+    return ipaddress.ip_address(source) == cluster.node(name).address.ip
+
+
+def _source_finding(cluster: Cluster, node: Node, strange: Mapping[str, str]) -> Finding:
+    peer, source = next(iter(strange.items()))
+    others = ", ".join(one.name for one in cluster if str(one.address) in strange)
+    problem = f"{node.address}: connections to {others} come from {source}, and pg_hba lets members in by their address"
+    hint = f"Declare {source}, or mend the route: `ip route get {peer}` on the host says from where it goes."
+    return Finding(node.name, "cluster_address", problem, hint)

@@ -89,8 +89,10 @@ def _time(text: Any) -> str:
             f"time: {text!r} is no time\nHINT: write it as 2026-11-21T14:30:00+00:00, with its offset from UTC."
         ) from None
     if moment.tzinfo is None:
+        # A day alone takes no offset: with its time it does.
+        example = moment.replace(tzinfo=UTC).isoformat()
         raise ConfigError(
-            f"time: {text} does not say in which time zone\nHINT: add the offset from UTC, e.g. {text}+00:00."
+            f"time: {text} does not say in which time zone\nHINT: add the offset from UTC, e.g. {example}."
         )
     return moment.astimezone(UTC).isoformat(" ")
 

@@ -8,7 +8,7 @@ from typing import Any
 from cluster.declaration import slot_name
 from cluster.live import Live
 from cluster.model import Cluster
-from cluster.observed import SeenPatroni
+from cluster.observed import SeenPatroni, SeenPostgres
 from cluster.render_patroni_dynamic import version_of
 from cluster.slot_matchers import MATCHED
 
@@ -95,6 +95,23 @@ def slots_left_behind(cluster: Cluster, live: Live) -> list[str]:
         for one in slots
         if is_ignored(config, one) and not (_is_permanent(config, one) or one.get("failover") or one.get("temporary"))
     ]
+
+
+def slots_to_copy(live: Live, state: SeenPostgres) -> list[str]:
+    """
+    The leader's permanent logical slots that a standby has no copy of yet. Patroni makes it some seconds after the slot
+    and restarts that PostgreSQL for it; meanwhile it lets no switchover to it begin.
+
+    + state: ``PostgresState`` of the standby
+    """
+    leading, config = live.postgres.get(str(live.leader)), live.patroni["config"] or {}
+    there = {one["name"] for one in state["slots"]}
+    slots = [one for one in leading["slots"] if one["type"] == "logical"] if leading is not None else []
+    return [one["name"] for one in slots if one["name"] not in there and _is_copied(config, one)]
+
+
+def _is_copied(config: Mapping[str, Any], slot: Slot) -> bool:
+    return _is_permanent(config, slot) and not (slot.get("failover") or slot.get("temporary"))
 
 
 def _named(names: list[str]) -> str:

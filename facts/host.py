@@ -84,8 +84,10 @@ class UnitJournal(Answer[list[str]]):
         """The journal first, then the log file that was written last."""
         newest = f"$(ls -t {logs} 2>/dev/null | head -n 1)"
         # A service that tries again and again says the same line each time, and the cause would be out of sight; as it
-        # would be behind all that pg_controldata says, which Patroni puts there indented.
-        once = "tac | awk '!/^  / && !seen[$0]++' | tac"
+        # would be behind all that pg_controldata says, which Patroni puts there indented, or behind where a program
+        # written in Go was when it ended.
+        trace = r"^(  |\t|goroutine |created by |[a-z0-9.]+\/.*\()"
+        once = f"tac | awk '!/{trace}/ && !seen[$0]++' | tac"
         return (
             f"journalctl -u {shlex.quote(unit)} -n {20 * lines} --no-pager -o cat | {once} | tail -n {lines}; "
             f'f={newest}; [ ! -f "$f" ] || {{ echo "$f:"; tail -n {lines} "$f"; }}'

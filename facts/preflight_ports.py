@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from shlex import quote
 from typing import Any
@@ -72,3 +73,22 @@ def _attempt(address: str, port: int, tls: Mapping[int, Sequence[Sequence[str]]]
 def _peer(line: str) -> dict[str, Any]:
     address, port, answer, *reason = line.split("|")
     return {"address": address, "port": int(port), "answer": answer, "reason": "|".join(reason)}
+
+
+class PeerSources(Answer[dict[str, str]]):
+    """
+    From which of its own addresses a host would reach its peers: ``{peer's address: own address}``, without those to
+    which no route leads.
+
+    + addresses: of the peers
+    """
+
+    def command(self, addresses: Sequence[str]) -> str:
+        """The kernel's routes; nothing is sent."""
+        listed = " ".join(map(quote, addresses))
+        return f'for a in {listed}; do echo "$a $(ip -o route get "$a" 2>/dev/null)"; done'
+
+    def parsed(self, output: list[str]) -> dict[str, str]:
+        """One line a peer, as ``ip`` prints its routes."""
+        lines = ((line.partition(" ")[0], re.search(r" src (\S+)", line)) for line in output)
+        return {address: found[1] for address, found in lines if found}

@@ -24,6 +24,7 @@ from cluster.plan_etcd import (
     unfinished,
     unwell,
 )
+from cluster.plan_etcd_reinit import mending
 from cluster.render_etcd import (
     BOOTSTRAP,
     UNIT,
@@ -173,9 +174,9 @@ def _settled(cluster: Cluster) -> SeenEtcd:
 
 def _refuse_unless_healthy(cluster: Cluster, seen: SeenEtcd) -> None:
     if obstacle := quorum_obstacle(seen):
-        for node in unwell(cluster, seen):
+        for node in (lame := unwell(cluster, seen)):
             show_last_lines(node, UNIT)
-        raise UnsafeError(f"{obstacle}\nHINT: mend that member first; no other member is touched meanwhile.")
+        raise UnsafeError(f"{obstacle}\nHINT: {mending(cluster, seen, lame)}; no other member is touched meanwhile.")
 
 
 def _to_join(cluster: Cluster, seen: SeenEtcd) -> tuple[Node, ...]:
@@ -198,7 +199,8 @@ def _join(cluster: Cluster, node: Node, voters: Sequence[Node], seen: SeenEtcd) 
     mine = known.get(peer_url(cluster, node))
     if mine is None:
         if obstacle := quorum_obstacle(seen):
-            raise UnsafeError(f"{node.name} cannot join: {obstacle}\nHINT: etcd takes members only while all are well.")
+            way = mending(cluster, seen, unwell(cluster, seen))
+            raise UnsafeError(f"{node.name} cannot join: {obstacle}\nHINT: {way}; only then.")
         yield StringCommand(_add(cluster, voters, node))
     if mine is None or not mine["started"]:
         peers = peers_with(cluster, node, members)

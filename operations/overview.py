@@ -42,6 +42,7 @@ from facts.patroni import MemberResources, PatroniCluster
 from facts.pgbackrest import PgbackrestInfo
 from facts.pgbackrest_archiver import PgbackrestArchiver
 from facts.pgbackrest_drill import PgbackrestDrill
+from facts.postgres_cause import PostgresCause
 from facts.postgres_state import PostgresState
 from facts.preflight import HostPicture
 from operations.etcd_snapshot import etcd_snapshots
@@ -186,6 +187,7 @@ def _questions(cluster: Cluster, node: Node, components: Sequence[Component]) ->
     if "postgres" in node.roles:
         asked["patroni"] = (PatroniCluster(), {})
         asked["postgres"] = (PostgresState(), {})
+        asked["cause"] = (PostgresCause(), {"data": cluster.data_directory})
         asked["resources"] = (MemberResources(), {"directory": cluster.data_directory})
     if "postgres" in node.roles and cluster.uses_pgbackrest(node):
         asked["archiver"] = (PgbackrestArchiver(), {"stanza": cluster.name})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,11 +20,13 @@ from cluster.secrets import Secret
 from facts.etcd import EtcdCluster
 from facts.host import HostComponent
 from facts.patroni import PatroniCluster
+from operations.patroni_awaited import noticed_seconds
 from operations.patroni_bootstrap import begun_again
-from operations.patroni_clones import Copying, refuse_with_last_lines
-from operations.patroni_configuration import declared_configuration, noticed_seconds, wake_command
+from operations.patroni_clones import Copying
+from operations.patroni_configuration import corrected, declared_configuration, wake_command
 from operations.patroni_tablespaces import places_made
 from operations.util.act import Act
+from operations.util.cause import Watch
 from operations.util.commands import load_unit, write_file
 from operations.util.component import Commands, brought_up
 from operations.util.remote import acts_for, coordinator, here, in_this_run, read
@@ -32,7 +35,7 @@ from operations.util.stage import planning, undecided
 # initdb and the clones of an empty cluster take less; what is not settled by then is looked at.
 BEGIN_SECONDS = 20
 FORMING_SECONDS = 90
-PROGRESS_SECONDS = 30
+PROGRESS_SECONDS = 15
 
 
 @operation()
@@ -120,7 +123,9 @@ def formed(cluster: Cluster, secrets: Mapping[str, Secret]) -> Commands:
         # Where a cluster begins with a backup, nobody knew of tablespaces when its members were started.
         for node in in_this_run(cluster.members):
             yield from places_made(cluster, node, fresh=False)
-        seen = _settled(cluster, wait_seconds=FORMING_SECONDS)
+        if seen["leader"] is None:
+            yield from corrected(cluster)
+        seen = _forming(cluster)
     seen = _wait_for_clones(cluster, seen)
     yield from _relied_on(cluster, in_this_run(joined(cluster, seen)), secrets)
     first = cluster.members[0]
@@ -142,7 +147,7 @@ def _relied_on(cluster: Cluster, arrived: Sequence[Node], secrets: Mapping[str, 
     if not seen["settled"]:
         left = [(node, "streams, and is still marked as one that joins") for node in joined(cluster, seen)]
         node, reason = left[0] if left else holdup(cluster, seen, here())
-        refuse_with_last_lines(node, f"{node.name} {reason}")
+        Watch(cluster.data_directory).refuse(node, f"{node.name} {reason}")
 
 
 def _is_marked(cluster: Cluster, node: Node, secrets: Mapping[str, Secret]) -> bool:
@@ -157,12 +162,21 @@ def _settled(cluster: Cluster, wait_seconds: int, **more: Any) -> SeenPatroni:
     return host.get_fact(PatroniCluster, expected=names, wait_seconds=wait_seconds, **more)
 
 
+def _forming(cluster: Cluster) -> SeenPatroni:
+    """Wait for as long as it takes to form, or until a member says that it never will."""
+    watch, until = Watch(cluster.data_directory), time.monotonic() + FORMING_SECONDS
+    while True:
+        seen = _settled(cluster, wait_seconds=PROGRESS_SECONDS)
+        if seen["settled"] or time.monotonic() > until or watch.hopeless(in_this_run(cluster.members)):
+            return seen
+
+
 def _wait_for_clones(cluster: Cluster, seen: SeenPatroni) -> SeenPatroni:
     """Name the member that holds the cluster up, and show its last lines; a clone that goes on is waited for."""
     copying = Copying(cluster.data_directory)
     while not seen["settled"]:
         node, reason = holdup(cluster, seen, here())
         if not reason.startswith(CLONING) or not copying.goes_on(node, reason):
-            refuse_with_last_lines(node, f"the cluster did not settle: {node.name} {reason}")
+            copying.refuse(node, f"the cluster did not settle: {node.name} {reason}", in_this_run(cluster.members))
         seen = _settled(cluster, wait_seconds=PROGRESS_SECONDS)
     return seen

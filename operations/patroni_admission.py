@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pyinfra import host
 
-from cluster.model import Cluster
+from cluster.model import Cluster, Node
 from cluster.plan_admission import still_by_password
 from cluster.render_hba import hba_lines, let_in_by_password
 from facts.postgres_logins import ReplicationLogins
@@ -23,12 +23,15 @@ def hba_lines_now(cluster: Cluster, config: Mapping[str, Any]) -> list[str]:
     return hba_lines(cluster, let_in_by_password(cluster, _lines(config)))
 
 
-def hba_lines_next(cluster: Cluster, config: Mapping[str, Any], wait_seconds: int) -> list[str]:
+def hba_lines_next(
+    cluster: Cluster, config: Mapping[str, Any], wait_seconds: int, running: Sequence[Node]
+) -> list[str]:
     """
     The declared lines after that. Who has not come with a certificate yet keeps the old ones, and is named.
 
     + config: the dynamic configuration as it is
     + wait_seconds: for how long a Patroni that has just been told is waited for
+    + running: members of this run whose PostgreSQL can be asked
     """
     now = let_in_by_password(cluster, _lines(config))
     if not now:
@@ -39,7 +42,7 @@ def hba_lines_next(cluster: Cluster, config: Mapping[str, Any], wait_seconds: in
         "awaited": [str(node.address) for node in told],
         "wait_seconds": 0 if planning() else wait_seconds,
     }
-    seen = read(told, ReplicationLogins, **question).values()
+    seen = read(running, ReplicationLogins, **question).values()
     logins: dict[str, bool] = {}
     for one in seen:
         for address, proven in (one or {}).items():

@@ -44,7 +44,7 @@ def adopted(cluster: Cluster, secrets: Mapping[str, Secret]) -> Commands:
     # Patroni reads it where the data bring no configuration of their own; as the first member's it goes again later.
     beginning = without_absences(declared_configuration(cluster))
     yield from brought_up(patroni_component(cluster, chosen, secrets, beginning))
-    yield from awaited(chosen)
+    yield from awaited(cluster, chosen)
 
 
 def _chosen(cluster: Cluster) -> Node | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 from shlex import quote
 from typing import Any
@@ -13,13 +13,11 @@ from pyinfra.api import StringCommand, operation
 from pyinfra.api.command import PyinfraCommand
 
 from cluster.errors import UnsafeError, refusal
-from cluster.health import synchronous_standbys
 from cluster.model import Cluster, Node
 from cluster.observed import SeenParameter, SeenPatroni
 from cluster.parameters_declared import PARAMETERS
 from cluster.parameters_findings import parameter_findings
 from cluster.plan_config import (
-    Change,
     changed_names,
     changes_of,
     config_patch,
@@ -29,20 +27,16 @@ from cluster.plan_config import (
 )
 from cluster.plan_standby import refuse_other_role
 from cluster.render_patroni_dynamic import SYNCHRONOUS, configuration_for
-from cluster.replication_findings import may_become_synchronous
 from facts.patroni import ANSWER_SECONDS, MemberResources, PatroniCluster
-from facts.postgres import FileErrors, HbaAwaited, PostgresCatalog, SettingsAwaited, hba_digest
+from facts.postgres import FileErrors, PostgresCatalog
 from operations.patroni_admission import hba_lines_next, hba_lines_now
+from operations.patroni_awaited import await_active, await_hba, await_leader, await_standbys, noticed_seconds, running
 from operations.preflight import origin_of
 from operations.util.act import Act
 from operations.util.component import Commands
-from operations.util.remote import acts_for, here, in_this_run, read, read_all, read_each
+from operations.util.remote import acts_for, here, in_this_run, read, read_all
 from operations.util.stage import planning, undecided
 
-# Beyond two of Patroni's looks at the configuration: on a busy host each takes a moment.
-ACTIVE_SECONDS = 10
-# A leader and its only standby.
-PAIR = 2
 _SCRIPT = (Path(__file__).parent / "util" / "on_host" / "patroni_patch.py").read_text()
 
 
@@ -82,17 +76,43 @@ def configuration(cluster: Cluster, restart_follows: bool = False) -> Commands:
             yield from undecided("the dynamic configuration")
             return
         raise UnsafeError(f"Patroni's configuration cannot be read: {seen['error']}\nHINT: run 'patronictl list'.")
-    refuse_other_role(cluster, seen["config"])
-    declared = declared_configuration(cluster)
-    declared["postgresql"]["pg_hba"] = hba_lines_next(cluster, seen["config"], noticed_seconds(cluster))
-    patch = config_patch(declared, seen["config"])
-    if patch:
+    declared = _declared(cluster, seen, seen["config"])
+    if patch := config_patch(declared, seen["config"]):
         waits = yield from _patched(cluster, declared, node, seen, patch)
+        if seen["leader"] is None:
+            await_leader(cluster, node)
         if waits and not restart_follows:
             host.log("restart in the right order with: pyinfra inventory.py deploys/restart_pending.py")
     else:
         host.noop("the dynamic configuration is as declared")
-    if left := undeclared_parameters(declared, seen["config"]):
+    _name_undeclared(declared, seen["config"])
+
+
+def corrected(cluster: Cluster) -> Commands:
+    """
+    Send the difference of the configuration where nobody leads: it may be what PostgreSQL does not start with, so no
+    leader can be waited for before. Does nothing where somebody leads, and where the cluster is yet to begin.
+    """
+    node, seen = _configured(cluster)
+    if seen["config"] and seen["leader"] is None and not planning():
+        declared = _declared(cluster, seen, seen["config"])
+        if patch := config_patch(declared, seen["config"]):
+            host.log("nobody leads: the configuration is corrected first")
+            yield from _patched(cluster, declared, node, seen, patch)
+        _name_undeclared(declared, seen["config"])
+
+
+def _declared(cluster: Cluster, seen: SeenPatroni, config: Mapping[str, Any]) -> dict[str, Any]:
+    """What is declared, for the cluster as it is. + config: the dynamic configuration of ``seen``"""
+    refuse_other_role(cluster, config)
+    declared = declared_configuration(cluster)
+    asked = running(in_this_run(cluster.members), seen)
+    declared["postgresql"]["pg_hba"] = hba_lines_next(cluster, config, noticed_seconds(cluster), asked)
+    return declared
+
+
+def _name_undeclared(declared: Mapping[str, Any], config: Mapping[str, Any]) -> None:
+    if left := undeclared_parameters(declared, config):
         host.log(f"left alone, though nobody declares them: {', '.join(left)}")
 
 
@@ -110,12 +130,12 @@ def _configured(cluster: Cluster) -> tuple[Node, SeenPatroni]:
 
 def _catalog(cluster: Cluster, node: Node, seen: SeenPatroni) -> Mapping[str, SeenParameter]:
     """What a running PostgreSQL takes; nothing where none runs. + node, seen: as ``_configured`` has them"""
-    running = [one for one in cluster.members if (seen["members"].get(one.name) or {"running": False})["running"]]
-    if not seen["members"] or node in running:
-        running = [node]
+    asked = running(cluster.members, seen)
+    if not seen["members"] or node in asked:
+        asked = [node]
     catalog: Mapping[str, SeenParameter] = {}
-    if running:
-        catalog = read(running[:1], PostgresCatalog, port=cluster.settings.postgres_port)[running[0].name] or {}
+    if asked:
+        catalog = read(asked[:1], PostgresCatalog, port=cluster.settings.postgres_port)[asked[0].name] or {}
     return catalog
 
 
@@ -142,7 +162,7 @@ def admitted(cluster: Cluster) -> Commands:
         host.log("changes pg_hba")
         yield Act(node, patch_command(patch))
         living = [one for one in in_this_run(cluster.members) if one.name in seen["members"]]
-        _await_hba(cluster, living, lines)
+        await_hba(cluster, living, lines)
         yield from _refuse_unread(cluster, living, patch, seen["config"])
     else:
         host.noop("everybody is let in")
@@ -165,12 +185,15 @@ def _patched(
     yield patch_command(patch) if node.name == here() else Act(node, patch_command(patch))
     if not catalog:
         return False
-    _await_active(cluster, seen["leader"], [change for change in changes if not change.waits], catalog)
+    asked = running(cluster.members, seen)
+    if down := [one.name for one in cluster.members if one not in asked]:
+        host.log(f"PostgreSQL of {', '.join(down)} does not run, and gets it when it starts")
+    await_active(cluster, asked, seen["leader"], [change for change in changes if not change.waits], catalog)
     if "pg_hba" in patch.get("postgresql", {}):
-        _await_hba(cluster, in_this_run(cluster.members), declared["postgresql"]["pg_hba"])
-    yield from _refuse_unread(cluster, in_this_run(cluster.members), patch, observed)
+        await_hba(cluster, in_this_run(asked), declared["postgresql"]["pg_hba"])
+    yield from _refuse_unread(cluster, in_this_run(asked), patch, observed)
     if set(patch) & set(SYNCHRONOUS):
-        _await_standbys(cluster)
+        await_standbys(cluster)
     return any(change.waits for change in changes)
 
 
@@ -197,52 +220,3 @@ def _refuse_unread(
         f"PostgreSQL would not start with what is in its files now:{listed}\n"
         f"HINT: {way} and run again{back}; restart nothing before."
     )
-
-
-def _await_standbys(cluster: Cluster) -> None:
-    """Wait until commits wait for whom they shall, and say who that is."""
-    mode, seconds = cluster.settings.patroni_synchronous_mode, noticed_seconds(cluster)
-    seen = host.get_fact(PatroniCluster, wait_seconds=seconds, synchronous=mode != "off")
-    names = ", ".join(synchronous_standbys(seen))
-    if mode == "off":
-        host.log(f"{names} still synchronous" if names else "commits wait for no standby")
-    else:
-        host.log(f"synchronous: {names}" if names else f"no standby is synchronous after {seconds} s; see check.py")
-    if cluster.settings.patroni_synchronous_mode_strict and len(may_become_synchronous(cluster)) == PAIR:
-        host.log("strict, with one standby that may be synchronous: while it is away or restarts, all writes wait")
-
-
-def noticed_seconds(cluster: Cluster) -> int:
-    """How long every Patroni needs at most to see a change and to act on it. + cluster: as declared"""
-    return 2 * cluster.settings.patroni_loop_wait + ACTIVE_SECONDS
-
-
-def _await_hba(cluster: Cluster, members: Sequence[Node], lines: Sequence[str]) -> None:
-    """Wait until members have these lines, and no longer those of a host that was taken out; name others."""
-    digest = hba_digest(lines)
-    question = {"directory": cluster.data_directory, "digest": digest, "wait_seconds": noticed_seconds(cluster)}
-    for name, has in read(members, HbaAwaited, **question).items():
-        if has != digest:
-            host.log(f"{name} {'cannot be reached' if has is None else 'does not have the new pg_hba yet'}")
-
-
-def _await_active(
-    cluster: Cluster, leader: str | None, changes: list[Change], catalog: Mapping[str, SeenParameter]
-) -> None:
-    """Wait until every member runs with the settings that need no restart; name where one does not."""
-    for name, missing in read_each(dict(_questions(cluster, leader, changes, catalog))).items():
-        if missing is None:
-            host.log(f"{name} cannot be reached: nobody knows what it runs with")
-        elif missing:
-            host.log(f"{name} does not have {', '.join(missing)} yet; something there may override the configuration")
-
-
-def _questions(
-    cluster: Cluster, leader: str | None, changes: list[Change], catalog: Mapping[str, SeenParameter]
-) -> Iterator[tuple[str, tuple[type[SettingsAwaited], dict[str, Any]]]]:
-    shown = {change: value for change in changes if (value := change.setting(catalog)) is not None}
-    question = {"port": cluster.settings.postgres_port, "wait_seconds": noticed_seconds(cluster)}
-    for node in cluster.members:
-        wanted = {one.name: value for one, value in shown.items() if one.is_there(leads=node.name == leader)}
-        if wanted:
-            yield node.name, (SettingsAwaited, {**question, "wanted": wanted})

@@ -7,6 +7,7 @@ import time
 from pyinfra import host
 from pyinfra.api import StringCommand, operation
 
+from cluster.causes import copied_anew
 from cluster.errors import UnsafeError
 from cluster.health import holdup, leaders_timeline
 from cluster.live import Live
@@ -14,7 +15,6 @@ from cluster.model import Cluster, Node
 from cluster.observed import SeenPatroni
 from cluster.plan_promotion import name_of, promotion_lines, promotion_obstacle
 from cluster.plan_standby import is_standby
-from cluster.render_patroni_unit import UNIT
 from cluster.render_pgbackrest_source import SOURCE
 from cluster.render_standby import SOURCE_BOUNDED
 from facts.host import HostComponent
@@ -24,7 +24,7 @@ from operations.patroni_look import look
 from operations.patroni_standby import leaders_end, source_of
 from operations.patroni_switchover import until_it_writes
 from operations.util.act import Act
-from operations.util.cause import POSTGRES_LOGS, show_last_lines
+from operations.util.cause import Watch
 from operations.util.component import Commands
 from operations.util.console import print_lines
 from operations.util.remote import acts_for, here, in_this_run, read
@@ -114,9 +114,6 @@ def _followed(cluster: Cluster, leader: Node, *, beyond: int) -> SeenPatroni:
     seen: SeenPatroni = host.get_fact(PatroniCluster, **question)
     if not seen["settled"]:
         node, reason = holdup(cluster, seen, here())
-        show_last_lines(node, UNIT, POSTGRES_LOGS)
-        raise UnsafeError(
-            f"{leader.name} takes writes, and {node.name} does not follow after {FOLLOW_SECONDS} s: {reason}\n"
-            f"HINT: the last lines of {node.name} stand above; deploys/reinit_node.py makes a new copy."
-        )
+        problem = f"{leader.name} takes writes, and {node.name} does not follow after {FOLLOW_SECONDS} s: {reason}"
+        Watch(cluster.data_directory).refuse(node, problem, otherwise=copied_anew(node.name))
     return seen

@@ -15,7 +15,7 @@ from cluster.observed import SeenPatroni, SeenPostgres
 from cluster.plan_reinit import is_being_copied, reinit_obstacle, reinit_remarks
 from facts.patroni import DirectorySize, PatroniCluster
 from facts.postgres_state import PostgresState
-from operations.patroni_clones import Copying, refuse_with_last_lines
+from operations.patroni_clones import Copying
 from operations.patroni_look import look
 from operations.patroni_tablespaces import places_made
 from operations.util.component import Commands
@@ -76,7 +76,7 @@ def _wait(cluster: Cluster, node: Node, live: Live, before: SeenPostgres | None)
         if seen["settled"] and now is not None and now["receiving"] and now["started_at"] > started_at:
             break
         if not copying.goes_on(node, state := _state(seen, node)):
-            refuse_with_last_lines(node, f"{node.name} does not stream: {state}")
+            copying.refuse(node, f"{node.name} does not stream: {state}")
     _refuse_if_foreign(node, live, now)
     print_lines(
         [

@@ -21,18 +21,16 @@ from cluster.plan_config import config_patch, merged
 from cluster.plan_restart import Await, Member, Restart, Stop, next_step, whole_plan
 from cluster.plan_restart_members import restart_members
 from cluster.plan_restart_obstacles import lowering_obstacles, restart_obstacles
-from cluster.plan_restart_text import plan_lines, refusal_text
-from cluster.render_patroni_unit import UNIT
+from cluster.plan_restart_text import plan_lines, refusal_text, waiting_text
 from cluster.secrets import Secret
 from cluster.slots import slot_remarks
 from facts.patroni import PatroniCluster
 from facts.postgres_state import PostgresState, ReplayAwaited
-from operations.patroni_clones import refuse_with_last_lines
 from operations.patroni_configuration import declared_configuration, patch_command
 from operations.patroni_look import look
 from operations.probe import probing
 from operations.util.act import Act
-from operations.util.cause import POSTGRES_LOGS, show_last_lines
+from operations.util.cause import Watch
 from operations.util.component import Commands
 from operations.util.console import print_lines
 from operations.util.remote import acts_for, read
@@ -190,7 +188,9 @@ def _restart(cluster: Cluster, picture: Picture, step: Restart) -> Generator[Pyi
     if not seen["answers"] and step.tries:
         yield from _taken_back(cluster, picture, step)
     if not said["ready"]:
-        refuse_with_last_lines(node, f"{node.name} is not well {said['seconds']} s after its restart: {said['text']}")
+        waits = waiting_text(picture.members, node.name, back=False)
+        problem = f"{node.name} is not well {said['seconds']} s after its restart: {said['text']}{waits}"
+        Watch(cluster.data_directory).refuse(node, problem)
     host.log(f"{node.name} restarted in {said['seconds']} s: {', '.join(step.names)}")
     return True
 
@@ -214,15 +214,16 @@ def _command(cluster: Cluster, picture: Picture, step: Restart) -> StringCommand
 
 def _taken_back(cluster: Cluster, picture: Picture, step: Restart) -> Commands:
     """Put what the primary runs with back into the configuration, so that the standby starts again; then stop."""
-    node = cluster.node(step.member)
-    show_last_lines(node, UNIT, POSTGRES_LOGS)
+    node, watch = cluster.node(step.member), Watch(cluster.data_directory)
+    cause = watch.shown(node)
     old = {name: picture.lead["settings"][name]["shown"] for name in picture.leader.takes}
     yield patch_command({"postgresql": {"parameters": old}})
     names = [one.name for one in picture.members if one.runs]
     back = host.get_fact(PatroniCluster, expected=names, wait_seconds=cluster.settings.patroni_restart_seconds)
     listed = ", ".join(f"{name} {value}" for name, value in old.items())
     raise UnsafeError(
-        f"{node.name} does not start with the new {', '.join(step.names)}; the primary was not touched, the "
-        f"configuration is back to {listed}, and {node.name} is {'well again' if back['settled'] else 'not yet well'}\n"
+        f"{node.name} does not start with the new {', '.join(step.names)}{f': {cause.words}' if cause else ''}; the "
+        f"primary was not touched, the configuration is back to {listed}, and {node.name} is "
+        f"{'well again' if back['settled'] else 'not yet well'}{waiting_text(picture.members, node.name, back=True)}\n"
         "HINT: its last lines stand above; declare other values in postgres_parameters."
     )

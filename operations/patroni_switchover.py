@@ -9,20 +9,20 @@ from dataclasses import replace
 from pyinfra import host
 from pyinfra.api import StringCommand, operation
 
+from cluster.causes import copied_anew
 from cluster.errors import UnsafeError
 from cluster.health import holdup, is_synchronous, leaders_timeline, synchronous_standbys
 from cluster.live import Live
 from cluster.model import Cluster, Node
 from cluster.observed import SeenPatroni
 from cluster.plan_switchover import Switchover, switchover_plan
-from cluster.render_patroni_unit import UNIT
 from cluster.secrets import Secret
 from facts.patroni import ANSWER_SECONDS, PatroniCluster
 from facts.postgres import PSQL
 from operations.patroni_look import look
 from operations.probe import probing
 from operations.util.act import Act
-from operations.util.cause import POSTGRES_LOGS, show_last_lines
+from operations.util.cause import Watch
 from operations.util.component import Commands
 from operations.util.console import print_lines
 from operations.util.remote import acts_for, read
@@ -158,10 +158,10 @@ def _new_leader(cluster: Cluster, plan: Switchover, asked: Post) -> Node:
     if seen["leader"] == plan.leader:
         raise UnsafeError(_refused(plan, asked))
     if seen["leader"] is None:
-        _show_both(cluster, plan)
-        raise UnsafeError(
-            f"nobody leads {cluster.name} after {wait_seconds} s; Patroni answered {asked.status}: {asked.text}\n"
-            f"HINT: the last lines of {plan.candidate} and {plan.leader} stand above; Patroni goes on electing."
+        Watch(cluster.data_directory).refuse(
+            cluster.node(plan.candidate),
+            f"nobody leads {cluster.name} after {wait_seconds} s; Patroni answered {asked.status}: {asked.text}",
+            [cluster.node(plan.leader)],
         )
     return cluster.node(seen["leader"])
 
@@ -171,11 +171,6 @@ def _refused(plan: Switchover, asked: Post) -> str:
         f"Patroni did not switch over to {plan.candidate}: {asked.text} (status {asked.status})\n"
         f"HINT: {plan.leader} leads as before; 'journalctl -u patroni' on both members says more."
     )
-
-
-def _show_both(cluster: Cluster, plan: Switchover) -> None:
-    for name in (plan.candidate, plan.leader):
-        show_last_lines(cluster.node(name), UNIT, POSTGRES_LOGS)
 
 
 def _heard(cluster: Cluster, plan: Switchover, **question: object) -> SeenPatroni:
@@ -202,11 +197,8 @@ def _followed(cluster: Cluster, plan: Switchover, new: Node, names: Iterable[str
     seen = _heard(cluster, replace(plan, candidate=new.name), wait_seconds=FOLLOW_SECONDS, **question)
     if not seen["settled"]:
         node, reason = holdup(concerned, seen, new.name)
-        show_last_lines(node, UNIT, POSTGRES_LOGS)
-        raise UnsafeError(
-            f"{new.name} leads, and {node.name} does not follow after {FOLLOW_SECONDS} s: {reason}\n"
-            f"HINT: the last lines of {node.name} stand above; deploys/reinit_node.py makes a new copy."
-        )
+        problem = f"{new.name} leads, and {node.name} does not follow after {FOLLOW_SECONDS} s: {reason}"
+        Watch(cluster.data_directory).refuse(node, problem, otherwise=copied_anew(node.name))
     return seen
 
 

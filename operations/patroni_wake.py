@@ -19,19 +19,20 @@ from cluster.plan_start import choice_lines, last_leader, started_lines
 from cluster.render_patroni_unit import UNIT
 from facts.patroni import PatroniCluster
 from operations.etcd_look import look_at_etcd
-from operations.patroni_clones import Copying, refuse_with_last_lines
+from operations.patroni_clones import Copying
 from operations.patroni_configuration import patch_command
 from operations.patroni_halt import power_of, stop_member
 from operations.pgbackrest_restore_followers import leaderless
 from operations.power import present
 from operations.util.act import Act
+from operations.util.cause import Watch
 from operations.util.commands import or_journal
 from operations.util.component import Commands
 from operations.util.console import print_lines
 from operations.util.remote import acts_for, read_all, read_first
 from operations.util.stage import planning, undecided
 
-PROGRESS_SECONDS = 30
+PROGRESS_SECONDS = 15
 # After a crash PostgreSQL replays what its last checkpoint lacks before anybody can lead.
 LEAD_SECONDS = 600
 
@@ -101,7 +102,7 @@ def led(cluster: Cluster, without: Collection[str] = ()) -> Commands:
         yield from leaderless(present(cluster))
     if not is_running(seen[chosen.name]):
         yield Act(chosen, StringCommand(_START))
-    yield from awaited(chosen)
+    yield from awaited(cluster, chosen)
 
 
 def _is_led(cluster: Cluster, nodes: Sequence[Node], seen: Mapping[str, SeenPower]) -> bool:
@@ -113,9 +114,9 @@ def _is_led(cluster: Cluster, nodes: Sequence[Node], seen: Mapping[str, SeenPowe
     return said is not None and said["settled"]
 
 
-def awaited(chosen: Node) -> Commands:
+def awaited(cluster: Cluster, chosen: Node) -> Commands:
     """Wait until a member leads: PostgreSQL has to recover first what its last checkpoint lacks."""
-    until, resumed = time.monotonic() + LEAD_SECONDS, False
+    until, resumed, watch = time.monotonic() + LEAD_SECONDS, False, Watch(cluster.data_directory)
     while True:
         said = _said([chosen])
         if said["settled"]:
@@ -126,8 +127,8 @@ def awaited(chosen: Node) -> Commands:
             host.log("the cluster was paused before it went down; that ends now")
             yield Act(chosen, patch_command({"pause": None}))
             resumed = True
-        if time.monotonic() > until:
-            refuse_with_last_lines(chosen, f"{chosen.name} has the newest data and does not lead")
+        if time.monotonic() > until or watch.hopeless([chosen]):
+            watch.refuse(chosen, f"{chosen.name} has the newest data and does not lead")
         host.log(f"{chosen.name} does not lead yet: {said['error'] or 'PostgreSQL recovers'}")
 
 
@@ -162,7 +163,7 @@ def _await_streaming(cluster: Cluster, wanted: Sequence[Node]) -> None:
     while not planning() and not (said := _said(wanted))["settled"]:
         node, reason = holdup(alone, said, wanted[0].name)
         if not copying.goes_on(node, reason):
-            refuse_with_last_lines(node, f"{node.name} does not stream: {reason}")
+            copying.refuse(node, f"{node.name} does not stream: {reason}")
 
 
 def _said(wanted: Sequence[Node]) -> SeenPatroni:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,16 +12,15 @@ from cluster.errors import UnsafeError
 from cluster.health import CLONING, holdup, leaders_timeline
 from cluster.model import Cluster, Node
 from cluster.observed import SeenPatroni
-from cluster.render_patroni_unit import UNIT
 from cluster.tablespaces import unknown
 from facts.etcd import ETCDCTL
 from facts.patroni import PatroniCluster
 from facts.pgbackrest_restore import RestoreState
-from operations.patroni_clones import Copying, refuse_with_last_lines
+from operations.patroni_clones import Copying
 from operations.patroni_tablespaces import moved_aside
 from operations.pgbackrest_restore_member import disarmed, released
 from operations.util.act import Act
-from operations.util.cause import CORRECT, POSTGRES_LOGS, show_last_lines
+from operations.util.cause import Watch
 from operations.util.component import Commands
 from operations.util.remote import coordinator, read_all
 from operations.util.rest import Post
@@ -69,23 +69,17 @@ def led(cluster: Cluster, node: Node) -> Commands:
     if not seen["answers"]:
         yield from leaderless(cluster)
         yield released(node)
-    seen = _seen(node, [node], LEAD_SECONDS)
-    if seen["leader"] is None or not seen["settled"]:
-        fatal = show_last_lines(node, UNIT, POSTGRES_LOGS)
-        cause, more = (
-            (f": its PostgreSQL ended with: {fatal}", f" {CORRECT[0].upper()}{CORRECT[1:]}.") if fatal else ("", "")
-        )
-        raise UnsafeError(
-            f"{node.name} does not lead after {LEAD_SECONDS} s{cause}\n"
-            f"HINT: its last lines stand above; mend what they name and run this again, it goes on from here.{more}"
-        )
+    watch, until = Watch(cluster.data_directory), time.monotonic() + LEAD_SECONDS
+    while (seen := _seen(node, [node], PROGRESS_SECONDS))["leader"] is None or not seen["settled"]:
+        if time.monotonic() > until or watch.hopeless([node]):
+            watch.refuse(node, f"{node.name} has the data and does not lead; this goes on from here")
 
 
 def elected(cluster: Cluster, nodes: Sequence[Node]) -> Node:
     """The one of these members that leads, when all others stream from it. Refuses when that does not come about."""
     seen = _seen(nodes[0], nodes, LEAD_SECONDS)
     if seen["leader"] is None:
-        refuse_with_last_lines(nodes[0], f"nobody leads {cluster.name} after {LEAD_SECONDS} s")
+        Watch(cluster.data_directory).refuse(nodes[0], f"nobody leads {cluster.name} after {LEAD_SECONDS} s", nodes)
     return cluster.node(str(seen["leader"]))
 
 
@@ -112,7 +106,7 @@ def rejoined(cluster: Cluster, nodes: Sequence[Node], leader: Node, aside: Aside
     for node in nodes:
         seen = _seen(node, [], ANSWER_SECONDS)
         if not seen["answers"]:
-            refuse_with_last_lines(node, f"Patroni of {node.name} does not answer: {seen['error']}")
+            Watch(cluster.data_directory).refuse(node, f"Patroni of {node.name} does not answer: {seen['error']}")
         # Told while it is at it, Patroni would break its copy off and begin another one.
         if not (_follows(seen, node) or _is_copied(seen, node)):
             yield Post(node, "/reinitialize", {"force": True})
@@ -134,7 +128,7 @@ def _wait(cluster: Cluster, nodes: Sequence[Node]) -> None:
     while not (seen := _seen(nodes[0], nodes, PROGRESS_SECONDS))["settled"]:
         node, reason = holdup(cluster, seen, nodes[0].name)
         if not copying.goes_on(node, reason):
-            refuse_with_last_lines(node, f"{node.name} does not follow: {reason}")
+            copying.refuse(node, f"{node.name} does not follow: {reason}")
 
 
 def _seen(asked: Node, expected: Sequence[Node], seconds: int) -> SeenPatroni:

@@ -91,5 +91,8 @@ def quorum(cluster: Cluster) -> Commands:
     if obstacle := outage(seen):
         for node in unwell(present(cluster), seen):
             show_last_lines(node, ETCD)
-        raise UnsafeError(f"{obstacle}\nHINT: more than half of etcd's hosts have to be up; start them and run again.")
+        raise UnsafeError(
+            f"{obstacle}\nHINT: more than half of etcd's hosts have to be up: start them and run again; when the data "
+            "of so many are lost or damaged, deploys/etcd_restore.py rebuilds it."
+        )
     host.noop("etcd has its quorum")

@@ -31,7 +31,7 @@ from cluster.settings import DEFAULTS
 from facts.etcd import EtcdCluster
 from facts.packages import HostPackages
 from facts.preflight import HostPicture
-from facts.preflight_ports import PeerPorts
+from facts.preflight_ports import PeerPorts, PeerSources
 from operations.util.remote import is_within_limit, read_each, target_of
 
 # A host that hangs, e.g. on a dead network file system, ends the run with a word instead of holding it up for ever.
@@ -189,9 +189,11 @@ def _observed(cluster: Cluster, **run: Any) -> Observed:
     asking = {node.name: needed_ports(cluster, node) for node in reached if node.name in within}
     tls = tls_ports(cluster)
     peers = _read({name: (PeerPorts, {"peers": ports, "tls": tls}) for name, ports in asking.items() if ports})
+    routes = {name: sorted({address for address, _ in ports}) for name, ports in asking.items() if ports}
+    sources = _read({name: (PeerSources, {"addresses": addresses}) for name, addresses in routes.items()})
     seen = etcd.get()
     keys, voters = (seen["keys"], seen["members"]) if seen is not None else (None, None)
-    return Observed(pictures, packages.get(), peers, keys, voters, within, **run)
+    return Observed(pictures, packages.get(), peers, keys, voters, within, sources=sources, **run)
 
 
 def _etcd(cluster: Cluster, nodes: Sequence[Node]) -> SeenEtcd | None:

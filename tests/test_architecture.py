@@ -90,7 +90,7 @@ def may_import(file: str) -> tuple[str, ...]:
     if file.startswith("cluster/"):
         return ("cluster", "pydantic", "yaml", "cryptography")
     if file.startswith("facts/"):
-        observed = ("", "_etcd", "_pgbackrest", "_power", "_restore", "_standby")
+        observed = ("", "_cause", "_etcd", "_pgbackrest", "_power", "_restore", "_standby")
         return ("facts", *(f"cluster.observed{part}" for part in observed), "pyinfra")
     if file.startswith("operations/"):
         return ("operations", "facts", "cluster", "pyinfra", "gevent", "jinja2")

@@ -185,6 +185,13 @@ FILES = (
         until="test_nothing_of_it_changes_what_is_declared",
     ),
     LabFile("test_waiting_settings.py", "restore"),
+    LabFile(
+        "test_ways_out.py",
+        "restart",
+        "a parameter with which no member starts: what the refusals name leads out, and nothing is lost",
+        2.5,
+        only=("test_huge_pages_with_which_nobody_starts_and_etcd_is_down",),
+    ),
 )
 
 # How each sentence of README.md, "What is promised", begins, and what in the core proves it: FILE, or FILE::TEST.

@@ -1,0 +1,22 @@
+"""Let one host of etcd begin anew with the data of the others: when its own are damaged or lost.
+
+    pyinfra inventory.py deploys/etcd_reinit.py --data node=NAME
+
+Keeps what lies there beside, ends the host's membership, and lets it join as a learner until it has the data. Leaves
+PostgreSQL alone. Refuses while the other members have no quorum among themselves: that is for deploys/etcd_restore.py.
+Changes nothing where that etcd is healthy. Repeatable, and can be cut off anywhere: see docs/etcd-reinit.md.
+"""
+
+from cluster.errors import ConfigError
+from deploys.components.options import node_named
+from deploys.components.start import running_cluster
+from operations import etcd, etcd_reinit
+
+cluster = running_cluster()
+
+if cluster is not None:
+    node = node_named(cluster, "node")
+    if node is None:
+        raise ConfigError("no host is named\nHINT: --data node=NAME names the one whose data of etcd are made anew.")
+    etcd_reinit.put_aside(name=f"etcd on {node} makes way", cluster=cluster, member=node)
+    etcd.quorum(name=f"{node} joins etcd", cluster=cluster)
