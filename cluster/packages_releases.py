@@ -48,6 +48,7 @@ OFFERS: Mapping[Release, Offer] = {
     Release("debian", "trixie", "13"): Offer(17, (3, 5), (4, 0)),
     Release("ubuntu", "jammy", "22.04"): Offer(14, (3, 3), (2, 1)),
     Release("ubuntu", "noble", "24.04"): Offer(16, (3, 4), (3, 2)),
+    Release("ubuntu", "resolute", "26.04"): Offer(18, (3, 5), (4, 1)),
 }
 
 # 3.3 has neither learners nor the /v3 gateway by that name, which joining members and Patroni rely on.

@@ -64,6 +64,8 @@ def _replace(owner: Any, name: str, instead: Callable[..., Any]) -> None:
 
 def _interrupted(number: int, frame: object) -> NoReturn:
     begun = f" while a step was under way, which may go on where it was begun\n{_AGAIN}"
+    if state.pool is not None:
+        state.pool.kill(block=False)  # else the way out would wait for the steps that are under way
     logger.warning("interrupted" + (begun if getattr(state, "is_executing", False) else ", nothing was changed"))
     sys.exit(INTERRUPTED)
 

@@ -24,6 +24,11 @@ _ASKPASS_HINT = (
     "HINT: pyinfra hands a sudo password over with a program in /tmp, which may be mounted noexec there: give the host "
     "`_temp_dir`, a directory whose programs run, or let sudo ask nothing (NOPASSWD)."
 )
+# By a word that programs say in every language.
+_HINTS = {
+    "askpass": _ASKPASS_HINT,
+    "not found": "HINT: install sudo there, or log in as root and give the host `_sudo` = False.",
+}
 
 
 def marked(command: Any) -> StringCommand:
@@ -103,7 +108,7 @@ def _is_of_another_user(arguments: dict[str, Any]) -> bool:
 
 def _refusal(target: Host, output: CommandOutput) -> str:
     said = [line.strip() for line in output.stderr_lines if line.strip()] or ["nothing was said"]
-    hint = _ASKPASS_HINT if any("askpass" in line for line in said) else _PASSWORD_HINT
+    hint = next((hint for word, hint in _HINTS.items() if any(word in line for line in said)), _PASSWORD_HINT)
     return f"{target.name}: no command could be begun there: {said[-1]}\n{hint}"
 
 

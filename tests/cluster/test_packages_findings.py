@@ -9,7 +9,7 @@ from cluster.packages_findings import mixed_version_findings, offer_findings, pi
 from cluster.packages_releases import OFFERS, Release
 from tests.cluster.packages_hosts import MIRROR, a_cluster, seen
 
-BOOKWORM, TRIXIE, JAMMY, NOBLE = OFFERS
+BOOKWORM, TRIXIE, JAMMY, NOBLE, RESOLUTE = OFFERS
 
 
 def found(cluster: Cluster, picture: Mapping[str, Any]) -> list[Finding]:
@@ -68,7 +68,8 @@ def test_another_release() -> None:
         "pg1",
         "release",
         "Debian 11 (bullseye) is not supported",
-        "Supported are Debian 12 (bookworm), Debian 13 (trixie), Ubuntu 22.04 (jammy), Ubuntu 24.04 (noble).",
+        "Supported are Debian 12 (bookworm), Debian 13 (trixie), Ubuntu 22.04 (jammy), Ubuntu 24.04 (noble), "
+        "Ubuntu 26.04 (resolute).",
     )
     assert str(Release("alpine", "", "3.20")) == "alpine 3.20"
     assert str(Release("debian", "forky", "")) == "Debian (forky)"

@@ -121,6 +121,12 @@ FILES = (
         until="test_a_leader_is_taken_out_and_nothing_is_left_of_it",
     ),
     LabFile(
+        "test_odd_hosts.py",
+        "build",
+        "the whole life of a cluster with Rust's coreutils and sudo, a login that talks, a narrow umask and German",
+        5,
+    ),
+    LabFile(
         "test_power.py",
         "power",
         "the whole cluster is stopped, boots, loses its power and is started, and no acknowledged write is lost",
