@@ -14,7 +14,7 @@ from deploys.components.options import node_named, option
 from deploys.components.start import declared_cluster
 from operations import patroni_move
 
-cluster = declared_cluster(returning=option("node", str, ""))
+cluster = declared_cluster(returning=option("node"))
 node = None if cluster is None else node_named(cluster, "node")
 
 if cluster is not None and node is None:
@@ -23,7 +23,7 @@ if cluster is not None and node is None:
 if cluster is not None and node is not None:
     refuse_immovable(cluster, cluster.node(node))
     patroni_move.begun(name=f"{node} moves", cluster=cluster, moving=node)
-    drain_seconds = option("drain_seconds", int, 10)
+    drain_seconds = option("drain_seconds")
     patroni_move.stopped(name=f"{node} stopped", cluster=cluster, moving=node, drain_seconds=drain_seconds)
     patroni_move.out_of_etcd(name=f"{node} out of etcd", cluster=cluster, moving=node)
     patroni_move.etcd_cleared(name=f"{node} joins etcd anew", cluster=cluster, moving=node)

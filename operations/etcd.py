@@ -35,10 +35,10 @@ from cluster.render_etcd import (
     peer_url,
 )
 from cluster.render_etcd_snapshot import keepers
-from cluster.units import has_loaded_its_files
 from facts.etcd import EtcdBootstrapState, EtcdCluster
 from facts.host import HostComponent
 from operations.etcd_learner import etcdctl, promoted, strays_removed
+from operations.etcd_loaded import etcd_pictures, stale_members
 from operations.etcd_snapshot import copies_kept, etcd_snapshots
 from operations.util.act import Act
 from operations.util.cause import show_last_lines
@@ -122,8 +122,8 @@ def quorum(cluster: Cluster) -> Commands:
         seen = _look(cluster, voters, wait_seconds=QUORUM_SECONDS)
     if acted:  # it takes no hosts from its file when it is reloaded
         host.log(f"Patroni learns of new etcd members within {10 * cluster.settings.patroni_ttl} s, 10 * patroni_ttl")
-    pictures = _pictures(cluster)
-    stale = _stale(cluster, pictures)
+    pictures = etcd_pictures(cluster)
+    stale = stale_members(cluster, pictures)
     yield from _restarted(cluster, stale, voters, seen)
     acted = acted or bool(stale)
     for node in _said_new(cluster, pictures):
@@ -136,7 +136,9 @@ def quorum(cluster: Cluster) -> Commands:
 def restarts(cluster: Cluster) -> Commands:
     """Restart those members that have not loaded their files; one at a time, each only while all are healthy."""
     seen = _settled(cluster)
-    yield from _restarted(cluster, _stale(cluster, _pictures(cluster)), serving(cluster, seen["members"]), seen)
+    yield from _restarted(
+        cluster, stale_members(cluster, etcd_pictures(cluster)), serving(cluster, seen["members"]), seen
+    )
 
 
 def _restarted(cluster: Cluster, stale: Sequence[Node], voters: Sequence[Node], seen: SeenEtcd) -> Commands:
@@ -151,7 +153,7 @@ def _restarted(cluster: Cluster, stale: Sequence[Node], voters: Sequence[Node], 
 
 def refuse_unloaded(cluster: Cluster) -> None:
     """Refuse while a member of etcd runs with other files than lie on its host."""
-    if stale := _stale(cluster, _pictures(cluster)):
+    if stale := stale_members(cluster, etcd_pictures(cluster)):
         raise UnsafeError(
             f"etcd on {stale[0].name} has not loaded its files\nHINT: run deploys/cluster.py again, which restarts it."
         )
@@ -174,15 +176,19 @@ def _settled(cluster: Cluster) -> SeenEtcd:
 
 def _refuse_unless_healthy(cluster: Cluster, seen: SeenEtcd) -> None:
     if obstacle := quorum_obstacle(seen):
-        for node in (lame := unwell(cluster, seen)):
-            show_last_lines(node, UNIT)
+        lame = _shown(cluster, seen)
         raise UnsafeError(f"{obstacle}\nHINT: {mending(cluster, seen, lame)}; no other member is touched meanwhile.")
+
+
+def _shown(cluster: Cluster, seen: SeenEtcd) -> Sequence[Node]:
+    for node in (lame := unwell(cluster, seen)):
+        show_last_lines(node, UNIT)
+    return lame
 
 
 def _to_join(cluster: Cluster, seen: SeenEtcd) -> tuple[Node, ...]:
     if seen["members"] is None:
-        for node in unwell(cluster, seen):
-            show_last_lines(node, UNIT)
+        _shown(cluster, seen)
         raise UnsafeError(f"{quorum_obstacle(seen)}\nHINT: mend what the last lines of etcd name, and run again.")
     if moved := moved_members(cluster, seen["members"]):
         raise UnsafeError(
@@ -215,25 +221,6 @@ def _add(cluster: Cluster, voters: Sequence[Node], node: Node) -> str:
     listed = etcdctl(cluster, voters, f"member list | grep -qF {peer_url(cluster, node)},")
     add = etcdctl(cluster, voters, f"member add {node.name} --learner --peer-urls={peer_url(cluster, node)}")
     return f"timeout {QUORUM_SECONDS} sh -c 'until {listed} || {add}; do sleep 0.5; done'"
-
-
-def _pictures(cluster: Cluster) -> Mapping[str, SeenComponent]:
-    """What lies and runs on every etcd host of this run; refuses while one of them cannot be reached."""
-    component = etcd_component(cluster, cluster.etcd[0])
-    loads = {UNIT: list(component.units[0].loads)}
-    paths = [BOOTSTRAP, *(file.path for file in component.files if planning())]
-    return read_all(in_this_run(cluster.etcd), HostComponent, paths=paths, units=loads)
-
-
-def _stale(cluster: Cluster, pictures: Mapping[str, SeenComponent]) -> list[Node]:
-    return [node for name, seen in pictures.items() if _is_stale(cluster, node := cluster.node(name), seen)]
-
-
-def _is_stale(cluster: Cluster, node: Node, seen: SeenComponent) -> bool:
-    """Whether etcd runs with other files than it has, or, in the plan, than it will have by then."""
-    component = etcd_component(cluster, node)
-    read = [file for file in component.files if planning() and file.path in component.units[0].loads]
-    return not has_loaded_its_files(seen["units"][UNIT]) or any(not one.fits(seen["paths"][one.path]) for one in read)
 
 
 def _said_new(cluster: Cluster, pictures: Mapping[str, SeenComponent]) -> list[Node]:

@@ -188,12 +188,12 @@ def _observed(cluster: Cluster, **run: Any) -> Observed:
     etcd = gevent.spawn(_etcd, cluster, [node for node in reached if serves_etcd(cluster, node, pictures[node.name])])
     asking = {node.name: needed_ports(cluster, node) for node in reached if node.name in within}
     tls = tls_ports(cluster)
-    peers = _read({name: (PeerPorts, {"peers": ports, "tls": tls}) for name, ports in asking.items() if ports})
     routes = {name: sorted({address for address, _ in ports}) for name, ports in asking.items() if ports}
-    sources = _read({name: (PeerSources, {"addresses": addresses}) for name, addresses in routes.items()})
+    sources = gevent.spawn(_read, {name: (PeerSources, {"addresses": addresses}) for name, addresses in routes.items()})
+    peers = _read({name: (PeerPorts, {"peers": ports, "tls": tls}) for name, ports in asking.items() if ports})
     seen = etcd.get()
     keys, voters = (seen["keys"], seen["members"]) if seen is not None else (None, None)
-    return Observed(pictures, packages.get(), peers, keys, voters, within, sources=sources, **run)
+    return Observed(pictures, packages.get(), peers, keys, voters, within, sources=sources.get(), **run)
 
 
 def _etcd(cluster: Cluster, nodes: Sequence[Node]) -> SeenEtcd | None:

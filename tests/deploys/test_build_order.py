@@ -83,6 +83,7 @@ MEMBERS = [
     "PostgreSQL | one leader, every standby streaming",
     "PostgreSQL | dynamic configuration",
     "PostgreSQL | admin role and databases",
+    "PostgreSQL | statistics of statements",
 ]
 DOORS = [
     "etcd's CA | nobody else is let in",

@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from cluster.errors import UnsafeError
-from operations import etcd
+from operations import etcd, etcd_loaded
 from tests.deploys.etcd_world import EtcdWorld
 from tests.deploys.fake_hosts import changed, fake_cluster, run_operation
 
@@ -76,7 +76,8 @@ def test_the_plan_has_the_restarts_for_files_that_are_yet_to_be_written(
     caplog.set_level(logging.INFO, logger="pyinfra")
     cluster = fake_cluster()
     world = EtcdWorld.of(cluster)
-    monkeypatch.setattr(etcd, "planning", lambda: True)
+    for module in (etcd, etcd_loaded):
+        monkeypatch.setattr(module, "planning", lambda: True)
     assert changed(run_operation(monkeypatch, world, cluster, etcd.quorum)) == []
     for name in ("h2", "h3"):
         world.hosts[name].files["/etc/default/etcd"] += "ETCD_HEARTBEAT_INTERVAL=500\n"

@@ -11,7 +11,7 @@ from cluster.model import Cluster
 from cluster.removals import remaining
 from cluster.render_hba import hba_lines
 from cluster.secrets import NAMES, Secret
-from operations import patroni_configuration, postgres
+from operations import patroni_awaited, patroni_configuration, postgres
 from tests.deploys import patroni_world
 from tests.deploys.fake_hosts import changed, fake_cluster, run_operation
 from tests.deploys.patroni_world import UNMARKED, PatroniWorld
@@ -402,7 +402,7 @@ def test_a_leader_is_not_asked_for_what_standbys_alone_have(monkeypatch: pytest.
 def test_of_a_member_that_is_away_nothing_else_is_said(monkeypatch: pytest.MonkeyPatch, said: list[str]) -> None:
     world = PatroniWorld.of(fake_cluster(postgres_parameters={"work_mem": "8MB"}))
     answers = {"h1": [], "h2": None, "h3": []}
-    monkeypatch.setattr(patroni_configuration, "read_each", lambda asked: {name: answers[name] for name in asked})
+    monkeypatch.setattr(patroni_awaited, "read_each", lambda asked: {name: answers[name] for name in asked})
     declared = fake_cluster(postgres_parameters={"work_mem": "7MB"})
     run_operation(monkeypatch, world, declared, patroni_configuration.configuration)
     assert said[-1] == "h2 cannot be reached: nobody knows what it runs with"
