@@ -11,6 +11,7 @@ from cluster.observed_cause import SeenCause
 
 PREFIX = "2026-11-26 06:17:03.861 UTC [2954] "
 MEMORY = "could not map anonymous shared memory: Cannot allocate memory"
+GONE = "ERROR:  requested WAL segment 000000010000000000000003 has already been removed"
 REPLICATION = 'could not connect to the primary server: connection to server at "10.0.0.1", port 5432 failed: FATAL:  '
 
 
@@ -57,8 +58,7 @@ def test_each_end_names_what_mends_it(words: str, way: str) -> None:
         ),
         (REPLICATION + "SSL error: certificate verify failed", "deploys/cluster.py`"),
         (
-            "could not receive data from WAL stream: ERROR:  requested WAL segment 000000010000000000000003 has already "
-            "been removed",
+            f"could not receive data from WAL stream: {GONE}",
             "max_slot_wal_keep_size",
         ),
     ],
@@ -70,7 +70,7 @@ def test_one_that_runs_and_cannot_follow_says_why(words: str, way: str) -> None:
 
 
 def test_a_copy_that_begins_again_names_the_setting() -> None:
-    words = "pg_basebackup: error: could not receive data from WAL stream: ERROR:  requested WAL segment 03 has already been removed"
+    words = f"pg_basebackup: error: could not receive data from WAL stream: {GONE}"
     said = cause_in({"running": False, "said": [{"age": age, "text": words} for age in (1, 40, 80)]}, seconds=90)
     assert said is not None and said.certain and "max_slot_wal_keep_size" in said.way
     assert str(said).startswith("its copy ended with: pg_basebackup: error: ")

@@ -171,7 +171,8 @@ def test_nobody_joins_while_a_member_is_unwell(monkeypatch: pytest.MonkeyPatch) 
     assert str(refused.value) == (
         "h5 cannot join: etcd is not healthy: https://10.0.0.4:2379: context deadline exceeded\n"
         "HINT: mend what the last lines of h4 name; where they complain of its data, "
-        "`pyinfra inventory.py deploys/etcd_reinit.py --data node=h4` puts these aside and lets it join anew; only then."
+        "`pyinfra inventory.py deploys/etcd_reinit.py --data node=h4` puts these aside and lets it join anew; "
+        "only then."
     )
     assert world.done == []
 
