@@ -1,10 +1,11 @@
-"""Whether a member's data may be thrown away and copied anew from the leader."""
+"""Whether a member's data may be thrown away and copied anew, and from whom."""
 
 from __future__ import annotations
 
 from cluster.health import CLONING, leaders_timeline, scheduled_switchover
 from cluster.live import Live
 from cluster.model import Cluster
+from cluster.observed import SeenPostgres
 from cluster.plan_activation import activated
 from cluster.plan_etcd import outage
 from cluster.plan_switchover import candidate_obstacles
@@ -33,7 +34,7 @@ def reinit_obstacle(cluster: Cluster, live: Live, name: str, *, force: bool = Fa
     + name: the node whose data it is
     + force: also when it is a healthy standby, or has WAL that the leader does not have
     """
-    return _cluster_obstacle(cluster, live, name) or _member_obstacle(live, name, force=force)
+    return _cluster_obstacle(cluster, live, name) or _member_obstacle(cluster, live, name, force=force)
 
 
 def _cluster_obstacle(cluster: Cluster, live: Live, name: str) -> str | None:
@@ -54,7 +55,7 @@ def _cluster_obstacle(cluster: Cluster, live: Live, name: str) -> str | None:
     return None
 
 
-def _member_obstacle(live: Live, name: str, *, force: bool) -> str | None:
+def _member_obstacle(cluster: Cluster, live: Live, name: str, *, force: bool) -> str | None:
     if name == live.leader:
         return f"{name} leads: its data is what all others are copied from\nHINT: run deploys/switchover.py first."
     if name not in live.within:
@@ -65,8 +66,8 @@ def _member_obstacle(live: Live, name: str, *, force: bool) -> str | None:
             f"HINT: start it ('systemctl start patroni'), or replace the host."
         )
     if force:
-        return _room_obstacle(live)
-    return _needless(live, name) or _delayed(live, name) or _ahead(live, name) or _room_obstacle(live)
+        return _room_obstacle(cluster, live, name)
+    return _needless(live, name) or _delayed(live, name) or _ahead(live, name) or _room_obstacle(cluster, live, name)
 
 
 def _needless(live: Live, name: str) -> str | None:
@@ -98,14 +99,42 @@ def _ahead(live: Live, name: str) -> str | None:
     )
 
 
-def _room_obstacle(live: Live) -> str | None:
+def copy_sources(live: Live, name: str) -> list[str]:
+    """
+    The members one of which Patroni takes for a copy: any other standby with the tag ``clonefrom``, else the leader.
+
+    + name: of the node that is copied anew
+    """
+    fit = [
+        other
+        for other, member in live.patroni["members"].items()
+        if other not in (name, live.leader) and member["running"] and member["tags"].get("clonefrom")
+    ]
+    return fit or [str(live.leader)]
+
+
+def source_text(cluster: Cluster, live: Live, name: str) -> str:
+    """Where the new data of a member come from, as the end of a sentence. + name: the node's"""
+    members = " or ".join(copy_sources(live, name))
+    return f"the repository, or from {members} where that fails" if cluster.repository is not None else members
+
+
+def _room_obstacle(cluster: Cluster, live: Live, name: str) -> str | None:
     leading = live.postgres[str(live.leader)]
     if leading is None or not leading["answers"]:
-        return f"the leader {live.leader} does not answer\nHINT: mend that first; it is what is copied."
-    most, taken = int(leading["settings"]["max_wal_senders"]["setting"]), len(leading["replication"])
+        return f"the leader {live.leader} does not answer\nHINT: mend that first; it is what a copy has to follow."
+    # Which of them Patroni takes nobody knows before.
+    sources = [] if cluster.repository is not None else copy_sources(live, name)
+    return next((obstacle for one in sources if (obstacle := _taken(one, live.postgres.get(one))) is not None), None)
+
+
+def _taken(source: str, state: SeenPostgres | None) -> str | None:
+    if state is None or not state["answers"]:
+        return f"{source} does not answer, from which Patroni may copy\nHINT: mend that first."
+    most, taken = int(state["settings"]["max_wal_senders"]["setting"]), len(state["replication"])
     if most - taken >= SENDERS_FOR_A_COPY:
         return None
-    return f"{taken} of max_wal_senders {most} are taken on {live.leader}\nHINT: a copy takes two; raise the setting."
+    return f"{taken} of max_wal_senders {most} are taken on {source}\nHINT: a copy takes two; raise the setting."
 
 
 def reinit_remarks(cluster: Cluster, live: Live, name: str, size_mib: int) -> list[str]:

@@ -1,4 +1,4 @@
-"""Rebuild one member's data from the leader: when it cannot follow any more, or its data is spoiled.
+"""Rebuild one member's data from the backups or another member: when it cannot follow, or its data is spoiled.
 
     pyinfra inventory.py deploys/reinit_node.py --data node=NAME [--data force=true]
 

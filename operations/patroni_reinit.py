@@ -1,4 +1,4 @@
-"""Throw a member's data away and let Patroni copy it anew from the leader."""
+"""Throw a member's data away and let Patroni copy it anew."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cluster.health import CLONING
 from cluster.live import Live
 from cluster.model import Cluster, Node
 from cluster.observed import SeenPatroni, SeenPostgres
-from cluster.plan_reinit import is_being_copied, reinit_obstacle, reinit_remarks
+from cluster.plan_reinit import is_being_copied, reinit_obstacle, reinit_remarks, source_text
 from facts.patroni import DirectorySize, PatroniCluster
 from facts.postgres_state import PostgresState
 from operations.patroni_clones import Copying
@@ -30,8 +30,8 @@ PROGRESS_SECONDS = 10
 @operation()
 def reinit(cluster: Cluster, member: str, force: bool = False) -> Commands:
     """
-    Rebuild one member from the leader, and return when it streams. One that is being copied already is waited for.
-    Refuses what ``reinit_obstacle`` refuses.
+    Rebuild one member from the others or the repository, and return when it streams. One that is being copied already
+    is waited for. Refuses what ``reinit_obstacle`` refuses.
 
     + member: its name
     + force: also a healthy standby, and one with WAL that the leader does not have
@@ -51,7 +51,7 @@ def reinit(cluster: Cluster, member: str, force: bool = False) -> Commands:
         raise UnsafeError(obstacle)
     print_lines(
         [
-            f"Rebuild of {member} from {live.leader}, the leader of {cluster.name}",
+            f"Rebuild of {member} in {cluster.name}: it gets its data from {source_text(cluster, live, member)}",
             *(f"  note   {remark}" for remark in reinit_remarks(cluster, live, member, _size_mib(cluster, node))),
         ]
     )

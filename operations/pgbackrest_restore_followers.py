@@ -72,7 +72,8 @@ def led(cluster: Cluster, node: Node) -> Commands:
     watch, until = Watch(cluster.data_directory), time.monotonic() + LEAD_SECONDS
     while (seen := _seen(node, [node], PROGRESS_SECONDS))["leader"] is None or not seen["settled"]:
         if time.monotonic() > until or watch.hopeless([node]):
-            watch.refuse(node, f"{node.name} has the data and does not lead; this goes on from here")
+            otherwise = "mend what they name and run this again, it goes on from here."
+            watch.refuse(node, f"{node.name} does not lead", otherwise=otherwise)
 
 
 def elected(cluster: Cluster, nodes: Sequence[Node]) -> Node:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cluster.live import Live
-from cluster.plan_reinit import is_being_copied, reinit_obstacle, reinit_remarks
+from cluster.plan_reinit import is_being_copied, reinit_obstacle, reinit_remarks, source_text
 from tests.cluster.live_members import healthy, with_member, with_patroni, with_postgres
 from tests.cluster.preflight_hosts import a_cluster
 
@@ -91,9 +91,20 @@ def test_a_member_whose_patroni_is_silent_has_to_be_started() -> None:
 def test_the_copy_has_to_find_room_and_etcd_its_quorum() -> None:
     taken = with_postgres(lame(), "pg1", replication=[{"state": "streaming"}] * 9)
     assert "9 of max_wal_senders 10 are taken on pg1" in (obstacle(taken) or "")
+    copied = with_member(taken, "pg3", tags={"clonefrom": True})
+    assert obstacle(copied) is None, "Patroni copies from pg3 then"
+    full = with_postgres(copied, "pg3", replication=[{"state": "streaming"}] * 9)
+    assert "9 of max_wal_senders 10 are taken on pg3" in (obstacle(full) or "")
     assert "etcd has no quorum" in (obstacle(replace(lame(), etcd=None)) or "")
     assert "the leader pg1 does not answer" in (obstacle(with_postgres(lame(), "pg1", answers=False)) or "")
     assert "left out by --limit" in (obstacle(replace(lame(), within=frozenset(("pg1",)))) or "")
+
+
+def test_it_is_said_from_where_the_copy_comes() -> None:
+    assert source_text(a_cluster(), healthy(), "pg2") == "pg1"
+    tagged = with_member(healthy(), "pg3", tags={"clonefrom": True})
+    assert source_text(a_cluster(), tagged, "pg2") == "pg3"
+    assert source_text(a_cluster(), with_member(tagged, "pg3", running=False), "pg2") == "pg1"
 
 
 def test_that_nobody_could_take_over_meanwhile_is_said_before() -> None:

@@ -81,6 +81,8 @@ class EtcdWorld:
             return True, self._etcdctl(command)
         if "systemctl show" in command:
             return True, self._component(self.hosts[host], command)
+        if "stat -c 'path|" in command:
+            return True, ["absent|/var/lib/etcd/main"]
         if "journalctl" in command and "systemctl" not in command:
             return True, [f"last line of {host}"]
         return self._act(host, command, stdin)
@@ -92,8 +94,9 @@ class EtcdWorld:
         elif "systemctl restart" in command:
             self._restart(host)
         elif "systemctl disable" in command:
-            self.hosts[host].loaded = None
-            self.done.append(f"stop and empty {host}")
+            kept = re.search(r"mv -T (\S+) \1[.]damaged-", command) is not None
+            self.hosts[host].loaded, self.hosts[host].healthy = None, True
+            self.done.append(f"stop and {'keep' if kept else 'empty'} {host}")
         elif found := re.search(r"member remove (\w+)", command):
             self._remove(found[1])
         elif "systemctl start" in command:
@@ -136,7 +139,7 @@ class EtcdWorld:
             self.done.append("remove the stray")
             return
         short, host = [(name, one) for name, one in self.hosts.items() if one.member][int(member_id, 16) - 10]
-        assert host.learner, f"{short} has a vote"
+        assert host.learner or host.loaded is None, f"{short} has a vote"
         host.member = host.learner = False
         self.done.append(f"remove {short}")
 

@@ -50,6 +50,7 @@ class RestartWorld:
     paused: set[str] = field(default_factory=set)
     overridden: set[str] = field(default_factory=set)
     dead: set[str] = field(default_factory=set)
+    fatal: dict[str, str] = field(default_factory=dict)
     done: list[str] = field(default_factory=list)
     asked: list[dict[str, Any]] = field(default_factory=list)
 

@@ -121,9 +121,12 @@ class RestoreWorld:
         if command.startswith("du "):
             return True, ["95"]
         if "journalctl" in command:
-            fatal = "2026-11-21 12:00:00 UTC [7] FATAL:  could not map anonymous shared memory: Cannot allocate memory"
-            return True, [*([fatal] if host in self.stuck else []), f"last line of {host}"]
+            return True, [f"last line of {host}"]
         return True, self._act(host, command, stdin)
+
+    @property
+    def fatal(self) -> dict[str, str]:
+        return dict.fromkeys(self.stuck, "could not map anonymous shared memory: Cannot allocate memory")
 
     def _act(self, host: str, command: str, stdin: str) -> list[str]:
         word = next(name for words, name in WORDS.items() if words in command)

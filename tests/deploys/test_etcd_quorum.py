@@ -53,7 +53,9 @@ def test_a_member_that_does_not_come_back_ends_the_run(monkeypatch: pytest.Monke
         run_operation(monkeypatch, world, cluster, etcd.quorum)
     assert str(refused.value) == (
         "etcd is not healthy: https://10.0.0.2:2379: context deadline exceeded\n"
-        "HINT: mend that member first; no other member is touched meanwhile."
+        "HINT: mend what the last lines of h2 name; where they complain of its data, "
+        "`pyinfra inventory.py deploys/etcd_reinit.py --data node=h2` puts these aside and lets it join anew; "
+        "no other member is touched meanwhile."
     )
     assert world.done == ["restart h1", "restart h2"]
 
@@ -186,7 +188,9 @@ def test_nobody_joins_while_a_member_is_unwell(monkeypatch: pytest.MonkeyPatch) 
         run_operation(monkeypatch, world, cluster, etcd.quorum)
     assert str(refused.value) == (
         "h5 cannot join: etcd is not healthy: https://10.0.0.4:2379: context deadline exceeded\n"
-        "HINT: etcd takes members only while all are well."
+        "HINT: mend what the last lines of h4 name; where they complain of its data, "
+        "`pyinfra inventory.py deploys/etcd_reinit.py --data node=h4` puts these aside and lets it join anew; "
+        "only then."
     )
     assert world.done == []
 

@@ -167,8 +167,9 @@ def test_an_etcd_that_is_back_by_itself_ends_what_was_begun(monkeypatch: pytest.
 def test_while_etcd_has_its_quorum_nothing_is_rebuilt(monkeypatch: pytest.MonkeyPatch) -> None:
     world = world_of(answering={"h1", "h2"}, data={"h1": 120, "h2": 120})
     assert refusal(monkeypatch, world) == (
-        "etcd of main has its quorum: asked on h1, h2\nHINT: nothing was touched; a member that is lost is replaced by "
-        "deploys/replace_node.py, or taken out by deploys/remove_node.py."
+        "etcd of main has its quorum: asked on h1, h2\nHINT: nothing was touched; a host whose data of etcd are "
+        "damaged or lost gets them anew by `pyinfra inventory.py deploys/etcd_reinit.py --data node=h3`; a host that "
+        "is lost is replaced by deploys/replace_node.py, or taken out by deploys/remove_node.py."
     )
     assert world.done == []
 

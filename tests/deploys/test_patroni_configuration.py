@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from pyinfra.api import Host
 
@@ -406,3 +408,79 @@ def test_of_a_member_that_is_away_nothing_else_is_said(monkeypatch: pytest.Monke
     declared = fake_cluster(postgres_parameters={"work_mem": "7MB"})
     run_operation(monkeypatch, world, declared, patroni_configuration.configuration)
     assert said[-1] == "h2 cannot be reached: nobody knows what it runs with"
+
+
+# --- Where PostgreSQL does not run ---
+
+
+class Down(PatroniWorld):
+    """Nobody leads until a PATCH came; SQL asked of a member that is down fails, as psql does."""
+
+    down: tuple[str, ...] = ()
+    mends: bool = True
+
+    def run(self, host: str, command: str, stdin: str) -> tuple[bool, list[str]]:
+        """See World."""
+        sql = any(words in command for words in ("pg_settings", "pg_hba_file_rules", "client_dn", "json_build_object"))
+        if sql and "/etc/patroni/config.yml ]" not in command and host in self.down:
+            return False, ["psql: error: connection refused"]
+        if "journalctl" in command:
+            return True, ["its last line"]
+        done = super().run(host, command, stdin)
+        if self.patches and self.mends:
+            self.leader, self.down = "h1", ()
+        return done
+
+    def _patroni(self) -> dict[str, Any]:
+        return super()._patroni() | {"settled": self.leader is not None}
+
+    def _member(self, name: str) -> dict[str, Any]:
+        fails = {"state": "start failed", "running": False, "streaming": False} if name in self.down else {}
+        return super()._member(name) | fails
+
+
+def leaderless(**declared: Any) -> Down:
+    """A cluster with this configuration, with which none of its members starts."""
+    known = PatroniWorld.of(fake_cluster(**declared))
+    world = Down(known.names, known.config, None)
+    world.down = tuple(known.names)
+    return world
+
+
+MEMORY = "could not map anonymous shared memory: Cannot allocate memory"
+
+
+def test_with_no_leader_the_difference_goes_to_patroni_and_the_leader_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch, said: list[str]
+) -> None:
+    world = leaderless(postgres_parameters={"huge_pages": "on"})
+    declared = fake_cluster(postgres_parameters={"huge_pages": "try"})
+    run_operation(monkeypatch, world, declared, patroni_configuration.configuration)
+    assert world.patches == [("h1", {"postgresql": {"parameters": {"huge_pages": "try"}}})]
+    assert said[-1] == "h1 leads with it"
+
+
+def test_one_that_does_not_start_with_the_new_values_either_is_quoted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patroni_awaited, "LEAD_SECONDS", -1)
+    world = leaderless(postgres_parameters={"huge_pages": "on"})
+    world.mends, world.fatal = False, {"h2": MEMORY}  # type: ignore[attr-defined]
+    declared = fake_cluster(postgres_parameters={"huge_pages": "on", "work_mem": "7MB"})
+    with pytest.raises(UnsafeError) as refused:
+        run_operation(monkeypatch, world, declared, patroni_configuration.configuration)
+    assert str(refused.value).startswith(
+        f"nobody leads main with the new configuration either; h2's PostgreSQL ended with: {MEMORY}\n"
+        "HINT: the last lines of h2 stand above; when a parameter is the cause, declare another value"
+    )
+
+
+def test_a_standby_that_is_down_is_not_asked_for_sql_and_named(
+    monkeypatch: pytest.MonkeyPatch, said: list[str]
+) -> None:
+    known = PatroniWorld.of(fake_cluster())
+    world = Down(known.names, known.config, known.leader)
+    world.down, world.mends = ("h3",), False
+    declared = fake_cluster(postgres_parameters={"log_min_duration_statement": "2s"})
+    run_operation(monkeypatch, world, declared, patroni_configuration.configuration)
+    assert len(world.patches) == 1
+    assert "PostgreSQL of h3 does not run, and gets it when it starts" in said
+    assert [host for host, _ in world.awaited] == ["h1", "h2"]

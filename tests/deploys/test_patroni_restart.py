@@ -223,6 +223,19 @@ def test_no_answer_from_patroni_is_no_excuse_for_a_canary_that_does_not_start(
     assert world.done == ['PATCH {"shared_buffers": "128MB"}']
 
 
+def test_a_second_standby_that_does_not_start_is_quoted_and_who_waits_to_go_back_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = RestartWorld.of(shared_buffers="4096MB")
+    world.after["h2"] = lambda: setattr(world, "too_much", 1024)
+    world.fatal = {"h3": "could not map anonymous shared memory: Cannot allocate memory"}
+    assert refusal(monkeypatch, world).split("\n")[0] == (
+        "h3 does not start with the new shared_buffers: could not map anonymous shared memory: Cannot allocate memory; "
+        "the primary was not touched, the configuration is back to shared_buffers 128MB, and h3 is well again; "
+        "h2 still waits for a restart back"
+    )
+
+
 def test_a_canary_that_stays_away_is_said_to(monkeypatch: pytest.MonkeyPatch) -> None:
     world = RestartWorld.of(shared_buffers="4096MB")
     world.too_much = 64
@@ -250,7 +263,7 @@ def test_a_standby_that_runs_and_does_not_stream_ends_the_run(monkeypatch: pytes
     world = RestartWorld.of(max_connections=200)
     world.answers["h2"] = {"asked": True, "status": 200, "text": "restarted", "ready": False, "seconds": 300.1}
     assert refusal(monkeypatch, world) == (
-        "h2 is not well 300.1 s after its restart: restarted\n"
+        "h2 is not well 300.1 s after its restart: restarted; h1, h3 still wait for a restart\n"
         "HINT: the last lines of h2 stand above; mend what they name and run again."
     )
     assert world.done == []

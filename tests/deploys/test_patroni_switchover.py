@@ -145,7 +145,8 @@ def test_a_member_that_does_not_follow_is_named(monkeypatch: pytest.MonkeyPatch,
     world.hooks["/switchover"] = lambda: world.lame.update(h1="start failed")
     assert refusal(monkeypatch, world, patroni_switchover.switchover) == (
         "h2 leads, and h1 does not follow after 120 s: start failed, on timeline 1; the leader is on 4\n"
-        "HINT: the last lines of h1 stand above; deploys/reinit_node.py makes a new copy."
+        "HINT: the last lines of h1 stand above; `pyinfra inventory.py deploys/reinit_node.py --data node=h1` makes a "
+        "new copy."
     )
 
 

@@ -229,3 +229,54 @@ def test_members_of_a_cluster_that_begins_with_a_backup_get_its_tablespaces_dire
         monkeypatch.setattr(patroni, name, lambda *_: iter(()))
     run_operation(monkeypatch, world, declared, patroni.formed, secrets=SECRETS)
     assert [host for host, _ in world.scripts] == ["h2"]
+
+
+class Leaderless(PatroniWorld):
+    """None of the members starts until the configuration was corrected."""
+
+    fatal: dict[str, str] = {}
+
+    def run(self, host: str, command: str, stdin: str) -> tuple[bool, list[str]]:
+        """See World."""
+        if "ask health ectl" in command:
+            return True, [f"{name}|1|" for name in ("health", "members", "alarms", "keys")]
+        if "pg_tablespace_location" in command:
+            return True, []
+        if "journalctl" in command:
+            return True, ["its last line"]
+        done = super().run(host, command, stdin)
+        if self.patches and not self.fatal:
+            self.leader = "h1"
+        return done
+
+    def _patroni(self) -> dict[str, Any]:
+        return super()._patroni() | {"settled": self.leader is not None}
+
+    def _member(self, name: str) -> dict[str, Any]:
+        fails = {} if self.leader else {"state": "start failed", "running": False, "streaming": False}
+        return super()._member(name) | fails
+
+
+def test_where_nobody_leads_the_configuration_is_corrected_before_a_leader_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    known = PatroniWorld.of(fake_cluster(postgres_parameters={"huge_pages": "on"}))
+    world = Leaderless(known.names, known.config, None)
+    monkeypatch.setattr(patroni, "brought_up", lambda *_: iter(()))
+    declared = fake_cluster(postgres_parameters={"huge_pages": "try"})
+    run_operation(monkeypatch, world, declared, patroni.formed, secrets=SECRETS)
+    assert world.patches[0] == ("h1", {"postgresql": {"parameters": {"huge_pages": "try"}}})
+
+
+def test_the_member_that_keeps_all_from_forming_is_quoted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patroni, "FORMING_SECONDS", -1)
+    known = PatroniWorld.of(fake_cluster())
+    world = Leaderless(known.names, known.config, None)
+    world.fatal = {"h2": 'could not access file "no_such_library": No such file or directory'}
+    monkeypatch.setattr(patroni, "brought_up", lambda *_: iter(()))
+    with pytest.raises(UnsafeError) as refused:
+        run_operation(monkeypatch, world, fake_cluster(), patroni.formed, secrets=SECRETS)
+    assert str(refused.value).startswith(
+        "the cluster did not settle: h1 does not lead, and no other member does; h2's PostgreSQL ended with: "
+        'could not access file "no_such_library": No such file or directory\nHINT: the last lines of h2 stand above; '
+    )
