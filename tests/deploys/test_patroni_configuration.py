@@ -410,6 +410,19 @@ def test_of_a_member_that_is_away_nothing_else_is_said(monkeypatch: pytest.Monke
     assert said[-1] == "h2 cannot be reached: nobody knows what it runs with"
 
 
+def test_what_an_earlier_build_left_there_stops_no_other_change(
+    monkeypatch: pytest.MonkeyPatch, said: list[str]
+) -> None:
+    world = PatroniWorld.of(fake_cluster(postgres_parameters={"work_mem": "8MB"}))
+    assert world.config is not None
+    world.config["postgresql"]["parameters"].update(max_conections=300, wal_buffers="7XB", TimeZone="Mars")
+    declared = fake_cluster(postgres_parameters={"work_mem": "7MB", "max_conections": None})
+    run_operation(monkeypatch, world, declared, patroni_configuration.configuration)
+    sent = {"postgresql": {"parameters": {"work_mem": "7MB", "max_conections": None}}}
+    assert [patch for _, patch in world.patches] == [sent]
+    assert said[-1] == "left alone, though nobody declares them: TimeZone, wal_buffers"
+
+
 # --- Where PostgreSQL does not run ---
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import pytest
 
+from cluster.parameters_catalogue import ASK, catalogue
 from cluster.settings_postgres import hba_problem
 from tests.hostile import hba
 from tests.hostile.parameters import edges
@@ -142,6 +145,21 @@ def test_postgresql_starts_with_every_parameter_at_each_of_its_edges(built: Buil
         run_in(host, f"cat > /tmp/round-{number:02}.conf", stdin=text)
     assert run_in(host, "bash -s", stdin=ROUNDS) == ""
     print(f"PostgreSQL took {len(rounds)} times {len(rounds[0])} parameters")
+
+
+def test_the_catalogue_is_what_the_server_says(built: Built) -> None:
+    """Another minor version may have one more; what both have is the same."""
+    host = built.lab.host("pg2").container
+    said = {row["name"].lower(): row for row in json.loads(run_in(host, f"{PSQL} {quote(ASK)}"))}
+    known = catalogue(17)
+    assert len(set(known) & set(said)) > 350
+    told = ("context", "type", "unit", "least", "most")
+    differs = {
+        name: (known[name], row)
+        for name, row in said.items()
+        if name in known and any(known[name][one] != row[one] for one in told)  # type: ignore[literal-required]
+    }
+    assert differs == {}
 
 
 def test_a_value_that_is_shown_otherwise_is_proven_all_the_same(built: Built, tmp_path: Path) -> None:
