@@ -175,3 +175,10 @@ def test_a_member_moves_from_one_family_of_addresses_to_the_other(built: Built, 
     second = built.lab.host("pg2")
     moved(built, elsewhere(built, tmp_path, second.address6, "pg2"), second.address6, "pg2")
     moved(built, built.inventory, second.address4, "pg2")
+
+
+def test_without_haproxy_the_members_own_doors_are_used(built: Built, tmp_path: Path) -> None:
+    inventory = tmp_path / "inventory.py"
+    inventory.write_text(f"{built.inventory.read_text()}\nhaproxy = []\n")
+    done = run(inventory, CLUSTER, as_json=False)
+    assert "Endpoints: the members themselves" in done.log and "PostgreSQL 17." in done.log
