@@ -68,7 +68,8 @@ def _taken(cluster: Cluster, members: Sequence[SeenEtcdMember], keys: Mapping[st
     for node in cluster.members:
         address, own = str(node.address), where.get(node.name)
         if own not in (None, address):
-            yield f"{node.name} is a member at {own}, declared is {address}; a lost host is for deploys/replace_node.py"
+            ways = "a living host is for deploys/move_node.py, a lost one for deploys/replace_node.py"
+            yield f"{node.name} is a member at {own}, declared is {address}; {ways}"
     yield from twins(cluster, keys)
 
 

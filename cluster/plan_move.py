@@ -11,8 +11,6 @@ from cluster.model import Cluster, Node
 from cluster.observed import SeenEtcd
 from cluster.plan_etcd import outage
 from cluster.plan_removal import etcd_members_of, quorum_loss
-from cluster.plan_replacement import is_in_place
-from cluster.preflight_members import member_addresses
 from cluster.render_etcd import peer_url
 
 
@@ -25,13 +23,6 @@ def refuse_immovable(cluster: Cluster, node: Node) -> None:
             f"HINT: deploys/destroy.py --data confirm={cluster.name} keeps the data, and deploys/cluster.py --data "
             "adopt=true begins with them at the new address; see docs/move-node.md."
         )
-
-
-def has_moved(cluster: Cluster, live: Live, node: Node) -> bool:
-    """Whether a host is where it is declared, and well, so that nothing is to be done."""
-    keys = (live.etcd["keys"] if live.etcd is not None else None) or {}
-    at = member_addresses(cluster, keys).get(node.name)
-    return is_in_place(cluster, live, node) and ("postgres" not in node.roles or at == str(node.address))
 
 
 def former_memberships(cluster: Cluster, node: Node, seen: SeenEtcd) -> list[str]:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Generator, Mapping, Sequence
 
 from pyinfra import host
 from pyinfra.api import StringCommand, operation
+from pyinfra.api.command import PyinfraCommand
 
-from cluster.component import Component
 from cluster.errors import UnsafeError
 from cluster.files import File
 from cluster.model import Cluster, Node
 from cluster.observed import SeenComponent, SeenEtcd
 from cluster.plan_etcd import (
-    formed,
     joining,
     moved_members,
     peers_with,
@@ -35,8 +33,9 @@ from cluster.render_etcd import (
     peer_url,
 )
 from cluster.render_etcd_snapshot import keepers
-from facts.etcd import EtcdBootstrapState, EtcdCluster
+from facts.etcd import EtcdCluster
 from facts.host import HostComponent
+from operations.etcd_first_start import bootstrapped, first_start
 from operations.etcd_learner import etcdctl, promoted, strays_removed
 from operations.etcd_loaded import etcd_pictures, stale_members
 from operations.etcd_snapshot import copies_kept, etcd_snapshots
@@ -44,7 +43,7 @@ from operations.util.act import Act
 from operations.util.cause import show_last_lines
 from operations.util.commands import or_journal, stamp, start_unit, write_file
 from operations.util.component import Commands, brought_up
-from operations.util.remote import acts_for, in_this_run, read, read_all
+from operations.util.remote import acts_for, in_this_run
 from operations.util.stage import planning, undecided
 
 QUORUM_SECONDS = 60
@@ -70,28 +69,11 @@ def member(cluster: Cluster) -> Commands:
         yield from copies_kept(snapshots)
         return
     component = etcd_component(cluster, node)
-    data, running = f"{etcd_data_directory(cluster)}/member", _bootstrapped(component, _existing(cluster)) + snapshots
+    data, running = f"{etcd_data_directory(cluster)}/member", bootstrapped(component, _existing(cluster)) + snapshots
     seen = host.get_fact(HostComponent, **running.question_with(data))
     if seen["paths"][data] is None:
-        running = _first_start(cluster, node, component) + snapshots
+        running = first_start(cluster, node, component) + snapshots
     yield from brought_up(running, seen)
-
-
-def _bootstrapped(component: Component, bootstrap: File) -> Component:
-    return replace(component, files=(*component.files, bootstrap))
-
-
-def _first_start(cluster: Cluster, node: Node, component: Component) -> Component:
-    others = [other for other in cluster.etcd if other is not node]
-    endpoints = [other.address.url(cluster.settings.etcd_client_port) for other in others]
-    question = {"endpoints": endpoints, "prefix": cluster.scope_key, "if_open": True}
-    if others and formed(read(others, EtcdCluster, **question)):
-        return replace(component, units=())
-    if "existing" in read_all(cluster.etcd, EtcdBootstrapState).values():
-        # The cluster was formed once, and does not answer now: to begin it again with an empty log could lose it.
-        return replace(component, units=())
-    new = bootstrap_file(cluster, declared_peers(cluster), state="new")
-    return _bootstrapped(component, new)
 
 
 @operation()
@@ -102,7 +84,7 @@ def quorum(cluster: Cluster) -> Commands:
     was added is taken out again. Called on every host, so that nothing that needs etcd comes before it; one host acts,
     and only on hosts of this run.
 
-    Refuses while a member is unhealthy, an alarm is raised or an added member never started.
+    Refuses while a member is unhealthy that has loaded its files, an alarm is raised or an added member never started.
     """
     if not cluster.etcd or not acts_for(cluster.etcd):
         host.noop("another host looks after the quorum")
@@ -111,6 +93,8 @@ def quorum(cluster: Cluster) -> Commands:
     if planning() and quorum_obstacle(seen):
         yield from undecided("etcd's members and their restarts")
         return
+    if not planning() and quorum_obstacle(seen):
+        seen = yield from _mended(cluster, seen)
     voters, acted = serving(cluster, seen["members"]), False
     if stray_learners(cluster, seen["members"] or ()):
         yield from strays_removed(cluster, voters, seen)
@@ -149,6 +133,21 @@ def _restarted(cluster: Cluster, stale: Sequence[Node], voters: Sequence[Node], 
         yield Act(node, _restart(cluster, node))
         seen = _look(cluster, voters, wait_seconds=QUORUM_SECONDS)
     _refuse_unless_healthy(cluster, seen)
+
+
+def _mended(cluster: Cluster, seen: SeenEtcd) -> Generator[PyinfraCommand, None, SeenEtcd]:
+    """Restart those that are not healthy and run with other files than theirs, which may be why: they carry nothing."""
+    voters, pictures = serving(cluster, seen["members"]), etcd_pictures(cluster)
+    lame = [node for node in voters if node.address.url(cluster.settings.etcd_client_port) in seen["unhealthy"]]
+    # One that does not run was not started for a reason, e.g. that it has no data.
+    sick = [node for node in stale_members(cluster, pictures) if node in lame and _runs(pictures[node.name])]
+    for node in sick:
+        yield Act(node, _restart(cluster, node))
+    return _look(cluster, voters, wait_seconds=QUORUM_SECONDS) if sick else seen
+
+
+def _runs(seen: SeenComponent) -> bool:
+    return seen["units"][UNIT]["active"] not in ("inactive", "failed")
 
 
 def refuse_unloaded(cluster: Cluster) -> None:

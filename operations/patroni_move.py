@@ -8,10 +8,10 @@ from pyinfra.api import StringCommand, operation
 from cluster.data_mounts import ETCD as ETCD_DATA
 from cluster.data_mounts import note_path
 from cluster.errors import UnsafeError
-from cluster.model import Cluster
+from cluster.model import Cluster, Node
 from cluster.observed import SeenEtcd
 from cluster.plan_etcd import moved_members
-from cluster.plan_move import former_memberships, has_moved, move_lines, needs_etcd_anew, refuse_move
+from cluster.plan_move import former_memberships, move_lines, needs_etcd_anew, refuse_move
 from cluster.preflight_members import moved_findings
 from cluster.removals import remaining
 from cluster.render_etcd import BOOTSTRAP, etcd_data_directory
@@ -27,7 +27,7 @@ from operations.util.act import Act
 from operations.util.commands import remove_paths
 from operations.util.component import Commands
 from operations.util.console import print_lines
-from operations.util.remote import acts_for, coordinator, here
+from operations.util.remote import acts_for, coordinator, here, read
 from operations.util.stage import planning, undecided
 
 
@@ -43,10 +43,10 @@ def begun(cluster: Cluster, moving: str) -> Commands:
     if not acts_for(rest.members):
         host.noop("another host does it")
         return
-    live = look(cluster)
-    if has_moved(cluster, live, node):
+    if not _is_elsewhere(cluster, node):
         host.noop(f"{moving} is where it is declared")
         return
+    live = look(cluster)
     refuse_move(cluster, live, node)
     print_lines(move_lines(cluster, live, node))
     if live.leader == moving:
@@ -67,11 +67,8 @@ def stopped(cluster: Cluster, moving: str, drain_seconds: int) -> Commands:
     if here() != moving:
         host.noop("this host stays")
         return
-    node, seen = cluster.node(moving), _asked(cluster)
-    # Asked of this host alone, of which its own files may tell what etcd does not know.
-    pictures = {moving: host.get_fact(HostPicture)}
-    elsewhere = moved_findings(cluster, seen["keys"], seen["members"], pictures)
-    if moving not in [one.where for one in elsewhere]:
+    node = cluster.node(moving)
+    if not _is_elsewhere(cluster, node):
         host.noop("nothing of it is elsewhere")
         return
     yield from services_stopped(cluster, node, drain_seconds)
@@ -119,6 +116,13 @@ def etcd_cleared(cluster: Cluster, moving: str) -> Commands:
         raise UnsafeError(f"{still[0]}\nHINT: run again, which takes it out; its data stay until then.")
     yield StringCommand(f"systemctl disable --now --quiet {ETCD_UNIT}")
     yield StringCommand(remove_paths([path for path in paths if there[path] is not None], ()))
+
+
+def _is_elsewhere(cluster: Cluster, node: Node) -> bool:
+    """Whether a host lives at another address than declared, as etcd has it, or where etcd knows nothing, its files."""
+    seen, pictures = _asked(cluster), read([node], HostPicture)
+    found = moved_findings(cluster, seen["keys"], seen["members"], pictures)
+    return ("cluster_address", node.name) in [(one.what, one.where) for one in found]
 
 
 def _asked(cluster: Cluster) -> SeenEtcd:

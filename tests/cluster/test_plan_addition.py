@@ -72,7 +72,8 @@ def test_there_has_to_be_a_cluster() -> None:
         (seen(member(1), member(3, name="other")), "the address of pg3 is that of other in etcd"),
         (
             seen(keys={**ALL, **key("pg3", "10.0.0.9")}),
-            "pg3 is a member at 10.0.0.9, declared is 10.0.0.3; a lost host is for deploys/replace_node.py",
+            "pg3 is a member at 10.0.0.9, declared is 10.0.0.3; a living host is for deploys/move_node.py, "
+            "a lost one for deploys/replace_node.py",
         ),
         (
             seen(keys={**ALL, **key("other", "10.0.0.3")}),

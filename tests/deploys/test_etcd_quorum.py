@@ -72,6 +72,27 @@ def test_an_interrupted_procedure_goes_on_where_it_stopped(monkeypatch: pytest.M
     assert world.done == ["restart h2", "restart h3"]
 
 
+def test_who_is_not_well_with_other_files_than_its_own_is_restarted_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it runs with may be why, an address that it does not have any more or another CA: a restart is the cure."""
+    cluster = fake_cluster()
+    world = EtcdWorld.of(cluster)
+    for host in world.hosts.values():
+        host.config = 2
+    world.hosts["h3"].healthy = False
+    run_operation(monkeypatch, world, cluster, etcd.quorum)
+    assert world.done == ["restart h3", "restart h1", "restart h2"]
+    assert world.least_up == 2
+
+
+def test_without_a_quorum_those_that_run_with_other_files_get_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = fake_cluster()
+    world = EtcdWorld.of(cluster)
+    for name in ("h2", "h3"):
+        world.hosts[name].config, world.hosts[name].healthy = 2, False
+    run_operation(monkeypatch, world, cluster, etcd.quorum)
+    assert world.done == ["restart h2", "restart h3"]
+
+
 def test_the_plan_has_the_restarts_for_files_that_are_yet_to_be_written(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -138,6 +138,7 @@ def test_nobody_moves_in_a_cluster_that_is_not_well(
 
 
 def test_who_is_where_it_is_declared_is_left_alone(monkeypatch: pytest.MonkeyPatch, world: RemovalWorld) -> None:
+    world.lame = {"h2"}  # which is no reason to say that it moves
     assert move(monkeypatch, world, "h2") == []
 
 

@@ -10,7 +10,7 @@ from pyinfra.context import ctx_host
 from cluster.declaration import DeclaredHost, declared_clusters
 from cluster.model import Cluster
 from cluster.render_etcd import BOOTSTRAP, ENVIRONMENT
-from operations import etcd
+from operations import etcd, etcd_first_start
 
 DATA = "/var/lib/etcd/main/member"
 
@@ -54,8 +54,8 @@ def answers(monkeypatch: pytest.MonkeyPatch, members: list[Any] | None, written:
         asked.append([node.name for node in nodes])
         return {node.name: {"members": members} for node in nodes}
 
-    monkeypatch.setattr(etcd, "read", read)
-    monkeypatch.setattr(etcd, "read_all", lambda nodes, _: {node.name: written for node in nodes})
+    monkeypatch.setattr(etcd_first_start, "read", read)
+    monkeypatch.setattr(etcd_first_start, "read_all", lambda nodes, _: {node.name: written for node in nodes})
     return asked
 
 
