@@ -152,6 +152,17 @@ def test_a_build_mends_a_parameter_with_which_nobody_starts(built: Built, name: 
     is_out(built, name)
 
 
+def test_what_alter_system_set_and_nobody_starts_with(built: Built) -> None:
+    """It wins over what is declared, and SQL that could take it away needs a PostgreSQL that runs."""
+    written(built, "altered")
+    file = f"/var/lib/postgresql/17/{built.lab.name}/postgresql.auto.conf"
+    on_all(built, f"echo \"shared_buffers = '900GB'\" >> {file}")
+    fail_together(built)
+    follow(built, START, says="could not map anonymous shared memory")
+    assert "900GB" in run_in(built.lab.host("pg2").container, f"cat {file}.before-*"), "the old file is kept"
+    is_out(built, "altered")
+
+
 def test_a_line_of_pg_hba_with_which_nobody_starts(built: Built) -> None:
     """Set by hand: what is declared is judged before."""
     written(built, "hba")
