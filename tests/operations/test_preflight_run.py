@@ -38,7 +38,7 @@ class Hosts:
     def answer(self, name: str, fact: str) -> Any:
         if fact == "HostPicture":
             return self.pictures.get(name, picture(int(name[-1])))
-        return {"HostPackages": seen(), "PeerPorts": [], "EtcdCluster": {"keys": self.keys}}[fact]
+        return {"HostPackages": seen(), "PeerPorts": [], "PeerSources": {}, "EtcdCluster": {"keys": self.keys}}[fact]
 
 
 def short(name: str) -> str:
@@ -134,7 +134,8 @@ def test_fresh_hosts_are_read_once_for_all(run: Any) -> None:
     inventory, hosts = run()
     assert on_every_host(inventory) == ["", "", "", ""]
     all_three = ("pg1", "pg2", "pg3")
-    assert sorted(hosts.asked) == [("HostPackages", all_three), ("HostPicture", all_three), ("PeerPorts", all_three)]
+    facts = ("HostPackages", "HostPicture", "PeerPorts", "PeerSources")
+    assert sorted(hosts.asked) == [(fact, all_three) for fact in facts]
 
 
 def test_a_refusal_is_the_same_for_every_host_and_leaves_out_the_others(run: Any) -> None:
