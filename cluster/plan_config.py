@@ -28,7 +28,7 @@ def config_patch(declared: Mapping[str, Any], observed: Mapping[str, Any]) -> di
             inner = config_patch(value, seen if isinstance(seen, Mapping) else {})
             if inner:
                 patch[key] = inner
-        elif not _same(value, seen):
+        elif not same(value, seen):
             patch[key] = value
     return patch | dict.fromkeys(_twins(declared, observed))
 
@@ -38,7 +38,8 @@ def _twins(declared: Mapping[str, Any], observed: Mapping[str, Any]) -> Iterator
     return (name for name in observed if name not in declared and name.lower() in declared)
 
 
-def _same(declared: Any, observed: Any) -> bool:
+def same(declared: Any, observed: Any) -> bool:
+    """Whether two values of a setting mean the same, however they are written."""
     # As Patroni compares: 100 and "100" are the same, and so are True and "on" for PostgreSQL.
     if declared is None or observed is None or isinstance(declared, list):
         return bool(declared == observed)

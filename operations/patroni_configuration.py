@@ -30,6 +30,7 @@ from cluster.render_patroni_dynamic import SYNCHRONOUS, configuration_for
 from facts.patroni import ANSWER_SECONDS, MemberResources, PatroniCluster
 from facts.postgres import FileErrors, PostgresCatalog
 from operations.patroni_admission import hba_lines_next, hba_lines_now
+from operations.patroni_altered import altered_corrected
 from operations.patroni_awaited import await_active, await_hba, await_leader, await_standbys, noticed_seconds, running
 from operations.preflight import origin_of
 from operations.util.act import Act
@@ -79,12 +80,13 @@ def configuration(cluster: Cluster, restart_follows: bool = False) -> Commands:
     declared = _declared(cluster, seen, seen["config"])
     if patch := config_patch(declared, seen["config"]):
         waits = yield from _patched(cluster, declared, node, seen, patch)
-        if seen["leader"] is None:
-            await_leader(cluster, node)
         if waits and not restart_follows:
             host.log("restart in the right order with: pyinfra inventory.py deploys/restart_pending.py")
     else:
         host.noop("the dynamic configuration is as declared")
+    if seen["leader"] is None and not planning():
+        yield from _files_corrected(cluster, declared, seen)
+        await_leader(cluster, node)
     _name_undeclared(declared, seen["config"])
 
 
@@ -99,7 +101,15 @@ def corrected(cluster: Cluster) -> Commands:
         if patch := config_patch(declared, seen["config"]):
             host.log("nobody leads: the configuration is corrected first")
             yield from _patched(cluster, declared, node, seen, patch)
+        yield from _files_corrected(cluster, declared, seen)
         _name_undeclared(declared, seen["config"])
+
+
+def _files_corrected(cluster: Cluster, declared: Mapping[str, Any], seen: SeenPatroni) -> Commands:
+    """What wins over the configuration in the files of members that do not run."""
+    up = running(cluster.members, seen)
+    down = [node for node in in_this_run(cluster.members) if node not in up]
+    yield from altered_corrected(cluster, down, declared["postgresql"]["parameters"])
 
 
 def _declared(cluster: Cluster, seen: SeenPatroni, config: Mapping[str, Any]) -> dict[str, Any]:

@@ -127,9 +127,10 @@ def awaited(cluster: Cluster, chosen: Node) -> Commands:
             host.log("the cluster was paused before it went down; that ends now")
             yield Act(chosen, patch_command({"pause": None}))
             resumed = True
-        if time.monotonic() > until or watch.hopeless([chosen]):
+        cause = watch.causes([chosen]).get(chosen.name)
+        if time.monotonic() > until or (cause is not None and cause.certain):
             watch.refuse(chosen, f"{chosen.name} has the newest data and does not lead")
-        host.log(f"{chosen.name} does not lead yet: {said['error'] or 'PostgreSQL recovers'}")
+        host.log(f"{chosen.name} does not lead yet: {said['error'] or cause or 'PostgreSQL recovers'}")
 
 
 @operation()

@@ -732,3 +732,23 @@ def test_a_repository_host_without_a_recent_copy_is_a_remark(days: float | None,
 
 def test_one_of_this_week_and_a_cluster_that_was_just_built_are_no_finding() -> None:
     assert found(with_copy(6.0)) == [] == found(with_copy(None, kept=2))
+
+
+def test_a_member_that_does_not_start_is_quoted_with_what_mends_it() -> None:
+    world = healthy()
+    world.member("h3", running=False, streaming=False, state="start failed")
+    text = "2026-11-26 06:17:03.861 UTC [7] FATAL:  could not map anonymous shared memory: Cannot allocate memory"
+    world.answers["h3"]["cause"] = {"running": False, "said": [{"age": 3.0, "text": text}]}
+    (one,) = [found for found in complaints(world.overview()) if found.kind == "member-down"]
+    assert one.finding.problem == (
+        "PostgreSQL is start failed; its PostgreSQL ended with: could not map anonymous shared memory: "
+        "Cannot allocate memory"
+    )
+    assert "then `pyinfra inventory.py deploys/configure.py`. See " in one.finding.hint
+
+
+def test_etcd_that_does_not_start_names_the_run_for_damaged_data() -> None:
+    world = healthy()
+    unit(active="activating", sub="start")(world)
+    (one,) = [found for found in complaints(world.overview()) if found.kind == "unit-down"]
+    assert "`pyinfra inventory.py deploys/etcd_reinit.py --data node=h2`" in one.finding.hint

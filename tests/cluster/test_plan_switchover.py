@@ -238,3 +238,23 @@ def test_a_named_candidate_is_taken_exactly_when_it_is_fit(live: Live, name: str
         assert refusal(live, name).startswith(f"{name} cannot take over from pg1: ")
     else:
         assert plan(live, name).candidate == name
+
+
+SLOT = {"name": "reports", "type": "logical", "database": "app", "plugin": "pgoutput", "temporary": False}
+
+
+def with_a_slot(**other: Any) -> Live:
+    config = {"slots": {"reports": {"type": "logical", "database": "app", "plugin": "pgoutput"}}}
+    return with_postgres(with_patroni(healthy(), config=config), "pg1", slots=[{**SLOT, **other}])
+
+
+def test_a_candidate_that_patroni_still_copies_a_slot_to_is_refused_before_patroni_does() -> None:
+    live = with_a_slot()
+    assert "has no copy yet of the slot reports" in refusal(live, "pg2")
+    copied = with_postgres(live, "pg2", slots=[SLOT])
+    assert plan(copied, "pg2").candidate == "pg2" and plan(copied).candidate == "pg2"
+
+
+@pytest.mark.parametrize("other", [{"failover": True}, {"temporary": True}, {"name": "somebody_s"}])
+def test_a_slot_that_patroni_does_not_copy_is_no_obstacle(other: dict[str, Any]) -> None:
+    assert candidate_obstacles(with_a_slot(**other), "pg2") == []

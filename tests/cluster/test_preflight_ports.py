@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from cluster.declaration import declared_clusters
 from cluster.findings import Finding
-from cluster.preflight_ports import needed_ports, peer_findings, serves_etcd
+from cluster.preflight_ports import needed_ports, peer_findings, serves_etcd, source_findings
 from tests.cluster.preflight_hosts import PORTS, a_cluster, findings, host, listens, picture, rows, running
 
 HINT = "Let the firewalls on the way and on this host pass TCP between the hosts of the cluster."
@@ -144,3 +144,19 @@ def test_etcd_is_asked_only_where_it_serves_the_cluster():
     cluster = a_cluster()
     assert serves_etcd(cluster, cluster.node("pg1"), running(1))
     assert not serves_etcd(cluster, cluster.node("pg1"), picture(1))
+
+
+def test_a_host_that_would_come_from_another_address_is_named():
+    cluster = a_cluster()
+    sources = {
+        "pg1": {"10.0.0.2": "10.0.0.1", "10.0.0.3": "10.0.0.1"},
+        "pg2": {"10.0.0.1": "10.9.9.9", "10.0.0.3": "10.9.9.9"},
+        "pg3": None,
+    }
+    (found,) = source_findings(cluster, sources)
+    assert (found.where, found.what) == ("pg2", "cluster_address")
+    assert found.problem == (
+        "10.0.0.2: connections to pg1, pg3 come from 10.9.9.9, and pg_hba lets members in by their address"
+    )
+    assert "`ip route get 10.0.0.1`" in found.hint
+    assert source_findings(cluster, {"pg1": {}}) == []

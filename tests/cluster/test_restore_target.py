@@ -80,3 +80,11 @@ def test_what_is_kept_on_the_hosts_is_the_same_target(target: Target) -> None:
 @given(st.integers(0, 2**64 - 1))
 def test_positions_count_bytes(position: int) -> None:
     assert lsn_bytes(f"{position >> 32:X}/{position & 0xFFFFFFFF:X}") == position
+
+
+@pytest.mark.parametrize("text", ["2026-11-25", "2026-11-25 14:30", "2026-11-25T14:30:00"])
+def test_the_example_of_a_refusal_is_itself_a_moment(text: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        asked_target({"time": text})
+    example = str(refused.value).rpartition("e.g. ")[2].removesuffix(".")
+    assert asked_target({"time": example}).value.startswith("2026-11-25 ")

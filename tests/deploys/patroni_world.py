@@ -64,6 +64,8 @@ class PatroniWorld:
             return True, [*(f"{name}={value}" for name, value in RESOURCES.items()), "patroni=4.0.7-3~deb13u1"]
         if "/etc/patroni/config.yml ]" in command:
             return True, [json.dumps({} if host in self.silent else self._patroni())]
+        if "postgresql.auto.conf ] || cat" in command:
+            return True, []
         if "pg_hba_file_rules" in command:
             return True, [json.dumps(self.unread.get(host, []))]
         if "min_val" in command:

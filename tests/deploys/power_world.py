@@ -69,6 +69,7 @@ class PowerWorld:
     + units: those beside Patroni that run on each host
     + given_up: members whose data may be lost
     + hooks: an act to what happens just after it
+    + fatal: members whose PostgreSQL ends with these words
     """
 
     cluster: Cluster
@@ -82,6 +83,7 @@ class PowerWorld:
     given_up: set[str] = field(default_factory=set)
     done: list[str] = field(default_factory=list)
     hooks: dict[str, Callable[[], None]] = field(default_factory=dict)
+    fatal: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.members = {node.name: Member(led=node.name == self.leader) for node in self.cluster.members}
@@ -191,7 +193,8 @@ class PowerWorld:
 
     def _elect(self) -> None:
         """Whoever comes first, as soon as etcd has its quorum."""
-        able = {name: one for name, one in self.members.items() if one.patroni and not one.held}
+        well = {name: one for name, one in self.members.items() if name not in self.fatal}
+        able = {name: one for name, one in well.items() if one.patroni and not one.held}
         if not self._quorum() or self.paused:
             return
         if self.leader is None and able:

@@ -497,3 +497,41 @@ def test_a_standby_that_is_down_is_not_asked_for_sql_and_named(
     assert len(world.patches) == 1
     assert "PostgreSQL of h3 does not run, and gets it when it starts" in said
     assert [host for host, _ in world.awaited] == ["h1", "h2"]
+
+
+class Altered(Down):
+    """One member's file has what ALTER SYSTEM put there; what is taken out of it is noted."""
+
+    taken: dict[str, str] = {}
+
+    def run(self, host: str, command: str, stdin: str) -> tuple[bool, list[str]]:
+        """See World."""
+        if "|| cat " in command:
+            lines = [
+                "# Do not edit",
+                "shared_buffers = '900GB'",
+                "lock_timeout = '1'",
+                "restore_command = 'pgbackrest'",
+            ]
+            return True, lines if host == "h2" else []
+        if "sed -i" in command:
+            self.taken[host] = command
+            self.leader, self.down = "h1", ()
+            return True, []
+        return super().run(host, command, stdin)
+
+
+def test_what_alter_system_set_is_taken_out_of_the_files_where_sql_cannot_do_it(
+    monkeypatch: pytest.MonkeyPatch, said: list[str]
+) -> None:
+    declared = fake_cluster(postgres_parameters={"shared_buffers": "128MB"})
+    known = PatroniWorld.of(declared)
+    world = Altered(known.names, known.config, None)
+    world.down, world.taken = tuple(known.names), {}
+    run_operation(monkeypatch, world, declared, patroni_configuration.configuration)
+    assert world.patches == []
+    assert list(world.taken) == ["h2"] and "runs ||" in world.taken["h2"]
+    assert "(shared_buffers)" in world.taken["h2"] and "restore_command" not in world.taken["h2"]
+    assert "h2: takes shared_buffers out of postgresql.auto.conf, where ALTER SYSTEM put it" in said
+    assert "h2: postgresql.auto.conf sets lock_timeout, which nobody declares; declared, it is taken out there" in said
+    assert "h1 leads with it" in said

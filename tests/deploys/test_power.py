@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import count
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from cluster.errors import UnsafeError
 from operations import patroni_halt, patroni_wake, power
+from operations.util import cause
 from tests.deploys.fake_hosts import fake_cluster, run_operation
 from tests.deploys.power_world import RECORD, PowerWorld
 
@@ -282,3 +285,31 @@ def test_what_somebody_disabled_stays_down(monkeypatch: pytest.MonkeyPatch, line
     start(monkeypatch, world)
     assert not world.members["h3"].patroni
     assert "  note   Patroni is disabled on h3, which stays down" in lines
+
+
+def test_a_stop_right_after_a_switchover_does_not_stumble_over_its_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Patroni leaves it for some seconds; the one that it names leads no more."""
+    world = world_of(keys={"/service/main/failover": '{"leader": "h2", "member": "h1"}'})
+    stop(monkeypatch, world)
+    assert world.is_down()
+    under_way = world_of(keys={"/service/main/failover": '{"leader": "h1", "member": "h2"}'})
+    with pytest.raises(UnsafeError, match="a switchover is under way"):
+        stop(monkeypatch, under_way)
+
+
+def test_a_start_that_cannot_come_about_ends_soon_in_postgresql_s_own_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = world_of()
+    world.cut_power()
+    monkeypatch.setattr(cause, "time", SimpleNamespace(monotonic=count(0, 40).__next__))
+    world.fatal = {"h1": "could not map anonymous shared memory: Cannot allocate memory"}
+    with pytest.raises(UnsafeError) as refused:
+        start(monkeypatch, world)
+    assert str(refused.value).startswith(
+        "h1 has the newest data and does not lead; its PostgreSQL ended with: could not map anonymous shared memory: "
+        "Cannot allocate memory\nHINT: the last lines of h1 stand above; "
+    )
+    assert "`pyinfra inventory.py deploys/configure.py`; then run this again." in str(refused.value)
+    world.fatal = {}
+    world._elect()  # Patroni tries again by itself
+    start(monkeypatch, world)
+    assert world.leader == "h1"
