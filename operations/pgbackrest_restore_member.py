@@ -81,12 +81,14 @@ def forgotten(node: Node) -> Act:
 def unknown_aside(cluster: Cluster, node: Node, known: Sequence[str], name: str) -> Commands:
     """
     Move aside what a member that is to be restored has in tablespaces that the backup does not know. From then on its
-    data count as touched: whoever ends the restore makes them anew.
+    data count as touched, and no longer as whole, for links of theirs lead to nothing: whoever ends the restore makes
+    them anew.
 
     + known: directories of the backup's; + name: what the others' files are kept under
     """
     locations = unknown(state_of(cluster, node), known)
-    yield from moved_aside(cluster, node, locations, name, first=f"touch {STATE}/begun")
+    disarm = _DISARM.format(data=quote(cluster.data_directory))
+    yield from moved_aside(cluster, node, locations, name, first=f"touch {STATE}/begun && {{ {disarm}; }}")
 
 
 def begun(
