@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from cluster.errors import UnsafeError
 from cluster.model import Cluster
-from operations import patroni_tablespaces
+from cluster.on_host.data_mounts import links
+from operations import patroni_tablespaces, pgbackrest_restore_member
 from operations.patroni_tablespaces import moved_aside, places_made, tablespaces_removed
+from operations.pgbackrest_restore_member import unknown_aside
 from tests.cluster.preflight_hosts import a_cluster
 
 NAME = "before-restore-20261121T120000Z"
@@ -47,6 +50,28 @@ def test_only_the_own_version_s_files_are_moved_and_twice_does_no_harm(space: Pa
 def test_nothing_is_moved_before_it_is_noted(space: Path, tmp_path: Path) -> None:
     assert done(aside(a_cluster(), space, first="false"), tmp_path) == 1
     assert (space / OURS).is_dir()
+
+
+def test_what_we_have_moved_ourselves_counts_for_no_missing_mount(
+    monkeypatch: pytest.MonkeyPatch, space: Path, tmp_path: Path
+) -> None:
+    """What looks for mounts before a start would never let the restore begin."""
+    data, state = tmp_path / "data", tmp_path / "state"
+    for directory in (data / "global", data / "pg_tblspc", state):
+        directory.mkdir(parents=True)
+    (data / "global" / "pg_control").write_text("whole")
+    (data / "pg_tblspc" / "16444").symlink_to(space)
+    (space / OTHERS / "5").rmdir()
+    (space / OTHERS).rmdir()
+    assert links(str(data)) == [f"{data}/pg_tblspc/16444"]
+    monkeypatch.setattr(pgbackrest_restore_member, "state_of", lambda *_: {"tablespaces": [str(space)]})
+    monkeypatch.setattr(pgbackrest_restore_member, "STATE", str(state))
+    cluster = replace(
+        a_cluster(), settings=a_cluster().settings.model_copy(update={"postgres_data_directory": str(data)})
+    )
+    (act,) = unknown_aside(cluster, cluster.members[0], [], NAME)
+    assert done(str(act.command.get_raw_value()), tmp_path) == 0
+    assert list(space.iterdir()) == [] and links(str(data)) == []
 
 
 def test_without_such_a_tablespace_nothing_is_done() -> None:
