@@ -309,7 +309,7 @@ def test_prefixes_of_settings() -> None:
 
 MAKE_TARGETS = {
     *("help", "cluster", "lab", "lab-down", "lint", "bench", "settings"),
-    *("test", "test-all", "test-fast", "test-lab"),
+    *("test", "test-all", "test-fast", "test-lab", "test-pythons"),
 }
 
 
