@@ -6,10 +6,10 @@ READY := $(VENV)/.ready
 PY := $(VENV)/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help cluster test test-all test-lab test-fast lint lab lab-down bench settings
+.PHONY: help cluster test test-all test-lab test-fast test-pythons lint lab lab-down bench settings
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r name what; do printf '  make %-10s %s\n' "$$name" "$$what"; done
+	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r name what; do printf '  make %-12s %s\n' "$$name" "$$what"; done
 
 cluster: $(READY) ## set up everything and build the cluster in containers on this machine
 	$(PY) -m tests.lab up
@@ -17,10 +17,10 @@ cluster: $(READY) ## set up everything and build the cluster in containers on th
 
 # The lab's tests have a process of their own: what tests pyinfra's parts loads gevent, which patches the threads that the
 # load generator needs. What is core and which areas there are stands in tests/lab/areas.py.
-test: test-fast ## everything that CI runs: lint, fast tests, and in containers a proof of each promise
+test: test-fast test-pythons ## everything that CI runs: lint, fast tests, and in containers a proof of each promise
 	$(PY) -m tests.lab.suite core
 
-test-all: test-fast ## the whole of the tests
+test-all: test-fast test-pythons ## the whole of the tests
 	$(PY) -m tests.lab.suite all
 
 test-lab: $(READY) ## a part of those with containers: make test-lab AREA=restore; AREA= lists them
@@ -28,6 +28,9 @@ test-lab: $(READY) ## a part of those with containers: make test-lab AREA=restor
 
 test-fast: lint ## what needs no containers
 	$(PY) -m pytest -m "not lab" --numprocesses 3 --dist worksteal
+
+test-pythons: $(READY) ## the same with the other Pythons of this machine: 3.12, 3.13
+	$(PY) -m tests.pythons
 
 lint: $(READY) ## ruff and mypy
 	$(PY) -m ruff check .

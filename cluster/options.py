@@ -137,12 +137,12 @@ def _meant(name: str, taken: Collection[str]) -> str:
     close = difflib.get_close_matches(name, [*taken, *Settings.model_fields], n=1)
     others = sorted(run for run, options in RUNS.items() if name in options)
     if others:
-        return f"It is an option of {', '.join(f'{run}.py' for run in others)}; {_listed(taken)}"
-    return f"Did you mean {close[0]}? {_listed(taken).capitalize()}" if close else _listed(taken).capitalize()
+        return f"It is an option of {', '.join(f'{run}.py' for run in others)}. {_listed(taken)}"
+    return f"Did you mean {close[0]}? {_listed(taken)}" if close else _listed(taken)
 
 
 def _listed(taken: Collection[str]) -> str:
-    return f"this run takes {', '.join(sorted(taken)) or 'no option'}."
+    return f"This run takes {', '.join(sorted(taken)) or 'no option'}; settings stand in docs/settings.md."
 
 
 def _impossible(taken: Iterable[str], given: Mapping[str, Any]) -> Iterator[Finding]:

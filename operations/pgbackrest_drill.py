@@ -42,19 +42,26 @@ def drilled(cluster: Cluster, label: str | None = None) -> Commands:
     if node is None or node.name != here():
         host.noop("the repository host does it")
         return
+    before = _drill(cluster)
     if planning():
+        # The newest may be one that this run takes first; one that is named has to be there already.
+        if label is not None and not before["running"]:
+            _refuse_unfit(cluster, before, label)
         yield from undecided(f"a restore drill of {label or 'the newest backup'}")
         return
-    before = _drill(cluster)
     if before["running"]:
         print_lines(["a restore drill is under way already: none is begun, its end is waited for"])
     else:
-        seen: SeenPgbackrest = host.get_fact(PgbackrestInfo, stanza=cluster.name)
-        if obstacle := drill_obstacle(seen, before, label):
-            raise UnsafeError(obstacle)
+        _refuse_unfit(cluster, before, label)
         yield write_file(File(REQUEST, drill_request(label, _living(cluster)), USER, USER, "600"))
         yield StringCommand(_START + DRILL_SERVICE)
     _judge(node, _proof(cluster, node, before["last"]))
+
+
+def _refuse_unfit(cluster: Cluster, before: SeenDrill, label: str | None) -> None:
+    seen: SeenPgbackrest = host.get_fact(PgbackrestInfo, stanza=cluster.name)
+    if obstacle := drill_obstacle(seen, before, label):
+        raise UnsafeError(obstacle)
 
 
 def _drill(cluster: Cluster, wait_seconds: int = 0) -> SeenDrill:

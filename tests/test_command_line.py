@@ -180,3 +180,10 @@ def test_a_key_that_cannot_be_used_is_named_with_its_host(error: Exception) -> N
 
     said = refused(command_line._of_its_host, read, SimpleNamespace(host=SimpleNamespace(name="pg1")))
     assert said.startswith(f"pg1: no connection can be tried: {error}")
+
+
+def test_a_run_that_is_started_elsewhere_says_where_it_belongs(tmp_path: Path) -> None:
+    words = command("-y", str(ROOT / "inventory.py"), str(ROOT / "deploys" / "status.py"))
+    done = subprocess.run(words, cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    assert (done.returncode, f"HINT: change to {ROOT} first" in done.stderr) == (1, True), done.stderr
+    assert "Traceback" not in done.stderr

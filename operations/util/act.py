@@ -35,6 +35,8 @@ class Act(FunctionCommand):
             done, output = target.run_shell_command(
                 self.command, print_output=state.print_output, print_input=state.print_input, **arguments
             )
+        except PermissionError:  # said already, with the way out, by whoever runs commands
+            return False
         except (OSError, EOFError, SSHException) as error:  # pyinfra would print a traceback, under another host's name
             target.log_styled(f"the connection was lost: {error}", fg="red", log_func=logger.error)
             return False

@@ -31,7 +31,7 @@ def test_a_misspelt_option_is_refused_with_what_was_meant() -> None:
 
 def test_an_option_of_another_run_is_refused_by_name() -> None:
     assert "option of destroy.py, remove_node.py" in problems("replace_node", wipe=True)["wipe"]
-    assert "this run takes no option" in problems("status", force=True)["force"]
+    assert "This run takes no option" in problems("status", force=True)["force"]
 
 
 def test_settings_and_the_words_of_the_connectors_go_through() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from cluster.errors import UnsafeError
+from operations import pgbackrest_drill
 from operations.pgbackrest_drill import drilled
 from tests.deploys.fake_hosts import changed, run_operation
 from tests.deploys.test_pgbackrest_backup import a_backup, cluster, line
@@ -162,3 +163,12 @@ def test_what_cannot_be_tried_is_refused_before_anything_is_done(
     with pytest.raises(UnsafeError, match=words):
         run(monkeypatch, world, label=label)
     assert world.acts == []
+
+
+def test_a_label_that_no_backup_has_is_refused_in_the_plan(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pgbackrest_drill, "planning", lambda: True)
+    with pytest.raises(UnsafeError, match="set: gone is no backup of this cluster"):
+        run(monkeypatch, World(), label="gone")
+    world = World(labels=())
+    run(monkeypatch, world)  # the newest one may be yet to come
+    assert world.acts == ["true"]

@@ -1,0 +1,13 @@
+"""No data of a group: pyinfra reads it beside the inventory wherever it is started, and no other file of ours."""
+
+from pathlib import Path
+
+from pyinfra.api.exceptions import DeployError
+
+_ROOT = Path(__file__).resolve().parent.parent
+
+if not Path("deploys", "components").is_dir():
+    raise DeployError(
+        f"pyinfra was started in {Path.cwd()}, where it finds neither config.py nor what the deploys are made of\n"
+        f"HINT: change to {_ROOT} first; the inventory may lie anywhere."
+    )
