@@ -8,8 +8,11 @@ from typing import Any
 import pytest
 
 from cluster.errors import ConfigError, UnsafeError
+from cluster.model import Cluster
 from cluster.plan_move import refuse_immovable
+from cluster.render_hba import hba_lines
 from operations import patroni_move
+from operations.util.component import Commands
 from tests.deploys.fake_hosts import fake_cluster, run_operation
 from tests.deploys.removal_world import RemovalWorld
 
@@ -75,9 +78,18 @@ def test_it_is_stopped_and_leaves_etcd_before_it_is_built_up_anew(
 
 
 def test_another_member_leads_first_and_another_one_etcd(monkeypatch: pytest.MonkeyPatch, world: RemovalWorld) -> None:
+    """As a standby it has to be let in at either address: from which it speaks, its host's routes decide."""
+    let_in: list[str] = []
+
+    def admit(cluster: Cluster) -> Commands:
+        let_in.extend(line.split()[3] for line in hba_lines(cluster) if " replicator " in line and "hostssl" in line)
+        yield from ()
+
+    monkeypatch.setattr(patroni_move, "let_in", admit)
     stops(world)
     world.leader = world.etcd_leader = "h3"
     done = move(monkeypatch, world)
+    assert {"10.0.0.3/32", f"{FORMER}/32"} < set(let_in)
     assert done.index("switchover h3") < done.index("stop patroni h3")
     assert done.index("move etcd's leader h1") < done.index("out of etcd h1")
     assert world.leader != "h3" and world.etcd_leader != "h3"
