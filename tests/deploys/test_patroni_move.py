@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from cluster.address import Address
 from cluster.errors import ConfigError, UnsafeError
 from cluster.model import Cluster
 from cluster.plan_move import refuse_immovable
@@ -156,6 +158,17 @@ def test_who_is_where_it_is_declared_is_left_alone(monkeypatch: pytest.MonkeyPat
 
 def test_the_only_one_of_its_kind_does_not_move() -> None:
     cluster = fake_cluster(1)
-    with pytest.raises(ConfigError, match=r"^h1 is the only host of main with PostgreSQL and etcd: nobody stands in"):
+    with pytest.raises(
+        ConfigError, match=r"^h1 is the only host of main with PostgreSQL and etcd\nHINT: that takes an"
+    ):
         refuse_immovable(cluster, cluster.node("h1"))
     refuse_immovable(three := fake_cluster(), three.node("h1"))
+
+
+def test_nobody_moves_alone_to_another_family_of_addresses() -> None:
+    """Whom it knows by IPv4, it speaks to from its own address of IPv4."""
+    cluster = fake_cluster()
+    nodes = [replace(one, address=Address("fd00::3")) if one.name == "h3" else one for one in cluster]
+    mixed = replace(cluster, nodes=tuple(nodes))
+    with pytest.raises(ConfigError, match=r"^h3 IPv6 and h1 IPv4 do not know each other by the addresses"):
+        refuse_immovable(mixed, mixed.node("h3"))
