@@ -15,14 +15,27 @@ from cluster.render_etcd import peer_url
 
 
 def refuse_immovable(cluster: Cluster, node: Node) -> None:
-    """Refuse a host for which nobody can stand in meanwhile. + node: that shall move"""
+    """
+    Refuse a host for which nobody can stand in meanwhile, and one that would be alone with its kind of address: to the
+    others it would speak from one of theirs, by which they do not know it. + node: that shall move
+    """
     names = {"postgres": "PostgreSQL", "etcd": "etcd"}
     if last := [name for role, name in names.items() if cluster.having(role) == (node,)]:
-        raise ConfigError(
-            f"{node.name} is the only host of {cluster.name} with {' and '.join(last)}: nobody stands in meanwhile\n"
-            f"HINT: deploys/destroy.py --data confirm={cluster.name} keeps the data, and deploys/cluster.py --data "
-            "adopt=true begins with them at the new address; see docs/move-node.md."
+        raise _outage(cluster, f"{node.name} is the only host of {cluster.name} with {' and '.join(last)}")
+    speaking = [one for one in cluster if one is not node and one.roles & {"postgres", "haproxy"}]
+    other = next((one for one in speaking if one.address.ip.version != node.address.ip.version), None)
+    if other is not None and node.roles & {"postgres", "haproxy"}:
+        ours, theirs = (f"{one.name} IPv{one.address.ip.version}" for one in (node, other))
+        raise _outage(
+            cluster, f"{ours} and {theirs} do not know each other by the addresses that they would speak from"
         )
+
+
+def _outage(cluster: Cluster, reason: str) -> ConfigError:
+    return ConfigError(
+        f"{reason}\nHINT: that takes an outage: deploys/destroy.py --data confirm={cluster.name} keeps the data, and "
+        "deploys/cluster.py --data adopt=true begins with them at the new addresses; see docs/move-node.md."
+    )
 
 
 def former_memberships(cluster: Cluster, node: Node, seen: SeenEtcd) -> list[str]:

@@ -158,6 +158,11 @@ def admitted(cluster: Cluster) -> Commands:
     if not acts_for(cluster.members):
         host.noop("another host does it")
         return
+    yield from let_in(cluster)
+
+
+def let_in(cluster: Cluster) -> Commands:
+    """The same on the host that acts: for procedures of which it is one step."""
     # The first members are asked most by others.
     for node in reversed(in_this_run(cluster.members)):
         seen: SeenPatroni | None = read([node], PatroniCluster)[node.name]

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pyinfra import host
 from pyinfra.api import StringCommand, operation
 
+from cluster.address import Address
 from cluster.data_mounts import ETCD as ETCD_DATA
 from cluster.data_mounts import note_path
 from cluster.errors import UnsafeError
+from cluster.live import Live
 from cluster.model import Cluster, Node
 from cluster.observed import SeenEtcd
 from cluster.plan_etcd import moved_members
 from cluster.plan_move import former_memberships, move_lines, needs_etcd_anew, refuse_move
-from cluster.preflight_members import moved_findings
+from cluster.preflight_members import member_addresses, moved_findings
 from cluster.removals import remaining
 from cluster.render_etcd import BOOTSTRAP, etcd_data_directory
 from cluster.render_etcd import UNIT as ETCD_UNIT
@@ -20,6 +24,7 @@ from facts.host import HostComponent
 from facts.preflight import HostPicture
 from operations.etcd_look import look_at_etcd
 from operations.etcd_removal import led_by_another, refuse_quorum_loss, removed
+from operations.patroni_configuration import let_in
 from operations.patroni_look import look
 from operations.patroni_removal import services_stopped
 from operations.patroni_switchover import led_by
@@ -50,9 +55,19 @@ def begun(cluster: Cluster, moving: str) -> Commands:
     refuse_move(cluster, live, node)
     print_lines(move_lines(cluster, live, node))
     if live.leader == moving:
+        # As a standby it comes from either address until it is stopped, and nobody waits for who is not let in.
+        if not planning():
+            yield from let_in(_at_both(cluster, live, node))
         yield from led_by(cluster, without=[one.name for one in cluster.members if live.member(one.name) is None])
     elif planning():
         yield from undecided(f"what {moving} has still at the former address")
+
+
+def _at_both(cluster: Cluster, live: Live, node: Node) -> Cluster:
+    """The cluster as if a living member were a second one at its former address, too."""
+    keys = (live.etcd["keys"] if live.etcd is not None else None) or {}
+    former = member_addresses(cluster, keys).get(node.name, str(node.address))
+    return replace(cluster, nodes=(*cluster.nodes, replace(node, address=Address(former))))
 
 
 @operation()

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from cluster.address import Address
 from cluster.errors import ConfigError, UnsafeError
+from cluster.model import Cluster
 from cluster.plan_move import refuse_immovable
+from cluster.render_hba import hba_lines
 from operations import patroni_move
+from operations.util.component import Commands
 from tests.deploys.fake_hosts import fake_cluster, run_operation
 from tests.deploys.removal_world import RemovalWorld
 
@@ -75,9 +80,18 @@ def test_it_is_stopped_and_leaves_etcd_before_it_is_built_up_anew(
 
 
 def test_another_member_leads_first_and_another_one_etcd(monkeypatch: pytest.MonkeyPatch, world: RemovalWorld) -> None:
+    """As a standby it has to be let in at either address: from which it speaks, its host's routes decide."""
+    let_in: list[str] = []
+
+    def admit(cluster: Cluster) -> Commands:
+        let_in.extend(line.split()[3] for line in hba_lines(cluster) if " replicator " in line and "hostssl" in line)
+        yield from ()
+
+    monkeypatch.setattr(patroni_move, "let_in", admit)
     stops(world)
     world.leader = world.etcd_leader = "h3"
     done = move(monkeypatch, world)
+    assert {"10.0.0.3/32", f"{FORMER}/32"} < set(let_in)
     assert done.index("switchover h3") < done.index("stop patroni h3")
     assert done.index("move etcd's leader h1") < done.index("out of etcd h1")
     assert world.leader != "h3" and world.etcd_leader != "h3"
@@ -144,6 +158,17 @@ def test_who_is_where_it_is_declared_is_left_alone(monkeypatch: pytest.MonkeyPat
 
 def test_the_only_one_of_its_kind_does_not_move() -> None:
     cluster = fake_cluster(1)
-    with pytest.raises(ConfigError, match=r"^h1 is the only host of main with PostgreSQL and etcd: nobody stands in"):
+    with pytest.raises(
+        ConfigError, match=r"^h1 is the only host of main with PostgreSQL and etcd\nHINT: that takes an"
+    ):
         refuse_immovable(cluster, cluster.node("h1"))
     refuse_immovable(three := fake_cluster(), three.node("h1"))
+
+
+def test_nobody_moves_alone_to_another_family_of_addresses() -> None:
+    """Whom it knows by IPv4, it speaks to from its own address of IPv4."""
+    cluster = fake_cluster()
+    nodes = [replace(one, address=Address("fd00::3")) if one.name == "h3" else one for one in cluster]
+    mixed = replace(cluster, nodes=tuple(nodes))
+    with pytest.raises(ConfigError, match=r"^h3 IPv6 and h1 IPv4 do not know each other by the addresses"):
+        refuse_immovable(mixed, mixed.node("h3"))

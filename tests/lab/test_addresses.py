@@ -171,10 +171,11 @@ def test_the_former_inventory_is_refused_and_moves_it_back(built: Built) -> None
     wait_until_settled(lab)
 
 
-def test_a_member_moves_from_one_family_of_addresses_to_the_other(built: Built, tmp_path: Path) -> None:
+def test_a_member_does_not_move_alone_to_another_family_of_addresses(built: Built, tmp_path: Path) -> None:
     second = built.lab.host("pg2")
-    moved(built, elsewhere(built, tmp_path, second.address6, "pg2"), second.address6, "pg2")
-    moved(built, built.inventory, second.address4, "pg2")
+    inventory = elsewhere(built, tmp_path, second.address6, "pg2")
+    said = refused_untouched(built.lab, inventory, MOVE, "--data", f"node={second.container}")
+    assert f"{second.container} IPv6 and" in said and "deploys/cluster.py --data adopt=true" in said
 
 
 def test_without_haproxy_the_members_own_doors_are_used(built: Built, tmp_path: Path) -> None:
