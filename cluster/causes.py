@@ -110,6 +110,10 @@ def _way(words: str) -> str:
         return "make room on its disk"
     if "pg_hba.conf" in words:
         return f"correct postgres_hba, then {_CONFIGURE}"
+    if "password authentication failed" in words:
+        return f"{_BUILD} gives the host the password that the cluster has; see docs/secrets.md"
+    if _FOLLOWING.match(words) or words.startswith("pg_basebackup"):
+        return f"see that the host reaches the others; `{RUN}/check.py` says what is wrong with them"
     another = "declare another value in postgres_parameters, None to take it away"
     return f"when a parameter is the cause, {another}, then {_CONFIGURE}"
 
