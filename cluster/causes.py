@@ -18,7 +18,7 @@ _WHY = re.compile(r"\b(?:LOG|ERROR):  (.*)")
 # A session that is turned away, and whoever is told to end, say nothing about a start.
 _OTHERS = re.compile(
     r"the database system is |terminating |canceling |no pg_hba\.conf entry|pg_hba\.conf rejects|connection requires|"
-    r"role \"|database \"|sorry, too many|remaining connection slots|.*authentication failed for user"
+    r"role \"|database \"|sorry, too many|remaining connection slots|[-\w]+ authentication failed for user"
 )
 # A PostgreSQL that runs may be unable to follow all the same.
 _FOLLOWING = re.compile(r"could not (connect to the primary server|receive data from WAL|start WAL streaming)")
