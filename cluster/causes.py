@@ -18,7 +18,7 @@ _WHY = re.compile(r"\b(?:LOG|ERROR):  (.*)")
 # A session that is turned away, and whoever is told to end, say nothing about a start.
 _OTHERS = re.compile(
     r"the database system is |terminating |canceling |no pg_hba\.conf entry|pg_hba\.conf rejects|connection requires|"
-    r"role \"|database \"|sorry, too many|remaining connection slots|.*authentication failed for user"
+    r"role \"|database \"|sorry, too many|remaining connection slots|[-\w]+ authentication failed for user"
 )
 # A PostgreSQL that runs may be unable to follow all the same.
 _FOLLOWING = re.compile(r"could not (connect to the primary server|receive data from WAL|start WAL streaming)")
@@ -110,6 +110,10 @@ def _way(words: str) -> str:
         return "make room on its disk"
     if "pg_hba.conf" in words:
         return f"correct postgres_hba, then {_CONFIGURE}"
+    if "password authentication failed" in words:
+        return f"{_BUILD} gives the host the password that the cluster has; see docs/secrets.md"
+    if _FOLLOWING.match(words) or words.startswith("pg_basebackup"):
+        return f"see that the host reaches the others; `{RUN}/check.py` says what is wrong with them"
     another = "declare another value in postgres_parameters, None to take it away"
     return f"when a parameter is the cause, {another}, then {_CONFIGURE}"
 

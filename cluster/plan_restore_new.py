@@ -13,6 +13,7 @@ from cluster.plan_backup import repository_obstacle
 from cluster.plan_restore import Restore, order_obstacle, room_obstacle
 from cluster.plan_restore_set import chosen_set, moment, on_timeline, set_obstacle
 from cluster.plan_restore_text import source_lines
+from cluster.plan_restore_turns import timelines_obstacle
 from cluster.render_pgbackrest_server import clients
 from cluster.restore_target import Target
 
@@ -24,18 +25,22 @@ def new_plan(
     seen: SeenRestore,
     turns: Mapping[int, int] | None,
     target: Target,
+    keys: Mapping[str, str] | None = None,
 ) -> Restore:
     """
     What the first member begins with. Refuses a source without a fitting backup, and a moment that cannot be reached.
 
     + seen: of the first member
     + turns: where the source left its earlier timelines; None: its etcd does not say
+    + keys: what the source's etcd holds below its prefix
     """
     member, order = cluster.members[0].name, seen["order"]
     obstacle = order_obstacle({member: seen}, order, target) or _source_obstacle(cluster, source, repository)
     obstacle = obstacle or _target_obstacle(repository, target, seen["now"])
     # A cluster that begins with its own backup has begun a timeline in the same archive by the time it is gone on with.
     timeline = target.timeline or (order["to_timeline"] if order is not None else newest_timeline(repository))
+    if order is None:
+        obstacle = obstacle or timelines_obstacle(source, keys or {}, target, timeline)
     usable = on_timeline(repository["backups"], turns, timeline)
     obstacle = obstacle or set_obstacle(usable, repository["backups"], target)
     backup = chosen_set(usable, target)

@@ -22,7 +22,7 @@ from operations.util.remote import acts_for, coordinator, read_all
 from operations.util.stage import planning
 
 # Disabled, for with a vote and without its log no boot may start it: it would deny what it has acknowledged.
-_ASIDE = "systemctl disable --now --quiet {unit}; if [ -e {data} ]; then mv -T {data} {aside}; fi"
+_ASIDE = "systemctl disable --now --quiet {unit} && {{ [ ! -e {data} ] || mv -T {data} {aside}; }}"
 
 
 @operation()

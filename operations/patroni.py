@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -164,11 +163,8 @@ def _settled(cluster: Cluster, wait_seconds: int, **more: Any) -> SeenPatroni:
 
 def _forming(cluster: Cluster) -> SeenPatroni:
     """Wait for as long as it takes to form, or until a member says that it never will."""
-    watch, until = Watch(cluster.data_directory), time.monotonic() + FORMING_SECONDS
-    while True:
-        seen = _settled(cluster, wait_seconds=PROGRESS_SECONDS)
-        if seen["settled"] or time.monotonic() > until or watch.hopeless(in_this_run(cluster.members)):
-            return seen
+    watch, members = Watch(cluster.data_directory), in_this_run(cluster.members)
+    return watch.until_settled(lambda seconds: _settled(cluster, seconds), members, FORMING_SECONDS)
 
 
 def _wait_for_clones(cluster: Cluster, seen: SeenPatroni) -> SeenPatroni:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,13 +15,12 @@ from cluster.replication_findings import may_become_synchronous
 from facts.patroni import PatroniCluster
 from facts.postgres import HbaAwaited, SettingsAwaited, hba_digest
 from operations.util.cause import Watch
-from operations.util.remote import in_this_run, read, read_each
+from operations.util.remote import in_this_run, read, read_all, read_each
 
 # Beyond two of Patroni's looks at the configuration: on a busy host each takes a moment.
 ACTIVE_SECONDS = 10
 # A PostgreSQL that did not start is started again at once; before anybody leads it may have to recover.
 LEAD_SECONDS = 90
-PROGRESS_SECONDS = 15
 # A leader and its only standby.
 PAIR = 2
 
@@ -44,19 +42,18 @@ def await_leader(cluster: Cluster, node: Node) -> None:
 
     + node: whose Patroni is asked
     """
-    watch, until, members = Watch(cluster.data_directory), time.monotonic() + LEAD_SECONDS, in_this_run(cluster.members)
-    while not (seen := _asked(node))["settled"]:
-        if watch.hopeless(members) or (time.monotonic() > until and watch.causes(members)):
-            watch.refuse(node, f"nobody leads {cluster.name} with the new configuration either", members)
-        if time.monotonic() > until:
-            host.log(f"nobody leads {cluster.name} yet, and no PostgreSQL says why")
-            return
-    host.log(f"{seen['leader']} leads with it")
+    watch, members = Watch(cluster.data_directory), in_this_run(cluster.members)
+    seen = watch.until_settled(lambda seconds: _asked(node, seconds), members, LEAD_SECONDS)
+    if seen["settled"]:
+        host.log(f"{seen['leader']} leads with it")
+    elif watch.causes(members):
+        watch.refuse(node, f"nobody leads {cluster.name} with the new configuration either", members)
+    else:
+        host.log(f"nobody leads {cluster.name} yet, and no PostgreSQL says why")
 
 
-def _asked(node: Node) -> SeenPatroni:
-    seen: SeenPatroni = read([node], PatroniCluster, wait_seconds=PROGRESS_SECONDS)[node.name]
-    return seen
+def _asked(node: Node, seconds: int) -> SeenPatroni:
+    return read_all([node], PatroniCluster, wait_seconds=seconds)[node.name]
 
 
 def await_standbys(cluster: Cluster) -> None:

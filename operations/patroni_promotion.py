@@ -110,10 +110,12 @@ def _having_access(cluster: Cluster) -> list[Node]:
 def _followed(cluster: Cluster, leader: Node, *, beyond: int) -> SeenPatroni:
     names = [node.name for node in cluster.members]
     # etcd has the picture from before the promotion at first.
-    question = {"expected": names, "wait_seconds": FOLLOW_SECONDS, "beyond_timeline": beyond}
-    seen: SeenPatroni = host.get_fact(PatroniCluster, **question)
+    question, watch = {"expected": names, "beyond_timeline": beyond}, Watch(cluster.data_directory)
+    seen = watch.until_settled(
+        lambda seconds: host.get_fact(PatroniCluster, wait_seconds=seconds, **question), cluster.members, FOLLOW_SECONDS
+    )
     if not seen["settled"]:
         node, reason = holdup(cluster, seen, here())
         problem = f"{leader.name} takes writes, and {node.name} does not follow after {FOLLOW_SECONDS} s: {reason}"
-        Watch(cluster.data_directory).refuse(node, problem, otherwise=copied_anew(node.name))
+        watch.refuse(node, problem, otherwise=copied_anew(node.name))
     return seen

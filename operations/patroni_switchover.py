@@ -194,11 +194,14 @@ def _followed(cluster: Cluster, plan: Switchover, new: Node, names: Iterable[str
     """Wait until these members stream on the new timeline; refuse with the last lines of the one that does not."""
     concerned = _among(cluster, names)
     question = {"expected": [node.name for node in concerned], "beyond_timeline": plan.timeline}
-    seen = _heard(cluster, replace(plan, candidate=new.name), wait_seconds=FOLLOW_SECONDS, **question)
+    led, watch = replace(plan, candidate=new.name), Watch(cluster.data_directory)
+    seen = watch.until_settled(
+        lambda seconds: _heard(cluster, led, wait_seconds=seconds, **question), concerned.members, FOLLOW_SECONDS
+    )
     if not seen["settled"]:
         node, reason = holdup(concerned, seen, new.name)
         problem = f"{new.name} leads, and {node.name} does not follow after {FOLLOW_SECONDS} s: {reason}"
-        Watch(cluster.data_directory).refuse(node, problem, otherwise=copied_anew(node.name))
+        watch.refuse(node, problem, otherwise=copied_anew(node.name))
     return seen
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -69,11 +68,11 @@ def led(cluster: Cluster, node: Node) -> Commands:
     if not seen["answers"]:
         yield from leaderless(cluster)
         yield released(node)
-    watch, until = Watch(cluster.data_directory), time.monotonic() + LEAD_SECONDS
-    while (seen := _seen(node, [node], PROGRESS_SECONDS))["leader"] is None or not seen["settled"]:
-        if time.monotonic() > until or watch.hopeless([node]):
-            otherwise = "mend what they name and run this again, it goes on from here."
-            watch.refuse(node, f"{node.name} does not lead", otherwise=otherwise)
+    watch = Watch(cluster.data_directory)
+    seen = watch.until_settled(lambda seconds: _seen(node, [node], seconds), [node], LEAD_SECONDS)
+    if seen["leader"] is None or not seen["settled"]:
+        otherwise = "mend what they name and run this again, it goes on from here."
+        watch.refuse(node, f"{node.name} does not lead", otherwise=otherwise)
 
 
 def elected(cluster: Cluster, nodes: Sequence[Node]) -> Node:

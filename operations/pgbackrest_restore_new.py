@@ -71,7 +71,9 @@ def restored_from(
         return
     if source is not cluster:
         refuse_another_life(cluster)
-    plan = new_plan(cluster, source, repository_to_read(source, repository), seen, _turns(source), target)
+    keys = _keys(source)  # the source may be gone for good; then only its backups speak
+    turns = turns_in(source, keys) if keys else None
+    plan = new_plan(cluster, source, repository_to_read(source, repository), seen, turns, target, keys)
     known = known_tablespaces(source, plan)
     if not seen["begun"] and (obstacle := source_obstacle(cluster, source, _places(cluster, known))):
         raise UnsafeError(obstacle)
@@ -134,12 +136,6 @@ def _keys(cluster: Cluster) -> Mapping[str, str] | None:
     question = {"endpoints": cluster.etcd_endpoints, "prefix": cluster.scope_key, "if_open": True}
     seen: SeenEtcd | None = read_first(cluster.etcd, EtcdCluster, **question)
     return None if seen is None else seen["keys"]
-
-
-def _turns(source: Cluster) -> dict[int, int] | None:
-    """The source may be gone for good; then only its backups speak."""
-    keys = _keys(source)
-    return turns_in(source, keys) if keys else None
 
 
 def _source_files(cluster: Cluster, source: Cluster, secrets: Path) -> list[Directory | File]:

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NoReturn
 
+import gevent
 from pyinfra import logger
 
 from cluster.causes import MEND, Cause, cause_in, stuck_text
 from cluster.errors import UnsafeError
 from cluster.model import Node
+from cluster.observed import SeenPatroni
 from cluster.observed_cause import SeenCause
 from cluster.render_patroni_unit import UNIT
 from facts.host import UnitJournal
 from facts.postgres_cause import LOGS, PostgresCause
-from operations.util.remote import read, target_of
+from operations.util.remote import heard, read, target_of
+
+ANSWER_SECONDS = 15
+# Between two looks at what those say who are waited for.
+LOOK_SECONDS = 15
 
 
 def show_last_lines(node: Node, unit: str, logs: str = "/dev/null") -> None:
@@ -27,6 +33,13 @@ def show_last_lines(node: Node, unit: str, logs: str = "/dev/null") -> None:
     lines = read([node], UnitJournal, unit=unit, logs=logs)[node.name]
     for line in lines if lines is not None else ["cannot be reached"]:
         target_of(node).log_styled(line, fg="red", log_func=logger.error)
+
+
+def _complaints(node: Node, directory: str) -> SeenCause | None:
+    """None of a host that is away by now: that is no reason to end a wait for it."""
+    fact = PostgresCause()
+    lines = heard(target_of(node), [fact.command(data=directory)], ANSWER_SECONDS)[0]
+    return fact.process(lines) if lines else None
 
 
 class Watch:
@@ -41,14 +54,28 @@ class Watch:
 
     def causes(self, nodes: Iterable[Node]) -> dict[str, Cause]:
         """Why members do not start or follow, by name; those alone that say it. Asked live."""
-        asked, waited = list(nodes), time.monotonic() - self._began
-        seen: dict[str, SeenCause | None] = read(asked, PostgresCause, data=self._directory)
-        found = ((name, cause_in(said, waited)) for name, said in seen.items() if said is not None)
+        waited = time.monotonic() - self._began
+        jobs = {node.name: gevent.spawn(_complaints, node, self._directory) for node in nodes}
+        found = ((name, cause_in(said, waited)) for name, job in jobs.items() if (said := job.get()) is not None)
         return {name: cause for name, cause in found if cause is not None}
 
     def hopeless(self, nodes: Iterable[Node]) -> bool:
         """Whether one of these ended so often since the wait began, always in the same way, that no wait helps."""
         return any(cause.certain for cause in self.causes(nodes).values())
+
+    def until_settled(self, ask: Callable[[int], SeenPatroni], nodes: Iterable[Node], seconds: int) -> SeenPatroni:
+        """
+        Ask until the answer is settled, the time is over, or one of the members says that no wait helps.
+
+        + ask: for the picture, waiting on the host itself for so many seconds
+        + nodes: members that may keep it from settling
+        """
+        asked = list(nodes)
+        for _ in range(max(1, -(-seconds // LOOK_SECONDS))):
+            seen = ask(LOOK_SECONDS)
+            if seen["settled"] or self.hopeless(asked):
+                break
+        return seen
 
     def shown(self, node: Node) -> Cause | None:
         """Print a member's last lines, and return the cause that is in them."""

@@ -57,6 +57,8 @@ def test_each_end_names_what_mends_it(words: str, way: str) -> None:
             "it comes from 10.9.9.9, ",
         ),
         (REPLICATION + "SSL error: certificate verify failed", "deploys/cluster.py`"),
+        (REPLICATION + 'password authentication failed for user "replicator"', "docs/secrets.md"),
+        ("could not connect to the primary server: connection timed out", "reaches the others"),
         (
             f"could not receive data from WAL stream: {GONE}",
             "max_slot_wal_keep_size",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -252,3 +253,12 @@ def test_a_repository_that_answers_no_other_host_is_no_source() -> None:
     alone = declared_clusters(hosts, {})[0]["main"]
     with pytest.raises(UnsafeError, match=r"^the repository host of main is its only member, and answers no"):
         new_plan(a_cluster("pg8", cluster_name="copy"), alone, repository(), member(room_mib=1000), {}, LATEST)
+
+
+def test_a_copy_of_a_moment_that_was_lived_twice_is_asked_which_life_is_meant() -> None:
+    turn = [2, 5000, "before 2026-11-21 11:30:00+00", "2026-11-21T11:50:00+00:00", "pg1"]
+    new, source = a_cluster("pg8", cluster_name="copy"), a_cluster()
+    keys = {"/service/main/history": json.dumps([turn])}
+    moment = {"time": "2026-11-21T11:40:00+00:00"}
+    with pytest.raises(UnsafeError, match="lies on two timelines: on 2, which a restore left, and on 3, "):
+        new_plan(new, source, repository(), member(), {2: 5000}, asked_target(moment), keys)

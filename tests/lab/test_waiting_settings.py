@@ -100,7 +100,7 @@ def test_a_restore_that_starts_with_what_waited_gets_out_by_its_own_hints(built:
     stuck = restore(built, *words)
     said = one_line(stuck.log)
     assert stuck.code == 1 and "could not map anonymous shared memory" in said, stuck
-    assert "run deploys/configure.py, then this" in said
+    assert "`pyinfra inventory.py deploys/configure.py`; then run this again" in said
     assert "could not map" in said.partition("its PostgreSQL ended with: ")[2]
     refused_cancel = one_line(restore(built, "cancel=true").log)
     assert "the data of" in refused_cancel and "there are no others" in refused_cancel
