@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import shutil
+import string
 import textwrap
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 # The long column: what a terminal has left for it, within what reads well.
 PROBLEM_WIDTHS = (40, 76)
@@ -35,12 +36,19 @@ def findings_table(findings: Iterable[Finding], columns: int | None = None) -> s
 
     + columns: width of the terminal; absent: as it is, or 120 where there is none
     """
-    rows = sorted(set(findings))
+    rows = [Finding(*map(_printable, astuple(row))) for row in sorted(set(findings))]
     columns = shutil.get_terminal_size((120, 24)).columns if columns is None else columns
     widths = (max(len(row.where) for row in rows), max(len(row.what) for row in rows))
     least, most = PROBLEM_WIDTHS
     room = min(most, max(least, columns - sum(widths) - 6))
     return "\n".join(line for row in rows for line in _lines(row, widths, room))
+
+
+def _printable(text: str) -> str:
+    """A text that may be anybody's, without what a terminal would obey or not show."""
+    return "".join(
+        one if one.isprintable() or one in string.whitespace else one.encode("unicode_escape").decode() for one in text
+    )
 
 
 def _lines(row: Finding, widths: tuple[int, int], room: int) -> Sequence[str]:

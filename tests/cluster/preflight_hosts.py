@@ -15,7 +15,7 @@ KEYS = {"/service/main/initialize": IDENTIFIER}
 PORTS = {5432: "patroni", 8008: "patroni", 2379: "etcd", 2380: "etcd", 5000: "haproxy", 7000: "haproxy"}
 
 
-def host(name: str, *groups: str, file: str = "inventory.py", **data: Any) -> DeclaredHost:
+def host(name: str, /, *groups: str, file: str = "inventory.py", **data: Any) -> DeclaredHost:
     return DeclaredHost(name, groups or ("postgres", "etcd", "haproxy"), data, dict.fromkeys(data, file))
 
 
