@@ -9,7 +9,7 @@ from tests.lab import engine, paths
 from tests.lab.errors import LabError
 
 ANSWERS_WHEN_STARTED = 'test -e "$0.answers" || { echo "no daemon" >&2; exit 1; }\n'
-STARTS = 'touch "${0%dockerd}docker.answers"; echo $$ > "$0.pid"; exec sleep 60\n'
+STARTS = 'echo $$ > "$0.pid"; touch "${0%dockerd}docker.answers"; exec sleep 60\n'
 FAILS = "echo no cgroups here; exit 3\n"
 
 
