@@ -114,8 +114,8 @@ def test_a_host_goes_and_comes_back(built: Built) -> None:
 
 
 def test_it_stops_and_starts(built: Built) -> None:
-    left_over = f"get --keys-only /service/{built.lab.name}/failover"
-    wait_until("the switchover is over", lambda: not etcdctl(built.lab.host("pg1"), left_over), seconds=60)
+    # Patroni may leave the order of a switchover that is long over, and a stop refuses beside one.
+    etcdctl(built.lab.host("pg1"), f"del /service/{built.lab.name}/failover")
     told(built, "stop", f"confirm={built.lab.name}")
     told(built, "start")
     wait_until_settled(built.lab, TWO)
@@ -156,7 +156,7 @@ def under_way(built: Built, directory: Path) -> subprocess.Popen[str]:
     deploy.write_text(SLEEP)
     host = built.lab.host("pg1").container
     run_in(host, "pkill -x sleep || true")  # of the test before
-    process = start(built.inventory, str(deploy))
+    process = start(built.inventory, str(deploy), "--limit", host)
     wait_until("the step has begun", lambda: run_in(host, "pgrep -fx 'sleep 91' || true"), seconds=60)
     return process
 
