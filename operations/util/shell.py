@@ -27,6 +27,7 @@ _ASKPASS_HINT = (
 # By a word that programs say in every language.
 _HINTS = {
     "askpass": _ASKPASS_HINT,
+    "usage: sudo": "HINT: this sudo takes no password from a program (-A): let it ask nothing there (NOPASSWD).",
     "not found": "HINT: install sudo there, or log in as root and give the host `_sudo` = False.",
 }
 

