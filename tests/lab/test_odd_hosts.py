@@ -22,7 +22,6 @@ from tests.lab.runs import (
     Run,
     assert_changes_nothing,
     changed,
-    etcdctl,
     members,
     run,
     site,
@@ -114,8 +113,6 @@ def test_a_host_goes_and_comes_back(built: Built) -> None:
 
 
 def test_it_stops_and_starts(built: Built) -> None:
-    # Patroni may leave the order of a switchover that is long over, and a stop refuses beside one.
-    etcdctl(built.lab.host("pg1"), f"del /service/{built.lab.name}/failover")
     told(built, "stop", f"confirm={built.lab.name}")
     told(built, "start")
     wait_until_settled(built.lab, TWO)
