@@ -73,9 +73,14 @@ def _unled(live: Live, seen: Mapping[str, SeenPower]) -> Iterator[str]:
 
 
 def _is_done(live: Live, asked: str) -> bool:
-    """Whether the switchover has been: its key stays for seconds after the one that it names leads no more."""
-    leader = json.loads(asked or "{}").get("leader")
-    return live.leader is not None and leader is not None and leader != live.leader
+    """
+    Whether the switchover has been. Its key stays for seconds after the one that it names leads no more, and Patroni does
+    not remove it then but writes one that names nobody.
+    """
+    order = json.loads(asked or "{}")
+    if not (order.get("leader") or order.get("member")):
+        return True
+    return live.leader is not None and order.get("leader") not in (None, live.leader)
 
 
 def _backup(live: Live, *, force: bool) -> Iterator[str]:

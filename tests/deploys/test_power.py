@@ -135,7 +135,7 @@ def test_hosts_boot_by_themselves_after_a_stop(monkeypatch: pytest.MonkeyPatch) 
     [
         ({"paused": True}, "it is paused, which deploys/resume.py ends"),
         ({"scheduled": {"at": "12:00"}}, "a switchover is scheduled for 12:00"),
-        ({"keys": {"/service/main/failover": "{}"}}, "a switchover is under way"),
+        ({"keys": {"/service/main/failover": '{"member": "h2"}'}}, "a switchover is under way"),
         ({"leader": None}, "nobody leads; wait for the election, or see deploys/check.py"),
         ({"backup": True}, "a backup has been under way for 10 min (--data force=true lets it break off)"),
     ],
@@ -288,10 +288,11 @@ def test_what_somebody_disabled_stays_down(monkeypatch: pytest.MonkeyPatch, line
 
 
 def test_a_stop_right_after_a_switchover_does_not_stumble_over_its_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Patroni leaves it for some seconds; the one that it names leads no more."""
-    world = world_of(keys={"/service/main/failover": '{"leader": "h2", "member": "h1"}'})
-    stop(monkeypatch, world)
-    assert world.is_down()
+    """Patroni leaves it for some seconds, while the one that it names leads no more, and one that names nobody for good."""
+    for text in ('{"leader": "h2", "member": "h1"}', "{}", ""):
+        world = world_of(keys={"/service/main/failover": text})
+        stop(monkeypatch, world)
+        assert world.is_down()
     under_way = world_of(keys={"/service/main/failover": '{"leader": "h1", "member": "h2"}'})
     with pytest.raises(UnsafeError, match="a switchover is under way"):
         stop(monkeypatch, under_way)
