@@ -288,7 +288,7 @@ def test_what_somebody_disabled_stays_down(monkeypatch: pytest.MonkeyPatch, line
 
 
 def test_a_stop_right_after_a_switchover_does_not_stumble_over_its_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Patroni leaves it for some seconds, while the one that it names leads no more, and one that names nobody for good."""
+    """Patroni leaves it for some seconds, when the one that it names leads no more, and empties it for good."""
     for text in ('{"leader": "h2", "member": "h1"}', "{}", ""):
         world = world_of(keys={"/service/main/failover": text})
         stop(monkeypatch, world)
