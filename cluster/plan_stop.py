@@ -74,8 +74,8 @@ def _unled(live: Live, seen: Mapping[str, SeenPower]) -> Iterator[str]:
 
 def _is_done(live: Live, asked: str) -> bool:
     """
-    Whether the switchover has been. Its key stays for seconds after the one that it names leads no more, and Patroni does
-    not remove it then but writes one that names nobody.
+    Whether the switchover has been. Its key stays for seconds after the one that it names leads no more, and then
+    Patroni does not remove it, but lets it name nobody.
     """
     order = json.loads(asked or "{}")
     if not (order.get("leader") or order.get("member")):
