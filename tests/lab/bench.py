@@ -20,7 +20,7 @@ from tests.lab.lifecycle import down, up
 from tests.lab.paths import ROOT
 from tests.lab.spec import Lab
 
-PACKAGED_SECONDS, BARE_SECONDS, IDLE_SECONDS = 45, 150, 6
+PACKAGED_SECONDS, BARE_SECONDS, IDLE_SECONDS = 45, 150, 8
 COMMANDS_A_HOST, MEMORY_MIB = 40, 250
 RUN_SECONDS = 600
 
