@@ -13,6 +13,8 @@ from cluster.findings import Finding
 from cluster.listeners import ETCD_UNIT, Listener, listeners
 from cluster.model import Cluster, Node
 
+KNOWN_BY_ADDRESS = frozenset({"postgres", "etcd"})
+
 Picture = Mapping[str, Any]
 Answers = Sequence[Mapping[str, Any]]
 
@@ -172,24 +174,30 @@ def _foreign_etcd(cluster: Cluster, node: Node, picture: Picture) -> Iterator[Fi
 
 def source_findings(cluster: Cluster, sources: Mapping[str, Mapping[str, str] | None]) -> list[Finding]:
     """
-    Hosts that would reach a peer from another address than their declared one, by which pg_hba and etcd know them.
+    Hosts that would reach a peer from another address than their declared one, by which pg_hba and etcd know them. What
+    goes to HAProxy and pgBackRest is known by its certificate alone, and may come from anywhere.
 
     + sources: ``PeerSources`` by host name
     """
-    return [
-        _source_finding(cluster, cluster.node(name), strange)
-        for name, found in sources.items()
-        if (strange := {peer: source for peer, source in (found or {}).items() if not _is_own(cluster, name, source)})
-    ]
+    known = {str(node.address): node for node in cluster if node.roles & KNOWN_BY_ADDRESS}
+    found = []
+    for node in (one for one in known.values() if sources.get(one.name)):
+        routes = (sources[node.name] or {}).items()
+        strange = [(known[to], source) for to, source in routes if to in known and not _is_own(node, source)]
+        found += [_source_finding(node, strange)] if strange else []
+    return found
 
 
-def _is_own(cluster: Cluster, name: str, source: str) -> bool:
-    return ipaddress.ip_address(source) == cluster.node(name).address.ip
+def _is_own(node: Node, source: str) -> bool:
+    return ipaddress.ip_address(source) == node.address.ip
 
 
-def _source_finding(cluster: Cluster, node: Node, strange: Mapping[str, str]) -> Finding:
-    peer, source = next(iter(strange.items()))
-    others = ", ".join(one.name for one in cluster if str(one.address) in strange)
-    problem = f"{node.address}: connections to {others} come from {source}, and pg_hba lets members in by their address"
-    hint = f"Declare {source}, or mend the route: `ip route get {peer}` on the host says from where it goes."
+def _source_finding(node: Node, strange: Sequence[tuple[Node, str]]) -> Finding:
+    """+ strange: peers, and from where the host would speak to each"""
+    peer, source = strange[0]
+    others = ", ".join(one.name for one, _ in strange)
+    problem = f"{node.address}: connections to {others} come from {source}, and members are let in by their address"
+    hint = f"Declare {source}, or mend the route: `ip route get {peer.address}` on the host says from where it goes."
+    if ipaddress.ip_address(source).version != node.address.ip.version:
+        hint = "Declare addresses of one kind, IPv4 or IPv6, for all hosts in postgres and etcd; see docs/move-node.md."
     return Finding(node.name, "cluster_address", problem, hint)

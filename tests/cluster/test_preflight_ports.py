@@ -156,7 +156,27 @@ def test_a_host_that_would_come_from_another_address_is_named():
     (found,) = source_findings(cluster, sources)
     assert (found.where, found.what) == ("pg2", "cluster_address")
     assert found.problem == (
-        "10.0.0.2: connections to pg1, pg3 come from 10.9.9.9, and pg_hba lets members in by their address"
+        "10.0.0.2: connections to pg1, pg3 come from 10.9.9.9, and members are let in by their address"
     )
     assert "`ip route get 10.0.0.1`" in found.hint
     assert source_findings(cluster, {"pg1": {}}) == []
+
+
+def test_who_is_known_by_a_certificate_alone_may_come_from_anywhere():
+    groups = {"pg1": ("postgres", "etcd"), "pg2": ("postgres",), "lb": ("haproxy",), "b": ("backup",)}
+    hosts = [host(name, *roles, cluster_address=f"10.0.0.{n}") for n, (name, roles) in enumerate(groups.items(), 1)]
+    cluster = declared_clusters(hosts, {})[0]["main"]
+    beside = {"10.0.0.1": "192.168.0.7", "10.0.0.2": "192.168.0.7"}
+    assert source_findings(cluster, {"lb": beside, "b": beside, "pg2": {"10.0.0.4": "192.168.0.7"}}) == []
+    assert [one.where for one in source_findings(cluster, {"pg2": {"10.0.0.1": "192.168.0.7"}})] == ["pg2"]
+
+
+def test_where_kinds_of_addresses_are_mixed_nobody_is_told_to_take_the_other_s():
+    hosts = [
+        host("pg1", "postgres", "etcd", cluster_address="10.0.0.1"),
+        host("pg2", "postgres", cluster_address="fd00::2"),
+    ]
+    cluster = declared_clusters(hosts, {})[0]["main"]
+    found = source_findings(cluster, {"pg1": {"fd00::2": "fd00::1"}, "pg2": {"10.0.0.1": "10.0.0.2"}})
+    assert [one.where for one in found] == ["pg1", "pg2"]
+    assert {one.hint.partition(" for all")[0] for one in found} == {"Declare addresses of one kind, IPv4 or IPv6,"}
