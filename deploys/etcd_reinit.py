@@ -7,16 +7,13 @@ PostgreSQL alone. Refuses while the other members have no quorum among themselve
 Changes nothing where that etcd is healthy. Repeatable, and can be cut off anywhere: see docs/etcd-reinit.md.
 """
 
-from cluster.errors import ConfigError
-from deploys.components.options import node_named
+from deploys.components.options import meant_node
 from deploys.components.start import running_cluster
 from operations import etcd, etcd_reinit
 
 cluster = running_cluster()
 
 if cluster is not None:
-    node = node_named(cluster, "node")
-    if node is None:
-        raise ConfigError("no host is named\nHINT: --data node=NAME names the one whose data of etcd are made anew.")
+    node = meant_node(cluster, "node", "whose data of etcd are made anew")
     etcd_reinit.put_aside(name=f"etcd on {node} makes way", cluster=cluster, member=node)
     etcd.quorum(name=f"{node} joins etcd", cluster=cluster)

@@ -7,20 +7,16 @@ gone on with by the next one. The way back is the same run with the former addre
 not well, a host for which nobody can stand in, and whatever the preflight of deploys/cluster.py refuses.
 """
 
-from cluster.errors import ConfigError
 from cluster.plan_move import refuse_immovable
 from deploys.components.build import deploy_all
-from deploys.components.options import node_named, option
+from deploys.components.options import meant_node, option
 from deploys.components.start import declared_cluster
 from operations import patroni_move
 
 cluster = declared_cluster(returning=option("node"))
-node = None if cluster is None else node_named(cluster, "node")
 
-if cluster is not None and node is None:
-    raise ConfigError("no host is named\nHINT: --data node=NAME names the one that moves.")
-
-if cluster is not None and node is not None:
+if cluster is not None:
+    node = meant_node(cluster, "node", "that moves")
     refuse_immovable(cluster, cluster.node(node))
     patroni_move.begun(name=f"{node} moves", cluster=cluster, moving=node)
     drain_seconds = option("drain_seconds")

@@ -7,15 +7,12 @@ REMOVES that member's data. Refuses the leader, a paused cluster, a second membe
 a run that was cut off, is waited for.
 """
 
-from cluster.errors import ConfigError
-from deploys.components.options import member_named, option
+from deploys.components.options import meant_member, option
 from deploys.components.start import running_cluster
 from operations.patroni_reinit import reinit
 
 cluster = running_cluster()
 
 if cluster is not None:
-    node = member_named(cluster, "node")
-    if node is None:
-        raise ConfigError("no member is named\nHINT: --data node=NAME names the one whose data is made anew.")
+    node = meant_member(cluster, "node", "whose data is made anew")
     reinit(name=f"Rebuild {node}", cluster=cluster, member=node, force=option("force"))

@@ -10,18 +10,14 @@ etcd last. Its data are kept without ``wipe``. Refuses the last host of a role, 
 docs/remove-node.md.
 """
 
-from cluster.errors import ConfigError
-from deploys.components.options import node_named, option
+from deploys.components.options import meant_node, option
 from deploys.components.patroni_removal import deploy_removal
 from deploys.components.start import known_cluster
 
 cluster = known_cluster()
-node = None if cluster is None else node_named(cluster, "node")
 
-if cluster is not None and node is None:
-    raise ConfigError("no host is named\nHINT: --data node=NAME names the one that goes.")
-
-if cluster is not None and node is not None:
+if cluster is not None:
+    node = meant_node(cluster, "node", "that goes")
     deploy_removal(
         cluster,
         node,

@@ -8,20 +8,16 @@ when it streams. Refuses while the old host still answers or its Patroni is know
 loss of etcd's quorum. Repeatable, and can be cut off anywhere: see docs/replace-node.md.
 """
 
-from cluster.errors import ConfigError
 from cluster.plan_replacement import refuse_irreplaceable
 from deploys.components.build import deploy_all
-from deploys.components.options import node_named, option
+from deploys.components.options import meant_node, option
 from deploys.components.start import declared_cluster
 from operations.patroni_replacement import made_way, settled
 
 cluster = declared_cluster(returning=option("node"))
-node = None if cluster is None else node_named(cluster, "node")
 
-if cluster is not None and node is None:
-    raise ConfigError("no host is named\nHINT: --data node=NAME names the one that is replaced.")
-
-if cluster is not None and node is not None:
+if cluster is not None:
+    node = meant_node(cluster, "node", "that is replaced")
     refuse_irreplaceable(cluster, cluster.node(node))
     made_way(name=f"{node} makes way", cluster=cluster, newcomer=node)
     # A host that was taken out before would not start Patroni as long as the note says so.

@@ -46,6 +46,22 @@ def node_named(cluster: Cluster, name: str) -> str | None:
     return _among(cluster.nodes, "host", cluster, name, value) if value else None
 
 
+def meant_node(cluster: Cluster, name: str, which: str) -> str:
+    """The host that an option names. Refuses a run without it. + name: the option's; + which: what it is named for"""
+    return _meant(node_named(cluster, name), "host", name, which)
+
+
+def meant_member(cluster: Cluster, name: str, which: str) -> str:
+    """The member that an option names. Refuses a run without it. + name: the option's; + which: what it is named for"""
+    return _meant(member_named(cluster, name), "member", name, which)
+
+
+def _meant(value: str | None, noun: str, name: str, which: str) -> str:
+    if value is None:
+        raise ConfigError(f"no {noun} is named\nHINT: --data {name}=NAME names the one {which}.")
+    return value
+
+
 def nodes_named(cluster: Cluster, name: str) -> tuple[str, ...]:
     """The hosts that an option names, separated by commas, whatever their roles. + name: the option's"""
     words = [word.strip() for word in option(name).split(",")]

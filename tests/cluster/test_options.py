@@ -15,7 +15,7 @@ from cluster.options import OPTIONS, RUNS, option_findings
 from cluster.settings import Settings
 
 ROOT = Path(__file__).parents[2]
-READERS = {"option", "member_named", "members_named", "node_named", "nodes_named"}
+READERS = {"option", "meant_member", "meant_node", "member_named", "members_named", "node_named", "nodes_named"}
 
 
 def problems(run: str, **data: object) -> dict[str, str]:
@@ -86,7 +86,9 @@ def test_whatever_is_given_is_taken_or_refused(run: str, data: dict[str, object]
 def names_in(node: ast.AST) -> tuple[set[str], set[str]]:
     """The options that a piece of code reads, and everything that it names."""
     calls = (one for one in ast.walk(node) if isinstance(one, ast.Call) and getattr(one.func, "id", "") in READERS)
-    read = {one.value for call in calls for one in call.args if isinstance(one, ast.Constant)}
+    # The option's name is the first text that a reader is given.
+    texts = ([one.value for one in call.args if isinstance(one, ast.Constant)][:1] for call in calls)
+    read = {one for names in texts for one in names}
     return read, {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}
 
 

@@ -6,7 +6,8 @@ import pytest
 from pyinfra.context import ctx_host
 
 from cluster.errors import ConfigError
-from deploys.components.options import option
+from deploys.components.options import meant_member, meant_node, option
+from tests.deploys.fake_hosts import fake_cluster
 
 
 def told(**data):
@@ -40,3 +41,15 @@ def test_refuses_any_other_by_name():
     with told(force="maybe"), pytest.raises(ConfigError) as refused:
         option("force")
     assert str(refused.value) == "force: 'maybe' is not true or false\nHINT: correct --data force, or leave it away."
+
+
+@pytest.mark.parametrize(("asked", "noun"), [(meant_node, "host"), (meant_member, "member")])
+def test_a_run_for_one_host_wants_to_be_told_for_which(asked, noun):
+    cluster = fake_cluster()
+    with told(), pytest.raises(ConfigError) as refused:
+        asked(cluster, "node", "that goes")
+    assert str(refused.value) == f"no {noun} is named\nHINT: --data node=NAME names the one that goes."
+    with told(node="h2"):
+        assert asked(cluster, "node", "that goes") == "h2"
+    with told(node="h9"), pytest.raises(ConfigError, match=f"--data node: h9 is no {noun} of main"):
+        asked(cluster, "node", "that goes")
