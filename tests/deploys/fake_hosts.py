@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any, Protocol
 
+import pyinfra
 import pytest
 from pyinfra.api import Config, Inventory, State
 from pyinfra.api.connect import connect_all
@@ -14,7 +15,7 @@ from pyinfra.api.operations import run_ops
 from pyinfra.api.state import StateStage
 from pyinfra.connectors.fake import FakeConnector
 from pyinfra.connectors.util import CommandOutput, OutputLine
-from pyinfra.context import ctx_inventory, ctx_state
+from pyinfra.context import ctx_host, ctx_inventory, ctx_state
 
 from cluster.declaration import DeclaredHost, declared_clusters
 from cluster.model import Cluster
@@ -89,6 +90,30 @@ def answering(world: World) -> Any:
         return done, CommandOutput([OutputLine(stream, line) for line in lines])
 
     return run_shell_command
+
+
+def planned(
+    monkeypatch: pytest.MonkeyPatch, world: World, cluster: Cluster, deploy: Callable[[], None]
+) -> list[tuple[str, set[str]]]:
+    """The operations of a deploy in pyinfra's own order, none of them executed, each with the hosts that call it."""
+    monkeypatch.setattr(FakeConnector, "run_shell_command", answering(world))
+    inventory = Inventory(([f"{PREFIX}{node.name}" for node in cluster], {}))
+    state = State(inventory, Config(FAIL_PERCENT=0), check_for_changes=False)
+    with ctx_state.use(state), ctx_inventory.use(inventory):
+        state.set_stage(StateStage.Connect)
+        connect_all(state)
+        state.set_stage(StateStage.Prepare)
+        # From the command line an operation is known by the line that calls it, from a program by its number.
+        monkeypatch.setattr(pyinfra, "is_cli", True)
+        monkeypatch.setattr(state, "current_op_file_number", 0)
+        for target in inventory:
+            with ctx_host.use(target):
+                deploy()
+        return [(", ".join(state.op_meta[one].names), _callers(state, one)) for one in state.get_op_order()]
+
+
+def _callers(state: State, operation: str) -> set[str]:
+    return {host.name.removeprefix(PREFIX) for host in state.inventory if operation in state.ops[host]}
 
 
 def changed(changes: Mapping[str, bool]) -> list[str]:

@@ -7,19 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pyinfra
 import pytest
-from pyinfra.api import Config, Inventory, State
-from pyinfra.api.connect import connect_all
-from pyinfra.api.state import StateStage
-from pyinfra.connectors.fake import FakeConnector
-from pyinfra.context import ctx_host, ctx_inventory, ctx_state
 
 from cluster.declaration import DeclaredHost, declared_clusters
 from cluster.model import Cluster
 from cluster.secrets import Secrets
 from deploys.components import build, certificates, patroni, pgbackrest, proof, secrets
-from tests.deploys.fake_hosts import PREFIX, answering, fake_cluster
+from tests.deploys.fake_hosts import fake_cluster, planned
 
 DEPLOYS = Path(__file__).parents[2] / "deploys"
 
@@ -43,26 +37,9 @@ def steps(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Steps:
         monkeypatch.setattr(module, "cluster_secrets", lambda _: own)
     for place in (certificates, proof, secrets):
         monkeypatch.setattr(place, "secrets_directory", lambda _: tmp_path)
-    monkeypatch.setattr(FakeConnector, "run_shell_command", answering(Nobody()))
 
     def of(cluster: Cluster, deploy: Callable[..., None], **arguments: Any) -> list[tuple[str, set[str]]]:
-        inventory = Inventory(([f"{PREFIX}{node.name}" for node in cluster], {}))
-        state = State(inventory, Config(FAIL_PERCENT=0), check_for_changes=False)
-        with ctx_state.use(state), ctx_inventory.use(inventory):
-            state.set_stage(StateStage.Connect)
-            connect_all(state)
-            state.set_stage(StateStage.Prepare)
-            # From the command line an operation is known by the line that calls it, from a program by its number.
-            monkeypatch.setattr(pyinfra, "is_cli", True)
-            monkeypatch.setattr(state, "current_op_file_number", 0)
-            for target in inventory:
-                with ctx_host.use(target):
-                    deploy(cluster, **arguments)
-            order = state.get_op_order()
-            hosts = {
-                one: {host.name.removeprefix(PREFIX) for host in inventory if one in state.ops[host]} for one in order
-            }
-            return [(", ".join(state.op_meta[one].names), hosts[one]) for one in order]
+        return planned(monkeypatch, Nobody(), cluster, lambda: deploy(cluster, **arguments))
 
     return of
 
@@ -141,8 +118,8 @@ def test_who_builds_the_whole_cluster_and_what_comes_before_it() -> None:
         "cluster": ["deploy_all"],
         # From the note on, deploys/cluster.py goes on with it, wherever the run is cut off.
         "add_node": ["announced", "settled", "deploy_all"],
-        "replace_node": ["node_named", "refuse_irreplaceable", "made_way", "settled", "deploy_all", "settled"],
+        "replace_node": ["meant_node", "refuse_irreplaceable", "made_way", "settled", "deploy_all", "settled"],
         "move_node": [
-            *("node_named", "refuse_immovable", "begun", "stopped", "out_of_etcd", "etcd_cleared", "deploy_all"),
+            *("meant_node", "refuse_immovable", "begun", "stopped", "out_of_etcd", "etcd_cleared", "deploy_all"),
         ],
     }

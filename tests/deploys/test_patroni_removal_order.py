@@ -4,19 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pyinfra
 import pytest
-from pyinfra.api import Config, Inventory, State
-from pyinfra.api.connect import connect_all
-from pyinfra.api.state import StateStage
-from pyinfra.connectors.fake import FakeConnector
-from pyinfra.context import ctx_host, ctx_inventory, ctx_state
 
 from cluster.removals import Removal
 from cluster.secrets import NAMES, Secret
 from deploys.components import certificates, patroni_removal, pgbackrest
 from deploys.components.patroni_removal import deploy_removal
-from tests.deploys.fake_hosts import PREFIX, answering, fake_cluster
+from tests.deploys.fake_hosts import fake_cluster, planned
 from tests.deploys.removal_world import RemovalWorld
 
 SECRETS = {name: Secret(f"Value-of-{name}") for name in NAMES}
@@ -34,30 +28,14 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, set[str]]]:
     for module in (patroni_removal, pgbackrest):
         monkeypatch.setattr(module, "cluster_secrets", lambda _: SECRETS)
     monkeypatch.setattr(certificates, "secrets_directory", lambda _: Path("/nowhere"))
-    monkeypatch.setattr(FakeConnector, "run_shell_command", answering(world))
-    inventory = Inventory(([f"{PREFIX}{node.name}" for node in world.cluster], {}))
-    state = State(inventory, Config(FAIL_PERCENT=0), check_for_changes=False)
-    with ctx_state.use(state), ctx_inventory.use(inventory):
-        state.set_stage(StateStage.Connect)
-        connect_all(state)
-        state.set_stage(StateStage.Prepare)
-        # From the command line an operation is known by the line that calls it, from a program by its number.
-        monkeypatch.setattr(pyinfra, "is_cli", True)
-        monkeypatch.setattr(state, "current_op_file_number", 0)
-        for target in inventory:
-            with ctx_host.use(target):
-                deploy_removal(world.cluster, "h5", alone=False, wipe=False, drain_seconds=0)
-        order = state.get_op_order()
+    found = planned(
+        monkeypatch,
+        world,
+        world.cluster,
+        lambda: deploy_removal(world.cluster, "h5", alone=False, wipe=False, drain_seconds=0),
+    )
     assert world.done == []
-    return [(_title(state, one), _callers(state, one)) for one in order]
-
-
-def _title(state: State, operation: str) -> str:
-    return ", ".join(name.rpartition(" | ")[2] for name in state.op_meta[operation].names)
-
-
-def _callers(state: State, operation: str) -> set[str]:
-    return {host.name.removeprefix(PREFIX) for host in state.inventory if operation in state.ops[host]}
+    return [(name.rpartition(" | ")[2], callers) for name, callers in found]
 
 
 def test_the_order_and_who_calls_what(steps: list[tuple[str, set[str]]]) -> None:
