@@ -15,6 +15,7 @@ from cluster.health import has_begun
 from cluster.leaf_source import leaf_sources
 from cluster.model import Cluster
 from cluster.observed import SeenEtcd
+from cluster.observed_restore import SeenRestore
 from cluster.plan_restore import Restore, turns_in
 from cluster.plan_restore_new import new_lines, new_plan
 from cluster.plan_roles import identifier, literal, script
@@ -62,21 +63,12 @@ def restored_from(
         yield from undecided(f"whether {cluster.name} can begin with a backup of {source.name}")
         return
     seen = host.get_fact(RestoreState, data=cluster.data_directory, room=True)
-    if _exists(cluster):
-        if seen["order"] is None:
-            raise UnsafeError(
-                f"the cluster {cluster.name} exists\nHINT: without --data source it is taken back in place."
-            )
+    if _has_begun(cluster, seen):
         host.noop("the data are restored, and the cluster has begun with them")
         return
     if source is not cluster:
         refuse_another_life(cluster)
-    keys = _keys(source)  # the source may be gone for good; then only its backups speak
-    turns = turns_in(source, keys) if keys else None
-    plan = new_plan(cluster, source, repository_to_read(source, repository), seen, turns, target, keys)
-    known = known_tablespaces(source, plan)
-    if not seen["begun"] and (obstacle := source_obstacle(cluster, source, _places(cluster, known))):
-        raise UnsafeError(obstacle)
+    plan, known = _planned(cluster, source, target, repository, seen)
     print_lines(new_lines(cluster, source, plan))
     if seen["result"] is not None and seen["order"] == plan.order:
         host.noop("the data are restored")
@@ -123,13 +115,30 @@ def _places(cluster: Cluster, locations: Sequence[str]) -> dict[str, str]:
     return host.get_fact(TablespacePlaces, **question) if locations else {}
 
 
-def _exists(cluster: Cluster) -> bool:
+def _has_begun(cluster: Cluster, seen: SeenRestore) -> bool:
+    """Whether a run before has done it all. Refuses a cluster that began otherwise."""
     keys = _keys(cluster)
     if keys is None:
         raise UnsafeError(
             f"etcd does not say whether {cluster.name} exists\nHINT: look at 'journalctl -u etcd' on its hosts."
         )
-    return has_begun(cluster, keys)
+    exists = has_begun(cluster, keys)
+    if exists and seen["order"] is None:
+        raise UnsafeError(f"the cluster {cluster.name} exists\nHINT: without --data source it is taken back in place.")
+    return exists
+
+
+def _planned(
+    cluster: Cluster, source: Cluster, target: Target, repository: int, seen: SeenRestore
+) -> tuple[Restore, Sequence[str]]:
+    """What is restored, and the directories of the backup's tablespaces. Refuses those that are somebody else's."""
+    keys = _keys(source)  # the source may be gone for good; then only its backups speak
+    turns = turns_in(source, keys) if keys else None
+    plan = new_plan(cluster, source, repository_to_read(source, repository), seen, turns, target, keys)
+    known = known_tablespaces(source, plan)
+    if not seen["begun"] and (obstacle := source_obstacle(cluster, source, _places(cluster, known))):
+        raise UnsafeError(obstacle)
+    return plan, known
 
 
 def _keys(cluster: Cluster) -> Mapping[str, str] | None:
