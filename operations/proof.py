@@ -22,7 +22,7 @@ from operations.patroni_standby import fed
 from operations.pgbackrest_stanza import has_backup
 from operations.util.component import Commands
 from operations.util.console import print_lines
-from operations.util.remote import acts_for, coordinator, here, in_this_run, read, read_each
+from operations.util.remote import acts_for, coordinator, here, in_this_run, read, read_each, refuse_silence
 from operations.util.stage import planning
 
 SETTLE_SECONDS = 30
@@ -60,7 +60,8 @@ def _tried(cluster: Cluster, password: Secret, leader: str | None) -> list[SeenE
     said = read_each(
         {name: (EndpointsTried, {"_stdin": [question(cluster, password, listed)]}) for name, listed in asked.items()}
     )
-    return [one for listed in said.values() for one in listed or ()]
+    refuse_silence(said)  # what could not be tried proves nothing
+    return [one for listed in said.values() for one in listed]
 
 
 def _etcd_faults(cluster: Cluster) -> list[str]:

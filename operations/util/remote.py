@@ -101,12 +101,17 @@ def read(nodes: Iterable[Node], fact: type[FactBase[Any]], **arguments: Any) -> 
 def read_all(nodes: Iterable[Node], fact: type[FactBase[T]], **arguments: Any) -> dict[str, T]:
     """The same, for procedures that need every one of the hosts. Refuses while one of them cannot be reached."""
     seen = read(nodes, fact, **arguments)
-    if silent := [name for name, picture in seen.items() if picture is None]:
+    refuse_silence(seen)
+    return seen
+
+
+def refuse_silence(seen: Mapping[str, object]) -> None:
+    """Refuse while a host that was asked cannot be reached. + seen: its answer by host name; None: it gave none"""
+    if silent := [name for name, answer in seen.items() if answer is None]:
         raise UnsafeError(
             f"{', '.join(silent)} cannot be reached\n"
             "HINT: this step looks at all hosts first; bring it back, or take it out of the inventory."
         )
-    return seen
 
 
 def read_first(nodes: Iterable[Node], fact: type[FactBase[T]], **arguments: Any) -> T | None:

@@ -142,3 +142,13 @@ def test_all_that_is_wrong_is_said_at_once(monkeypatch: pytest.MonkeyPatch, bala
 def test_hosts_beyond_the_limit_are_not_used(monkeypatch: pytest.MonkeyPatch, bare: UsedWorld) -> None:
     prove(monkeypatch, bare, limit=["h1", "h2"])
     assert sorted(bare.tried) == ["h1", "h2"]
+
+
+@pytest.mark.parametrize("silent", ["h1", "h3"])
+def test_a_member_that_could_not_be_tried_is_no_proof(
+    monkeypatch: pytest.MonkeyPatch, bare: UsedWorld, silent: str
+) -> None:
+    ask = proof.read_each
+    monkeypatch.setattr(proof, "read_each", lambda asked: {**ask(asked), silent: None})
+    with pytest.raises(UnsafeError, match=f"^{silent} cannot be reached\nHINT: "):
+        prove(monkeypatch, bare)
