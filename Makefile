@@ -47,7 +47,7 @@ bench: $(READY) ## measure a deployment, a run that changes nothing, and backups
 	$(PY) -m tests.lab.bench
 
 settings: $(READY) ## write docs/settings.md and group_data/all.py anew
-	$(PY) -m cluster.settings_text
+	$(PY) -m cluster.settings.manual
 
 # Dependencies only: this repository is run from its root and never installed. pip's own configuration decides from
 # where; once made, the environment needs no network.

@@ -5,13 +5,13 @@
 Says who joins, and builds as deploys/cluster.py does, which ends in the same state. Members of etcd join one after the
 other, as learners until they have the data; members of PostgreSQL get a copy, and are relied on only when they stream.
 Refuses where there is no cluster yet, a name or an address that somebody else has, too little room for the data, and
-whatever the preflight refuses. Repeatable, and can be cut off anywhere: see docs/add-node.md.
+whatever the preflight refuses. Repeatable, and can be cut off anywhere: see docs/runs/add-node.md.
 """
 
-from deploys.components.build import deploy_all
-from deploys.components.start import ALL, declared_cluster
-from operations.patroni_addition import announced
-from operations.patroni_replacement import settled
+from deploys.parts.begin import ALL, declared_cluster
+from deploys.parts.build import deploy_all
+from operations.runs.add_node import announced
+from operations.runs.replace_node import settled
 
 cluster = declared_cluster(returning=ALL)
 

@@ -8,9 +8,9 @@ interrupted; a run that finds it under way waits for its end.
 """
 
 from cluster.errors import ConfigError
-from deploys.components.options import option
-from deploys.components.start import running_cluster
-from operations.pgbackrest_backup import backup
+from deploys.parts.begin import running_cluster
+from deploys.parts.options import option
+from operations.runs.backup import backup
 
 cluster = running_cluster()
 
@@ -19,6 +19,6 @@ if cluster is not None:
     if cluster.repository is None:
         raise ConfigError(
             f"cluster {cluster.name} has no repository host\n"
-            "HINT: put a host in the group backup, and run deploys/cluster.py; see docs/backup.md."
+            "HINT: put a host in the group backup, and run deploys/cluster.py; see docs/runs/backup.md."
         )
     backup(name=f"Backup: {kind}", cluster=cluster, kind=kind)

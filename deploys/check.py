@@ -6,7 +6,7 @@ Changes nothing, asks nothing, and works while hosts are dead. Exits with 1 when
 pipelines; with `--json` it prints one JSON document. Refuses mistakes in the inventory alone.
 """
 
-from deploys.components.start import look
-from operations.overview import print_check
+from deploys.parts.begin import look
+from operations.live.overview import print_check
 
 look("check.py", print_check)

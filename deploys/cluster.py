@@ -9,10 +9,10 @@ begins with the data that its members have, e.g. those that deploys/destroy.py k
 only when ``rotate`` names them; see docs/secrets.md.
 """
 
-from cluster.preflight_secrets import rotated
-from deploys.components.build import deploy_all
-from deploys.components.options import option
-from deploys.components.start import declared_cluster
+from cluster.preflight.secrets import rotated
+from deploys.parts.begin import declared_cluster
+from deploys.parts.build import deploy_all
+from deploys.parts.options import option
 
 adopts = option("adopt")
 rotates = rotated(option("rotate"))

@@ -13,9 +13,9 @@ Goes through while a restore is unfinished, whose PostgreSQL may not start with 
     --data probe=true       measure what clients feel, and say it at the end
 """
 
-from deploys.components.options import option
-from deploys.components.patroni_restart import deploy_restart
-from deploys.components.start import declared_cluster
+from deploys.parts.begin import declared_cluster
+from deploys.parts.options import option
+from deploys.procedures.restart_pending import deploy_restart
 from operations.patroni_configuration import configuration
 
 # An unfinished restore may need just this: a value with which PostgreSQL starts.

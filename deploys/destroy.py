@@ -5,12 +5,12 @@
 Services, units, timers, configuration, passwords, keys, certificates and etcd's data go. PostgreSQL's data are kept
 without ``wipe``, backups without ``backups``; packages, logs, and here the CA and the secrets always. Without
 ``confirm`` it only says what would go. Refuses hosts of another cluster, and nothing that is broken. Repeatable, also
-after it was cut off: see docs/destroy.md. Afterwards deploys/cluster.py builds again.
+after it was cut off: see docs/runs/destroy.md. Afterwards deploys/cluster.py builds again.
 """
 
-from deploys.components.options import option
-from deploys.components.pgbackrest_restore import meant_cluster
-from deploys.components.power import deploy_destroy
+from deploys.parts.options import option
+from deploys.procedures.power import deploy_destroy
+from deploys.procedures.restore import meant_cluster
 
 cluster = meant_cluster()
 

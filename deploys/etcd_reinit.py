@@ -4,12 +4,13 @@
 
 Keeps what lies there beside, ends the host's membership, and lets it join as a learner until it has the data. Leaves
 PostgreSQL alone. Refuses while the other members have no quorum among themselves: that is for deploys/etcd_restore.py.
-Changes nothing where that etcd is healthy. Repeatable, and can be cut off anywhere: see docs/etcd-reinit.md.
+Changes nothing where that etcd is healthy. Repeatable, and can be cut off anywhere: see docs/runs/etcd-reinit.md.
 """
 
-from deploys.components.options import meant_node
-from deploys.components.start import running_cluster
-from operations import etcd, etcd_reinit
+from deploys.parts.begin import running_cluster
+from deploys.parts.options import meant_node
+from operations import etcd
+from operations.runs import etcd_reinit
 
 cluster = running_cluster()
 

@@ -6,11 +6,11 @@
 STOPS the cluster. Without ``confirm`` it only says what it found and what would happen. etcd begins again on one host,
 from a member's data or a snapshot, whichever is newer; the member of PostgreSQL leads whose data go furthest; all
 others follow. Old data of etcd are kept beside. Refuses while etcd has its quorum, and while a host cannot be read that
-is not named in ``without``. A run that was cut off is gone on with by the next one. See docs/etcd-restore.md.
+is not named in ``without``. A run that was cut off is gone on with by the next one. See docs/runs/etcd-restore.md.
 """
 
-from deploys.components.etcd_restore import deploy_etcd_restore
-from deploys.components.pgbackrest_restore import meant_cluster
+from deploys.procedures.etcd_restore import deploy_etcd_restore
+from deploys.procedures.restore import meant_cluster
 
 cluster = meant_cluster()
 

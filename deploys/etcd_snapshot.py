@@ -3,11 +3,11 @@
     pyinfra inventory.py deploys/etcd_snapshot.py
 
 On every host with etcd, where a timer does the same every ``etcd_snapshot_interval_minutes``. The newest one is brought
-to the repository host. See docs/etcd-snapshot.md. Repeatable. Refuses while etcd has no quorum.
+to the repository host. See docs/runs/etcd-snapshot.md. Repeatable. Refuses while etcd has no quorum.
 """
 
-from deploys.components.start import running_cluster
-from operations.etcd_snapshot import taken
+from deploys.parts.begin import running_cluster
+from operations.runs.etcd_snapshot import taken
 
 cluster = running_cluster()
 

@@ -7,20 +7,20 @@ gone on with by the next one. The way back is the same run with the former addre
 not well, a host for which nobody can stand in, and whatever the preflight of deploys/cluster.py refuses.
 """
 
-from cluster.plan_move import refuse_immovable
-from deploys.components.build import deploy_all
-from deploys.components.options import meant_node, option
-from deploys.components.start import declared_cluster
-from operations import patroni_move
+from cluster.plans.move_node import refuse_immovable
+from deploys.parts.begin import declared_cluster
+from deploys.parts.build import deploy_all
+from deploys.parts.options import meant_node, option
+from operations.runs import move_node
 
 cluster = declared_cluster(returning=option("node"))
 
 if cluster is not None:
     node = meant_node(cluster, "node", "that moves")
     refuse_immovable(cluster, cluster.node(node))
-    patroni_move.begun(name=f"{node} moves", cluster=cluster, moving=node)
+    move_node.begun(name=f"{node} moves", cluster=cluster, moving=node)
     drain_seconds = option("drain_seconds")
-    patroni_move.stopped(name=f"{node} stopped", cluster=cluster, moving=node, drain_seconds=drain_seconds)
-    patroni_move.out_of_etcd(name=f"{node} out of etcd", cluster=cluster, moving=node)
-    patroni_move.etcd_cleared(name=f"{node} joins etcd anew", cluster=cluster, moving=node)
+    move_node.stopped(name=f"{node} stopped", cluster=cluster, moving=node, drain_seconds=drain_seconds)
+    move_node.out_of_etcd(name=f"{node} out of etcd", cluster=cluster, moving=node)
+    move_node.etcd_cleared(name=f"{node} joins etcd anew", cluster=cluster, moving=node)
     deploy_all(cluster)

@@ -6,8 +6,8 @@ While it is paused there is no failover. Refuses while nobody leads. Repeatable;
 of it is deploys/resume.py.
 """
 
-from deploys.components.start import running_cluster
-from operations.patroni_pause import pause
+from deploys.parts.begin import running_cluster
+from operations.runs.pause import pause
 
 cluster = running_cluster()
 

@@ -7,8 +7,8 @@ were interrupted and whether an acknowledged write is lost. Refuses when the end
 Repeatable; its database is dropped at the end.
 """
 
-from deploys.components.probe import deploy_probe
-from deploys.components.start import declared_cluster
+from deploys.parts.begin import declared_cluster
+from deploys.procedures.probe import deploy_probe
 
 cluster = declared_cluster()
 

@@ -4,12 +4,12 @@
 
 Without ``confirm`` it only says what would happen and what would be lost. Refuses while the source runs anywhere, for
 there would be two primaries; and while a member of it cannot be reached, unless ``source_is_lost`` says that it is off
-for good. Repeatable: a cluster that takes writes is left as it is. See docs/promote.md.
+for good. Repeatable: a cluster that takes writes is left as it is. See docs/runs/promote.md.
 """
 
-from deploys.components.options import option
-from deploys.components.patroni_promotion import meant_standby
-from operations.patroni_promotion import promoted
+from deploys.parts.options import option
+from deploys.procedures.promote import meant_standby
+from operations.runs.promote import promoted
 
 cluster = meant_standby()
 

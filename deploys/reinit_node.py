@@ -7,9 +7,9 @@ REMOVES that member's data. Refuses the leader, a paused cluster, a second membe
 a run that was cut off, is waited for.
 """
 
-from deploys.components.options import meant_member, option
-from deploys.components.start import running_cluster
-from operations.patroni_reinit import reinit
+from deploys.parts.begin import running_cluster
+from deploys.parts.options import meant_member, option
+from operations.runs.reinit_node import reinit
 
 cluster = running_cluster()
 

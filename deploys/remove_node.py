@@ -7,12 +7,12 @@ The host is still in the inventory. A leader hands over first; clients have ``dr
 are stopped and disabled, its key, slot and certificates go, the others' configuration does without it, and it leaves
 etcd last. Its data are kept without ``wipe``. Refuses the last host of a role, the last member that could take over
 (``alone`` accepts that), and the loss of etcd's quorum. Repeatable, and can be cut off anywhere: see
-docs/remove-node.md.
+docs/runs/remove-node.md.
 """
 
-from deploys.components.options import meant_node, option
-from deploys.components.patroni_removal import deploy_removal
-from deploys.components.start import known_cluster
+from deploys.parts.begin import known_cluster
+from deploys.parts.options import meant_node, option
+from deploys.procedures.remove_node import deploy_removal
 
 cluster = known_cluster()
 

@@ -5,14 +5,14 @@
 The inventory declares the fresh host. The lost one's membership of etcd makes way, and the cluster is built as
 deploys/cluster.py does: the fresh host joins etcd as a learner, gets its data from the others, and is relied on only
 when it streams. Refuses while the old host still answers or its Patroni is known to etcd, a host that has data, and the
-loss of etcd's quorum. Repeatable, and can be cut off anywhere: see docs/replace-node.md.
+loss of etcd's quorum. Repeatable, and can be cut off anywhere: see docs/runs/replace-node.md.
 """
 
-from cluster.plan_replacement import refuse_irreplaceable
-from deploys.components.build import deploy_all
-from deploys.components.options import meant_node, option
-from deploys.components.start import declared_cluster
-from operations.patroni_replacement import made_way, settled
+from cluster.plans.replace_node import refuse_irreplaceable
+from deploys.parts.begin import declared_cluster
+from deploys.parts.build import deploy_all
+from deploys.parts.options import meant_node, option
+from operations.runs.replace_node import made_way, settled
 
 cluster = declared_cluster(returning=option("node"))
 

@@ -11,8 +11,8 @@ same plan and touches nothing.
     --data probe=true       measure what clients feel, and say it at the end
 """
 
-from deploys.components.patroni_restart import deploy_restart
-from deploys.components.start import running_cluster
+from deploys.parts.begin import running_cluster
+from deploys.procedures.restart_pending import deploy_restart
 
 cluster = running_cluster()
 

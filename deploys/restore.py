@@ -7,14 +7,14 @@
 
 STOPS the cluster. Without ``confirm`` it only says what would happen and what would be lost. One member is restored
 from the backup and the archive, leads, and the others are made from it again. Impossible moments are refused before
-anything stops; a run that was cut off is gone on with by the next one. See docs/restore.md.
+anything stops; a run that was cut off is gone on with by the next one. See docs/runs/restore.md.
 
 With ``source`` nothing is stopped: CLUSTER does not exist yet, and is built on its own hosts from a backup of OTHER.
 """
 
-from deploys.components.options import option
-from deploys.components.pgbackrest_restore import begun_cluster, deploy_copy, deploy_in_place, meant_cluster
-from operations.pgbackrest_restore import given_back
+from deploys.parts.options import option
+from deploys.procedures.restore import begun_cluster, deploy_copy, deploy_in_place, meant_cluster
+from operations.runs.restore.in_place import given_back
 
 source = option("source")
 cluster = begun_cluster(source) if source else meant_cluster()

@@ -6,8 +6,8 @@ Refuses nothing, says what it finds: a leader that died meanwhile is replaced no
 nothing.
 """
 
-from deploys.components.start import running_cluster
-from operations.patroni_pause import resume
+from deploys.parts.begin import running_cluster
+from operations.runs.pause import resume
 
 cluster = running_cluster()
 

@@ -5,12 +5,12 @@
 etcd first, until it has its quorum; then the member with the newest data, so that no acknowledged write is lost; then
 the others, HAProxy and the timers. Refuses while a declared member cannot be read that may have newer data, unless
 ``without`` gives it up. Repeatable, and can be cut off anywhere; on a cluster that runs it changes nothing.
-See docs/start.md.
+See docs/runs/start.md.
 """
 
-from deploys.components.options import members_named
-from deploys.components.power import deploy_start
-from deploys.components.start import running_cluster
+from deploys.parts.begin import running_cluster
+from deploys.parts.options import members_named
+from deploys.procedures.power import deploy_start
 
 cluster = running_cluster()
 

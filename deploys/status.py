@@ -6,7 +6,7 @@ Changes nothing, asks nothing, and works while hosts are dead: they are rows wit
 one JSON document. Refuses mistakes in the inventory alone.
 """
 
-from deploys.components.start import look
-from operations.overview import print_status
+from deploys.parts.begin import look
+from operations.live.overview import print_status
 
 look("status.py", print_status)

@@ -5,12 +5,12 @@
 STOPS the service: HAProxy first, then PostgreSQL with the same last write on every member, etcd last. Without
 ``confirm`` it only says what would happen. Everything stays enabled and comes up at the next boot. Refuses during a
 backup (``force`` breaks it off), a restore, a switchover, a pause, and while nobody leads. Repeatable, and can be cut
-off anywhere: see docs/stop.md. The way back is deploys/start.py.
+off anywhere: see docs/runs/stop.md. The way back is deploys/start.py.
 """
 
-from deploys.components.options import option
-from deploys.components.pgbackrest_restore import meant_cluster
-from deploys.components.power import deploy_stop
+from deploys.parts.options import option
+from deploys.procedures.power import deploy_stop
+from deploys.procedures.restore import meant_cluster
 
 cluster = meant_cluster()
 

@@ -4,15 +4,14 @@
         [--data force=true]
 
 Without a candidate it takes the best one: synchronous before asynchronous, then the least lag. Refuses what Patroni
-would refuse later, and what it would regret: see docs/switchover.md; with ``force`` it lets a backup that is under way
-break off. Repeatable: with ``candidate`` given, a run that
-finds it leading changes nothing.
+would refuse later, and what it would regret: see docs/runs/switchover.md; with ``force`` it lets a backup that is under
+way break off. Repeatable: with ``candidate`` given, a run that finds it leading changes nothing.
 """
 
-from deploys.components.options import member_named, members_named, option
-from deploys.components.probe import probe_of
-from deploys.components.start import running_cluster
-from operations.patroni_switchover import switchover
+from deploys.parts.begin import running_cluster
+from deploys.parts.options import member_named, members_named, option
+from deploys.procedures.probe import probe_of
+from operations.runs.switchover import switchover
 
 cluster = running_cluster()
 

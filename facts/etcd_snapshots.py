@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from shlex import quote
 
-from cluster.observed_etcd import SeenSnapshot, SeenSnapshots
+from cluster.observed.etcd import SeenSnapshot, SeenSnapshots
 from facts.answer import Answer
 
 # The time at which it was taken, and the revision; see etcd_snapshot.sh.

@@ -8,7 +8,7 @@ from typing import Any
 
 from pyinfra.api.exceptions import FactProcessError
 
-from cluster.observed import SeenComponent, SeenUnit
+from cluster.observed.shapes import SeenComponent, SeenUnit
 from facts.answer import Answer
 
 STAMP_DIRECTORY = "/run/pyinfra-patroni"
@@ -24,7 +24,7 @@ for p in {paths}; do
 done
 """
 
-# A unit's files are compared with the stamp that our last start or reload left, see cluster/units.py.
+# A unit's files are compared with the stamp that our last start or reload left, see cluster/components/units.py.
 _UNIT = r"""
 echo 'unit|{unit}'
 systemctl show --timestamp=unix -p LoadState -p ActiveState -p SubState -p UnitFileState -p NeedDaemonReload \

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from shlex import quote
 from typing import Any
 
-from cluster.observed_pgbackrest import SeenAttempt, SeenBackup, SeenPgbackrest
+from cluster.observed.pgbackrest import SeenAttempt, SeenBackup, SeenPgbackrest
 from facts.answer import ASK, Answer, answers, listed_in
 
 KINDS = ("full", "diff", "incr")

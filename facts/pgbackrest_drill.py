@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from pyinfra.api.exceptions import FactProcessError
 
-from cluster.observed_pgbackrest import SeenDrill, SeenProof
+from cluster.observed.pgbackrest import SeenDrill, SeenProof
 from facts.answer import ASK, Answer, answers
 
 _AWAIT = r"""

@@ -6,7 +6,7 @@ import json
 from shlex import quote
 from typing import Any
 
-from cluster.observed_restore import SeenRestore
+from cluster.observed.restore import SeenRestore
 from facts.answer import ASK, Answer, answers
 
 # Beyond a reboot, and for root alone: a file here may hold the verifiers of passwords.

@@ -7,7 +7,7 @@ from shlex import quote
 
 from pyinfra.api.exceptions import FactProcessError
 
-from cluster.observed_pgbackrest import SeenDatabases
+from cluster.observed.pgbackrest import SeenDatabases
 from facts.answer import Answer
 from facts.postgres import PSQL
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from shlex import quote
 
-from cluster.observed_standby import SeenEnd
+from cluster.observed.wal_end import SeenEnd
 from facts.answer import ASK, Answer, answers
 from facts.postgres_state import WHERE
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from cluster.observed_etcd import SeenWal
+from cluster.observed.etcd import SeenWal
 from facts.answer import ASK, Answer, answers
 from facts.postgres_history import TURNS, position, turns_of
 from facts.postgres_state import WHERE

@@ -9,23 +9,23 @@ from pathlib import Path
 from pyinfra import host
 from pyinfra.api import StringCommand, operation
 
-from cluster.certificates import POSTGRES, SOURCE, CertificatePlace, Issuer, certificate_places, owner_directories
-from cluster.component import Component
+from cluster.components.component import Component
+from cluster.components.files import Directory, File
+from cluster.components.patroni_unit import hup
+from cluster.components.standby_cluster import TRUST
+from cluster.declared.model import Cluster, Node
 from cluster.errors import UnsafeError
-from cluster.files import Directory, File
-from cluster.leaf_source import Duty, LeafSource, is_known_trust, leaf_source, leaf_sources, trust_pem
-from cluster.model import Cluster, Node
-from cluster.observed import SeenCertificate
-from cluster.pki import public_key_digest
-from cluster.plan_etcd_trust import authorities
-from cluster.render_patroni_unit import hup
-from cluster.render_standby import TRUST
+from cluster.observed.shapes import SeenCertificate
+from cluster.pki.certificates import POSTGRES, SOURCE, CertificatePlace, Issuer, certificate_places, owner_directories
+from cluster.pki.issuers import Duty, LeafSource, is_known_trust, leaf_source, leaf_sources, trust_pem
+from cluster.pki.verdicts import public_key_digest
+from cluster.verdicts.etcd_trust import authorities
 from facts.certificates import HostCertificates
-from operations.etcd_trust_look import etcd_duties
-from operations.util.commands import make_directory, write_file, write_pair
-from operations.util.component import Commands, brought_up
-from operations.util.remote import here
-from operations.util.stage import planning
+from operations.acts.commands import make_directory, write_file, write_pair
+from operations.acts.component import Commands, brought_up
+from operations.live.etcd_trust import etcd_duties
+from operations.util.hosts import here
+from operations.util.planning import planning
 
 
 @operation()

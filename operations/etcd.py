@@ -8,11 +8,22 @@ from pyinfra import host
 from pyinfra.api import StringCommand, operation
 from pyinfra.api.command import PyinfraCommand
 
+from cluster.components.etcd import (
+    BOOTSTRAP,
+    UNIT,
+    bootstrap_file,
+    declared_peers,
+    etcd_component,
+    etcd_data_directory,
+    peer_url,
+)
+from cluster.components.etcd_snapshot import keepers
+from cluster.components.files import File
+from cluster.declared.model import Cluster, Node
 from cluster.errors import UnsafeError
-from cluster.files import File
-from cluster.model import Cluster, Node
-from cluster.observed import SeenComponent, SeenEtcd
-from cluster.plan_etcd import (
+from cluster.observed.shapes import SeenComponent, SeenEtcd
+from cluster.plans.etcd_reinit import mending
+from cluster.verdicts.etcd_members import (
     joining,
     moved_members,
     peers_with,
@@ -22,29 +33,18 @@ from cluster.plan_etcd import (
     unfinished,
     unwell,
 )
-from cluster.plan_etcd_reinit import mending
-from cluster.render_etcd import (
-    BOOTSTRAP,
-    UNIT,
-    bootstrap_file,
-    declared_peers,
-    etcd_component,
-    etcd_data_directory,
-    peer_url,
-)
-from cluster.render_etcd_snapshot import keepers
 from facts.etcd import EtcdCluster
 from facts.host import HostComponent
-from operations.etcd_first_start import bootstrapped, first_start
-from operations.etcd_learner import etcdctl, promoted, strays_removed
-from operations.etcd_loaded import etcd_pictures, stale_members
-from operations.etcd_snapshot import copies_kept, etcd_snapshots
-from operations.util.act import Act
-from operations.util.cause import show_last_lines
-from operations.util.commands import or_journal, stamp, start_unit, write_file
-from operations.util.component import Commands, brought_up
-from operations.util.remote import acts_for, in_this_run
-from operations.util.stage import planning, undecided
+from operations.acts.act import Act
+from operations.acts.commands import or_journal, stamp, start_unit, write_file
+from operations.acts.component import Commands, brought_up
+from operations.acts.etcd_first_start import bootstrapped, first_start
+from operations.acts.etcd_learner import etcdctl, promoted, strays_removed
+from operations.acts.last_lines import show_last_lines
+from operations.live.etcd_loaded import etcd_pictures, stale_members
+from operations.runs.etcd_snapshot import copies_kept, etcd_snapshots
+from operations.util.hosts import acts_for, in_this_run
+from operations.util.planning import planning, undecided
 
 QUORUM_SECONDS = 60
 RESTART_SECONDS = 60

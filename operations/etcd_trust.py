@@ -8,20 +8,20 @@ from pathlib import Path
 from pyinfra import host
 from pyinfra.api import StringCommand, operation
 
-from cluster.certificates import PATRONI, PATRONI_ETCD, CertificatePlace
+from cluster.declared.model import Cluster, Node
 from cluster.errors import UnsafeError
-from cluster.leaf_source import LeafSource, leaf_sources
-from cluster.model import Cluster, Node
-from cluster.observed import SeenCertificate
-from cluster.plan_etcd_trust import Authorities, authorities, etcd_holders, etcd_places
+from cluster.observed.shapes import SeenCertificate
+from cluster.pki.certificates import PATRONI, PATRONI_ETCD, CertificatePlace
+from cluster.pki.issuers import LeafSource, leaf_sources
+from cluster.verdicts.etcd_trust import Authorities, authorities, etcd_holders, etcd_places
+from operations.acts.act import Act
+from operations.acts.commands import write_file
+from operations.acts.component import Commands
 from operations.certificates import leaf_files, trust_file
 from operations.etcd import refuse_unloaded, restarts
-from operations.etcd_trust_look import held, is_between, own_duty
-from operations.util.act import Act
-from operations.util.commands import write_file
-from operations.util.component import Commands
-from operations.util.remote import acts_for, in_this_run
-from operations.util.stage import planning, undecided
+from operations.live.etcd_trust import held, is_between, own_duty
+from operations.util.hosts import acts_for, in_this_run
+from operations.util.planning import planning, undecided
 
 SHOWN_SECONDS = 60
 

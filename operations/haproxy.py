@@ -8,13 +8,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from pyinfra import host
 from pyinfra.api import operation
 
-from cluster import sandbox
-from cluster.certificates import HAPROXY
 from cluster.ciphers import OPENSSL
-from cluster.component import Component, Unit
-from cluster.files import Directory, File
-from cluster.model import Cluster, Node
-from cluster.render_haproxy import (
+from cluster.components import sandbox
+from cluster.components.component import Component, Unit
+from cluster.components.files import Directory, File
+from cluster.components.haproxy import (
     CONFIGURATION,
     DROP_IN,
     DROP_IN_DIRECTORY,
@@ -24,11 +22,13 @@ from cluster.render_haproxy import (
     server_name,
     services,
 )
-from cluster.secrets import Secret
+from cluster.declared.model import Cluster, Node
+from cluster.pki.certificates import HAPROXY
+from cluster.secrets.secrets import Secret
 from facts.haproxy import RUNTIME_SOCKET, runtime_query
-from operations.util.component import Commands, brought_up
+from operations.acts.component import Commands, brought_up
 
-TEMPLATES = Path(__file__).parent.parent / "deploys" / "templates" / "haproxy"
+TEMPLATES = Path(__file__).parents[1] / "cluster" / "components" / "templates" / "haproxy"
 STATISTICS_CONNECTIONS = 100  # scrapers and browsers, on top of what one port for clients may take
 RELOAD_SECONDS = 10
 

@@ -8,14 +8,14 @@ from shlex import quote
 from pyinfra import host
 from pyinfra.api import StringCommand, operation
 
+from cluster.declared.model import Cluster, Node
 from cluster.errors import UnsafeError
 from cluster.findings import Finding, findings_table
-from cluster.model import Cluster, Node
-from cluster.packages import PackagesPlan, held_packages, packages_plan, packages_question
-from cluster.packages_files import signing_key, source_uri
-from cluster.packages_findings import offer_findings, version_findings
+from cluster.packages.files import signing_key, source_uri
+from cluster.packages.findings import offer_findings, version_findings
+from cluster.packages.plan import PackagesPlan, held_packages, packages_plan, packages_question
 from facts.packages import POLICY, POLICY_MARK, HostPackages
-from operations.util.component import Commands, written
+from operations.acts.component import Commands, written
 
 LOCK_SECONDS = 120  # Debian's own timers read the lists and upgrade at boot, just when a new host is set up
 LOG_LINES = 20

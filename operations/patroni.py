@@ -8,28 +8,28 @@ from typing import Any
 from pyinfra import host
 from pyinfra.api import operation
 
-from cluster.component import Component
+from cluster.components.component import Component
+from cluster.components.patroni import CONFIG, JOINING, config_of, patroni_component
+from cluster.declared.model import Cluster, Node
 from cluster.errors import UnsafeError
-from cluster.health import CLONING, has_begun, holdup, joined
-from cluster.model import Cluster, Node
-from cluster.observed import SeenPatroni
-from cluster.plan_config import without_absences
-from cluster.render_patroni import CONFIG, JOINING, config_of, patroni_component
-from cluster.secrets import Secret
+from cluster.observed.shapes import SeenPatroni
+from cluster.plans.configure import without_absences
+from cluster.secrets.secrets import Secret
+from cluster.verdicts.health import CLONING, has_begun, holdup, joined
 from facts.etcd import EtcdCluster
 from facts.host import HostComponent
 from facts.patroni import PatroniCluster
-from operations.patroni_awaited import noticed_seconds
-from operations.patroni_bootstrap import begun_again
-from operations.patroni_clones import Copying
+from operations.acts.act import Act
+from operations.acts.commands import load_unit, write_file
+from operations.acts.component import Commands, brought_up
+from operations.acts.copies import Copying
+from operations.acts.last_lines import Watch
+from operations.acts.patroni_bootstrap import begun_again
+from operations.acts.tablespaces import places_made
+from operations.live.awaited import noticed_seconds
 from operations.patroni_configuration import corrected, declared_configuration, wake_command
-from operations.patroni_tablespaces import places_made
-from operations.util.act import Act
-from operations.util.cause import Watch
-from operations.util.commands import load_unit, write_file
-from operations.util.component import Commands, brought_up
-from operations.util.remote import acts_for, coordinator, here, in_this_run, read
-from operations.util.stage import planning, undecided
+from operations.util.hosts import acts_for, coordinator, here, in_this_run, read
+from operations.util.planning import planning, undecided
 
 # initdb and the clones of an empty cluster take less; what is not settled by then is looked at.
 BEGIN_SECONDS = 20

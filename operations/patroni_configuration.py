@@ -12,12 +12,13 @@ from pyinfra import host
 from pyinfra.api import StringCommand, operation
 from pyinfra.api.command import PyinfraCommand
 
+from cluster.components.patroni_dynamic import SYNCHRONOUS, configuration_for
+from cluster.declared.model import Cluster, Node
+from cluster.declared.owned_parameters import PARAMETERS
 from cluster.errors import UnsafeError, refusal
-from cluster.model import Cluster, Node
-from cluster.observed import SeenParameter, SeenPatroni
-from cluster.parameters_declared import PARAMETERS
-from cluster.parameters_findings import parameter_findings
-from cluster.plan_config import (
+from cluster.inventory.parameters import parameter_findings
+from cluster.observed.shapes import SeenParameter, SeenPatroni
+from cluster.plans.configure import (
     changed_names,
     changes_of,
     config_patch,
@@ -25,18 +26,17 @@ from cluster.plan_config import (
     undeclared_parameters,
     undoing_patch,
 )
-from cluster.plan_standby import refuse_other_role
-from cluster.render_patroni_dynamic import SYNCHRONOUS, configuration_for
+from cluster.verdicts.standby_role import refuse_other_role
 from facts.patroni import ANSWER_SECONDS, MemberResources, PatroniCluster
 from facts.postgres import FileErrors, PostgresCatalog
-from operations.patroni_admission import hba_lines_next, hba_lines_now
-from operations.patroni_altered import altered_corrected
-from operations.patroni_awaited import await_active, await_hba, await_leader, await_standbys, noticed_seconds, running
-from operations.preflight import origin_of
-from operations.util.act import Act
-from operations.util.component import Commands
-from operations.util.remote import acts_for, here, in_this_run, read, read_all
-from operations.util.stage import planning, undecided
+from operations.acts.act import Act
+from operations.acts.altered_settings import altered_corrected
+from operations.acts.component import Commands
+from operations.live.admission import hba_lines_next, hba_lines_now
+from operations.live.awaited import await_active, await_hba, await_leader, await_standbys, noticed_seconds, running
+from operations.live.preflight import origin_of
+from operations.util.hosts import acts_for, here, in_this_run, read, read_all
+from operations.util.planning import planning, undecided
 
 _SCRIPT = (Path(__file__).parent / "util" / "on_host" / "patroni_patch.py").read_text()
 

@@ -7,12 +7,10 @@ from pathlib import Path
 from pyinfra import host
 from pyinfra.api import StringCommand, operation
 
-from cluster.component import Component, Unit
-from cluster.data_mounts import REPOSITORY, data_mounts_program, start_condition
-from cluster.files import Directory, File
-from cluster.model import Cluster, Node
-from cluster.plan_backup import FULL_WORDS
-from cluster.render_pgbackrest import (
+from cluster.components.component import Component, Unit
+from cluster.components.data_mounts import REPOSITORY, data_mounts_program, start_condition
+from cluster.components.files import Directory, File
+from cluster.components.pgbackrest import (
     BACKUP,
     BACKUP_UNIT,
     BOUNDED,
@@ -24,19 +22,30 @@ from cluster.render_pgbackrest import (
     configuration,
     store_of,
 )
-from cluster.render_pgbackrest_drill import DRILL_TIMER, DRILL_TIMER_PATH
-from cluster.repositories import Repository, repositories_of, scheduled, service, timer, timer_path, unscheduled_timers
-from cluster.room import LEAST_MIB
-from cluster.secrets import Secret
-from cluster.settings_pgbackrest import DIRECTORY
+from cluster.components.pgbackrest_drill import DRILL_TIMER, DRILL_TIMER_PATH
+from cluster.components.pgbackrest_drill_files import drill_component
+from cluster.components.pgbackrest_files import rendered
+from cluster.components.pgbackrest_server_unit import server_component
+from cluster.declared.model import Cluster, Node
+from cluster.declared.repositories import (
+    Repository,
+    repositories_of,
+    scheduled,
+    service,
+    timer,
+    timer_path,
+    unscheduled_timers,
+)
+from cluster.measures import LEAST_MIB
+from cluster.plans.backup import FULL_WORDS
+from cluster.secrets.secrets import Secret
+from cluster.settings.pgbackrest import DIRECTORY
 from facts.host import HostComponent
-from operations.pgbackrest_drill_files import drill_component
-from operations.pgbackrest_server import server_component
-from operations.pgbackrest_templates import rendered
-from operations.util.component import Commands, brought_up
+from operations.acts.component import Commands, brought_up
 
 NEWEST_SET_TEXT = (
-    "#!/usr/bin/python3\n" + (Path(__file__).parent / "util" / "on_host" / "pgbackrest_newest_set.py").read_text()
+    "#!/usr/bin/python3\n"
+    + (Path(__file__).parents[1] / "cluster/components/on_host/pgbackrest_newest_set.py").read_text()
 )
 
 LOGS = "/var/log/pgbackrest"

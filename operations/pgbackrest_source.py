@@ -5,14 +5,14 @@ from __future__ import annotations
 from pyinfra import host
 from pyinfra.api import operation
 
-from cluster.component import Component
-from cluster.files import Directory, File
-from cluster.model import Cluster, Node
-from cluster.render_pgbackrest import NEWEST_SET, SPOOL, USER
-from cluster.render_pgbackrest_source import SOURCE, SOURCE_CONFIGURATION, source_configuration
-from cluster.render_standby import SOURCE_BOUNDED, SOURCE_RESTORE
+from cluster.components.component import Component
+from cluster.components.files import Directory, File
+from cluster.components.pgbackrest import NEWEST_SET, SPOOL, USER
+from cluster.components.pgbackrest_source import SOURCE, SOURCE_CONFIGURATION, source_configuration
+from cluster.components.standby_cluster import SOURCE_BOUNDED, SOURCE_RESTORE
+from cluster.declared.model import Cluster, Node
+from operations.acts.component import Commands, brought_up
 from operations.pgbackrest import LOGS, NEWEST_SET_TEXT, bounded, owned
-from operations.util.component import Commands, brought_up
 
 
 @operation()

@@ -9,23 +9,23 @@ from pyinfra import host
 from pyinfra.api import StringCommand, operation
 from pyinfra.api.command import PyinfraCommand
 
-from cluster.data_mounts import REPOSITORY, refused_without
+from cluster.components.data_mounts import REPOSITORY, refused_without
+from cluster.components.pgbackrest import SILENT_MARK
+from cluster.declared.model import Cluster, Node
+from cluster.declared.repositories import Repository, repositories_of
 from cluster.errors import UnsafeError
-from cluster.lives import beyond
-from cluster.model import Cluster, Node
-from cluster.observed import SeenPostgres
-from cluster.observed_pgbackrest import SeenPgbackrest
-from cluster.plan_backup import end_of, repository_obstacle, stanza_is_absent, unproven
-from cluster.render_pgbackrest import SILENT_MARK
-from cluster.repositories import Repository, repositories_of
-from cluster.settings_pgbackrest import DIRECTORY
+from cluster.observed.pgbackrest import SeenPgbackrest
+from cluster.observed.shapes import SeenPostgres
+from cluster.plans.backup import end_of, repository_obstacle, stanza_is_absent, unproven
+from cluster.settings.pgbackrest import DIRECTORY
+from cluster.verdicts.lives import beyond
 from facts.pgbackrest import PgbackrestInfo
 from facts.pgbackrest_archiver import PgbackrestArchiver
 from facts.postgres_state import PostgresState
-from operations.util.act import Act
-from operations.util.component import Commands
-from operations.util.remote import here, read
-from operations.util.stage import planning, undecided
+from operations.acts.act import Act
+from operations.acts.component import Commands
+from operations.util.hosts import here, read
+from operations.util.planning import planning, undecided
 
 LOCK_SECONDS = 60
 CHECK, ARRIVED = "--archive-timeout=130 check", "a segment arrived"

@@ -7,19 +7,25 @@ from collections.abc import Mapping
 from pyinfra import host
 from pyinfra.api import StringCommand, operation
 
+from cluster.declared.model import Cluster, Node
 from cluster.errors import UnsafeError
-from cluster.model import Cluster, Node
-from cluster.observed import SeenPatroni
-from cluster.plan_roles import admin_statements, database_statements, missing_owners, refuse_another_password, script
-from cluster.secrets import Secret
-from cluster.slots import dropped_slots
+from cluster.observed.shapes import SeenPatroni
+from cluster.secrets.secrets import Secret
+from cluster.verdicts.databases import (
+    admin_statements,
+    database_statements,
+    missing_owners,
+    refuse_another_password,
+    script,
+)
+from cluster.verdicts.slots import dropped_slots
 from facts.patroni import ANSWER_SECONDS, PatroniCluster
 from facts.postgres import PSQL, PostgresObjects
 from facts.postgres_statistics import PostgresStatistics
-from operations.util.act import Act
-from operations.util.component import Commands
-from operations.util.remote import acts_for, read
-from operations.util.stage import planning, undecided
+from operations.acts.act import Act
+from operations.acts.component import Commands
+from operations.util.hosts import acts_for, read
+from operations.util.planning import planning, undecided
 
 
 @operation()

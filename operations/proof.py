@@ -7,23 +7,23 @@ from collections.abc import Mapping
 from pyinfra import host
 from pyinfra.api import operation
 
-from cluster.card import connection_card
+from cluster.declared.model import Cluster
+from cluster.endpoints.proof import broken_endpoints, endpoints, own_endpoint, question
 from cluster.errors import UnsafeError
-from cluster.health import holdup
-from cluster.model import Cluster
-from cluster.observed import SeenEndpoint, SeenPatroni
-from cluster.plan_etcd import quorum_obstacle
-from cluster.proof import broken_endpoints, endpoints, own_endpoint, question
-from cluster.secrets import Secret
-from facts.endpoints import EndpointsTried
+from cluster.observed.shapes import SeenEndpoint, SeenPatroni
+from cluster.screens.card import connection_card
+from cluster.secrets.secrets import Secret
+from cluster.verdicts.etcd_members import quorum_obstacle
+from cluster.verdicts.health import holdup
 from facts.etcd import EtcdCluster
 from facts.patroni import PatroniCluster
-from operations.patroni_standby import fed
+from facts.proof import EndpointsTried
+from operations.acts.component import Commands
+from operations.live.standby_cluster import fed
 from operations.pgbackrest_stanza import has_backup
-from operations.util.component import Commands
 from operations.util.console import print_lines
-from operations.util.remote import acts_for, coordinator, here, in_this_run, read, read_each, refuse_silence
-from operations.util.stage import planning
+from operations.util.hosts import acts_for, coordinator, here, in_this_run, read, read_each, refuse_silence
+from operations.util.planning import planning
 
 SETTLE_SECONDS = 30
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pyinfra import host
 from pyinfra.api import operation
 
-from cluster.model import Cluster
-from cluster.secrets import Secrets
-from operations.util.component import Commands
-from operations.util.remote import acts_for
-from operations.util.stage import planning, undecided
+from cluster.declared.model import Cluster
+from cluster.secrets.secrets import Secrets
+from operations.acts.component import Commands
+from operations.util.hosts import acts_for
+from operations.util.planning import planning, undecided
 
 
 @operation()

@@ -6,8 +6,8 @@ import runpy
 from pathlib import Path
 from typing import Any
 
-from cluster.declaration import DeclaredHost, declared_clusters
-from cluster.model import ROLES, Cluster
+from cluster.declared.model import ROLES, Cluster
+from cluster.inventory.clusters import DeclaredHost, declared_clusters
 
 
 def inventory_hosts(file: Path) -> list[DeclaredHost]:

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from cluster.model import ROLES
-from cluster.secrets import NAMES
-from cluster.settings import PREFIXES, Settings
+from cluster.declared.model import ROLES
+from cluster.secrets.secrets import NAMES
+from cluster.settings.settings import PREFIXES, Settings
 from tests.lab.spec import DEFAULT_HOSTS, DEFAULT_LAB, LABEL, Lab
 
 ROOT = Path(__file__).parent.parent
@@ -30,7 +30,7 @@ ON_HOST_IMPORTS = {"yaml", "psycopg2"}
 
 # These run on the control machine as processes of their own, without pyinfra and its gevent.
 ON_CONTROL = "on_control"
-ON_CONTROL_IMPORTS = ("psycopg", "cluster.probe", f"operations.util.{ON_CONTROL}")
+ON_CONTROL_IMPORTS = ("psycopg", "cluster.endpoints.probe", f"operations.util.{ON_CONTROL}")
 
 FILE_LINES = 250
 BODY_LINES = 40
@@ -83,20 +83,35 @@ def is_within(name: str, allowed: tuple[str, ...]) -> bool:
 
 # --- Who may import whom ---
 
+# The folders of cluster/ from the ground up: each may import those before it, and the ground.
+FLOORS = (
+    *("observed", "finding_types", "parameters", "settings", "declared", "secrets", "pki", "components", "endpoints"),
+    *("packages", "inventory", "verdicts", "plans", "preflight", "checks", "screens"),
+)
+GROUND = tuple(f"cluster.{path.stem}" for path in (ROOT / "cluster").glob("*.py") if path.stem != "__init__")
+
 
 def may_import(file: str) -> tuple[str, ...]:
     if file == "cluster/errors.py":
-        return ("cluster", "pyinfra")
+        return ("cluster.findings", "pyinfra")
     if file.startswith("cluster/"):
-        return ("cluster", "pydantic", "yaml", "cryptography")
+        return (*GROUND, *below(folder_of(file)), "pydantic", "yaml", "cryptography", "jinja2")
     if file.startswith("facts/"):
-        observed = ("", "_cause", "_etcd", "_pgbackrest", "_power", "_restore", "_standby")
-        return ("facts", *(f"cluster.observed{part}" for part in observed), "pyinfra")
+        return ("facts", "cluster.observed", "pyinfra")
     if file.startswith("operations/"):
         return ("operations", "facts", "cluster", "pyinfra", "gevent", "jinja2")
-    if file.startswith("deploys/components/"):
-        return ("deploys.components", "operations", "cluster", "pyinfra")
-    return ("deploys.components", "operations", "cluster", "pyinfra")
+    return ("deploys.parts", "deploys.components", "deploys.procedures", "operations", "cluster", "pyinfra")
+
+
+def folder_of(file: str) -> str:
+    """The floor of ``cluster/`` on which a file stands; "": the ground."""
+    return file.split("/")[1] if file.count("/") > 1 else ""
+
+
+def below(folder: str) -> tuple[str, ...]:
+    """The floor itself and those below it."""
+    floors = FLOORS[: FLOORS.index(folder) + 1] if folder else ()
+    return tuple(f"cluster.{floor}" for floor in floors)
 
 
 @pytest.mark.parametrize("path", LAYERED, ids=name_of)
@@ -176,31 +191,77 @@ def test_every_exception_is_still_needed() -> None:
         assert words <= set(words_of(ROOT / file)), file
 
 
-# --- One name a component in every layer ---
+# --- One name for a component, and for a run, in every layer ---
 
 COMPONENTS = (
-    *("certificates", "etcd", "haproxy", "packages", "patroni", "postgres", "preflight", "secrets"),
+    *("certificates", "etcd", "haproxy", "packages", "patroni", "postgres", "secrets"),
     *("pgbackrest", "vip", "pgbouncer", "monitoring"),
 )
 # Words of a layer rather than of a component.
 SHARED = {
-    "facts": ("host", "endpoints", "answer"),
-    "operations": ("proof", "probe", "overview", "power"),
-    "deploys/components": ("proof", "probe", "start", "options", "build", "power"),
+    "facts": ("host", "proof", "answer", "member"),
+    "operations": ("proof",),
+    "deploys/components": ("proof",),
+    "cluster/components": ("component", "data_mounts", "files", "pg_hba", "sandbox", "standby_cluster", "units"),
+}
+# What several runs do, or what is a run only with an option, is called after itself.
+SHARED_RUNS = {
+    "operations/runs": ("adopt", "services"),
+    "cluster/plans": ("adopt",),
+    "deploys/procedures": ("power",),
 }
 
 
-@pytest.mark.parametrize("directory", ["facts", "operations", "deploys/components"])
+def stems(directory: str) -> set[str]:
+    """The files and folders of Python in a directory."""
+    found = {path for path in (ROOT / directory).iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
+    return {path.stem for path in found} - {"__init__"}
+
+
+@pytest.mark.parametrize("directory", SHARED)
 def test_a_file_is_called_after_its_component(directory: str) -> None:
     """``patroni.py``, or ``patroni_<part>.py`` where one file would grow too long."""
-    files = [path.stem for path in (ROOT / directory).glob("*.py") if path.stem != "__init__"]
     known = (*COMPONENTS, *SHARED[directory])
-    assert [name for name in files if not name.startswith(known)] == []
+    folders = {"preflight", "runs", "acts", "live", "util"}
+    assert [name for name in sorted(stems(directory) - folders) if not name.startswith(known)] == []
+
+
+@pytest.mark.parametrize("directory", SHARED_RUNS)
+def test_a_run_has_the_name_of_its_deploy_in_every_layer(directory: str) -> None:
+    assert sorted(stems(directory) - stems("deploys") - set(SHARED_RUNS[directory])) == []
 
 
 def test_templates_are_sorted_by_component() -> None:
-    directories = [path.name for path in (ROOT / "deploys" / "templates").iterdir()]
+    directories = [path.name for path in (ROOT / "cluster" / "components" / "templates").iterdir()]
     assert set(directories) <= set(COMPONENTS)
+
+
+def operates(path: Path) -> bool:
+    """Whether a module defines an operation."""
+    decorated = (one for function in functions_of(path) for one in function.decorator_list)
+    return any(getattr(getattr(one, "func", one), "id", "") == "operation" for one in decorated)
+
+
+@pytest.mark.parametrize("path", [*(ROOT / "operations").glob("*.py"), *sources("operations/runs")], ids=name_of)
+def test_states_and_runs_are_operations(path: Path) -> None:
+    """What only acts is in ``acts``, what only looks in ``live``."""
+    assert operates(path) or path.stem == "__init__"
+
+
+FILES_SIDE_BY_SIDE = 30
+
+
+def crowded() -> Iterator[str]:
+    """The folders with more files side by side than a person takes in."""
+    for top in (*LAYERS, "tests", "docs"):
+        for folder in [ROOT / top, *(path for path in (ROOT / top).rglob("*") if path.is_dir())]:
+            files = [path for path in folder.iterdir() if path.is_file() and path.name != "__init__.py"]
+            if len(files) > FILES_SIDE_BY_SIDE and "golden" not in folder.parts:
+                yield f"{name_of(folder)}: {len(files)}"
+
+
+def test_no_folder_is_crowded() -> None:
+    assert list(crowded()) == []
 
 
 @pytest.mark.parametrize("word", ["utils", "helpers", "manager", "common", "misc"])
@@ -301,7 +362,7 @@ def test_secrets_in_the_environment() -> None:
 
 
 def test_where_secrets_lie() -> None:
-    module = importlib.import_module("deploys.components.secrets")
+    module = importlib.import_module("deploys.parts.secrets")
     assert Path(".secrets") == module.DIRECTORY
     assert {".secrets/", ".lab/"} <= set((ROOT / ".gitignore").read_text().split())
 
@@ -411,7 +472,7 @@ def texts_of(path: Path) -> Iterator[tuple[str, bool]]:
             yield node.value, id(node) in named
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "tests" / "lab").glob("test_*.py")), ids=name_of)
+@pytest.mark.parametrize("path", sorted((ROOT / "tests" / "lab").rglob("test_*.py")), ids=name_of)
 def test_the_name_of_a_lab_is_asked_for_and_not_spelled(path: Path) -> None:
     """LAB_SUFFIX changes it, so that the labs of two checkouts can be on one machine."""
     patterns = [re.compile(rf"(?<![\w-]){re.escape(str(name))}(?![\w*])") for name in names_of_labs(path)]
@@ -438,7 +499,7 @@ def test_pins_are_exact() -> None:
 
 # --- Pages ---
 
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)(#[^)]*)?\)")
 
 
@@ -450,14 +511,15 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 def test_every_page_is_in_the_index() -> None:
     index = (ROOT / "docs" / "index.md").read_text()
-    assert [page.name for page in PAGES[1:] if page.name != "index.md" and f"({page.name})" not in index] == []
+    names = [str(page.relative_to(ROOT / "docs")) for page in PAGES[1:]]
+    assert [name for name in names if name != "index.md" and f"({name})" not in index] == []
 
 
 def test_every_page_that_the_code_names_exists() -> None:
-    named = {match for path in PRODUCT for match in re.findall(r"docs/[\w-]+\.md", path.read_text())}
+    named = {match for path in PRODUCT for match in re.findall(r"docs/[\w/-]+\.md", path.read_text())}
     assert [page for page in sorted(named) if not (ROOT / page).exists()] == []
 
 
 def test_every_deploy_has_a_page() -> None:
     deploys = [path.stem for path in (ROOT / "deploys").glob("*.py") if path.stem != "__init__"]
-    assert [name for name in deploys if not (ROOT / "docs" / f"{name.replace('_', '-')}.md").exists()] == []
+    assert [name for name in deploys if not (ROOT / "docs" / "runs" / f"{name.replace('_', '-')}.md").exists()] == []

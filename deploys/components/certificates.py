@@ -2,8 +2,8 @@
 
 from pyinfra.api import deploy
 
-from cluster.model import Cluster
-from deploys.components.secrets import secrets_directory
+from cluster.declared.model import Cluster
+from deploys.parts.secrets import secrets_directory
 from operations import certificates, etcd_trust
 
 

@@ -2,7 +2,7 @@
 
 from pyinfra.api import deploy
 
-from cluster.model import Cluster
+from cluster.declared.model import Cluster
 from operations import etcd
 
 

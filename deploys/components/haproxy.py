@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from pyinfra.api import deploy
 
-from cluster.model import Cluster
-from cluster.secrets import Secret
+from cluster.declared.model import Cluster
+from cluster.secrets.secrets import Secret
 from operations.haproxy import service
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pyinfra.api import deploy
 
-from cluster.model import Cluster
+from cluster.declared.model import Cluster
 from operations.packages import installed
 
 

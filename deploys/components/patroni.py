@@ -2,15 +2,16 @@
 
 from pyinfra.api import deploy
 
-from cluster.model import Cluster
-from deploys.components.secrets import cluster_secrets
-from operations import patroni, patroni_adoption, patroni_configuration, postgres
+from cluster.declared.model import Cluster
+from deploys.parts.secrets import cluster_secrets
+from operations import patroni, patroni_configuration, postgres
+from operations.runs import adopt
 
 
 @deploy("Adoption")
 def deploy_adoption(cluster: Cluster) -> None:
     """The newest data of the members lead, before the others start. + cluster: as declared"""
-    patroni_adoption.adopted(name="the newest data lead", cluster=cluster, secrets=cluster_secrets(cluster))
+    adopt.adopted(name="the newest data lead", cluster=cluster, secrets=cluster_secrets(cluster))
 
 
 @deploy("PostgreSQL")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pyinfra.api import deploy
 
-from cluster.model import Cluster
-from deploys.components.secrets import cluster_secrets
+from cluster.declared.model import Cluster
+from deploys.parts.secrets import cluster_secrets
 from operations import pgbackrest, pgbackrest_source, pgbackrest_stanza
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pyinfra.api import deploy
 
-from cluster.leaf_source import authority_path
-from cluster.model import Cluster
-from deploys.components.secrets import cluster_secrets, secrets_directory
+from cluster.declared.model import Cluster
+from cluster.pki.issuers import authority_path
+from deploys.parts.secrets import cluster_secrets, secrets_directory
 from operations import proof
 
 

@@ -19,10 +19,10 @@ from pyinfra.api import Inventory, State
 from pyinfra.api.exceptions import PyinfraError
 from pyinfra.connectors import ssh, ssh_util, util
 
+from cluster.declared.options import option_findings
 from cluster.errors import ConfigError, refusal
-from cluster.options import option_findings
 from operations.util.console import COLOUR
-from operations.util.remote import quiet_refusals
+from operations.util.hosts import quiet_refusals
 from operations.util.shell import hear_through_logins
 
 INTERRUPTED = 130  # what a shell makes of a program that SIGINT ended

@@ -6,8 +6,8 @@ from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
-from cluster.live import Live
-from cluster.parameters import ORDERED
+from cluster.parameters.values import ORDERED
+from cluster.verdicts.live import Live
 
 SETTINGS = dict.fromkeys(ORDERED, 100) | {"max_wal_senders": 10}
 

@@ -12,7 +12,14 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from unittest.mock import patch
 
-from cluster.certificates import (
+from cluster.checks.overview import Overview
+from cluster.checks.removals import without_removed
+from cluster.components.component import Component, Unit
+from cluster.components.files import File
+from cluster.components.patroni_dynamic import configuration_for
+from cluster.declared.model import Cluster, Node
+from cluster.inventory.clusters import DeclaredHost, declared_clusters
+from cluster.pki.certificates import (
     PGBACKREST,
     PGBACKREST_SERVER,
     CertificatePlace,
@@ -20,15 +27,8 @@ from cluster.certificates import (
     certificate_places,
     leaf_request,
 )
-from cluster.check_removals import without_removed
-from cluster.component import Component, Unit
-from cluster.declaration import DeclaredHost, declared_clusters
-from cluster.files import File
-from cluster.model import Cluster, Node
-from cluster.overview import Overview
-from cluster.pki import Authority, public_key_digest
-from cluster.removals import Removal, remaining, removal_key
-from cluster.render_patroni_dynamic import configuration_for
+from cluster.pki.verdicts import Authority, public_key_digest
+from cluster.verdicts.removal_notes import Removal, remaining, removal_key
 from tests.deploys.fake_hosts import fake_cluster
 
 AT = datetime(2026, 11, 21, 12, tzinfo=UTC)  # of the look; the CA is made then, and so old is all the rest
@@ -220,7 +220,7 @@ def _healthy() -> World:
 
 @cache
 def _authority(issuer: Issuer) -> Authority:
-    with TemporaryDirectory() as directory, patch("cluster.pki_ca.datetime", wraps=datetime) as clock:
+    with TemporaryDirectory() as directory, patch("cluster.pki.authority.datetime", wraps=datetime) as clock:
         clock.now.return_value = AT
         return Authority.load_or_create(Path(directory) / issuer, "main")
 

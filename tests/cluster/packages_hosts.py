@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-from cluster.address import Address
-from cluster.files import Directory, File
-from cluster.model import Cluster, Node
-from cluster.packages import PackagesPlan, packages_plan
-from cluster.packages_files import KEY, OBSERVED_PATHS
-from cluster.packages_releases import Release
-from cluster.settings import Settings
+from cluster.components.files import Directory, File
+from cluster.declared.address import Address
+from cluster.declared.model import Cluster, Node
+from cluster.packages.files import KEY, OBSERVED_PATHS
+from cluster.packages.plan import PackagesPlan, packages_plan
+from cluster.packages.releases import Release
+from cluster.settings.settings import Settings
 
 TRIXIE = Release("debian", "trixie", "13")
 MIRROR = {

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from cluster.declaration import DeclaredHost, declared_clusters
+from cluster.declared.model import Cluster
 from cluster.findings import Finding
-from cluster.model import Cluster
-from cluster.preflight import Observed, host_findings
+from cluster.inventory.clusters import DeclaredHost, declared_clusters
+from cluster.preflight.hosts import Observed, host_findings
 
 MEMBERS = ("pg1", "pg2", "pg3")
 IDENTIFIER = "7710600375602820305"

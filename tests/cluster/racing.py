@@ -5,8 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from cluster.pki import Authority
-from cluster.secrets import Secrets
+from cluster.pki.verdicts import Authority
+from cluster.secrets.secrets import Secrets
 from tests.lab.paths import ROOT
 
 PROCESSES = 6

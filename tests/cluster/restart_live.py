@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from cluster.live import Live
-from cluster.parameters import ORDERED
+from cluster.parameters.values import ORDERED
+from cluster.verdicts.live import Live
 from tests.cluster.live_members import healthy, with_patroni, with_postgres
 
 FIVE = dict(zip(ORDERED, (100, 8, 10, 0, 64), strict=True))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from cluster.parameters import ORDERED
-from cluster.plan_restart import Member
+from cluster.parameters.values import ORDERED
+from cluster.plans.restart_pending.plan import Member
 
 LOW = dict(zip(ORDERED, (100, 8, 10, 0, 64), strict=True))
 PAUSED = "has its replay paused by hand; a restart would resume it"

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from cluster.model import Cluster
+from cluster.declared.model import Cluster
 from tests.cluster.live_members import patroni_member, postgres_state
 from tests.deploys.removal_world import encoded, line
 

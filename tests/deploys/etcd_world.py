@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
-from cluster.data_mounts import PROGRAM
-from cluster.model import Cluster
-from cluster.render_etcd import BOOTSTRAP, DROP_IN, ENVIRONMENT, bootstrap_file, declared_peers, etcd_component
+from cluster.components.data_mounts import PROGRAM
+from cluster.components.etcd import BOOTSTRAP, DROP_IN, ENVIRONMENT, bootstrap_file, declared_peers, etcd_component
+from cluster.declared.model import Cluster
 
 
 @dataclass

@@ -17,8 +17,8 @@ from pyinfra.connectors.fake import FakeConnector
 from pyinfra.connectors.util import CommandOutput, OutputLine
 from pyinfra.context import ctx_host, ctx_inventory, ctx_state
 
-from cluster.declaration import DeclaredHost, declared_clusters
-from cluster.model import Cluster
+from cluster.declared.model import Cluster
+from cluster.inventory.clusters import DeclaredHost, declared_clusters
 from tests.deploys.cause_words import is_asked_why, why
 
 PREFIX = "@fake/"

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cluster.model import Cluster
-from cluster.render_patroni_dynamic import dynamic_configuration
-from cluster.tuning import Resources
+from cluster.components.patroni_dynamic import dynamic_configuration
+from cluster.declared.model import Cluster
+from cluster.declared.tuning import Resources
 
 RESOURCES = {"memory_kib": 16 * 1024 * 1024, "cores": 8, "disk_kib": 200 * 1024 * 1024}
 # What a PostgreSQL 17 answered, of the parameters that this tool sets and some others.

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from cluster.model import Cluster
-from cluster.plan_power import as_lsn
+from cluster.declared.model import Cluster
+from cluster.verdicts.data_positions import as_lsn
 from tests.cluster.live_members import patroni_member, postgres_state
 from tests.deploys.removal_world import line
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from pyinfra.api.exceptions import ConnectError
 
-from cluster.model import Cluster
+from cluster.declared.model import Cluster
+from tests.cluster.declared.test_standby_clusters import both
 from tests.cluster.live_members import patroni_member, postgres_state
-from tests.cluster.test_standby import both
 
 FOLLOWS = {"standby_cluster": {"host": "10.0.0.1", "port": 5432}}
 WRITTEN = "0/40000000"

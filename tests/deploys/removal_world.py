@@ -9,9 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from cluster.model import Cluster
-from cluster.render_etcd import BOOTSTRAP, etcd_data_directory
-from cluster.render_patroni import CONFIG
+from cluster.components.etcd import BOOTSTRAP, etcd_data_directory
+from cluster.components.patroni import CONFIG
+from cluster.declared.model import Cluster
 from tests.cluster.live_members import patroni_member, postgres_state
 
 CONTROL = """\

@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from cluster.parameters import ORDERED
-from cluster.plan_config import merged
-from cluster.plan_restart_members import wanted_five
+from cluster.parameters.values import ORDERED
+from cluster.plans.configure import merged
+from cluster.plans.restart_pending.members import wanted_five
 from tests.cluster.live_members import patroni_member, postgres_state
 from tests.cluster.restart_live import settings_of
 from tests.cluster.simulated_cluster import LOW, SimulatedMember

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from cluster.declaration import DeclaredHost, declared_clusters
-from cluster.model import Cluster
-from cluster.secrets import Secrets
-from deploys.components import build, certificates, patroni, pgbackrest, proof, secrets
+from cluster.declared.model import Cluster
+from cluster.inventory.clusters import DeclaredHost, declared_clusters
+from cluster.secrets.secrets import Secrets
+from deploys.components import certificates, patroni, pgbackrest, proof
+from deploys.parts import build, secrets
 from tests.deploys.fake_hosts import fake_cluster, planned
 
 DEPLOYS = Path(__file__).parents[2] / "deploys"

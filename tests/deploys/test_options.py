@@ -6,7 +6,7 @@ import pytest
 from pyinfra.context import ctx_host
 
 from cluster.errors import ConfigError
-from deploys.components.options import meant_member, meant_node, option
+from deploys.parts.options import meant_member, meant_node, option
 from tests.deploys.fake_hosts import fake_cluster
 
 

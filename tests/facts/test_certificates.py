@@ -9,7 +9,7 @@ import pytest
 from pyinfra.api.exceptions import FactProcessError
 from pyinfra_testing.facts import make_fact_tests
 
-from cluster.pki import Authority, LeafRequest, public_key_digest
+from cluster.pki.verdicts import Authority, LeafRequest, public_key_digest
 from facts.certificates import CertificateDays, HostCertificates
 from tests.judges import needs_openssl
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pyinfra.api.exceptions import FactProcessError
 
-from facts.etcd_remains import EtcdRemains
+from facts.etcd_recovery import EtcdRemains
 from facts.etcd_snapshots import EtcdSnapshots
 from facts.postgres_wal import PostgresWal
 

@@ -15,10 +15,10 @@ import pytest
 from pyinfra.api.exceptions import FactProcessError
 from pyinfra_testing.facts import make_fact_tests
 
-import facts.preflight
-from cluster.secrets import NAMES
-from facts.preflight import HostPicture
-from facts.preflight_ports import PeerPorts
+import facts.preflight.host
+from cluster.secrets.secrets import NAMES
+from facts.preflight.host import HostPicture
+from facts.preflight.ports import PeerPorts
 
 CASES = Path(__file__).parent
 RECORDED_AT = 1795264557.0
@@ -31,11 +31,11 @@ pytestmark = pytest.mark.filterwarnings("ignore:No command set for test")
 @pytest.fixture(autouse=True)
 def clock_of_the_recording(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.cls is not None:
-        monkeypatch.setattr(facts.preflight, "control_time", lambda: RECORDED_AT)
+        monkeypatch.setattr(facts.preflight.host, "control_time", lambda: RECORDED_AT)
 
 
-TestHostPicture = make_fact_tests("facts", "preflight.HostPicture", CASES / "preflight.HostPicture")
-TestPeerPorts = make_fact_tests("facts", "preflight_ports.PeerPorts", CASES / "preflight_ports.PeerPorts")
+TestHostPicture = make_fact_tests("facts", "preflight.host.HostPicture", CASES / "preflight.host.HostPicture")
+TestPeerPorts = make_fact_tests("facts", "preflight.ports.PeerPorts", CASES / "preflight.ports.PeerPorts")
 
 
 def sh(command: str) -> list[str]:
@@ -92,7 +92,7 @@ def test_kernel_addresses_of_both_families() -> None:
 
 def test_the_time_that_the_hosts_answer_waits_is_doubt_not_skew(monkeypatch: pytest.MonkeyPatch) -> None:
     times = iter([1000.0, 1009.0])
-    monkeypatch.setattr(facts.preflight, "control_time", lambda: next(times))
+    monkeypatch.setattr(facts.preflight.host, "control_time", lambda: next(times))
     fact = HostPicture()
     fact.command()
     # The script ran from 1000.2 to 1000.3 on a host whose clock is right; its answer was read 8.7 seconds later.

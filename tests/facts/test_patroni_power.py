@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from pyinfra.api.exceptions import FactProcessError
 
-from facts.patroni_power import ClustersNamed, MemberPower
+from facts.member_shutdown import ClustersNamed, MemberPower
 
 CONTROL = """\
 Database system identifier:           7710759073418888346

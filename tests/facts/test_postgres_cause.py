@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster.observed_cause import SeenCause
+from cluster.observed.cause import SeenCause
 from facts.postgres_cause import PostgresCause
 
 LOG = """\

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from facts.preflight import HostPicture
+from facts.preflight.host import HostPicture
 
 
 def asked(tmp_path: Path, *names: str, zones: tuple[str, ...] = ()) -> dict[str, object]:

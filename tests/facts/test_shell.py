@@ -5,10 +5,10 @@ import subprocess
 import pytest
 
 from facts.answer import Answer
-from facts.patroni_power import MemberPower
+from facts.member_shutdown import MemberPower
 from facts.postgres_state import PostgresState
 from facts.postgres_wal import PostgresWal
-from facts.preflight import HostPicture
+from facts.preflight.host import HostPicture
 
 SECRETS = {"nonce": "n", "roles": ["postgres"], "port": 5432, "authorities": ["/nowhere"]}
 PLACES = {"data": "/d", "programs": "/b", "port": 5432}

@@ -7,21 +7,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from cluster.card import connection_card
-from cluster.certificates import certificate_places, leaf_request
-from cluster.component import Component
-from cluster.declaration import declared_clusters
-from cluster.files import File
-from cluster.model import Cluster, Node
-from cluster.packages import held_packages, wanted_packages
-from cluster.packages_files import host_files, signing_key, source_files
-from cluster.packages_releases import Release
-from cluster.plan_config import without_absences
-from cluster.render_etcd import bootstrap_file, declared_peers, etcd_component
-from cluster.render_patroni import as_yaml, patroni_component
-from cluster.render_patroni_dynamic import dynamic_configuration
-from cluster.secrets import NAMES, Secret
-from cluster.tuning import Resources
+from cluster.components.component import Component
+from cluster.components.etcd import bootstrap_file, declared_peers, etcd_component
+from cluster.components.files import File
+from cluster.components.patroni import as_yaml, patroni_component
+from cluster.components.patroni_dynamic import dynamic_configuration
+from cluster.declared.model import Cluster, Node
+from cluster.declared.tuning import Resources
+from cluster.inventory.clusters import declared_clusters
+from cluster.packages.files import host_files, signing_key, source_files
+from cluster.packages.plan import held_packages, wanted_packages
+from cluster.packages.releases import Release
+from cluster.pki.certificates import certificate_places, leaf_request
+from cluster.plans.configure import without_absences
+from cluster.screens.card import connection_card
+from cluster.secrets.secrets import NAMES, Secret
 from operations.haproxy import haproxy_component
 from operations.pgbackrest import pgbackrest_component
 from operations.pgbackrest_source import source_component

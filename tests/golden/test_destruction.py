@@ -7,18 +7,18 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from cluster.certificates import certificate_places
-from cluster.component import Component
-from cluster.files import File
-from cluster.model import Cluster, Node
-from cluster.packages_files import CREATECLUSTER, KEY, PREFERENCES, SOURCE, host_files
-from cluster.plan_destruction import backups_on, data_on, shells_on, traces_on, units_on
-from cluster.render_etcd import bootstrap_file, etcd_component
-from cluster.render_patroni import PASSWORD_FILE, patroni_component
-from operations.etcd_snapshot import etcd_snapshots
+from cluster.components.component import Component
+from cluster.components.etcd import bootstrap_file, etcd_component
+from cluster.components.files import File
+from cluster.components.patroni import PASSWORD_FILE, patroni_component
+from cluster.declared.model import Cluster, Node
+from cluster.packages.files import CREATECLUSTER, KEY, PREFERENCES, SOURCE, host_files
+from cluster.pki.certificates import certificate_places
+from cluster.plans.destroy import backups_on, data_on, shells_on, traces_on, units_on
 from operations.haproxy import haproxy_component
 from operations.pgbackrest import pgbackrest_component
 from operations.pgbackrest_source import source_component
+from operations.runs.etcd_snapshot import etcd_snapshots
 from tests.golden.examples import EXAMPLES, ROOT, SECRETS, example, with_store
 from tests.inventories import clusters_of
 

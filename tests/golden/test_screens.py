@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import pytest
 
-from cluster.check import check_lines, complaints
-from cluster.render_patroni_dynamic import synchronous_configuration
-from cluster.status import WIDTH, status_lines
+from cluster.checks.report import check_lines, complaints
+from cluster.components.patroni_dynamic import synchronous_configuration
+from cluster.screens.status import WIDTH, status_lines
 from tests.cluster.overview_world import MIB, WRITTEN, World, backed_up, healthy
 from tests.golden.review import GOLDEN, assert_reviewed_text
 
@@ -121,6 +121,6 @@ def test_every_kept_screen_is_of_a_state() -> None:
 @pytest.mark.parametrize("page", ["status", "check"])
 def test_the_pages_show_real_screens(page: str) -> None:
     """The page's sample is one of these screens, word for word."""
-    text = (SCREENS.parents[2] / "docs" / f"{page}.md").read_text()
+    text = (SCREENS.parents[2] / "docs" / "runs" / f"{page}.md").read_text()
     block = next(part for part in text.split("```\n")[1::2] if part.startswith("main: "))
     assert any(block in screens(name) for name in STATES)

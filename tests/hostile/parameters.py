@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from cluster.observed import SeenParameter
-from cluster.parameters_catalogue import catalogue
-from cluster.parameters_findings import problems_of
-from cluster.parameters_owned import DANGERS, owned
+from cluster.inventory.parameters import problems_of
+from cluster.observed.shapes import SeenParameter
+from cluster.parameters.catalogue import catalogue
+from cluster.parameters.owned import DANGERS, owned
 
 # A value, and a word of the reason. For PostgreSQL 17.
 REFUSED: tuple[tuple[str, Any, str], ...] = (

@@ -6,12 +6,13 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from tests.lab import faults, labs, lifecycle
+from tests.lab import labs, lifecycle
 from tests.lab.engine import ensure_engine
 from tests.lab.errors import LabError
 from tests.lab.image import ensure_image
 from tests.lab.inventory import inventory_text
 from tests.lab.spec import DEFAULT_HOSTS, DEFAULT_LAB, FLAVOURS, RELEASES, Lab
+from tests.lab.vocabulary import faults
 
 FAULTS = {
     "kill": faults.kill,

@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from cluster.certificates import MEMBERSHIP, POSTGRES
-from cluster.render_patroni import REPLICATION_USER
-from tests.lab.backups import psql, write_segments
+from cluster.components.patroni import REPLICATION_USER
+from cluster.pki.certificates import MEMBERSHIP, POSTGRES
 from tests.lab.docker import run_in
-from tests.lab.load import Load
-from tests.lab.runs import MEMBERS, Built, dsn, leader, replicas, run, secrets, site, wait_until_settled
+from tests.lab.failover.test_switchover import gap
 from tests.lab.spec import Lab
-from tests.lab.test_switchover import gap
-from tests.lab.waiting import wait_until
+from tests.lab.vocabulary.backups import psql, write_segments
+from tests.lab.vocabulary.load import Load
+from tests.lab.vocabulary.runs import MEMBERS, Built, dsn, leader, replicas, run, secrets, site, wait_until_settled
+from tests.lab.vocabulary.waiting import wait_until
 
 # pgbench's own tables: 15 MB for each step of the scale.
 SCALE = 70

@@ -14,12 +14,12 @@ from xdist.scheduler import LoadScopeScheduling
 from tests.lab import areas
 from tests.lab.engine import ensure_engine
 from tests.lab.paths import ROOT
-from tests.lab.runs import MEMBERS, Built, run, site, wait_until_settled
+from tests.lab.vocabulary.runs import MEMBERS, Built, run, site, wait_until_settled
 
 # What moves the leader from host to host comes after what looks at a cluster as it was built.
 LAST = ("test_second_run.py", "test_failover.py")
 # Beside the longest file there is still another one to run when it comes first.
-MINUTES = {ROOT / "tests" / "lab" / file.name: file.minutes for file in areas.FILES}
+MINUTES = {ROOT / "tests" / "lab" / file.area / file.name: file.minutes for file in areas.FILES}
 SHARED = "t2"
 OPEN = ExitStack()  # what the shared cluster needs to be gone
 

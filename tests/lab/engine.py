@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.lab.docker import DockerError, docker, tail
 from tests.lab.errors import LabError
 from tests.lab.paths import lab_directory, locked
-from tests.lab.waiting import wait_until
+from tests.lab.vocabulary.waiting import wait_until
 
 # Without apparmor's parser the daemon refuses to start on a kernel that has AppArmor.
 DAEMON_PACKAGES = ("docker.io", "iptables", "apparmor", "ca-certificates")

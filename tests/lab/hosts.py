@@ -12,7 +12,7 @@ from tests.lab.keys import KNOWN_HOSTS, PRIVATE_KEY
 from tests.lab.labs import host_labels
 from tests.lab.paths import lab_directory
 from tests.lab.spec import Host
-from tests.lab.waiting import wait_until
+from tests.lab.vocabulary.waiting import wait_until
 
 USER = "deploy"
 BOOT_SECONDS = 60

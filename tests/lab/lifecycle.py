@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from tests.lab import faults, hosts
+from tests.lab import hosts
 from tests.lab.docker import DockerError, docker
 from tests.lab.engine import ensure_engine
 from tests.lab.errors import LabError
@@ -15,6 +15,7 @@ from tests.lab.labs import Observed, container_ids, find_lab, labels, network_id
 from tests.lab.paths import locked
 from tests.lab.ports import reserve_ports
 from tests.lab.spec import DEFAULT_HOSTS, Host, Lab
+from tests.lab.vocabulary import faults
 
 PARALLEL_HOSTS = 4
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from tests.lab.docker import run_in
 from tests.lab.spec import Host
-from tests.lab.waiting import wait_until
+from tests.lab.vocabulary.waiting import wait_until
 
 SUITE = "lab"
 ROOT = "/srv/mirror"

@@ -12,7 +12,12 @@ from typing import Any
 import pytest
 from pyinfra.context import ctx_host
 
-from cluster.certificates import (
+from cluster.components.standby_cluster import TRUST
+from cluster.declared.model import Cluster
+from cluster.errors import UnsafeError
+from cluster.inventory.clusters import DeclaredHost, declared_clusters
+from cluster.observed.shapes import SeenCertificate
+from cluster.pki.certificates import (
     ETCD,
     HAPROXY,
     MEMBERSHIP,
@@ -25,18 +30,14 @@ from cluster.certificates import (
     certificate_places,
     leaf_request,
 )
-from cluster.declaration import DeclaredHost, declared_clusters
-from cluster.errors import UnsafeError
-from cluster.leaf_source import OWN_AUTHORITIES
-from cluster.model import Cluster
-from cluster.observed import SeenCertificate
-from cluster.pki import Authority, describe, public_key_digest, renewal_reason
-from cluster.pki_pem import certificates_in
-from cluster.render_standby import TRUST
+from cluster.pki.issuers import OWN_AUTHORITIES
+from cluster.pki.pem import certificates_in
+from cluster.pki.verdicts import Authority, describe, public_key_digest, renewal_reason
 from facts.host import HostComponent
-from operations import certificates, etcd_trust_look
+from operations import certificates
 from operations.certificates import issued, lent
-from tests.cluster.test_standby import both
+from operations.live import etcd_trust
+from tests.cluster.declared.test_standby_clusters import both
 
 LOST = Authority.of_plan(Path("/nonexistent"), "main etcd")  # a CA of etcd's whose files nobody has any more
 
@@ -69,10 +70,10 @@ def cluster() -> Cluster:
 def elsewhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[tuple[str, str], SeenCertificate]]:
     """What lies at the places of etcd's certificates of all hosts; empty unless a test puts something there."""
     there: dict[tuple[str, str], SeenCertificate] = {}
-    monkeypatch.setattr(etcd_trust_look, "held", lambda _: there)
+    monkeypatch.setattr(etcd_trust, "held", lambda _: there)
     monkeypatch.setattr(certificates, "planning", lambda: False)
     yield there
-    etcd_trust_look._between.clear()
+    etcd_trust._between.clear()
 
 
 def authorities(directory: Path) -> dict[Issuer, Authority]:
@@ -220,7 +221,7 @@ def test_no_key_is_in_a_command_line_or_printed(tmp_path: Path) -> None:
     assert base64.b64encode(b"PRIVATE KEY").decode() not in text
 
 
-FORMER_PATRONI = etcd_trust_look.FORMER_PATRONI
+FORMER_PATRONI = etcd_trust.FORMER_PATRONI
 
 
 def former(directory: Path) -> dict[str, Any]:
@@ -259,7 +260,7 @@ def test_a_host_of_an_earlier_version_first_trusts_both_and_keeps_its_certificat
     }
     assert files[ETCD.authority] == files[PATRONI_ETCD.authority] == trusting_both(tmp_path)
     assert files[PATRONI.authority] == authorities(tmp_path)["cluster"].trust_pem
-    assert etcd_trust_look.is_between(cluster())
+    assert etcd_trust.is_between(cluster())
 
 
 def test_then_nothing_is_done_before_all_have_loaded_that(tmp_path, elsewhere) -> None:
@@ -269,7 +270,7 @@ def test_then_nothing_is_done_before_all_have_loaded_that(tmp_path, elsewhere) -
     everywhere(elsewhere, "pg1", picture)
     host = PicturedHost("pg1", picture)
     assert run(host, tmp_path) == []
-    assert etcd_trust_look.is_between(cluster())
+    assert etcd_trust.is_between(cluster())
 
 
 def test_a_host_that_joins_meanwhile_gets_what_the_others_believe(tmp_path, elsewhere) -> None:

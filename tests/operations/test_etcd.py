@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from pyinfra.context import ctx_host
 
-from cluster.declaration import DeclaredHost, declared_clusters
-from cluster.model import Cluster
-from cluster.render_etcd import BOOTSTRAP, ENVIRONMENT
-from operations import etcd, etcd_first_start
+from cluster.components.etcd import BOOTSTRAP, ENVIRONMENT
+from cluster.declared.model import Cluster
+from cluster.inventory.clusters import DeclaredHost, declared_clusters
+from operations import etcd
+from operations.acts import etcd_first_start
 
 DATA = "/var/lib/etcd/main/member"
 

@@ -10,16 +10,17 @@ import pytest
 from pyinfra.api import StringCommand
 from pyinfra.context import ctx_host
 
-from cluster.certificates import ETCD, PATRONI_ETCD, CertificatePlace, leaf_request
-from cluster.declaration import DeclaredHost, declared_clusters
+from cluster.declared.model import Cluster, Node
 from cluster.errors import UnsafeError
-from cluster.leaf_source import leaf_sources
-from cluster.model import Cluster, Node
-from cluster.observed import SeenCertificate
-from cluster.pki import Authority, public_key_digest
-from cluster.plan_etcd_trust import Authorities, authorities, etcd_holders, etcd_places, keeps_former
-from operations import etcd_trust, etcd_trust_look
-from operations.util.act import Act
+from cluster.inventory.clusters import DeclaredHost, declared_clusters
+from cluster.observed.shapes import SeenCertificate
+from cluster.pki.certificates import ETCD, PATRONI_ETCD, CertificatePlace, leaf_request
+from cluster.pki.issuers import leaf_sources
+from cluster.pki.verdicts import Authority, public_key_digest
+from cluster.verdicts.etcd_trust import Authorities, authorities, etcd_holders, etcd_places, keeps_former
+from operations import etcd_trust
+from operations.acts.act import Act
+from operations.live import etcd_trust as etcd_trust_live
 from tests.operations.test_certificates import FORMER_PATRONI, PicturedHost
 
 ROLES = {
@@ -105,9 +106,9 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     monkeypatch.setattr(etcd_trust, "in_this_run", tuple)
     monkeypatch.setattr(etcd_trust, "refuse_unloaded", lambda _: None)
     monkeypatch.setattr(etcd_trust, "restarts", made.restarts)
-    etcd_trust_look._between.add("main")
+    etcd_trust_live._between.add("main")
     yield made
-    etcd_trust_look._between.clear()
+    etcd_trust_live._between.clear()
 
 
 def test_certificates_first_and_when_all_have_theirs_the_trust_and_restarts_last(world: World, tmp_path: Path) -> None:
@@ -132,7 +133,7 @@ def test_killed_after_any_step_the_next_run_goes_on(world: World, tmp_path: Path
 
 
 def test_nothing_is_asked_where_no_host_was_seen_between(world: World, tmp_path: Path) -> None:
-    etcd_trust_look._between.clear()
+    etcd_trust_live._between.clear()
     world.run(tmp_path)
     assert world.done == []
 

@@ -11,11 +11,11 @@ import pytest
 from pyinfra.api import StringCommand
 from pyinfra.context import ctx_host
 
-from cluster.component import Component
-from cluster.declaration import DeclaredHost, declared_clusters
-from cluster.files import File
-from cluster.model import Cluster
-from cluster.secrets import Secret
+from cluster.components.component import Component
+from cluster.components.files import File
+from cluster.declared.model import Cluster
+from cluster.inventory.clusters import DeclaredHost, declared_clusters
+from cluster.secrets.secrets import Secret
 from operations.haproxy import RELOAD, haproxy_component, service
 
 PASSWORD = Secret("S3cretOfTheStatistics")

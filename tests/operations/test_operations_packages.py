@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 import operations.packages
-from cluster.address import Address
+from cluster.declared.address import Address
+from cluster.declared.model import Cluster, Node
 from cluster.errors import UnsafeError
-from cluster.model import Cluster, Node
-from cluster.packages import PackagesPlan, wanted_packages
-from cluster.packages_files import KEY, OBSERVED_PATHS, PREFERENCES, SOURCE
-from cluster.settings import Settings
+from cluster.packages.files import KEY, OBSERVED_PATHS, PREFERENCES, SOURCE
+from cluster.packages.plan import PackagesPlan, wanted_packages
+from cluster.settings.settings import Settings
 
 HAPROXY = {"status": "installed", "version": "3.0.11-1", "held": True}
 OPENSSL = {"status": "installed", "version": "3.5.7-1", "held": False}

@@ -10,11 +10,11 @@ import pytest
 import yaml
 from pyinfra.context import ctx_host
 
-from cluster.declaration import DeclaredHost, declared_clusters
+from cluster.components.patroni import CONFIG, JOINING, config_of, patroni_component
+from cluster.declared.model import Cluster, Node
 from cluster.errors import UnsafeError
-from cluster.model import Cluster, Node
-from cluster.render_patroni import CONFIG, JOINING, config_of, patroni_component
-from cluster.secrets import NAMES, Secret
+from cluster.inventory.clusters import DeclaredHost, declared_clusters
+from cluster.secrets.secrets import NAMES, Secret
 from operations import patroni, patroni_configuration
 from tests.deploys.fake_hosts import changed, fake_cluster, run_operation
 from tests.deploys.patroni_world import PatroniWorld

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster.pki import Authority, LeafRequest
+from cluster.pki.verdicts import Authority, LeafRequest
 
 SCRIPT = Path(__file__).parents[2] / "operations" / "util" / "on_host" / "patroni_patch.py"
 PATCH = {"ttl": 40, "slots": {"pg3": None}}

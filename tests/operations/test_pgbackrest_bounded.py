@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from cluster.render_pgbackrest import BOUNDED, NEWEST_SET, SPOOL
-from cluster.secrets import Secret
+from cluster.components.pgbackrest import BOUNDED, NEWEST_SET, SPOOL
+from cluster.secrets.secrets import Secret
 from operations.pgbackrest import pgbackrest_component
-from tests.cluster.test_render_pgbackrest import cluster_of
+from tests.cluster.components.test_pgbackrest import cluster_of
 
 PGBACKREST = """#!/bin/bash
 echo "$*" >> "$LOG"

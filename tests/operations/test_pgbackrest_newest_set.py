@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-PROGRAM = Path(__file__).parents[2] / "operations" / "util" / "on_host" / "pgbackrest_newest_set.py"
+PROGRAM = Path(__file__).parents[2] / "cluster" / "components" / "on_host" / "pgbackrest_newest_set.py"
 PSQL = """#!/bin/sh
 echo "$1" > "$PLACE/asked"
 case $3 in

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from pyinfra.context import ctx_host
 
-from cluster.certificates import PGBACKREST_SERVER
-from cluster.files import File
-from cluster.model import Cluster
-from cluster.secrets import Secret
+from cluster.components.files import File
+from cluster.declared.model import Cluster
+from cluster.pki.certificates import PGBACKREST_SERVER
+from cluster.secrets.secrets import Secret
 from operations.pgbackrest import configured, pgbackrest_component
-from tests.cluster.test_render_pgbackrest import cluster_of, keys, with_store
+from tests.cluster.components.test_pgbackrest import cluster_of, keys, with_store
 
 __all__ = ["keys"]
 

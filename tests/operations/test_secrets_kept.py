@@ -9,12 +9,12 @@ import pytest
 from pyinfra.context import ctx_host
 
 import operations.certificates
-import operations.etcd_trust_look
+import operations.live.etcd_trust
 import operations.secrets
-import operations.util.stage
+import operations.util.planning
 from cluster.errors import ConfigError
-from cluster.leaf_source import OWN_AUTHORITIES
-from cluster.secrets import NAMES, Secrets
+from cluster.pki.issuers import OWN_AUTHORITIES
+from cluster.secrets.secrets import NAMES, Secrets
 from operations.certificates import issued
 from operations.secrets import kept
 from tests.operations.test_certificates import PicturedHost, absent, cluster
@@ -29,7 +29,7 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Any:
             monkeypatch.setattr(module, "planning", lambda: planning)
 
     monkeypatch.setattr(operations.secrets, "acts_for", lambda _: True)
-    monkeypatch.setattr(operations.etcd_trust_look, "held", lambda _: {})
+    monkeypatch.setattr(operations.live.etcd_trust, "held", lambda _: {})
     return set_to
 
 

@@ -21,7 +21,7 @@ from typing import Any
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from cluster.probe import DATABASE, Attempt, Measured, acknowledgements, longest_gap, report
+from cluster.endpoints.probe import DATABASE, Attempt, Measured, acknowledgements, longest_gap, report
 from operations.util.on_control.probe_clients import CREATE, Client, Reader, Writer, connect, stop_all, verdict
 
 WRITERS = 2

@@ -18,7 +18,7 @@ from typing import Any
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from cluster.probe import Attempt, Outcome, Value, Verdict, judge
+from cluster.endpoints.probe import Attempt, Outcome, Value, Verdict, judge
 
 TABLE = "probe"
 CREATE = (

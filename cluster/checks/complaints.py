@@ -1,0 +1,50 @@
+"""One thing that a check found, and the page that lists all that it can find."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cluster.finding_types.catalogue import KINDS, Kind
+from cluster.findings import Finding
+
+
+@dataclass(frozen=True)
+class Complaint:
+    """A finding of a check, with its kind."""
+
+    kind: str
+    finding: Finding
+
+    @property
+    def severity(self) -> str:
+        """That of its kind."""
+        return KINDS[self.kind].severity
+
+
+def complaint(kind: str, where: str, problem: str, **words: object) -> Complaint:
+    """
+    A finding of a kind.
+
+    + where: the host, or the cluster
+    + problem: cause and value, lower case, no full stop
+    + words: what the kind's cure leaves open, besides ``where``; ``more`` is a sentence before it, if there is one
+    """
+    known = KINDS[kind]
+    cure = known.cure.format(**{"where": where, "more": "", **words})
+    return Complaint(kind, Finding(where, known.what, problem, cure))
+
+
+def kinds_table() -> str:
+    """All kinds as the table of docs/runs/check.md."""
+    rows = [
+        f"| `{name}` | {kind.severity} | {kind.what} | {kind.meaning} | {_way_out(kind)} |"
+        for name, kind in KINDS.items()
+    ]
+    return "\n".join(["| Finding | | Part | What it means | Way out |", "|---|---|---|---|---|", *rows]) + "\n"
+
+
+def _way_out(kind: Kind) -> str:
+    names = ("where", "unit", "path", "id", "leader", "cluster", "name", "slot", "pid", "port", "type", "source")
+    named = (*names, "database", "locale")
+    filled = {"where": "HOST", "more": "", **{name: name.upper() for name in named[1:]}}
+    return kind.cure.format(**filled).replace("|", r"\|")

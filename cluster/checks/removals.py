@@ -1,0 +1,37 @@
+"""What is wrong with hosts that were taken out of a cluster, or are about to go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from cluster.checks.complaints import Complaint, complaint
+from cluster.checks.overview import Overview
+from cluster.components.component import Component
+from cluster.declared.model import Cluster, Node
+from cluster.plans.remove_node import is_known
+from cluster.verdicts.removal_notes import remaining
+
+
+def without_removed(whole: Overview, components: Callable[[Cluster, Node], tuple[Component, ...]]) -> Overview:
+    """
+    The same without the hosts that are out: there is a note of it, and neither Patroni nor etcd knows them.
+
+    + components: what a host of the others shall have, for it is another then
+    """
+    gone = {name: note for name, note in whole.notes.items() if not is_known(whole.cluster, whole.etcd, name)}
+    if not gone:
+        return whole
+    rest = remaining(whole.cluster, gone)
+    declared = {node.name: components(rest, node) for node in rest}
+    return replace(whole, cluster=rest, components=declared, removed=gone)
+
+
+def removal_complaints(overview: Overview) -> Iterable[Complaint]:
+    """Everything about them."""
+    for name, note in overview.removed.items():
+        problem = f"was taken out of {overview.cluster.name} at {note.at}, and the inventory still declares it"
+        yield complaint("host-removed", name, problem)
+    for name, note in overview.notes.items():
+        problem = f"its removal from {overview.cluster.name} was begun at {note.at}, and it is still part of it"
+        yield complaint("removal-unfinished", name, problem)

@@ -1,0 +1,119 @@
+"""Everything that is wrong with a living cluster, gravest first, each with its cause and the way out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from cluster.checks.certificates import certificate_complaints
+from cluster.checks.complaints import Complaint
+from cluster.checks.configuration import configuration_complaints
+from cluster.checks.etcd import etcd_complaints
+from cluster.checks.haproxy import PRIMARY, haproxy_complaints, servers_up
+from cluster.checks.hosts import host_complaints
+from cluster.checks.locales import locale_complaints
+from cluster.checks.moves import moved_complaints
+from cluster.checks.overview import Overview
+from cluster.checks.parameters import parameter_complaints
+from cluster.checks.patroni import patroni_complaints
+from cluster.checks.pgbackrest import pgbackrest_complaints
+from cluster.checks.postgres import postgres_complaints
+from cluster.checks.removals import removal_complaints
+from cluster.checks.replication import replication_complaints
+from cluster.declared.model import Node
+from cluster.finding_types.catalogue import REMARK, SEVERITIES
+from cluster.findings import findings_table
+
+CHECKS = (
+    *(host_complaints, etcd_complaints, patroni_complaints, replication_complaints, postgres_complaints),
+    *(configuration_complaints, haproxy_complaints, certificate_complaints, pgbackrest_complaints),
+    *(parameter_complaints, locale_complaints, removal_complaints, moved_complaints),
+)
+
+
+_BACKUPS = "  backups, their age, what failed and when one was proven; every segment of the WAL archive"
+
+
+def complaints(overview: Overview) -> list[Complaint]:
+    """All findings about one cluster, alarms first, then warnings, then remarks."""
+    found = dict.fromkeys(one for check in CHECKS for one in check(overview))
+    return sorted(found, key=lambda one: (SEVERITIES.index(one.severity), one.finding))
+
+
+def failing(found: Iterable[Complaint]) -> list[Complaint]:
+    """Those that make a check fail; a remark does not."""
+    return [one for one in found if one.severity != REMARK]
+
+
+def check_lines(overview: Overview, found: Sequence[Complaint], columns: int | None = None) -> list[str]:
+    """
+    What a person reads at the end of a check.
+
+    + found: ``complaints`` of the same cluster
+    + columns: width of the terminal; absent: as it is
+    """
+    lines = [f"{overview.cluster.name}: {_total(failing(found))}"]
+    if not failing(found):
+        lines += _looked_at(overview)
+    for severity in SEVERITIES:
+        listed = [one.finding for one in found if one.severity == severity]
+        if listed:
+            lines += ["", f"  {severity}{'s' if len(listed) > 1 else ''}", *findings_table(listed, columns).split("\n")]
+    return lines
+
+
+def summary(found: Iterable[Complaint]) -> str:
+    """How many of each severity, e.g. ``1 alarm, 2 warnings``; empty when there is none."""
+    severities = [one.severity for one in found]
+    counts = ((severity, severities.count(severity)) for severity in SEVERITIES)
+    return ", ".join(f"{count} {severity}{'s' if count > 1 else ''}" for severity, count in counts if count)
+
+
+def _total(found: Sequence[Complaint]) -> str:
+    if not found:
+        return "nothing to complain about"
+    return f"{len(found)} finding{'s' if len(found) > 1 else ''} ({summary(found)})"
+
+
+def _looked_at(overview: Overview) -> list[str]:
+    cluster = overview.cluster
+    return [
+        f"  looked at {len(cluster.nodes)} hosts: their units, files, disks, clocks and package versions;",
+        f"  etcd's {len(cluster.etcd)} members; Patroni's view, roles, timelines and lag of {len(cluster.members)};",
+        "  PostgreSQL's settings, slots, transactions and archiver; the dynamic configuration;",
+        f"  where {len(cluster.balancers)} HAProxy lead; every certificate, its key and its CA",
+        *([_BACKUPS] if cluster.repository else []),
+    ]
+
+
+def as_data(overview: Overview, found: Iterable[Complaint]) -> dict[str, Any]:
+    """The same for machines. + found: ``complaints`` of the same cluster"""
+    seen = overview.patroni
+    return {
+        "at": overview.at.isoformat(),
+        "observed": {
+            "leader": seen["leader"] if seen else None,
+            "paused": seen["paused"] if seen else None,
+            "members": {node.name: _member_data(overview, node) for node in overview.cluster.members},
+            "etcd": {node.name: node in overview.healthy_etcd for node in overview.cluster.etcd},
+            "haproxy": {node.name: servers_up(overview, node, PRIMARY) for node in overview.cluster.balancers},
+            **({"removed": {name: note.at for name, note in overview.removed.items()}} if overview.removed else {}),
+            **({"backups": _repositories(overview), "drill": overview.drill} if overview.cluster.repository else {}),
+        },
+        "findings": [{"kind": one.kind, "severity": one.severity, **asdict(one.finding)} for one in found],
+    }
+
+
+def _repositories(overview: Overview) -> dict[str, Any]:
+    return {one.kind: seen for one, seen in overview.repositories}
+
+
+def _member_data(overview: Overview, node: Node) -> dict[str, Any]:
+    found: Mapping[str, Any] = overview.member(node) or {}
+    return {
+        "reached": overview.is_reached(node),
+        **{name: found.get(name) for name in ("role", "state", "timeline")},
+        "lag_mib": None if node == overview.leader else overview.lag_mib(node),
+        "pending_restart": found.get("pending_restart"),
+    }

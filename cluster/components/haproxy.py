@@ -1,0 +1,103 @@
+"""What HAProxy offers its clients: which port leads to which members, and what it asks Patroni about them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from cluster.declared.address import Address, is_address
+from cluster.declared.model import Cluster, Node
+
+UNIT = "haproxy"
+CONFIGURATION = "/etc/haproxy/haproxy.cfg"
+DROP_IN_DIRECTORY = f"/etc/systemd/system/{UNIT}.service.d"
+DROP_IN = f"{DROP_IN_DIRECTORY}/pyinfra-patroni.conf"
+EVERYWHERE = "*"
+
+
+@dataclass(frozen=True)
+class Service:
+    """
+    One port for clients.
+
+    + name: of its section in haproxy.cfg and of its row on the statistics page
+    + check: what Patroni is asked; it answers 200 on the members that fit
+    """
+
+    name: str
+    port: int
+    check: str
+
+
+@dataclass(frozen=True)
+class Bind:
+    """Where HAProxy listens. + address: as haproxy.cfg has it; + words: what stands behind the port"""
+
+    address: str
+    words: str = ""
+
+
+def services(cluster: Cluster) -> tuple[Service, ...]:
+    """The ports for clients, each with the members that it leads to. What nobody declared a use for is closed."""
+    settings = cluster.settings
+    return (
+        Service("primary", settings.haproxy_primary_port, "/primary"),
+        # In a standby cluster everybody is a standby, its leader too: a single member serves readers.
+        Service("replicas", settings.haproxy_replicas_port, "/read-only" if cluster.source else "/replica"),
+        *_by_synchrony(cluster),
+        Service("any", settings.haproxy_any_port, "/health"),
+    )
+
+
+def _by_synchrony(cluster: Cluster) -> tuple[Service, ...]:
+    settings = cluster.settings
+    if settings.patroni_synchronous_mode == "off":
+        return ()
+    # A standby of a quorum is none to /sync.
+    check = "/quorum" if settings.patroni_synchronous_mode == "quorum" else "/sync"
+    return (
+        Service("synchronous", settings.haproxy_synchronous_port, check),
+        Service("asynchronous", settings.haproxy_asynchronous_port, "/async"),
+    )
+
+
+def service_ports(cluster: Cluster) -> dict[str, int]:
+    """Every port on which HAProxy listens, by the name of its setting."""
+    ports = {f"haproxy_{service.name}_port": service.port for service in services(cluster)}
+    return {**ports, "haproxy_stats_port": cluster.settings.haproxy_stats_port}
+
+
+def client_addresses(cluster: Cluster, node: Node) -> tuple[Address, ...] | None:
+    """The addresses of a host on which HAProxy takes clients, loopback left out; None: all that the host has."""
+    declared = node.settings.haproxy_listen
+    if declared == [EVERYWHERE]:
+        return None
+    extra = [text for text in cluster.settings.cluster_extra_names if is_address(text)]
+    listed = [Address(text) for text in declared] or [node.address, *map(Address, extra)]
+    return tuple(dict.fromkeys(listed))
+
+
+def binds(cluster: Cluster, node: Node) -> tuple[Bind, ...]:
+    """
+    Where HAProxy listens on a host. IPv6 only where some host or declared address has it, because HAProxy does not
+    start where the kernel has none.
+    """
+    addresses = client_addresses(cluster, node)
+    listed = [one.address for one in cluster] if addresses is None else addresses
+    ipv6 = any(address.ip.version == 6 for address in listed)
+    if addresses is None:
+        return (Bind(EVERYWHERE), *((Bind("[::]", " v6only"),) if ipv6 else ()))
+    # transparent: without it HAProxy would not start while an address is not on the host, as a virtual one elsewhere,
+    # or its own before the network is up.
+    own = (Bind(address.bracketed, " transparent") for address in addresses)
+    return (*own, Bind("127.0.0.1"), *((Bind("[::1]"),) if ipv6 else ()))
+
+
+def server_name(node: Node) -> str:
+    """A member's name as HAProxy takes it; it refuses a file with any other character in one."""
+    return re.sub(r"[^A-Za-z0-9_.:-]", "_", node.name)
+
+
+def quoted(text: str) -> str:
+    """A word for haproxy.cfg, whatever it holds: in single quotes, where only a single quote means something."""
+    return "'" + text.replace("'", r"'\''") + "'"

@@ -1,0 +1,52 @@
+"""pg_hba in order: what the cluster needs, nobody else under the machine roles' names, then what the user declares."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from cluster.declared.model import Cluster, Node
+
+# Of the cluster's own roles: a password is not enough, and nor is the address, for through HAProxy on a member
+# everybody comes from a member's.
+_PROOF = "scram-sha-256 clientcert=verify-full"
+_PASSWORD = "scram-sha-256"
+
+
+def hba_lines(cluster: Cluster, by_password: Collection[Node] = ()) -> list[str]:
+    """
+    All lines, TLS and scram only. The first that fits decides, so the order is part of the meaning.
+    https://www.postgresql.org/docs/current/auth-pg-hba-conf.html
+
+    + by_password: members that have no certificate for it yet, and are let in without
+    """
+    return [
+        "local all postgres peer",
+        # Patroni reads the timeline of its own standby over a local replication connection; without this line a
+        # switchover is refused because the timeline is unknown.
+        "local replication replicator scram-sha-256",
+        "local all all scram-sha-256",
+        *(line for node in _let_in(cluster) for line in _member(node, _PASSWORD if node in by_password else _PROOF)),
+        "hostssl all postgres,replicator,rewind all reject",
+        "hostssl replication all all reject",
+        "hostssl all all 127.0.0.1/32 scram-sha-256",
+        "hostssl all all ::1/128 scram-sha-256",
+        *(f"hostssl all all {node.address.hba} scram-sha-256" for node in cluster.balancers),
+        *cluster.settings.postgres_hba,
+    ]
+
+
+def let_in_by_password(cluster: Cluster, lines: Iterable[str]) -> list[Node]:
+    """Members, and those of standby clusters, whom pg_hba lets in without a certificate. + lines: as they are now"""
+    now = set(lines)
+    return [node for node in _let_in(cluster) if now.issuperset(_member(node, _PASSWORD))]
+
+
+def _let_in(cluster: Cluster) -> tuple[Node, ...]:
+    return (*cluster.members, *cluster.followers)
+
+
+def _member(node: Node, method: str) -> tuple[str, str]:
+    return (
+        f"hostssl replication replicator {node.address.hba} {method}",
+        f"hostssl postgres rewind {node.address.hba} {method}",
+    )

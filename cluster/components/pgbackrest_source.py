@@ -1,0 +1,43 @@
+"""How a host that begins a new cluster reads the backups of another one, beside its own configuration."""
+
+from __future__ import annotations
+
+from cluster.components.files import File
+from cluster.components.pgbackrest import IO_SECONDS, SPOOL, USER, option_lines
+from cluster.declared.model import Cluster
+from cluster.declared.repositories import repositories_of
+from cluster.errors import ConfigError
+
+SOURCE = "/etc/pgbackrest/source"
+SOURCE_CONFIGURATION = f"{SOURCE}/pgbackrest.conf"
+
+
+def source_configuration(source: Cluster, data_directory: str) -> File:
+    """
+    pgbackrest.conf for another cluster's backups, all of which are behind its repository host. Nothing is ever stored
+    with it: it is for restore and archive-get.
+
+    + data_directory: of the new cluster
+    """
+    node = source.repository
+    if node is None:
+        raise ConfigError(f"cluster {source.name} has no repository host\nHINT: there is nothing to restore from.")
+    options: list[tuple[str, object]] = []
+    for one in repositories_of(source.settings):
+        options += [
+            (f"{one.prefix}-host", node.address),
+            (f"{one.prefix}-host-type", "tls"),
+            (f"{one.prefix}-host-port", source.settings.pgbackrest_port),
+            (f"{one.prefix}-host-ca-file", f"{SOURCE}/ca.crt"),
+            (f"{one.prefix}-host-cert-file", f"{SOURCE}/client.crt"),
+            (f"{one.prefix}-host-key-file", f"{SOURCE}/client.key"),
+        ]
+    common = (
+        ("spool-path", SPOOL),
+        ("io-timeout", IO_SECONDS),
+        ("log-level-console", "warn"),
+        ("log-level-stderr", "off"),
+    )
+    lines = ["# Managed by pyinfra-patroni.", "[global]", *option_lines((*options, *common))]
+    text = "\n".join([*lines, "", f"[{source.name}]", f"pg1-path={data_directory}"])
+    return File(SOURCE_CONFIGURATION, f"{text}\n", USER, USER, "600")

@@ -1,0 +1,152 @@
+"""What each run may be told with ``--data``: its options, which are no settings of the cluster."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cluster.declared.repositories import MOST
+from cluster.findings import Finding
+from cluster.settings.pgbackrest import TYPES
+from cluster.settings.settings import FOREIGN_PREFIXES, Settings
+
+WHERE = "--data"
+MEANINGS: dict[type, str] = {bool: "true or false", int: "a whole number", float: "a number", str: "a word"}
+HOUR_SECONDS = 3600
+
+
+@dataclass(frozen=True)
+class Option:
+    """
+    One option, which means the same in every run that takes it.
+
+    + kind: bool, int, float or str
+    + default: when it is not given
+    + least, most: the range of a number, both allowed
+    + words: those that it takes; empty: any
+    """
+
+    name: str
+    kind: type[bool | int | float | str]
+    default: bool | int | float | str
+    least: float = -math.inf
+    most: float = math.inf
+    words: Collection[str] = ()
+
+    def problem(self, value: Any) -> str | None:
+        """Why a value is none of this option, as a finding has it. + value: as pyinfra read it"""
+        if value == "":
+            return "is given without a value"
+        if self.kind is float and type(value) is int:
+            return self._range_problem(value)
+        if type(value) is not self.kind:
+            return f"{value!r} is not {MEANINGS[self.kind]}"
+        if self.words and value not in self.words:
+            return f"{value} is none of {', '.join(self.words)}"
+        return self._range_problem(value) if isinstance(value, int | float) and self.kind is not bool else None
+
+    def _range_problem(self, value: float) -> str | None:
+        if self.least <= value <= self.most:
+            return None
+        return f"{value:g} is below {self.least:g}" if value < self.least else f"{value:g} is above {self.most:g}"
+
+
+def _flag(name: str) -> Option:
+    return Option(name, bool, False)
+
+
+def _word(name: str) -> Option:
+    return Option(name, str, "")
+
+
+OPTIONS: dict[str, Option] = {
+    option.name: option
+    for option in (
+        *map(_flag, ("adopt", "alone", "backups", "cancel", "exclusive", "force", "latest", "probe", "restart")),
+        *map(_flag, ("source_is_lost", "unarchived", "wipe")),
+        *map(
+            _word, ("candidate", "confirm", "from", "lsn", "name", "node", "rotate", "set", "source", "time", "without")
+        ),
+        Option("drain_seconds", int, 10, least=0, most=HOUR_SECONDS),
+        Option("repository", int, 0, least=1, most=MOST),
+        Option("seconds", float, 10, least=1, most=HOUR_SECONDS),  # the most are some 300 000 rows
+        Option("timeline", int, 0, least=1, most=2**32 - 1),
+        Option("type", str, "incr", words=TYPES),
+    )
+}
+
+_RESTART = ("without", "alone", "probe")
+# By the name of the deploy file. Every run has its line here, also one that takes nothing.
+RUNS: dict[str, tuple[str, ...]] = {
+    "add_node": (),
+    "backup": ("type",),
+    "check": (),
+    "cluster": ("adopt", "rotate"),
+    "configure": ("restart", *_RESTART),
+    "destroy": ("confirm", "wipe", "backups"),
+    "etcd_reinit": ("node",),
+    "etcd_restore": ("from", "without", "confirm"),
+    "etcd_snapshot": (),
+    "move_node": ("node", "drain_seconds"),
+    "pause": (),
+    "probe": ("seconds",),
+    "promote": ("confirm", "source_is_lost"),
+    "reinit_node": ("node", "force"),
+    "remove_node": ("node", "wipe", "alone", "drain_seconds"),
+    "replace_node": ("node",),
+    "restart_pending": _RESTART,
+    "restore": (
+        *("latest", "time", "lsn", "name", "set", "exclusive", "timeline", "node", "repository", "unarchived"),
+        *("confirm", "cancel", "source"),
+    ),
+    "resume": (),
+    "start": ("without",),
+    "status": (),
+    "stop": ("confirm", "force"),
+    "switchover": ("candidate", "without", "probe", "force"),
+    "verify_backup": ("set",),
+}
+
+
+def option_findings(runs: Iterable[str], given: Mapping[str, Any]) -> list[Finding]:
+    """
+    What is wrong with the words after ``--data``: a name that is neither an option of these runs nor a setting, and a
+    value that an option cannot have.
+
+    + runs: names of the deploy files; one that is not of this project may take anything
+    + given: the words by name, values as pyinfra read them
+    """
+    named = list(runs)
+    if not set(named) <= set(RUNS):
+        return []
+    taken = [name for run in named for name in RUNS[run]]
+    return [*_unknown(named, taken, given), *_impossible(taken, given)]
+
+
+def _unknown(runs: Collection[str], taken: Collection[str], given: Mapping[str, Any]) -> Iterator[Finding]:
+    files = " and ".join(f"{run}.py" for run in runs)
+    for name in given:
+        if name not in taken and name not in Settings.model_fields and not name.startswith(FOREIGN_PREFIXES):
+            yield Finding(WHERE, name, f"is neither an option of {files} nor a setting", _meant(name, taken))
+
+
+def _meant(name: str, taken: Collection[str]) -> str:
+    close = difflib.get_close_matches(name, [*taken, *Settings.model_fields], n=1)
+    others = sorted(run for run, options in RUNS.items() if name in options)
+    if others:
+        return f"It is an option of {', '.join(f'{run}.py' for run in others)}. {_listed(taken)}"
+    return f"Did you mean {close[0]}? {_listed(taken)}" if close else _listed(taken)
+
+
+def _listed(taken: Collection[str]) -> str:
+    return f"This run takes {', '.join(sorted(taken)) or 'no option'}; settings stand in docs/settings.md."
+
+
+def _impossible(taken: Iterable[str], given: Mapping[str, Any]) -> Iterator[Finding]:
+    for name in dict.fromkeys(taken):
+        problem = OPTIONS[name].problem(given[name]) if name in given else None
+        if problem is not None:
+            yield Finding(WHERE, name, problem, f"Correct --data {name}, or leave it away.")

@@ -1,0 +1,42 @@
+"""Where clients knock: HAProxy's hosts, or the members when there is none; and how the control machine gets there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from cluster.declared.model import Cluster, Node
+
+Door = tuple[str, int]  # host, port
+
+
+def write_doors(cluster: Cluster) -> tuple[tuple[Node, ...], int]:
+    """The nodes that take writers, or lead them on, and their port."""
+    if cluster.balancers:
+        return cluster.balancers, cluster.settings.haproxy_primary_port
+    return cluster.members, cluster.settings.postgres_port
+
+
+def read_doors(cluster: Cluster) -> tuple[tuple[Node, ...], int]:
+    """The same for readers. No node where the replicas' port leads nowhere."""
+    if not cluster.balancers:
+        return cluster.members, cluster.settings.postgres_port
+    alone = len(cluster.members) == 1 and cluster.source is None
+    leads_on = not alone or cluster.settings.haproxy_replicas_fallback == "primary"
+    return cluster.balancers if leads_on else (), cluster.settings.haproxy_replicas_port
+
+
+def front_doors(cluster: Cluster) -> tuple[tuple[Node, ...], int]:
+    """Where clients come in: as writers, or in a standby cluster, which takes none, as readers."""
+    return write_doors(cluster) if cluster.source is None else read_doors(cluster)
+
+
+def published_doors(nodes: Iterable[Node], port: int) -> list[Door]:
+    """Those behind published ports, as containers are: the control machine reaches them on its loopback only."""
+    published = (node.settings.cluster_published_ports.get(port) for node in nodes)
+    return [("127.0.0.1", number) for number in published if number is not None]
+
+
+def doors_from_here(nodes: Iterable[Node], port: int) -> list[Door]:
+    """How the control machine gets to these nodes' port."""
+    listed = list(nodes)
+    return published_doors(listed, port) or [(str(node.address), port) for node in listed]

@@ -1,0 +1,23 @@
+"""The kinds of findings about synchronous replication."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from cluster.finding_types.finding_type import ALARM, WARNING, Kind
+
+_WAY_OUT = "Bring back standbys that may be synchronous; `deploys/status.py` shows them. See docs/replication.md."
+
+REPLICATION_KINDS: Mapping[str, Kind] = {
+    "writes-wait": Kind(
+        *(ALARM, "Patroni", "the synchronous mode is strict, and no standby is synchronous: writes wait for one"),
+        _WAY_OUT,
+    ),
+    "no-synchronous": Kind(
+        *(WARNING, "Patroni", "no standby is synchronous: commits wait for nobody, and nobody would take over"),
+        _WAY_OUT,
+    ),
+    "few-synchronous": Kind(
+        *(WARNING, "Patroni", "fewer standbys are synchronous than `patroni_synchronous_node_count`"), _WAY_OUT
+    ),
+}

@@ -1,0 +1,128 @@
+"""Which certificates a host needs: for whom, under which names, and where they lie."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Literal, TypeAlias
+
+from cluster.declared.address import Address, is_address
+from cluster.declared.model import Cluster, Node
+from cluster.pki.verdicts import LeafRequest
+
+# Who vouches for a certificate, and so whom its service lets in: the cluster's CA, which may be the user's, or one that
+# is always ours and issues nothing but what etcd lets in, or pgBackRest, or PostgreSQL under the cluster's own roles.
+# A standby cluster's members come to both as what the source's own are: theirs is the source's for members.
+Issuer: TypeAlias = Literal["cluster", "etcd", "pgbackrest", "members", "source"]
+
+LOOPBACK = (Address("127.0.0.1"), Address("::1"))
+
+
+@dataclass(frozen=True)
+class CertificatePlace:
+    """
+    One component's certificate on a host.
+
+    + user: owns the files and is the only one who may read the key
+    + bundle: certificate and key in one file, as HAProxy wants them
+    + issuer: whose CA issues it, and is trusted beside it
+    + role: of PostgreSQL, as which it lets its host in; then it is a client's alone
+    + stem: of the files' names, where it is not the component
+    """
+
+    component: str
+    directory: str
+    user: str
+    bundle: bool = False
+    issuer: Issuer = "cluster"
+    role: str | None = None
+    stem: str | None = None
+
+    @property
+    def certificate(self) -> str:
+        """Path of the certificate, or of the bundle."""
+        return f"{self.directory}/{self.stem or self.component}.{'pem' if self.bundle else 'crt'}"
+
+    @property
+    def key(self) -> str:
+        """Path of the private key, the bundle's own when there is one."""
+        return self.certificate if self.bundle else f"{self.directory}/{self.stem or self.component}.key"
+
+    @property
+    def authority(self) -> str:
+        """Path of the CA's certificate that this component trusts."""
+        return f"{self.directory}/ca.crt"
+
+
+# Whom etcd lets in: its members, and with them the runs, and each member's Patroni; nobody else has one of these.
+# Patroni reads under which paths its own lies only when it starts, and a restart would stop PostgreSQL; so they are
+# those under which it had one for everything, while its REST API, which takes new paths when it is reloaded, has a
+# place of its own.
+ETCD = CertificatePlace("etcd", "/etc/etcd/pki", "etcd", issuer="etcd")
+PATRONI_ETCD = CertificatePlace("patroni-etcd", "/etc/patroni/pki", "postgres", issuer="etcd", stem="patroni")
+PATRONI = CertificatePlace("patroni", "/etc/patroni/rest", "postgres")
+POSTGRES = CertificatePlace("postgres", "/etc/postgresql/pki", "postgres")
+HAPROXY = CertificatePlace("haproxy", "/etc/haproxy/pki", "root", bundle=True)
+# What members let each other in with, besides the password. PostgreSQL wants the role's name as the common name.
+MEMBERSHIP = tuple(
+    CertificatePlace(role, POSTGRES.directory, "postgres", issuer="members", role=role)
+    for role in ("replicator", "rewind")
+)
+# Two, for what the server can open is open to its clients: with the server's nobody is let in anywhere.
+PGBACKREST = CertificatePlace("pgbackrest", "/etc/pgbackrest/pki", "postgres", issuer="pgbackrest")
+PGBACKREST_SERVER = CertificatePlace("server", "/etc/pgbackrest/server", "postgres", issuer="pgbackrest")
+# With it a member of a standby cluster is let in by its source's repository host; the source's CA issues it.
+SOURCE = CertificatePlace("client", "/etc/pgbackrest/source", "postgres", issuer="pgbackrest")
+CLIENTS = {place.component for place in (ETCD, PATRONI_ETCD, PATRONI, PGBACKREST, SOURCE, *MEMBERSHIP)}
+NO_SERVERS = {place.component for place in (PATRONI_ETCD, PGBACKREST, SOURCE, *MEMBERSHIP)}
+
+
+def certificate_places(cluster: Cluster, node: Node) -> tuple[CertificatePlace, ...]:
+    """The certificates that a host needs for its roles."""
+    members = (PATRONI_ETCD, PATRONI, POSTGRES, *membership(cluster))
+    places = {"etcd": (ETCD,), "postgres": members, "haproxy": (HAPROXY,)}
+    backups = (PGBACKREST, PGBACKREST_SERVER) if cluster.uses_pgbackrest(node) else ()
+    return (*(place for role, listed in places.items() if role in node.roles for place in listed), *backups)
+
+
+def held_places(cluster: Cluster, node: Node) -> tuple[CertificatePlace, ...]:
+    """The same, with the one that another cluster's CA issues."""
+    return (*certificate_places(cluster, node), *((SOURCE,) if cluster.reads_source(node) else ()))
+
+
+def membership(cluster: Cluster) -> tuple[CertificatePlace, ...]:
+    """What a member is let in with by the others, and in a standby cluster by the members of its source, too."""
+    return MEMBERSHIP if cluster.source is None else tuple(replace(place, issuer="source") for place in MEMBERSHIP)
+
+
+def leaf_request(cluster: Cluster, node: Node, place: CertificatePlace) -> LeafRequest:
+    """The certificate that one component of a host needs."""
+    names, addresses = _names(cluster, node, place)
+    return LeafRequest(
+        common_name=place.role or node.name,
+        dns_names=tuple(dict.fromkeys(names)),
+        addresses=tuple(dict.fromkeys(address.ip for address in addresses)),
+        server=place.component not in NO_SERVERS,
+        # etcd's JSON gateway, through which Patroni speaks, presents the server certificate as a client's to etcd
+        # itself (etcd issue 9785); Patroni is a client of the other members' REST API.
+        client=place.component in CLIENTS,
+        days=cluster.settings.certificates_days,
+    )
+
+
+def _names(cluster: Cluster, node: Node, place: CertificatePlace) -> tuple[list[str], list[Address]]:
+    # A client that verifies the full name through HAProxy sees PostgreSQL's certificate under HAProxy's name.
+    through = cluster.balancers if place is POSTGRES else ()
+    vouched = [node, *through]
+    extra = cluster.settings.cluster_extra_names if place in (POSTGRES, HAPROXY) else []
+    names = [name for one in vouched for name in one.names] + [text for text in extra if not is_address(text)]
+    if place is PGBACKREST_SERVER and node.address.ip.version == 4:
+        # Before 2.53 pgBackRest compares the host that it was told with DNS names only, whatever it looks like.
+        names.append(str(node.address))
+    addresses = [one.address for one in vouched] + [Address(text) for text in extra if is_address(text)]
+    return names, [*addresses, *LOOPBACK]
+
+
+def owner_directories(places: Iterable[CertificatePlace]) -> dict[str, str]:
+    """The directories of these certificates, with their owner."""
+    return {place.directory: place.user for place in places}

@@ -1,0 +1,41 @@
+"""Whether the data with which a cluster begins are all of one life of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from cluster.declared.model import Cluster
+from cluster.errors import UnsafeError
+from cluster.observed.shutdown import SeenPower
+from cluster.verdicts.data_positions import LED, as_lsn, reach
+from cluster.verdicts.lives import parted
+
+
+def refuse_two_lives(cluster: Cluster, chosen: str, seen: Mapping[str, SeenPower]) -> None:
+    """
+    Refuse data of a copy beside those of its original: Patroni would make the one out of the other, and etcd, which
+    could tell, knows nothing of either.
+
+    + chosen: the member to begin with; + seen: ``MemberPower`` by member
+    """
+    turns = seen[chosen]["turns"]
+    for name, one in seen.items():
+        control = one["control"]
+        if name == chosen or control is None:
+            continue
+        turn = parted(one["turns"], turns)
+        if turn is not None:
+            both = f"at {as_lsn(one['turns'][turn])}, those of {chosen} at {as_lsn(turns[turn])}"
+            raise UnsafeError(_refusal(cluster, name, f"left timeline {turn} {both}"))
+        timeline = control["timeline"]
+        if timeline in turns and control["state"] in LED and reach(one) > turns[timeline]:
+            went_on = f"go on to {as_lsn(reach(one))} on timeline {timeline}, which those of {chosen} left at"
+            raise UnsafeError(_refusal(cluster, name, f"{went_on} {as_lsn(turns[timeline])}"))
+
+
+def _refusal(cluster: Cluster, name: str, what: str) -> str:
+    path = cluster.data_directory
+    return (
+        f"the data of {name} are of another life of {cluster.name}: they {what}\n"
+        f"HINT: only one of them can go on. Move away those that shall not, on their host: `mv {path} {path}.old`."
+    )

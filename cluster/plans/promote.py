@@ -1,0 +1,135 @@
+"""Whether a standby cluster may be promoted now, and what that loses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from cluster.declared.model import Cluster
+from cluster.declared.tuning import MIB
+from cluster.observed.wal_end import SeenEnd
+from cluster.verdicts.etcd_members import outage
+from cluster.verdicts.health import scheduled_switchover
+from cluster.verdicts.live import Live
+
+# A segment begins with a header, which nobody replays: an archive that ends before it has everything.
+HEADER_BYTES = 40
+
+
+@dataclass(frozen=True)
+class SourceMember:
+    """
+    A member of the source as it is now.
+
+    + end: None where its host cannot be reached
+    """
+
+    end: SeenEnd | None
+
+    @property
+    def reached(self) -> bool:
+        """Whether its host answers at all."""
+        return self.end is not None
+
+    @property
+    def runs(self) -> bool:
+        """Whether it takes writes, or may at any moment: Patroni would start PostgreSQL, and promote it."""
+        return self.end is not None and (self.end["runs"] or self.end["patroni"])
+
+
+Source = Mapping[str, SourceMember]
+
+
+def promotion_obstacle(cluster: Cluster, live: Live, source: Source, end: SeenEnd, *, lost: bool) -> str | None:
+    """
+    Why a standby cluster is not promoted, with the way out; None when it may be.
+
+    + live: the standby cluster
+    + source: the members of its source by name
+    + end: how far the standby leader is
+    + lost: somebody knows that what cannot be reached is off and stays off, and gives up what did not arrive
+    """
+    return next(_obstacles(cluster, live, source, end, lost), None)
+
+
+def _obstacles(cluster: Cluster, live: Live, source: Source, end: SeenEnd, lost: bool) -> Iterator[str]:
+    if live.leader is None:
+        yield f"{cluster.name} has no leader\nHINT: wait for the election; 'journalctl -u patroni' says why it is late."
+    elif live.leader not in live.within:
+        yield f"the leader {live.leader} is left out by --limit\nHINT: leave --limit away."
+    if live.patroni["paused"]:
+        yield f"{cluster.name} is paused: Patroni would promote nobody\nHINT: run deploys/resume.py first."
+    if scheduled := scheduled_switchover(live.patroni):
+        yield f"{scheduled}\nHINT: wait for it, or `patronictl flush {cluster.name} switchover` on a member."
+    if reason := outage(live.etcd):
+        yield f"{reason}\nHINT: mend etcd of {cluster.name} first: without it nobody can be promoted."
+    yield from _source_obstacles(cluster, source, lost)
+    if (missing := missing_bytes(source, end)) and not lost:
+        yield (
+            f"{cluster.name} lacks the last {missing} bytes that {name_of(cluster)} wrote\n"
+            "HINT: start that again until they have arrived, or give them up with --data source_is_lost=true."
+        )
+
+
+def _source_obstacles(cluster: Cluster, source: Source, lost: bool) -> Iterator[str]:
+    if running := [name for name, member in source.items() if member.runs]:
+        yield (
+            f"{name_of(cluster)} still runs on {', '.join(running)}: there would be two primaries\n"
+            f"HINT: stop it first, its leader last: 'systemctl disable --now patroni' on {', '.join(running)}."
+        )
+    silent = [name for name, member in source.items() if not member.reached]
+    if silent and not lost:
+        yield (
+            f"{', '.join(silent)} cannot be reached, so nobody knows whether {name_of(cluster)} still takes writes\n"
+            "HINT: when they are off and stay off, say so: --data source_is_lost=true."
+        )
+
+
+def missing_bytes(source: Source, end: SeenEnd) -> int | None:
+    """What a source wrote last that its standby cluster does not have; None when the source's last word is unknown."""
+    ends = [member.end for member in source.values() if member.end is not None]
+    written = [one["checkpoint"] for one in ends if one["state"] == "shut down" and one["checkpoint"] is not None]
+    if not written or end["position"] is None:
+        return None
+    missing = max(written) - end["position"]
+    return missing if missing > HEADER_BYTES else 0
+
+
+def promotion_lines(cluster: Cluster, live: Live, source: Source, end: SeenEnd) -> list[str]:
+    """The plan, as it is printed. + live, source, end: as ``promotion_obstacle`` has them"""
+    silent = [name for name, member in source.items() if not member.reached]
+    state = f"{', '.join(silent)} cannot be reached" if silent else "stopped on all its members"
+    return [
+        f"Promotion of {cluster.name}, a standby of {name_of(cluster)}: {live.leader} takes writes",
+        f"  source  {state}",
+        f"  LOST    {_loss(cluster, source, end)}",
+        f"  then    {name_of(cluster)} must not start again as it is: it would take writes, too",
+    ]
+
+
+def _loss(cluster: Cluster, source: Source, end: SeenEnd) -> str:
+    missing = missing_bytes(source, end)
+    if missing is None:
+        since = f"after {end['replayed_at']}, the last transaction that arrived" if end["replayed_at"] else "lately"
+        return f"what {name_of(cluster)} committed {since}; how much, only {name_of(cluster)} knows"
+    return f"the last {missing} bytes of WAL" if missing else "nothing: all that was written has arrived"
+
+
+def name_of(cluster: Cluster) -> str:
+    """The name of its source. + cluster: a standby cluster"""
+    return cluster.source.name if cluster.source is not None else "nobody"
+
+
+def fed_words(cluster: Cluster, source: Sequence[SeenEnd], own: SeenEnd) -> str:
+    """
+    Of what a cluster is a standby, how it is fed and how far it is behind.
+
+    + source: how far the members of its source are, those that were reached; + own: the standby leader
+    """
+    ends = [end["position"] for end in source if end["position"] is not None]
+    if not ends or own["position"] is None:
+        lag = "whose PostgreSQL runs nowhere" if source else "which cannot be reached"
+    else:
+        lag = f"{max(0, max(ends) - own['position']) // MIB} MiB behind"
+    feed = "streams from" if cluster.settings.patroni_standby_streams else "reads the archive of"
+    return f"{feed} {name_of(cluster)}, {lag}"

@@ -1,0 +1,206 @@
+"""Ports: which of them a host must reach on its peers, and which are taken by somebody else."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from cluster.declared.model import Cluster, Node
+from cluster.findings import Finding
+from cluster.pki.certificates import ETCD as ETCD_PLACE
+from cluster.pki.certificates import PATRONI, PATRONI_ETCD, CertificatePlace
+from cluster.pki.certificates import PGBACKREST as PGBACKREST_PLACE
+from cluster.preflight.listeners import ETCD_UNIT, Listener, listeners
+
+KNOWN_BY_ADDRESS = frozenset({"postgres", "etcd"})
+
+Picture = Mapping[str, Any]
+Answers = Sequence[Mapping[str, Any]]
+
+
+def needed_ports(cluster: Cluster, node: Node) -> list[tuple[str, int]]:
+    """The addresses and ports of its peers that a host must reach for its roles."""
+    settings = cluster.settings
+    member_ports = (settings.postgres_port, settings.patroni_rest_port)
+    wanted: list[tuple[Sequence[Node], tuple[int, ...]]] = []
+    if node.roles & {"postgres", "haproxy"}:
+        wanted.append((cluster.members, member_ports))
+    if node.roles & {"postgres", "etcd"}:
+        wanted.append((cluster.etcd, (settings.etcd_client_port,)))
+    if "etcd" in node.roles:
+        wanted.append((cluster.etcd, (settings.etcd_peer_port,)))
+    if cluster.uses_pgbackrest(node):
+        others = cluster.members if "backup" in node.roles else cluster.having("backup")
+        wanted.append((others, (settings.pgbackrest_port,)))
+    peers = [
+        (str(peer.address), port) for nodes, ports in wanted for peer in nodes if peer is not node for port in ports
+    ]
+    return list(dict.fromkeys(peers))
+
+
+def tls_ports(cluster: Cluster) -> dict[int, list[list[str]]]:
+    """
+    Those of the needed ports on which TLS is spoken from the first byte on, with the certificates and keys that are
+    believed there; PostgreSQL's begins in the clear.
+    """
+    settings, etcd = cluster.settings, _pairs(ETCD_PLACE, PATRONI_ETCD)
+    ports = {
+        settings.patroni_rest_port: _pairs(PATRONI),
+        settings.etcd_client_port: etcd,
+        settings.etcd_peer_port: etcd,
+    }
+    return ports if cluster.repository is None else {**ports, settings.pgbackrest_port: _pairs(PGBACKREST_PLACE)}
+
+
+def _pairs(*places: CertificatePlace) -> list[list[str]]:
+    return [[place.certificate, place.key] for place in places]
+
+
+def serves_etcd(cluster: Cluster, node: Node, picture: Picture) -> bool:
+    """Whether etcd can be asked on this host for the cluster's keys. + picture: ``HostPicture``"""
+    return "etcd" in node.roles and _listens(picture, str(node.address), cluster.settings.etcd_client_port)
+
+
+def peer_findings(
+    cluster: Cluster, pictures: Mapping[str, Picture | None], peers: Mapping[str, Answers | None]
+) -> list[Finding]:
+    """
+    Connections that a firewall or the network keeps from a peer, one finding for each peer and those it is kept from.
+
+    + pictures: ``HostPicture`` by host name, taken before the connections were tried
+    + peers: ``PeerPorts`` by host name
+    """
+    blocked: dict[tuple[str, str, tuple[str, ...]], list[int]] = {}
+    for (name, reason, port), sources in sorted(_blocked(cluster, pictures, peers).items(), key=lambda one: one[0][2]):
+        blocked.setdefault((name, reason, tuple(sources)), []).append(port)
+    return [
+        _blocked_finding(cluster.node(name), reason, sources, ports)
+        for (name, reason, sources), ports in blocked.items()
+    ]
+
+
+def _blocked(
+    cluster: Cluster, pictures: Mapping[str, Picture | None], peers: Mapping[str, Answers | None]
+) -> dict[tuple[str, str, int], list[str]]:
+    by_address = {str(node.address): node.name for node in cluster}
+    found: dict[tuple[str, str, int], list[str]] = {}
+    for source, answers in peers.items():
+        for one in answers or ():
+            target = by_address[one["address"]]
+            reason = _obstacle(one, pictures.get(target))
+            if reason is not None:
+                found.setdefault((target, reason, one["port"]), []).append(source)
+    return found
+
+
+def _obstacle(answer: Mapping[str, Any], there: Picture | None) -> str | None:
+    if there is None:
+        return None  # a host that cannot be reached has a finding of its own
+    if answer["answer"] == "blocked":
+        return str(answer["reason"])
+    if answer["answer"] == "refused" and _listens(there, answer["address"], answer["port"]):
+        return "refused, although a service listens there"
+    return None
+
+
+def _listens(there: Picture, address: str, port: int) -> bool:
+    return any(one["port"] == port and _takes(one["address"], address) for one in there["listening"])
+
+
+def _takes(bound: str, address: str) -> bool:
+    return bound == address or ipaddress.ip_address(bound).is_unspecified
+
+
+def _blocked_finding(node: Node, reason: str, sources: Sequence[str], ports: Sequence[int]) -> Finding:
+    noun = "port" if len(ports) == 1 else "ports"
+    listed = ", ".join(map(str, ports))
+    problem = f"{noun} {listed} of {node.address} cannot be reached from {' and '.join(sources)}: {reason}"
+    hint = "Let the firewalls on the way and on this host pass TCP between the hosts of the cluster."
+    return Finding(node.name, "firewall", problem, hint)
+
+
+def taken_port_findings(cluster: Cluster, reached: Mapping[str, Picture]) -> Iterator[Finding]:
+    """
+    Ports of ours on which somebody else listens. The systemd unit tells: our own services are never reported.
+
+    + reached: ``HostPicture`` by name of the hosts to be judged
+    """
+    for name, picture in reached.items():
+        node = cluster.node(name)
+        for listener in listeners(cluster, node):
+            if (one := _in_place_of(listener, node, picture)) is not None:
+                yield _taken(node, listener.setting, one)
+        yield from _foreign_etcd(cluster, node, picture)
+
+
+def _in_place_of(listener: Listener, node: Node, picture: Picture) -> Mapping[str, Any] | None:
+    there = (one for one in picture["listening"] if one["port"] == listener.port)
+    foreign = (one for one in there if _in_the_way(node, one["address"]) and not _own(picture, one, listener.unit))
+    return next(foreign, None)
+
+
+def _in_the_way(node: Node, bound: str) -> bool:
+    return _takes(bound, str(node.address)) or ipaddress.ip_address(bound).is_loopback
+
+
+def _own(picture: Picture, one: Mapping[str, Any], unit: str) -> bool:
+    if one["unit"] is None:  # nobody could see whose it is
+        return unit in picture["active"]
+    # A PostgreSQL that is not Patroni's has a finding of its own, with the way to be rid of it.
+    return bool(one["unit"] == unit) or one["unit"] in {server["unit"] for server in picture["postgres"]}
+
+
+def _taken(node: Node, setting: str, one: Mapping[str, Any]) -> Finding:
+    who = " of ".join(word for word in (one["process"], one["unit"]) if word) or "a process that is no service"
+    problem = f"port {one['port']} is taken by {who} on {one['address']}"
+    return Finding(node.name, setting, problem, f"Stop that service, or set {setting} to a port that is free.")
+
+
+def _foreign_etcd(cluster: Cluster, node: Node, picture: Picture) -> Iterator[Finding]:
+    # Debian's package starts an etcd of its own, on loopback only, which is of no use to anybody. One that serves
+    # other hosts without this cluster's data directory is somebody's, and our configuration would replace it.
+    ports = (cluster.settings.etcd_client_port, cluster.settings.etcd_peer_port)
+    serves = [
+        one
+        for one in picture["listening"]
+        if one["port"] in ports and one["unit"] == ETCD_UNIT and not ipaddress.ip_address(one["address"]).is_loopback
+    ]
+    if "etcd" in node.roles and serves and not picture["etcd_data"]:
+        problem = f"an etcd that is not this cluster's serves other hosts on port {serves[0]['port']}"
+        hint = "Put this cluster's etcd on other hosts, or stop that one and move its data away if nobody needs it."
+        yield Finding(node.name, "etcd", problem, hint)
+
+
+def source_findings(cluster: Cluster, sources: Mapping[str, Mapping[str, str] | None]) -> list[Finding]:
+    """
+    Hosts that would reach a peer from another address than their declared one, by which pg_hba and etcd know them. What
+    goes to HAProxy and pgBackRest is known by its certificate alone, and may come from anywhere.
+
+    + sources: ``PeerSources`` by host name
+    """
+    known = {str(node.address): node for node in cluster if node.roles & KNOWN_BY_ADDRESS}
+    found = []
+    for node in (one for one in known.values() if sources.get(one.name)):
+        routes = (sources[node.name] or {}).items()
+        strange = [(known[to], source) for to, source in routes if to in known and not _is_own(node, source)]
+        found += [_source_finding(node, strange)] if strange else []
+    return found
+
+
+def _is_own(node: Node, source: str) -> bool:
+    return ipaddress.ip_address(source) == node.address.ip
+
+
+def _source_finding(node: Node, strange: Sequence[tuple[Node, str]]) -> Finding:
+    """+ strange: peers, and from where the host would speak to each"""
+    peer, source = strange[0]
+    others = ", ".join(one.name for one, _ in strange)
+    problem = f"{node.address}: connections to {others} come from {source}, and members are let in by their address"
+    hint = f"Declare {source}, or mend the route: `ip route get {peer.address}` on the host says from where it goes."
+    if ipaddress.ip_address(source).version != node.address.ip.version:
+        hint = (
+            "Declare addresses of one kind, IPv4 or IPv6, for all hosts in postgres and etcd; "
+            "see docs/runs/move-node.md."
+        )
+    return Finding(node.name, "cluster_address", problem, hint)

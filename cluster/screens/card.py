@@ -1,0 +1,125 @@
+"""The connection card: what a person needs to use the cluster, and never a secret."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from cluster.declared.model import Cluster, Node
+from cluster.endpoints.endpoints import front_doors, published_doors
+from cluster.finding_types.finding_type import RUN
+from cluster.observed.shapes import SeenPatroni
+from cluster.verdicts.health import leaders_timeline, waiting_for_restart
+
+
+def connection_card(
+    cluster: Cluster,
+    seen: SeenPatroni,
+    version: str,
+    places: Mapping[str, str],
+    has_backup: bool | None = None,
+    fed: str | None = None,
+) -> list[str]:
+    """
+    The card's lines.
+
+    + seen: ``PatroniCluster`` as proven
+    + version: PostgreSQL's, as a client sees it
+    + places: ``ca`` and ``password``: where the CA's certificate and the admin's password lie
+    + has_backup: whether the repository has any; None when nobody looked
+    + fed: of a standby cluster: by whom, and how far it is behind
+    """
+    title = f"{cluster.name}: PostgreSQL {version}, Patroni {seen['version']}, timeline {leaders_timeline(seen)}"
+    return [
+        title,
+        *([f"  STANDBY   {fed}; nobody can write until deploys/promote.py"] if fed else []),
+        "",
+        *_endpoints(cluster),
+        "",
+        "  Members",
+        *(_member(cluster, node, seen) for node in cluster.members),
+        *_waiting(cluster, seen),
+        "",
+        "  Connect",
+        f"    psql  {libpq(cluster, places['ca'])}",
+        f"    JDBC  {jdbc(cluster, places['ca'])}",
+        *_from_here(cluster, places["ca"]),
+        "",
+        f"  Login     {cluster.settings.postgres_admin_user}, password: {places['password']}",
+        f"  CA        {places['ca']}",
+        *_backups(cluster, has_backup),
+    ]
+
+
+def _backups(cluster: Cluster, has_backup: bool | None) -> list[str]:
+    if cluster.repository is None:
+        return []
+    advice = "unreadable without PGBACKREST_CIPHER_PASS: keep that secret elsewhere too"
+    lines = [f"  Backups   on {cluster.repository.name}, {advice}"]
+    first = f"            NO BACKUP YET: `{RUN}/backup.py --data type=full` takes the first one now"
+    return [*lines, first] if has_backup is False else lines
+
+
+def _endpoints(cluster: Cluster) -> list[str]:
+    settings = cluster.settings
+    writes = (("read-write", settings.haproxy_primary_port, "the primary"),)
+    ports = (
+        *(writes if cluster.source is None else ()),
+        ("read-only", settings.haproxy_replicas_port, "the replicas" if cluster.source is None else "all members"),
+        ("statistics", settings.haproxy_stats_port, f"https, login {settings.haproxy_stats_user}"),
+    )
+    hosts = ", ".join(str(node.address) for node in cluster.balancers)
+    lines = [f"    {what:<11} port {port:<5} {whither}" for what, port, whither in ports]
+    return [f"  Endpoints on {hosts}", *lines] if cluster.balancers else ["  Endpoints: the members themselves"]
+
+
+def _member(cluster: Cluster, node: Node, seen: SeenPatroni) -> str:
+    found = seen["members"][node.name]
+    lag = "" if node.name == seen["leader"] else f"  lag {found['lag_mib'] or 0} MiB"
+    state = "streaming" if found["streaming"] else found["state"]
+    endpoint = node.address.endpoint(cluster.settings.postgres_port)
+    leads = "leader " if cluster.source is None else "standby leader"
+    role = leads if node.name == seen["leader"] else "replica"
+    width = max(len(member.name) for member in cluster.members)
+    return (
+        f"    {node.name:<{width}}  {endpoint:<24} {role:<{len(leads)}}  {state:<10} timeline {found['timeline']}{lag}"
+    )
+
+
+def _waiting(cluster: Cluster, seen: SeenPatroni) -> list[str]:
+    waiting = waiting_for_restart(cluster, seen)
+    return [f"    a restart of PostgreSQL is pending on {', '.join(waiting)}"] if waiting else []
+
+
+def libpq(cluster: Cluster, ca: str) -> str:
+    """A libpq connection string over all doors. https://www.postgresql.org/docs/current/libpq-connect.html"""
+    nodes, port = front_doors(cluster)
+    hosts = ",".join(str(node.address) for node in nodes)
+    return _conninfo(cluster, hosts, str(port), ca)
+
+
+def _conninfo(cluster: Cluster, hosts: str, ports: str, ca: str) -> str:
+    user = cluster.settings.postgres_admin_user
+    return (
+        f"'host={hosts} port={ports} user={user} dbname=postgres sslmode=verify-full sslrootcert={ca} "
+        f"target_session_attrs={'read-write' if cluster.source is None else 'any'}'"
+    )
+
+
+def jdbc(cluster: Cluster, ca: str) -> str:
+    """The same for JDBC. https://jdbc.postgresql.org/documentation/use/"""
+    nodes, port = front_doors(cluster)
+    hosts = ",".join(node.address.endpoint(port) for node in nodes)
+    kind = "primary" if cluster.source is None else "any"
+    return f"'jdbc:postgresql://{hosts}/postgres?targetServerType={kind}&sslmode=verify-full&sslrootcert={ca}'"
+
+
+def _from_here(cluster: Cluster, ca: str) -> list[str]:
+    """For hosts behind published ports, as containers are: how the control machine itself gets there."""
+    nodes, port = front_doors(cluster)
+    doors = published_doors(nodes, port)
+    if not doors:
+        return []
+    hosts, ports = (",".join(map(str, part)) for part in zip(*doors, strict=True))
+    stats = nodes[0].settings.cluster_published_ports.get(cluster.settings.haproxy_stats_port)
+    lines = [f"    here  psql {_conninfo(cluster, hosts, ports, ca)}"]
+    return lines + ([f"    here  https://127.0.0.1:{stats} (statistics)"] if stats else [])

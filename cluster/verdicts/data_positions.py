@@ -1,0 +1,143 @@
+"""A whole cluster stopped and started: which member led, whose data go furthest, and which units go when."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Literal
+
+from cluster.components.etcd import UNIT as ETCD
+from cluster.components.etcd_snapshot import TIMER as SNAPSHOT_TIMER
+from cluster.components.haproxy import UNIT as HAPROXY
+from cluster.components.pgbackrest import SERVER
+from cluster.components.pgbackrest_drill import DRILL_TIMER
+from cluster.components.pgbackrest_server import clients
+from cluster.declared.model import Cluster, Node
+from cluster.declared.repositories import scheduled, timer
+from cluster.errors import UnsafeError
+from cluster.observed.shutdown import SeenPower
+
+Part = Literal["haproxy", "timers", "pgbackrest", "etcd"]
+
+# pg_controldata's words for one that wrote WAL of its own, and not only what it received.
+# https://github.com/postgres/postgres/blob/REL_17_STABLE/src/bin/pg_controldata/pg_controldata.c
+LED = ("in production", "shutting down", "shut down", "in crash recovery")
+
+
+def units_of(cluster: Cluster, node: Node, part: Part) -> list[str]:
+    """The units of one host that stop and start together. + part: see the order in docs/runs/stop.md"""
+    if part == "timers":
+        backups = _timers(cluster) if "backup" in node.roles else []
+        return [*backups, *([SNAPSHOT_TIMER] if node in cluster.etcd else [])]
+    if part == "pgbackrest":
+        return [SERVER] if cluster.uses_pgbackrest(node) and clients(cluster, node) else []
+    return [{"haproxy": HAPROXY, "etcd": ETCD}[part]] if part in node.roles else []
+
+
+def _timers(cluster: Cluster) -> list[str]:
+    drill = [DRILL_TIMER] if cluster.settings.pgbackrest_drill_schedule is not None else []
+    return [*(timer(kind, one.number) for one, kind in scheduled(cluster.settings)), *drill]
+
+
+def primary_of(seen: Mapping[str, SeenPower]) -> str | None:
+    """The member that takes writes now. Refuses two of them. + seen: ``MemberPower`` by member"""
+    found = [name for name, one in seen.items() if one["in_recovery"] is False]
+    if len(found) > 1:
+        raise UnsafeError(
+            f"{' and '.join(found)} both take writes\n"
+            "HINT: clients may have written on both; stop the one whose writes shall go, and run again."
+        )
+    return found[0] if found else None
+
+
+def last_record(seen: Mapping[str, SeenPower]) -> int | None:
+    """Where the member ended that led and is down by now; None where nobody is that. + seen: ``MemberPower``"""
+    ended = [one["control"] for one in seen.values() if not one["server"] and one["control"] is not None]
+    return max((int(one["checkpoint"]) for one in ended if one["state"] == "shut down"), default=None)
+
+
+def is_running(one: SeenPower) -> bool:
+    """Whether Patroni or PostgreSQL runs on a member, or is about to."""
+    return one["server"] or one["patroni"] not in ("inactive", "failed")
+
+
+def may_start(one: SeenPower) -> bool:
+    """Whether Patroni starts at the next boot, too: else somebody keeps it down on purpose."""
+    return one["enabled"] == "enabled"
+
+
+def reach(one: SeenPower) -> int:
+    """Up to where a member has WAL, in bytes, as far as anybody can know."""
+    control = one["control"] or {"checkpoint": 0, "recovered": 0}
+    known = (control["checkpoint"], control["recovered"], one["end"], one["received"] or 0, one["replayed"] or 0)
+    return int(max(known))
+
+
+def most_advanced(
+    cluster: Cluster, seen: Mapping[str, SeenPower | None], without: Collection[str], last: str | None = None
+) -> Node:
+    """
+    The member to begin with when nobody leads: of the newest timeline, the one that led, for the others have no more
+    than it sent them; when that one is not there, the one with the most WAL. Refuses to leave out a member that nobody
+    gave up, whose data may go further, and data that are another cluster's.
+
+    + seen: ``MemberPower`` by member; None for one that is not in this run
+    + without: members that were given up
+    + last: who led last, as etcd has it
+    """
+    refuse_unread(cluster, seen, without)
+    there = {name: one for name, one in seen.items() if one is not None and one["control"] and name not in without}
+    _refuse_strangers(cluster, there)
+    if not there:
+        raise UnsafeError(f"no member of {cluster.name} has data\nHINT: deploys/cluster.py builds a cluster.")
+    newest = max(_timeline(one) for one in there.values())
+    ahead = {name: one for name, one in there.items() if _timeline(one) == newest}
+    led = [name for name, one in ahead.items() if one["control"] and one["control"]["state"] in LED]
+    if len(led) > 1 and last not in led:
+        raise UnsafeError(
+            f"{' and '.join(led)} both led on timeline {newest}\n"
+            f"HINT: --data without={led[-1]} begins with {led[0]}, and gives up what only {led[-1]} has."
+        )
+    if led:
+        return cluster.node(last if last in led else led[0])
+    return cluster.node(max(ahead, key=lambda name: reach(ahead[name])))
+
+
+def _timeline(one: SeenPower) -> int:
+    return int(one["control"]["timeline"]) if one["control"] else 0
+
+
+def refuse_unread(cluster: Cluster, seen: Mapping[str, SeenPower | None], without: Collection[str]) -> None:
+    """Refuse while a member that nobody gave up may have newer data than all others. As ``most_advanced`` has them."""
+    reasons = {name: why for name, one in seen.items() if name not in without and (why := _unread(one))}
+    if reasons:
+        listed = "; ".join(f"{name} {why}" for name, why in reasons.items())
+        names = ",".join([*without, *reasons])
+        raise UnsafeError(
+            f"it is not known which member of {cluster.name} has the newest data: {listed}\n"
+            f"HINT: mend that, or give up what only it may have with --data without={names}."
+        )
+
+
+def _unread(one: SeenPower | None) -> str | None:
+    if one is None:
+        return "is not in this run"
+    if one["restoring"]:
+        return "is being restored, which deploys/restore.py finishes"
+    if one["data"] in ("empty", "absent"):
+        return None  # it has nothing, and gets a copy
+    return None if one["control"] is not None else "has data that pg_controldata cannot read"
+
+
+def _refuse_strangers(cluster: Cluster, there: Mapping[str, SeenPower]) -> None:
+    known = {name: one["control"]["identifier"] for name, one in there.items() if one["control"]}
+    if len(set(known.values())) > 1:
+        listed = ", ".join(f"{name} has {identifier}" for name, identifier in known.items())
+        raise UnsafeError(
+            f"the members of {cluster.name} hold different clusters: {listed}\n"
+            "HINT: move away the data that are not this cluster's, and run again."
+        )
+
+
+def as_lsn(position: int) -> str:
+    """A position as PostgreSQL prints it. + position: in bytes"""
+    return f"{position >> 32:X}/{position & 0xFFFFFFFF:X}"

@@ -1,0 +1,50 @@
+"""The build of a cluster, in its order."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from cluster.declared.model import Cluster
+from deploys.components.certificates import deploy_certificates, deploy_etcd_trust
+from deploys.components.etcd import deploy_etcd
+from deploys.components.haproxy import deploy_haproxy
+from deploys.components.packages import deploy_packages
+from deploys.components.patroni import deploy_adoption, deploy_patroni
+from deploys.components.pgbackrest import deploy_pgbackrest, deploy_stanza
+from deploys.components.proof import deploy_proof
+from deploys.parts.secrets import cluster_secrets, deploy_secrets
+
+
+def deploy_all(cluster: Cluster, *, adopts: bool = False, rotates: Collection[str] = ()) -> None:
+    """
+    Build what is declared, or bring it back to that, and prove it.
+
+    + cluster: as declared
+    + adopts: begin with the data that members have
+    + rotates: names of secrets that may change
+    """
+    deploy_ground(cluster)
+    if adopts:
+        deploy_adoption(cluster)
+    deploy_patroni(cluster, renews="PATRONI_ADMIN_PASSWORD" in rotates)
+    deploy_etcd_trust(cluster)
+    deploy_doors(cluster)
+
+
+# Every host of the cluster calls every operation: that alone keeps pyinfra to this order across hosts.
+
+
+def deploy_ground(cluster: Cluster) -> None:
+    """What PostgreSQL's members stand on. + cluster: as declared"""
+    deploy_secrets(cluster)
+    deploy_packages(cluster)
+    deploy_certificates(cluster)
+    deploy_etcd(cluster)
+    deploy_pgbackrest(cluster)
+
+
+def deploy_doors(cluster: Cluster) -> None:
+    """What needs members that run: backups, the way in for clients, and the proof. + cluster: as declared"""
+    deploy_stanza(cluster)
+    deploy_haproxy(cluster, cluster_secrets(cluster))
+    deploy_proof(cluster)

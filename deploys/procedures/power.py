@@ -1,0 +1,70 @@
+"""A whole cluster stopped, started or destroyed: the order of it, over all hosts."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from pyinfra.api import deploy
+
+from cluster.declared.model import Cluster
+from cluster.verdicts.standby_role import refuse_standby
+from deploys.parts.secrets import secrets_directory
+from operations.runs import destroy, services, start, stop
+
+# Every host of the cluster calls every operation: that alone keeps pyinfra to this order across hosts.
+
+
+@deploy("Stop")
+def deploy_stop(cluster: Cluster, *, confirmed: bool, force: bool) -> None:
+    """
+    Stop everything, with the same last write on every member. The archive is there for the last WAL, etcd for Patroni.
+
+    + cluster: as declared
+    + confirmed, force: as ``patroni_halt`` has them
+    """
+    refuse_standby(cluster, "'systemctl stop patroni' on its members, the leader last; then etcd.")
+    stop.announced(name="judged", cluster=cluster, confirmed=confirmed, force=force)
+    services.stopped(name="HAProxy", cluster=cluster, part="haproxy")
+    services.stopped(name="timers of backups", cluster=cluster, part="timers")
+    stop.halted(name="PostgreSQL and Patroni", cluster=cluster)
+    services.stopped(name="pgBackRest", cluster=cluster, part="pgbackrest")
+    services.stopped(name="etcd", cluster=cluster, part="etcd")
+    stop.told(name="all of it", cluster=cluster)
+
+
+@deploy("Start")
+def deploy_start(cluster: Cluster, without: Collection[str]) -> None:
+    """
+    Start everything, with the newest data first.
+
+    + cluster: as declared
+    + without: members that were given up
+    """
+    refuse_standby(cluster, "'systemctl start etcd patroni' on its members; it gets from its source what it lacks.")
+    start.readied(name="nobody comes too early", cluster=cluster, without=without)
+    services.started(name="etcd", cluster=cluster, part="etcd")
+    services.quorum(name="etcd's quorum", cluster=cluster)
+    services.started(name="pgBackRest", cluster=cluster, part="pgbackrest")
+    start.led(name="the newest data lead", cluster=cluster, without=without)
+    start.followed(name="the others stream", cluster=cluster, without=without)
+    services.started(name="HAProxy", cluster=cluster, part="haproxy")
+    services.started(name="timers of backups", cluster=cluster, part="timers")
+    start.told(name="all of it", cluster=cluster, without=without)
+
+
+@deploy("Destroy")
+def deploy_destroy(cluster: Cluster, *, confirmed: bool, wipe: bool, backups: bool) -> None:
+    """
+    Stop everything, then remove it.
+
+    + cluster: as declared
+    + confirmed, wipe, backups: as ``power_destroy`` has them
+    """
+    secrets = str(secrets_directory(cluster))
+    told = {"wipe": wipe, "secrets": secrets}
+    destroy.announced(name="judged", cluster=cluster, confirmed=confirmed, backups=backups, **told)
+    services.stopped(name="HAProxy", cluster=cluster, part="haproxy")
+    destroy.aligned(name="the last record on all members", cluster=cluster)
+    destroy.stopped(name="PostgreSQL and Patroni", cluster=cluster)
+    destroy.cleared(name="all traces", cluster=cluster, wipe=wipe, backups=backups)
+    destroy.told(name="all of it", cluster=cluster, **told)

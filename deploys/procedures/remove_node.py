@@ -1,0 +1,56 @@
+"""A host taken out of a cluster: the order of it, over all hosts."""
+
+from __future__ import annotations
+
+from pyinfra import host
+from pyinfra.api import deploy
+
+from cluster.declared.model import Cluster
+from cluster.plans.remove_node import refuse_indispensable
+from cluster.verdicts.removal_notes import remaining
+from deploys.components.certificates import deploy_certificates
+from deploys.components.haproxy import deploy_haproxy
+from deploys.components.pgbackrest import deploy_pgbackrest
+from deploys.parts.secrets import cluster_secrets
+from operations import etcd, patroni, patroni_configuration
+from operations.live.preflight import once
+from operations.runs.remove_node import etcd_membership, patroni_traces, procedure
+from operations.util.hosts import here
+
+
+@deploy("Removal")
+def deploy_removal(declared: Cluster, leaving: str, *, alone: bool, wipe: bool, drain_seconds: int) -> None:
+    """
+    Take a host out. Every host calls the steps over all of them; the configuration is that of those that stay.
+
+    + declared: the cluster, the host in it
+    + leaving: the node's name
+    + alone, wipe, drain_seconds: as ``patroni_removal`` has them
+    """
+    cluster = _without_removed(declared, leaving)
+    refuse_indispensable(cluster, cluster.node(leaving))
+    rest, secrets = remaining(cluster, {leaving}), cluster_secrets(cluster)
+    stays = here() in {node.name for node in rest}
+    procedure.begun(name=f"{leaving} goes", cluster=cluster, leaving=leaving, alone=alone, wipe=wipe)
+    if stays:
+        deploy_haproxy(rest, secrets)
+    procedure.stopped(name=f"{leaving} stopped", cluster=cluster, leaving=leaving, drain_seconds=drain_seconds)
+    patroni_traces.forgotten(name=f"{leaving} forgotten", cluster=cluster, leaving=leaving)
+    if stays:
+        deploy_certificates(rest)
+        deploy_pgbackrest(rest)
+        # Not the whole of deploy_patroni: another member that is lame does not hold this one.
+        patroni.member(name="configuration of the others", cluster=rest, secrets=secrets)
+        patroni_configuration.configuration(name="dynamic configuration without it", cluster=rest)
+    etcd_membership.left(name=f"{leaving} out of etcd", cluster=cluster, leaving=leaving)
+    if stays:
+        etcd.member(name="etcd of those that stay", cluster=rest)
+        etcd.quorum(name="quorum of those that stay", cluster=rest)
+    procedure.cleared(name=f"{leaving} cleared", cluster=cluster, leaving=leaving, wipe=wipe)
+    procedure.over(name=f"{leaving} is out", cluster=cluster, leaving=leaving)
+
+
+def _without_removed(declared: Cluster, leaving: str) -> Cluster:
+    """Hosts that were taken out before and are still declared have no part in it. Asked once, for all hosts."""
+    work = f"{declared.name} without those that were removed"
+    return once(host.inventory, work, lambda: procedure.without_removed(declared, leaving))

@@ -1,0 +1,25 @@
+"""The ordered restart, with the options that every run of it takes."""
+
+from __future__ import annotations
+
+from cluster.declared.model import Cluster
+from deploys.parts.options import members_named, option
+from deploys.procedures.probe import probe_of
+from operations.runs.restart_pending import restarted
+
+
+def deploy_restart(cluster: Cluster, *, configured: bool = False) -> None:
+    """
+    Restart whom a setting waits for: ``--data without=NAME``, ``--data alone=true``, ``--data probe=true``.
+
+    + cluster: as declared
+    + configured: the same run brings the configuration to what is declared first
+    """
+    restarted(
+        name="ordered restart",
+        cluster=cluster,
+        without=members_named(cluster, "without"),
+        alone=option("alone"),
+        configured=configured,
+        probe=probe_of(cluster),
+    )

@@ -1,0 +1,55 @@
+"""Bring the files and units of a component to what is declared: one remote command when nothing is to be done."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Mapping
+
+from pyinfra import host
+from pyinfra.api.command import PyinfraCommand
+
+from cluster.components.component import Component, Unit
+from cluster.components.files import Directory, File
+from cluster.components.units import unit_step
+from cluster.observed.shapes import SeenComponent, SeenUnit
+from facts.host import HostComponent
+from operations.acts.commands import load_unit, make_directory, start_unit, write_file
+
+Commands = Generator[PyinfraCommand, None, None]
+
+
+def brought_up(component: Component, seen: SeenComponent | None = None) -> Commands:
+    """
+    Write what differs, then start or reload the units that need it, by what they run with and not by what was written.
+
+    + component: as declared for the host at hand
+    + seen: what ``HostComponent`` said of all of it just now; None: nobody has asked yet
+    """
+    if seen is None:
+        seen = host.get_fact(HostComponent, **component.question)
+    missing = component.missing(seen["paths"])
+    if changed := [item.path for item in missing if seen["paths"][item.path] is not None]:
+        host.log(f"changes {', '.join(changed)}")
+    yield from written(missing)
+    if missing and component.units:
+        seen = host.get_fact(HostComponent, **component.question)
+    acted = yield from _units(component.units, seen["units"])
+    if not missing and not acted:
+        host.noop("files and units are as declared")
+
+
+def written(missing: Iterable[Directory | File]) -> Commands:
+    """The commands that write each of them."""
+    for item in missing:
+        yield make_directory(item) if isinstance(item, Directory) else write_file(item)
+
+
+def _units(units: Iterable[Unit], seen: Mapping[str, SeenUnit]) -> Generator[PyinfraCommand, None, bool]:
+    acted = False
+    for unit in units:
+        step = unit_step(seen[unit.name])
+        if step == "start":
+            yield start_unit(unit.name, unit.loads, wait=unit.wait)
+        elif step == "load" and unit.load is not None:
+            yield load_unit(unit.name, unit.loads, unit.load)
+        acted = acted or step == "start" or (step == "load" and unit.load is not None)
+    return acted

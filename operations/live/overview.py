@@ -1,0 +1,232 @@
+"""Look at whole clusters at once, dead hosts included, and print what was seen. Reads only."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import gevent
+from pyinfra.api.exceptions import FactProcessError, PyinfraError
+
+from cluster.checks.complaints import Complaint
+from cluster.checks.overview import Overview
+from cluster.checks.removals import without_removed
+from cluster.checks.report import as_data, check_lines, complaints, failing
+from cluster.components.component import Component
+from cluster.components.etcd import etcd_component
+from cluster.components.etcd_snapshot import SNAPSHOTS, keepers
+from cluster.components.patroni import patroni_component
+from cluster.declared.model import Cluster, Node
+from cluster.declared.repositories import repositories_of
+from cluster.errors import ConfigError
+from cluster.observed.shapes import SeenAnswer
+from cluster.packages.plan import packages_question
+from cluster.pki.certificates import held_places
+from cluster.preflight.hosts import picture_question
+from cluster.screens.status import status_lines
+from cluster.secrets.secrets import NAMES, Secret
+from facts.answer import Answer
+from facts.certificates import HostCertificates
+from facts.etcd import EtcdCluster, EtcdStatus
+from facts.etcd_snapshots import EtcdSnapshots
+from facts.haproxy import HaproxyServers
+from facts.host import HostComponent
+from facts.host_answers import QUESTION_SECONDS, HostAnswers
+from facts.packages import HostPackages
+from facts.patroni import MemberResources, PatroniCluster
+from facts.pgbackrest import PgbackrestInfo
+from facts.pgbackrest_archiver import PgbackrestArchiver
+from facts.pgbackrest_drill import PgbackrestDrill
+from facts.postgres_cause import PostgresCause
+from facts.postgres_state import PostgresState
+from facts.preflight.host import HostPicture
+from operations.haproxy import haproxy_component
+from operations.pgbackrest import pgbackrest_component
+from operations.pgbackrest_source import source_component
+from operations.runs.etcd_snapshot import etcd_snapshots
+from operations.util.hosts import heard, target_of
+
+# A frozen host costs its connection's timeout already; a host that answers does so in two seconds.
+LOOK_SECONDS = QUESTION_SECONDS + 5
+TIMED_OUT = 124  # of timeout(1)
+UNANSWERED: SeenAnswer = {"code": 1, "lines": [], "error": "it was not answered"}
+MEMBER_SECRETS = tuple(f"PATRONI_{word}_PASSWORD" for word in ("SUPERUSER", "REPLICATION", "REWIND", "RESTAPI"))
+
+Question = tuple[Answer[Any], Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Look:
+    """
+    A cluster to be looked at, and what this machine knows of it.
+
+    + secrets: those that this machine holds, by name; files with one that it lacks are not compared
+    + authority, etcd_authority: files of the certificates of the cluster's CA and of etcd's own
+    """
+
+    cluster: Cluster
+    secrets: Mapping[str, str]
+    authority: Path
+    etcd_authority: Path
+
+
+def observed(looks: Iterable[Look]) -> list[Overview]:
+    """
+    Clusters as they are now: two commands a host, all hosts at the same time. A host that cannot be reached, fails or
+    hangs is a gap in the picture, and never an error.
+    """
+    jobs = [gevent.spawn(_observed, look) for look in looks]
+    return [job.get() for job in jobs]
+
+
+def _observed(asked: Look) -> Overview:
+    cluster, secrets = asked.cluster, asked.secrets
+    components = {node.name: _components(cluster, node, secrets) for node in cluster}
+    looks = {node.name: gevent.spawn(_look, cluster, node, components[node.name]) for node in cluster}
+    seen = {name: look.get() for name, look in looks.items()}
+    whole = Overview(
+        cluster=cluster,
+        at=datetime.now(UTC),
+        answers={name: answers for name, (answers, _) in seen.items()},
+        silences={name: silences for name, (_, silences) in seen.items()},
+        components=components,
+        trust=_text(asked.authority),
+        etcd_trust=_text(asked.etcd_authority),
+    )
+    return without_removed(whole, lambda rest, node: _components(rest, node, secrets))
+
+
+def _text(path: Path) -> str | None:
+    return path.read_text() if path.exists() else None
+
+
+def _components(cluster: Cluster, node: Node, secrets: Mapping[str, str]) -> tuple[Component, ...]:
+    """Files and units of a host; of a component whose secrets this machine lacks the units alone."""
+    held = {name: Secret(secrets.get(name, "")) for name in NAMES}
+    components = {
+        "etcd": (etcd_component(cluster, node), ()),
+        "postgres": (patroni_component(cluster, node, held), MEMBER_SECRETS),
+        "haproxy": (haproxy_component(cluster, node, held["HAPROXY_STATS_PASSWORD"]), ("HAPROXY_STATS_PASSWORD",)),
+    }
+    listed = [found for role, found in components.items() if role in node.roles]
+    listed.append((etcd_snapshots(cluster, node), ()))
+    if cluster.uses_pgbackrest(node):
+        listed.append(_pgbackrest(cluster, node, held["PGBACKREST_CIPHER_PASS"]))
+    if cluster.reads_source(node):
+        listed.append((source_component(cluster, node), ()))
+    return tuple(one if set(needed) <= set(secrets) else Component(units=one.units) for one, needed in listed)
+
+
+def _pgbackrest(cluster: Cluster, node: Node, cipher_pass: Secret) -> tuple[Component, tuple[str, ...]]:
+    if "backup" not in node.roles:
+        return pgbackrest_component(cluster, node, cipher_pass), ()
+    try:
+        return pgbackrest_component(cluster, node, cipher_pass), ("PGBACKREST_CIPHER_PASS",)
+    except ConfigError:  # the store's keys are not on this machine
+        return Component(), ()
+
+
+def _look(
+    cluster: Cluster, node: Node, components: Sequence[Component]
+) -> tuple[dict[str, Any] | None, dict[str, str]]:
+    """What a host answered by question, None when it said nothing at all; and why questions got no answer."""
+    asked, picture, together = _questions(cluster, node, components), HostPicture(), HostAnswers()
+    commands = {name: str(question.command(**given)) for name, (question, given) in asked.items()}
+    # A command of its own: what else the host is asked would blur the measurement of its clock.
+    alone = str(picture.command(**picture_question(cluster, node)))
+    drawn, said = heard(target_of(node), [alone, str(together.command(commands))], LOOK_SECONDS)
+    if drawn is None and said is None:
+        return None, {}
+    got: dict[str, SeenAnswer] = _processed(together, said) or {}
+    got["picture"] = UNANSWERED if drawn is None else {"code": 0, "lines": drawn, "error": ""}
+    return _sorted({"picture": picture, **{name: question for name, (question, _) in asked.items()}}, got)
+
+
+def _processed(fact: Answer[Any], lines: list[str] | None) -> Any:
+    try:
+        return None if lines is None else fact.process(lines)
+    except PyinfraError:
+        return None
+
+
+def _sorted(asked: Mapping[str, Answer[Any]], said: Mapping[str, SeenAnswer]) -> tuple[dict[str, Any], dict[str, str]]:
+    answers: dict[str, Any] = {}
+    silences: dict[str, str] = {}
+    for name, question in asked.items():
+        try:
+            answers[name] = _answer(question, said.get(name, UNANSWERED))
+        except PyinfraError as error:
+            silences[name] = str(error)
+    return answers, silences
+
+
+def _answer(question: Answer[Any], said: SeenAnswer) -> Any:
+    if said["code"] == TIMED_OUT:
+        raise FactProcessError(f"nothing within {QUESTION_SECONDS} s")
+    if said["code"] != 0:
+        raise FactProcessError(said["error"] or f"exit code {said['code']}")
+    return question.process(said["lines"]) if said["lines"] else question.default()
+
+
+def _questions(cluster: Cluster, node: Node, components: Sequence[Component]) -> dict[str, Question]:
+    paths = [item.path for component in components for item in component.items]
+    units = {unit.name: list(unit.loads) for component in components for unit in component.units}
+    places = [[place.certificate, place.key, place.authority] for place in held_places(cluster, node)]
+    etcd = {"endpoints": cluster.etcd_endpoints}
+    asked: dict[str, Question] = {
+        "component": (HostComponent(), {"paths": paths, "units": units}),
+        "packages": (HostPackages(), packages_question(cluster, node)),
+    }
+    if places:
+        asked["certificates"] = (HostCertificates(), {"places": places})
+    if "postgres" in node.roles:
+        asked["patroni"] = (PatroniCluster(), {})
+        asked["postgres"] = (PostgresState(), {})
+        asked["cause"] = (PostgresCause(), {"data": cluster.data_directory})
+        asked["resources"] = (MemberResources(), {"directory": cluster.data_directory})
+    if "postgres" in node.roles and cluster.uses_pgbackrest(node):
+        asked["archiver"] = (PgbackrestArchiver(), {"stanza": cluster.name})
+    if "etcd" in node.roles:
+        asked["etcd"] = (EtcdCluster(), {**etcd, "prefix": cluster.scope_key})
+        asked["etcd_status"] = (EtcdStatus(), etcd)
+    if node in keepers(cluster):
+        asked["etcd_snapshots"] = (EtcdSnapshots(), {"directory": SNAPSHOTS})
+    if "backup" in node.roles:
+        for one in repositories_of(cluster.settings):
+            asked[one.question] = (
+                PgbackrestInfo(),
+                {"stanza": cluster.name, "repository": one.number, "holes": True},
+            )
+        asked["pgbackrest_drill"] = (PgbackrestDrill(), {})
+    if "haproxy" in node.roles:
+        asked["haproxy"] = (HaproxyServers(), {})
+    return asked
+
+
+def print_status(overviews: Sequence[Overview]) -> int:
+    """Print one screen a cluster. Returns the run's exit code, which is 0: a screen judges nothing."""
+    _print(overviews, status_lines)
+    return 0
+
+
+def print_check(overviews: Sequence[Overview]) -> int:
+    """Print every finding. Returns the run's exit code: 1 when there is one that is more than a remark."""
+    found = _print(overviews, check_lines)
+    return 1 if failing(found) else 0
+
+
+def _print(
+    overviews: Sequence[Overview], text: Callable[[Overview, Sequence[Complaint]], list[str]]
+) -> list[Complaint]:
+    """On the standard output, where nothing else is. JSON when pyinfra's own switch asks for it."""
+    found = [(overview, complaints(overview)) for overview in overviews]
+    if "--json" in sys.argv:
+        print(json.dumps({"clusters": {one.cluster.name: as_data(one, listed) for one, listed in found}}, indent=2))
+    else:
+        print("\n".join(line for one, listed in found for line in ["", *text(one, listed), ""]))
+    return [complaint for _, listed in found for complaint in listed]

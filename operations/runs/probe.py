@@ -1,0 +1,110 @@
+"""The availability probe: what clients of the cluster feel while a procedure acts."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import gevent
+from gevent.subprocess import PIPE, Popen
+from pyinfra import host, logger
+from pyinfra.api import operation
+
+from cluster.declared.model import Cluster
+from cluster.endpoints.probe import PROBE_AGAIN, Measured, broken_promise, verdict_lines
+from cluster.errors import UnsafeError
+from cluster.secrets.secrets import Secret
+from operations.acts.component import Commands
+from operations.util.console import print_lines
+from operations.util.hosts import acts_for
+from operations.util.planning import planning
+
+ROOT = Path(__file__).parent.parent
+PROGRAM = "operations.util.on_control.probe"
+
+
+@operation()
+def measured(cluster: Cluster, probe: Secret, seconds: float) -> Commands:
+    """
+    Measure for a while, and print the verdict. Refuses when an acknowledged write is lost or duplicated.
+
+    + probe: ``cluster.probe_question``
+    """
+    if planning() or not acts_for(cluster.members):
+        host.noop("another host measures, when its turn comes")
+        return
+    with probing(probe):
+        gevent.sleep(seconds)
+    host.noop("what the probe wrote is gone again")
+    yield from ()
+
+
+@contextmanager
+def probing(probe: Secret | None) -> Iterator[None]:
+    """
+    Write and read as clients do while the block acts, then print what they felt. For the generator of any procedure, on
+    the host that acts for all.
+
+    Refuses before the block when the endpoints cannot be used from here, and after it when an acknowledged write is
+    lost or duplicated. A failure of the block goes on when the verdict is printed.
+
+    + probe: ``cluster.probe_question``; None for a run without a probe
+    """
+    if probe is None or planning():
+        yield
+        return
+    process = _begun(probe)
+    try:
+        yield
+    except BaseException:
+        if fault := _verdict(process):
+            logger.error(fault)
+        raise
+    if fault := _verdict(process):
+        raise UnsafeError(fault)
+
+
+def _begun(probe: Secret) -> Popen:
+    """The program, when its first writes are acknowledged."""
+    process = Popen(
+        [sys.executable, "-m", PROGRAM],
+        cwd=ROOT,
+        # libpq takes from the environment what it is not told, e.g. another address for the host.
+        env={name: value for name, value in os.environ.items() if not name.startswith("PG")},
+        # Ctrl-C is for the run; when that is gone, the program notices, and leaves nothing behind.
+        start_new_session=True,
+        stdin=PIPE,
+        stdout=PIPE,
+        stderr=PIPE,
+        text=True,
+    )
+    with suppress(BrokenPipeError):
+        process.stdin.write(f"{probe}\n")
+        process.stdin.flush()
+    said = process.stdout.readline()
+    if obstacle := json.loads(said)["obstacle"] if said else _last_words(process):
+        raise UnsafeError(
+            f"the probe cannot begin: {obstacle}\n"
+            "HINT: run from a machine that reaches the endpoints, or leave --data probe=true away."
+        )
+    return process
+
+
+def _verdict(process: Popen) -> str | None:
+    """Let the program end, and print what it found. Returns why the run must not end as if all were well."""
+    process.stdin.close()
+    said = process.stdout.read()
+    process.wait()
+    if not said:
+        return f"the probe ended without a verdict: {_last_words(process)}\nHINT: {PROBE_AGAIN}"
+    found = Measured(**json.loads(said))
+    print_lines(["What clients felt", *(f"  {line}" for line in verdict_lines(found))])
+    return broken_promise(found)
+
+
+def _last_words(process: Popen) -> str:
+    return next(reversed(process.stderr.read().splitlines()), "it was cut off, as when a server hangs")

@@ -1,0 +1,754 @@
+"""Every kind of finding: what brings it about, where it is seen, and its words. Nothing else may be found then."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cluster.checks.complaints import kinds_table
+from cluster.checks.replication import mode_words
+from cluster.checks.report import as_data, check_lines, complaints, failing
+from cluster.finding_types.catalogue import KINDS, SEVERITIES
+from cluster.finding_types.pgbackrest import PGBACKREST_KINDS
+from cluster.parameters.owned import DANGERS, OWNED
+from cluster.pki.certificates import ETCD, PATRONI, PATRONI_ETCD, POSTGRES, SOURCE
+from cluster.pki.verdicts import Authority
+from tests.cluster.declared.test_standby_clusters import both as both_clusters
+from tests.cluster.overview_world import AT, MIB, WRITTEN, World, at_other_time, backed_up, certificate, healthy
+
+PAGE = Path(__file__).parents[3] / "docs" / "runs" / "check.md"
+
+
+def found(world: World) -> list[tuple[str, str, str]]:
+    return [(one.kind, one.finding.where, one.finding.problem) for one in complaints(world.overview())]
+
+
+def test_a_healthy_cluster_has_nothing_to_complain_about() -> None:
+    assert found(healthy()) == []
+
+
+@dataclass(frozen=True)
+class Case:
+    """A kind of finding. + breaks: what is done to a healthy cluster; + also: kinds that come with it"""
+
+    kind: str
+    where: str
+    problem: str
+    breaks: Callable[[World], Any]
+    also: tuple[str, ...] = ()
+
+
+STRANGER = ("slot-stranger",)
+
+
+def postgres(name: str, **said: Any) -> Callable[[World], Any]:
+    return lambda world: world.answers[name]["postgres"].update(said)
+
+
+def unit(**said: Any) -> Callable[[World], Any]:
+    return lambda world: world.answers["h2"]["component"]["units"]["etcd"].update(said)
+
+
+def patroni(**said: Any) -> Callable[[World], Any]:
+    return lambda world: world.everywhere("patroni", lambda seen: seen.update(said))
+
+
+def config(change: Callable[[dict[str, Any]], Any]) -> Callable[[World], Any]:
+    return lambda world: world.everywhere("patroni", lambda seen: change(seen["config"]))
+
+
+def etcd_member(**said: Any) -> Callable[[World], Any]:
+    return lambda world: world.everywhere("etcd", lambda seen: seen["members"][2].update(said))
+
+
+def room(free_mib: int) -> Callable[[World], Any]:
+    return lambda world: [one.update(free_mib=free_mib) for one in world.answers["h1"]["picture"]["rooms"].values()]
+
+
+def slot(name: str, **said: Any) -> Callable[[World], Any]:
+    told = {"name": name, "type": "physical", "active": True, "status": "reserved", "retained": 0, **said}
+    return lambda world: world.answers["h1"]["postgres"]["slots"].append(told)
+
+
+def haproxy(name: str, status: str) -> Callable[[World], Any]:
+    return lambda world: world.answers["h2"]["haproxy"]["primary"][name].update(status=status)
+
+
+def both(*breaks: Callable[[World], Any]) -> Callable[[World], Any]:
+    return lambda world: [one(world) for one in breaks]
+
+
+def put(place: Any, **given: Any) -> Callable[[World], Any]:
+    def act(world: World) -> None:
+        seen = certificate(world.cluster.node("h1"), place, **given)
+        world.answers["h1"]["certificates"][place.certificate] = seen
+
+    return act
+
+
+def lose_quorum(world: World) -> None:
+    dead = {f"https://10.0.0.{n}:2379": "context deadline exceeded" for n in (1, 2, 3)}
+    for endpoint in list(dead)[1:]:
+        world.everywhere("etcd_status", lambda seen, endpoint=endpoint: seen.pop(endpoint))
+    world.everywhere("etcd", lambda seen: seen.update(unhealthy=dead, members=None, alarms=None, keys=None))
+
+
+def stranger_authority(tmp: Path) -> Authority:
+    return Authority.load_or_create(tmp / "other", "main")
+
+
+TRANSACTION = {"pid": 42, "user": "app", "database": "shop", "application": "cron", "state": "idle in transaction"}
+
+BOOLEAN = {"unit": None, "type": "bool", "default": "on"}
+
+
+def accepted_danger(world: World) -> None:
+    """fsync off on h2, declared and accepted."""
+    declared = {"postgres_parameters": {"fsync": "off"}, "postgres_accepted_dangers": ["fsync"]}
+    world.cluster = healthy(**declared).cluster
+    world.everywhere("patroni", lambda seen: seen["config"]["postgresql"]["parameters"].update(fsync="off"))
+    postgres("h2", configured={"fsync": {**BOOLEAN, "setting": "off", "shown": "off", "source": "a file"}})(world)
+
+
+COLLATION = {
+    "database": "app",
+    "locale": "de_DE.UTF-8",
+    "collate": "de_DE.UTF-8",
+    "ctype": "de_DE.UTF-8",
+    "recorded": "2.41",
+    "actual": "2.41",
+}
+
+CASES = [
+    Case(
+        *("standby-role", "main", "main is a standby cluster, fed by 10.9.9.9, and not declared as one"),
+        lambda world: world.everywhere(
+            "patroni", lambda seen: seen["config"].update(standby_cluster={"host": "10.9.9.9"})
+        ),
+    ),
+    Case(
+        *("host-silent", "h3", "cannot be reached or does not answer; it has the roles postgres, etcd, haproxy"),
+        *(lambda world: world.kill("h3"), ("etcd-one-left",)),
+    ),
+    Case(
+        *("answer-missing", "h2", "the question about haproxy got no answer: nothing within 20 s"),
+        both(
+            lambda world: world.answers["h2"].pop("haproxy"),
+            lambda world: world.silences.update({"h2": {"haproxy": "nothing within 20 s"}}),
+        ),
+    ),
+    Case("unit-down", "h2", "etcd is failed (failed)", unit(active="failed", sub="failed")),
+    Case("unit-disabled", "h2", "etcd is disabled", unit(enabled="disabled")),
+    Case(
+        *("unit-stale", "h2", "etcd has not loaded its files as they are now"),
+        unit(files_digest="b", started_at=50),
+    ),
+    Case(
+        *("file-differs", "h1", "not as declared: /etc/default/etcd"),
+        lambda world: world.answers["h1"]["component"]["paths"]["/etc/default/etcd"].update(sha256="another"),
+    ),
+    Case(
+        *("mount-missing", "h1", "/srv/pg is not mounted, on which /srv/pg/data lies"),
+        lambda world: world.answers["h1"]["picture"].update(
+            unmounted=[{"name": "postgres", "problem": "/srv/pg is not mounted, on which /srv/pg/data lies"}]
+        ),
+    ),
+    Case("disk-full", "h1", "/ is filled to 96 %, 8000 MiB are left for /var/lib/postgresql/17/main", room(8000)),
+    Case(
+        *("host-removed", "h3"),
+        "was taken out of main at 2026-11-21T20:00:00+00:00, and the inventory still declares it",
+        *(lambda world: world.take_out_h3(), ("etcd-one-left",)),
+    ),
+    Case(
+        *("removal-unfinished", "h3"),
+        "its removal from main was begun at 2026-11-21T20:00:00+00:00, and it is still part of it",
+        lambda world: world.note_removal_of_h3(),
+    ),
+    Case(
+        *("disk-nearly-full", "h1", "/ is filled to 90 %, 20000 MiB are left for /var/lib/postgresql/17/main"),
+        room(20_000),
+    ),
+    Case(
+        *("clock", "h3", "5.0 s ahead of h1, 2 s are permitted"),
+        lambda world: world.answers["h3"]["picture"]["clock"].update(offset_seconds=5.1),
+    ),
+    Case(
+        *("versions-differ", "main", "patroni differs between hosts: 4.1.1 on h1; 4.0.7 on h2, h3"),
+        lambda world: world.answers["h1"]["packages"]["packages"]["patroni"].update(version="4.1.1-1"),
+    ),
+    Case(
+        *("etcd-no-quorum", "main", "0 of 3 voting members are healthy, 2 are needed; without an answer: h2, h3"),
+        *(lose_quorum, ("etcd-unhealthy", "etcd-unhealthy")),
+    ),
+    Case(
+        *("etcd-unhealthy", "h2", "https://10.0.0.2:2379 is not healthy: context deadline exceeded"),
+        lambda world: world.everywhere(
+            "etcd", lambda seen: seen["unhealthy"].update({"https://10.0.0.2:2379": "context deadline exceeded"})
+        ),
+        ("etcd-one-left",),
+    ),
+    Case(
+        *("etcd-one-left", "main", "2 of 3 voting members are healthy, 2 are needed; not healthy: h3"),
+        *(lambda world: world.kill("h3"), ("host-silent",)),
+    ),
+    Case(
+        *("etcd-alarm", "main", "memberID:10 alarm:NOSPACE"),
+        lambda world: world.everywhere("etcd", lambda seen: seen.update(alarms=["memberID:10 alarm:NOSPACE"])),
+    ),
+    Case("etcd-learner", "h3", "is a learner", etcd_member(learner=True)),
+    Case("etcd-never-started", "h3", "was added as member 3a and has never started", etcd_member(started=False)),
+    Case(
+        *("etcd-not-joined", "h3", "etcd has no member at https://10.0.0.3:2380"),
+        lambda world: world.everywhere("etcd", lambda seen: seen["members"].pop()),
+    ),
+    Case(
+        *("etcd-stranger", "main", "etcd has a member old at https://10.0.0.9:2380, which the inventory does not have"),
+        etcd_member(name="old", peer_urls=["https://10.0.0.9:2380"]),
+        ("etcd-not-joined",),
+    ),
+    Case(
+        *("member-moved", "h3", "h3 is a member of etcd at 10.0.0.9, declared is 10.0.0.3"),
+        etcd_member(peer_urls=["https://10.0.0.9:2380"]),
+    ),
+    Case(
+        *("etcd-database", "h2", "the database has 1700 of 2048 MiB"),
+        lambda world: world.everywhere(
+            "etcd_status", lambda seen: seen["https://10.0.0.2:2379"].update(database_mib=1700)
+        ),
+    ),
+    Case(
+        *("etcd-snapshot-old", "h2", "the newest snapshot of etcd is 3 h old"),
+        lambda world: world.answers["h2"]["etcd_snapshots"]["newest"].update(at=1795262400 - 3 * 3600 - 60),
+    ),
+    Case(
+        *("etcd-restore-unfinished", "h2", "etcd is being rebuilt, and Patroni may be kept down"),
+        lambda world: world.answers["h2"]["picture"].update(rebuilding=True),
+    ),
+    Case("no-leader", "main", "no member holds the leader's lock", patroni(leader=None)),
+    Case(
+        *("two-primaries", "main", "h1 and h3 are not in recovery; Patroni's leader is h1"),
+        postgres("h3", in_recovery=False, replay=None, replayed=None, slots=[]),
+    ),
+    Case(
+        *("patroni-silent", "h3", "Patroni does not answer: [Errno 111] Connection refused"),
+        lambda world: world.answers["h3"]["patroni"].update(answers=False, error="[Errno 111] Connection refused"),
+    ),
+    Case(
+        *("member-missing", "h3", "Patroni's list of members does not have it"),
+        lambda world: world.everywhere("patroni", lambda seen: seen["members"].pop("h3")),
+    ),
+    Case(
+        *("member-stranger", "main", "h9 is a member and not in the inventory"),
+        lambda world: world.everywhere("patroni", lambda seen: seen["members"].update(h9=seen["members"]["h2"])),
+    ),
+    Case(
+        *("member-down", "h3", "PostgreSQL is start failed"),
+        lambda world: world.member("h3", running=False, streaming=False, state="start failed"),
+    ),
+    Case(
+        *("postgres-silent", "h2", "runs and takes no connection: FATAL: sorry, too many clients already"),
+        postgres("h2", answers=False, error="FATAL: sorry, too many clients already"),
+    ),
+    Case(
+        *("not-streaming", "h3", "does not stream from h1: in archive recovery"),
+        lambda world: world.member("h3", streaming=False, state="in archive recovery"),
+    ),
+    Case(
+        *("standby-delayed", "h3", "replays 3600 s late on purpose, and does not stream until then"),
+        both(
+            lambda world: world.member("h3", streaming=False, state="in archive recovery", timeline=6),
+            postgres("h3", apply_delay_ms=3_600_000),
+        ),
+    ),
+    Case(
+        *("locale-absent", "h2", "has no locale de_DE.UTF-8: nobody can connect to app"),
+        postgres("h2", collations=[COLLATION], locales=["C", "C.utf8", "de_AT.utf8"]),
+    ),
+    Case(
+        *(
+            "collation-outdated",
+            "h1",
+            "the indexes of app were made with version 2.36 of de_DE.UTF-8, and this host sorts with 2.41",
+        ),
+        postgres("h1", collations=[{**COLLATION, "recorded": "2.36"}], locales=["de_DE.utf8"]),
+    ),
+    Case(
+        *("collation-differs", "h3", "sorts app with version 2.36 of their locale, the leader h1 with 2.41"),
+        both(
+            postgres("h1", collations=[COLLATION], locales=["de_DE.utf8"]),
+            postgres("h3", collations=[{**COLLATION, "actual": "2.36"}], locales=["de_DE.utf8"]),
+        ),
+    ),
+    Case(
+        *("other-timeline", "h3", "on timeline 6, the leader h1 is on 7"),
+        lambda world: world.member("h3", timeline=6, streaming=False, state="running"),
+    ),
+    Case(
+        *("lag", "h2", "lags by 30 MiB, all received; 1 MiB are permitted"),
+        both(
+            postgres("h2", replayed=WRITTEN - 30 * MIB),
+            lambda world: world.answers["h1"]["postgres"]["replication"][0].update(behind=30 * MIB),
+        ),
+    ),
+    Case(
+        *("replay-paused", "h2", "replay is paused, and lags by 30 MiB"),
+        both(
+            postgres("h2", replayed=WRITTEN - 30 * MIB, replay="paused"),
+            lambda world: world.answers["h1"]["postgres"]["replication"][0].update(behind=30 * MIB),
+        ),
+    ),
+    Case(
+        *("other-data", "h2", "its data has the system identifier 1, the leader's has 7710641775443985334"),
+        postgres("h2", control={"identifier": "1"}),
+    ),
+    Case(
+        "paused", "main", "the cluster is paused: Patroni fails over to nobody and starts nothing", patroni(paused=True)
+    ),
+    Case(
+        *("writes-wait", "main", "no standby of h1 is synchronous, and the mode is strict"),
+        config(lambda seen: seen.update(synchronous_mode=True, synchronous_mode_strict=True)),
+        ("configuration-differs", "configuration-differs"),
+    ),
+    Case(
+        *("no-synchronous", "main", "no standby of h1 is synchronous"),
+        config(lambda seen: seen.update(synchronous_mode="quorum")),
+        ("configuration-differs",),
+    ),
+    Case(
+        *("few-synchronous", "main", "h2 synchronous, 2 shall be"),
+        both(
+            config(lambda seen: seen.update(synchronous_mode=True, synchronous_node_count=2)),
+            lambda world: world.member("h2", role="sync_standby", synchronous=True),
+        ),
+        ("configuration-differs", "configuration-differs"),
+    ),
+    Case(
+        *("switchover-scheduled", "main", "from h1 to any member at 2030-01-01T00:00:00+00:00"),
+        patroni(scheduled_switchover={"at": "2030-01-01T00:00:00+00:00", "from": "h1"}),
+    ),
+    Case(
+        *("restart-scheduled", "h2", "a restart of PostgreSQL is scheduled"),
+        lambda world: world.member("h2", scheduled_restart=True),
+    ),
+    Case(
+        *("restart-pending", "h2", "waits for a restart: max_connections 200 -> 210"),
+        lambda world: world.member(
+            "h2", pending_restart=True, pending_reason={"max_connections": {"old_value": "200", "new_value": "210"}}
+        ),
+    ),
+    Case(
+        *("configuration-differs", "main", "ttl is 45, declared is 30"),
+        config(lambda seen: seen.update(ttl=45)),
+    ),
+    Case(
+        *("parameter-undeclared", "main", "nobody declares geqo"),
+        config(lambda seen: seen["postgresql"]["parameters"].update(geqo="off")),
+    ),
+    Case(
+        *("file-unread", "h2", 'pg_hba.conf, line 9: invalid CIDR mask in address "10.0.0.0/99"'),
+        postgres(
+            "h2",
+            file_errors=[
+                {
+                    "file": "pg_hba.conf",
+                    "line": 9,
+                    "name": None,
+                    "error": 'invalid CIDR mask in address "10.0.0.0/99"',
+                }
+            ],
+        ),
+    ),
+    Case(
+        *(
+            "parameter-overridden",
+            "h2",
+            f"ssl runs with 'off' from postgresql.auto.conf; ours is 'on': {OWNED['ssl*'].reason}",
+        ),
+        postgres(
+            "h2", configured={"ssl": {**BOOLEAN, "setting": "off", "shown": "off", "source": "postgresql.auto.conf"}}
+        ),
+    ),
+    Case(
+        *("danger-accepted", "h2", f"fsync runs with 'off', as it is declared: {DANGERS['fsync'].loss}"),
+        accepted_danger,
+    ),
+    Case("altered", "h2", "work_mem = 8MB is set in postgresql.auto.conf", postgres("h2", altered={"work_mem": "8MB"})),
+    Case("slot-lost", "h1", "old is lost", slot("old", status="lost", active=False, retained=None), STRANGER),
+    Case(
+        *("slot-inactive", "h1", "nobody reads from cdc, which keeps 3 MiB of WAL"),
+        *(slot("cdc", type="logical", active=False, retained=3 * MIB), STRANGER),
+    ),
+    Case(
+        *("slot-stranger", "h1", "nobody declares h9: Patroni drops it at the next start, switchover or resume"),
+        slot("h9"),
+    ),
+    Case("slot-keeps-much", "h1", "cdc keeps 30000 MiB of WAL", slot("cdc", retained=30_000 * MIB), STRANGER),
+    Case(
+        *("transaction-old", "h1", "a transaction of app in shop (cron, idle in transaction) is open for 2 h 5 min"),
+        postgres("h1", transactions=[{**TRANSACTION, "seconds": 7500.5}]),
+    ),
+    Case(
+        *("prepared-old", "h1", "2 transactions are prepared, the oldest for 30 h 0 min"),
+        postgres("h1", prepared={"count": 2, "oldest_seconds": 108_000}),
+    ),
+    Case(
+        *("archiver-failing", "h1", "0000000700000000000000AB could not be archived; 17 attempts have failed"),
+        lambda world: world.answers["h1"]["postgres"]["archiver"].update(
+            mode="on", failed=17, last_failed="0000000700000000000000AB", last_failed_at=2.0, last_archived_at=1.0
+        ),
+    ),
+    Case("connections", "h1", "190 of 200 connections are taken", postgres("h1", connections=190)),
+    Case(
+        *("haproxy-down", "h2", "HAProxy does not run, so its clients connect to nothing"),
+        lambda world: world.answers["h2"].update(haproxy=None),
+    ),
+    Case(
+        *("haproxy-no-primary", "h2", "no server is up on port 5000: h1 DOWN L7OK, h2 DOWN L7STS, h3 DOWN L7STS"),
+        haproxy("h1", "DOWN"),
+    ),
+    Case("haproxy-two-primaries", "h2", "takes h1 and h3 for the primary", haproxy("h3", "UP")),
+    Case(
+        *("haproxy-other-primary", "h2", "leads to h3, while h1 holds the leader's lock"),
+        both(haproxy("h1", "DOWN"), haproxy("h3", "UP")),
+    ),
+    Case(
+        *("certificate-absent", "h1", "/etc/etcd/pki/etcd.crt is not there"),
+        lambda world: world.answers["h1"]["certificates"][ETCD.certificate].update(pem=None),
+    ),
+    Case(
+        "certificate-expired",
+        "h1",
+        f"postgres: expired on {AT - timedelta(days=20):%Y-%m-%d}",
+        put(POSTGRES, age_days=385),
+    ),
+    Case(
+        *("certificate-old", "h1", "etcd: less than a third of its life left: 65 of 365 days"),
+        put(ETCD, age_days=300),
+    ),
+    Case(
+        *("certificate-misfit", "h1", "/etc/etcd/pki/etcd.crt does not fit /etc/etcd/pki/etcd.key"),
+        lambda world: world.answers["h1"]["certificates"][ETCD.certificate].update(key_digest="0" * 64),
+    ),
+    Case(
+        *("certificate-other-ca", "h1", "/etc/patroni/rest/ca.crt is not the cluster's CA"),
+        lambda world: world.answers["h1"]["certificates"][PATRONI.certificate].update(authority="another"),
+    ),
+    Case(
+        *("etcd-ca-shared", "h1", "/etc/etcd/pki/ca.crt trusts the cluster's CA"),
+        lambda world: world.answers["h1"]["certificates"][ETCD.certificate].update(authority=world.trust),
+    ),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.kind)
+def test_each_kind_is_found_with_its_words_and_nothing_else(case: Case) -> None:
+    world = healthy()
+    case.breaks(world)
+    seen = found(world)
+    assert (case.kind, case.where, case.problem) in seen
+    assert sorted(kind for kind, _, _ in seen) == sorted((case.kind, *case.also))
+
+
+def test_every_kind_has_a_case() -> None:
+    # Below, and in test_check_pgbackrest.py.
+    elsewhere = {"authority-old", "etcd-copy-old", "standby-not-streaming", *PGBACKREST_KINDS}
+    assert set(KINDS) - {case.kind for case in CASES} == elsewhere
+
+
+@pytest.mark.parametrize("receiving", [True, False])
+def test_a_standby_cluster_has_no_primary_and_should_stream(receiving: bool) -> None:
+    world = healthy()
+    settings = world.cluster.settings.model_copy(update={"patroni_standby_of": "shop"})
+    world.cluster = replace(world.cluster, settings=settings, source=both_clusters()[0])
+    world.everywhere("patroni", lambda seen: seen["config"].update(standby_cluster={"host": "10.0.0.1,10.0.0.2"}))
+    world.answers["h1"]["postgres"].update(in_recovery=True, receiving=receiving)
+    for name in ("h1", "h2", "h3"):
+        world.answers[name]["haproxy"]["primary"]["h1"].update(status="DOWN")
+        world.answers[name]["certificates"][SOURCE.certificate] = certificate(
+            world.cluster.node(name), SOURCE, age_days=385
+        )
+    assert ("certificate-expired", "h1", f"client: expired on {AT - timedelta(days=20):%Y-%m-%d}") in found(world)
+    seen = [one for one in found(world) if one[0].startswith(("standby", "haproxy", "no-"))]
+    missing = ("standby-not-streaming", "h1", "the standby leader does not stream from shop")
+    assert seen == ([] if receiving else [missing])
+
+
+def test_the_authority_s_own_end_is_seen_from_afar() -> None:
+    late = at_other_time(healthy().overview(), days=3600)
+    problems = [one.finding.problem for one in complaints(late) if one.kind == "authority-old"]
+    assert [problem.rpartition(" ")[0] for problem in sorted(problems, reverse=True)] == [
+        "the CA's certificate ends on",
+        "etcd's own CA's certificate ends on",
+    ]
+
+
+def test_a_certificate_of_another_authority_is_found(tmp_path: Path) -> None:
+    world = healthy()
+    put(ETCD, authority=stranger_authority(tmp_path))(world)
+    assert found(world) == [("certificate-other-ca", "h1", "/etc/etcd/pki/etcd.crt is signed by another CA")]
+
+
+def test_another_ca_than_etcd_s_own_is_found() -> None:
+    world = healthy()
+    world.answers["h1"]["certificates"][ETCD.certificate].update(authority="another")
+    assert found(world) == [("certificate-other-ca", "h1", "/etc/etcd/pki/ca.crt is not etcd's own CA")]
+
+
+def test_that_etcd_still_lets_in_the_cluster_s_ca_is_found_on_a_machine_without_etcd_s() -> None:
+    world = healthy()
+    for place in (ETCD, PATRONI_ETCD):
+        world.answers["h2"]["certificates"][place.certificate].update(authority=world.trust)
+    world.etcd_trust = None
+    assert [(kind, where) for kind, where, _ in found(world)] == [("etcd-ca-shared", "h2")] * 2
+
+
+def test_before_3_3_postgresql_names_what_waits_for_a_restart() -> None:
+    world = healthy()
+    world.member("h2", pending_restart=True)
+    settings = {name: {"setting": "1", "shown": "1", "pending": True} for name in ("max_wal_senders", "huge_pages")}
+    world.answers["h2"]["postgres"]["settings"].update(settings)
+    assert found(world) == [("restart-pending", "h2", "waits for a restart: max_wal_senders 1 -> 10, huge_pages")]
+
+
+def test_a_key_that_others_may_read_is_found() -> None:
+    world = healthy()
+    world.answers["h1"]["certificates"][ETCD.certificate].update(key_owner="etcd:640")
+    assert found(world) == [("certificate-misfit", "h1", "/etc/etcd/pki/etcd.key is etcd:640, not etcd:600")]
+
+
+# --- What is no finding ---
+
+
+def test_what_follows_from_a_stopped_unit_is_no_finding_of_its_own() -> None:
+    world = healthy()
+    unit(active="inactive", sub="dead")(world)
+    world.everywhere("etcd", lambda seen: seen["unhealthy"].update({"https://10.0.0.2:2379": "deadline"}))
+    assert {kind for kind, _, _ in found(world)} == {"unit-down", "etcd-one-left"}
+
+
+def test_a_slot_of_a_dead_member_is_no_finding_of_its_own() -> None:
+    world = healthy()
+    world.kill("h3")
+    world.answers["h1"]["postgres"]["slots"][1].update(active=False)
+    assert {kind for kind, _, _ in found(world)} == {"host-silent", "etcd-one-left"}
+
+
+def test_a_dead_primary_whose_lock_has_not_run_out_is_named_once() -> None:
+    world = healthy()
+    members = {"h1": world.answers["h2"]["patroni"]["members"]["h1"]}
+    world.kill("h1")
+    world.everywhere("patroni", lambda seen: seen["members"].update(members))
+    kinds = {kind for kind, _, _ in found(world)}
+    assert kinds == {"host-silent", "etcd-one-left", "haproxy-no-primary"}
+
+
+def test_what_only_the_dead_can_tell_is_not_held_against_the_configuration() -> None:
+    """The derived settings come from the smallest member, and nobody knows whether the dead one is it."""
+    world = healthy()
+    world.kill("h3")
+    for name in ("h1", "h2"):
+        world.answers[name]["resources"]["memory_mib"] = 64_000
+    assert {kind for kind, _, _ in found(world)} == {"host-silent", "etcd-one-left"}
+
+
+def test_a_declared_delay_is_no_lag() -> None:
+    world = healthy()
+    postgres("h2", replayed=WRITTEN - 30 * MIB, apply_delay_ms=3_600_000)(world)
+    world.answers["h1"]["postgres"]["replication"][0].update(behind=30 * MIB)
+    assert found(world) == []
+
+
+def test_a_slot_that_nobody_reads_from_is_no_fault_while_its_standby_is_late_on_purpose() -> None:
+    """It comes back to it when it has replayed what it has; without the slot it would be copied anew."""
+    world = healthy()
+    slot = next(one for one in world.answers["h1"]["postgres"]["slots"] if one["name"] == "h3")
+    slot.update(active=False)
+    world.member("h3", streaming=False, state="in archive recovery")
+    postgres("h3", apply_delay_ms=3_600_000)(world)
+    assert [kind for kind, _, _ in found(world)] == ["standby-delayed"]
+
+
+@pytest.mark.parametrize("name", ["C", "C.UTF-8", "POSIX"])
+def test_what_every_c_library_sorts_alike_has_no_version(name: str) -> None:
+    world = healthy()
+    plain = {**COLLATION, "locale": name, "collate": name, "ctype": name, "recorded": None, "actual": None}
+    for host in ("h1", "h2", "h3"):
+        postgres(host, collations=[plain], locales=["C", "C.utf8", "POSIX"])(world)
+    assert found(world) == []
+
+
+def test_two_moments_of_measurement_are_no_lag() -> None:
+    """Under load the primary has written on before the standby is asked; its own last news of it is taken then."""
+    world = healthy()
+    postgres("h1", written=WRITTEN + 30 * MIB)(world)
+    assert found(world) == []
+
+
+def test_without_the_authority_on_this_machine_nothing_is_said_about_it() -> None:
+    world = healthy()
+    world.trust = world.etcd_trust = None
+    assert found(world) == []
+
+
+def test_a_cluster_of_the_dead_is_named_host_by_host() -> None:
+    world = healthy()
+    for name in ("h1", "h2", "h3"):
+        world.kill(name)
+    assert [(kind, where) for kind, where, _ in found(world)] == [("host-silent", name) for name in ("h1", "h2", "h3")]
+
+
+# --- What is printed ---
+
+
+def test_a_remark_does_not_fail_a_check() -> None:
+    world = healthy()
+    config(lambda seen: seen["postgresql"]["parameters"].update(geqo="off"))(world)
+    overview = world.overview()
+    assert failing(complaints(overview)) == []
+    assert check_lines(overview, complaints(overview), 100)[0] == "main: nothing to complain about"
+
+
+def test_alarms_come_first() -> None:
+    world = healthy()
+    world.kill("h3")
+    patroni(paused=True)(world)
+    listed = complaints(world.overview())
+    assert [one.severity for one in listed] == sorted((one.severity for one in listed), key=SEVERITIES.index)
+    lines = check_lines(world.overview(), listed, 100)
+    assert lines[0] == "main: 3 findings (1 alarm, 2 warnings)"
+    assert lines.index("  alarm") < lines.index("  warnings")
+
+
+def test_the_way_out_is_a_command() -> None:
+    world = healthy()
+    world.member("h3", timeline=6, streaming=False, state="running")
+    (one,) = complaints(world.overview())
+    assert "`pyinfra inventory.py deploys/reinit_node.py --data node=h3`" in one.finding.hint
+
+
+def test_the_page_has_every_kind_with_its_way_out() -> None:
+    assert kinds_table() in PAGE.read_text()
+
+
+def test_every_kind_is_of_a_known_severity_and_says_how() -> None:
+    assert {kind.severity for kind in KINDS.values()} == set(SEVERITIES)
+    assert all(
+        (kind.cure.endswith(".") and "`" in kind.cure) or name in WITHOUT_COMMAND for name, kind in KINDS.items()
+    )
+
+
+WITHOUT_COMMAND = {
+    *(
+        "etcd-one-left",
+        "postgres-silent",
+        "two-primaries",
+        "slot-keeps-much",
+        "authority-old",
+        "clock",
+        "versions-differ",
+    ),
+    *("parameter-undeclared", "archiver-failing", "connections", "prepared-old", "haproxy-two-primaries"),
+    *("haproxy-other-primary", "certificate-other-ca"),
+    *("repository-foreign", "wal-missing-before", "backup-damaged", "wal-waiting"),
+}
+
+
+def test_machines_get_the_same() -> None:
+    world = healthy()
+    patroni(paused=True)(world)
+    overview = world.overview()
+    data = as_data(overview, complaints(overview))
+    assert [one["kind"] for one in data["findings"]] == ["paused"]
+    assert data["at"] == AT.isoformat()
+    assert data["observed"]["members"]["h2"] == {
+        "reached": True,
+        "role": "replica",
+        "state": "streaming",
+        "timeline": 7,
+        "lag_mib": 0,
+        "pending_restart": False,
+    }
+
+
+def test_a_replica_in_a_cascade_is_judged_by_whom_it_streams_from() -> None:
+    world = healthy()
+    world.member("h3", tags={"replicatefrom": "h2"})
+    slot_of_h3 = next(one for one in world.answers["h1"]["postgres"]["slots"] if one["name"] == "h3")
+    slot_of_h3.update(active=False)
+    assert found(world) == []
+    world.member("h3", streaming=False, state="in archive recovery")
+    assert found(world) == [("not-streaming", "h3", "does not stream from h2: in archive recovery")]
+
+
+@pytest.mark.parametrize(
+    ("mode", "standbys", "words"),
+    [
+        ({}, [], ""),
+        ({"synchronous_mode": True}, ["h2"], "synchronous: a commit waits for h2"),
+        ({"synchronous_mode": "quorum"}, ["h3", "h2"], "quorum: a commit waits for 1 of h2, h3"),
+        (
+            {"synchronous_mode": "quorum", "synchronous_mode_strict": True, "synchronous_node_count": 2},
+            [],
+            "quorum, strict: a commit waits for NOBODY: NO STANDBY IS FIT",
+        ),
+    ],
+)
+def test_whom_a_commit_waits_for(mode: dict[str, Any], standbys: list[str], words: str) -> None:
+    world = healthy()
+    world.everywhere("patroni", lambda seen: seen["config"].update(mode))
+    for name in standbys:
+        world.member(name, synchronous=True)
+    assert mode_words(world.overview()) == words
+
+
+# --- Copies of etcd's snapshots ---
+
+
+def with_copy(days: float | None, *, kept: int = 48) -> World:
+    """A repository host, and etcd's hosts with so many snapshots. + days: since its copy was brought; None: none was"""
+    world = backed_up()
+    now = world.answers["h4"]["etcd_snapshots"]["now"]
+    newest = {"path": "/x/20261121T115000Z-4711.db", "at": int(now - (days or 0) * 86400), "revision": 4711}
+    for name in ("h1", "h2", "h3"):
+        world.answers[name]["etcd_snapshots"].update(count=kept)
+    world.answers["h4"]["etcd_snapshots"].update(newest=newest if days is not None else None)
+    return world
+
+
+@pytest.mark.parametrize("days, age", [(8.0, "192 h old"), (None, "not there")])
+def test_a_repository_host_without_a_recent_copy_is_a_remark(days: float | None, age: str) -> None:
+    overview = with_copy(days).overview()
+    listed = complaints(overview)
+    assert [(one.kind, one.finding.where, one.finding.problem) for one in listed] == [
+        ("etcd-copy-old", "h4", f"the newest copy of a snapshot of etcd is {age}")
+    ]
+    assert failing(listed) == []
+
+
+def test_one_of_this_week_and_a_cluster_that_was_just_built_are_no_finding() -> None:
+    assert found(with_copy(6.0)) == [] == found(with_copy(None, kept=2))
+
+
+def test_a_member_that_does_not_start_is_quoted_with_what_mends_it() -> None:
+    world = healthy()
+    world.member("h3", running=False, streaming=False, state="start failed")
+    text = "2026-11-26 06:17:03.861 UTC [7] FATAL:  could not map anonymous shared memory: Cannot allocate memory"
+    world.answers["h3"]["cause"] = {"running": False, "said": [{"age": 3.0, "text": text}]}
+    (one,) = [found for found in complaints(world.overview()) if found.kind == "member-down"]
+    assert one.finding.problem == (
+        "PostgreSQL is start failed; its PostgreSQL ended with: could not map anonymous shared memory: "
+        "Cannot allocate memory"
+    )
+    assert "then `pyinfra inventory.py deploys/configure.py`. See " in one.finding.hint
+
+
+def test_etcd_that_does_not_start_names_the_run_for_damaged_data() -> None:
+    world = healthy()
+    unit(active="activating", sub="start")(world)
+    (one,) = [found for found in complaints(world.overview()) if found.kind == "unit-down"]
+    assert "`pyinfra inventory.py deploys/etcd_reinit.py --data node=h2`" in one.finding.hint

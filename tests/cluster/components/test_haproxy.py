@@ -1,0 +1,222 @@
+"""haproxy.cfg of several clusters: what it says, and that this machine's HAProxy, where there is one, accepts it."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cluster.components.haproxy import quoted, server_name, service_ports
+from cluster.declared.model import Cluster
+from cluster.inventory.clusters import DeclaredHost, declared_clusters
+from cluster.pki.authority import Authority
+from cluster.pki.certificates import HAPROXY, leaf_request
+from cluster.secrets.secrets import Secret
+from operations.haproxy import rendered
+
+ALL = ("postgres", "etcd", "haproxy")
+PASSWORD = Secret("S3cret")
+
+
+def cluster_of(*hosts: tuple[str, str, tuple[str, ...]], **settings: Any) -> Cluster:
+    declared = [
+        DeclaredHost(name, roles, {"cluster_address": address, **settings}, {}) for name, address, roles in hosts
+    ]
+    clusters, findings = declared_clusters(declared, {})
+    assert not findings
+    return clusters["main"]
+
+
+def colocated(**settings: Any) -> Cluster:
+    return cluster_of(*((f"pg{i}", f"10.0.0.{i}", ALL) for i in (1, 2, 3)), **settings)
+
+
+def dedicated() -> Cluster:
+    members = [(f"pg{i}", f"10.0.0.{i}", ("postgres", "etcd")) for i in (1, 2, 3)]
+    return cluster_of(*members, ("lb1.example.net", "10.0.0.9", ("haproxy",)))
+
+
+def ipv6_only() -> Cluster:
+    return cluster_of(*((f"pg{i}", f"fd82::1{i}", ALL) for i in (1, 2, 3)))
+
+
+def one_member() -> Cluster:
+    return cluster_of(("pg1", "10.0.0.1", ALL))
+
+
+CLUSTERS = {
+    "colocated": colocated(),
+    "dedicated": dedicated(),
+    "ipv6_only": ipv6_only(),
+    "one_member": one_member(),
+    "synchronous": colocated(patroni_synchronous_mode="on"),
+    "everywhere": colocated(haproxy_listen=["*"]),
+    "virtual": colocated(cluster_extra_names=["db.example.net", "10.0.0.99", "fd82::99"]),
+    "no_fallback": colocated(haproxy_replicas_fallback="none"),
+    "other_ports": colocated(haproxy_primary_port=6000, patroni_rest_port=8009, postgres_port=5433),
+}
+
+
+def sections(cluster: Cluster, password: Secret = PASSWORD) -> dict[str, list[str]]:
+    """The lines of each section without its comments. + cluster: as seen from its first balancer"""
+    found: dict[str, list[str]] = {}
+    for line in rendered(cluster, cluster.balancers[0], password).splitlines():
+        if line and not line.startswith((" ", "#")):
+            lines = found[line] = []
+        elif line.strip() and not line.strip().startswith("#"):
+            lines.append(line.strip())
+    return found
+
+
+def test_each_port_asks_patroni_for_the_members_that_fit() -> None:
+    found = sections(colocated(patroni_synchronous_mode="on"))
+    ports = {
+        "listen primary": (5000, "/primary"),
+        "listen replicas": (5001, "/replica"),
+        "listen synchronous": (5002, "/sync"),
+        "listen asynchronous": (5003, "/async"),
+        "listen any": (5004, "/health"),
+    }
+    for name, (port, check) in ports.items():
+        assert found[name][:2] == [f"bind 10.0.0.1:{port} transparent", f"bind 127.0.0.1:{port}"]
+        assert f"http-check send meth OPTIONS uri {check} ver HTTP/1.1 hdr Host patroni" in found[name]
+        assert "http-check expect status 200" in found[name]
+        assert found[name][-3:] == [f"server pg{i} 10.0.0.{i}:5432" for i in (1, 2, 3)]
+
+
+def test_a_standby_of_a_quorum_has_a_check_of_its_own() -> None:
+    found = sections(colocated(patroni_synchronous_mode="quorum"))["listen synchronous"]
+    assert "http-check send meth OPTIONS uri /quorum ver HTTP/1.1 hdr Host patroni" in found
+
+
+def test_checks_go_to_patroni_over_verified_tls() -> None:
+    check = "check port 8008 check-ssl verify required ca-file /etc/haproxy/pki/ca.crt"
+    timing = "inter 1s fastinter 300ms downinter 1s rise 1 fall 2"
+    assert [line for line in sections(colocated())["defaults"] if line.startswith("default-server")] == [
+        f"default-server {timing}",
+        f"default-server {check}",
+    ]
+
+
+def test_only_sessions_to_a_demoted_primary_are_closed() -> None:
+    closing = [name for name, lines in sections(colocated()).items() if any("shutdown-sessions" in x for x in lines)]
+    assert closing == ["listen primary"]
+
+
+def test_a_section_that_closes_sessions_never_retries() -> None:
+    found = sections(colocated())
+    assert "retries 0" in found["defaults"]
+    assert not [line for line in found["listen primary"] if "retries" in line or "redispatch" in line]
+    assert {"retries 2", "option redispatch 1"} <= set(found["listen replicas"])
+
+
+def test_clients_wait_while_more_than_one_member_looks_like_the_primary() -> None:
+    assert [line for line in sections(colocated())["listen primary"] if line.startswith("tcp-request")] == [
+        "tcp-request inspect-delay 500ms",
+        "tcp-request content accept if { nbsrv(primary) le 1 }",
+        "tcp-request content accept if WAIT_END { nbsrv(primary) le 1 }",
+        "tcp-request content reject if WAIT_END",
+    ]
+
+
+def test_a_single_member_makes_nobody_wait() -> None:
+    assert not [line for line in sections(one_member())["listen primary"] if line.startswith("tcp-request")]
+
+
+def test_readers_meet_the_primary_where_no_replica_is_fit_unless_declared_otherwise() -> None:
+    fallback = "use_backend primary if { nbsrv(replicas) eq 0 }"
+    assert fallback in sections(colocated())["listen replicas"]
+    assert fallback not in rendered(CLUSTERS["no_fallback"], CLUSTERS["no_fallback"].nodes[0], PASSWORD)
+
+
+def test_ports_that_nobody_declared_a_use_for_are_closed() -> None:
+    assert not {"listen synchronous", "listen asynchronous"} & set(sections(colocated()))
+    assert set(service_ports(colocated()).values()) == {5000, 5001, 5004, 7000}
+
+
+def bound(cluster: Cluster) -> list[str]:
+    """Where the first balancer takes writers."""
+    return [line.removeprefix("bind ") for line in sections(cluster)["listen primary"] if line.startswith("bind ")]
+
+
+def test_it_listens_on_declared_addresses_and_on_loopback() -> None:
+    assert bound(colocated()) == ["10.0.0.1:5000 transparent", "127.0.0.1:5000"]
+    virtual = colocated(cluster_extra_names=["db.example.net", "10.0.0.99"])
+    assert bound(virtual) == ["10.0.0.1:5000 transparent", "10.0.0.99:5000 transparent", "127.0.0.1:5000"]
+    chosen = colocated(haproxy_listen=["192.0.2.1"], cluster_extra_names=["10.0.0.99"])
+    assert bound(chosen) == ["192.0.2.1:5000 transparent", "127.0.0.1:5000"]
+    assert bound(colocated(haproxy_listen=["*"])) == ["*:5000"]
+
+
+def test_binds_ipv6_only_where_the_cluster_has_it() -> None:
+    found = sections(ipv6_only())
+    assert bound(ipv6_only()) == ["[fd82::11]:5000 transparent", "127.0.0.1:5000", "[::1]:5000"]
+    assert found["listen statistics"][0] == "bind [fd82::11]:7000 transparent ssl crt /etc/haproxy/pki/haproxy.pem"
+    assert found["listen primary"][-1] == "server pg3 [fd82::13]:5432"
+    everywhere = cluster_of(("pg1", "fd82::11", ALL), haproxy_listen=["*"])
+    assert bound(everywhere) == ["*:5000", "[::]:5000 v6only"]
+
+
+def test_a_dedicated_host_leads_to_the_members_and_not_to_itself() -> None:
+    text = rendered(dedicated(), dedicated().node("lb1.example.net"), PASSWORD)
+    assert "description main on lb1.example.net\n" in text
+    assert not re.search(r"server \S+ 10\.0\.0\.9", text)
+
+
+def test_every_port_is_a_setting() -> None:
+    found = sections(CLUSTERS["other_ports"])
+    assert "bind 10.0.0.1:6000 transparent" in found["listen primary"]
+    assert "server pg1 10.0.0.1:5433" in found["listen primary"]
+    assert any("check port 8009" in line for line in found["defaults"])
+
+
+def test_statistics_and_metrics_ask_for_the_login() -> None:
+    found = sections(colocated())
+    assert found["userlist statistics"] == ["user admin insecure-password 'S3cret'"]
+    lines = found["listen statistics"]
+    login = lines.index("http-request auth realm HAProxy unless { http_auth(statistics) }")
+    assert login < lines.index("http-request use-service prometheus-exporter if { path /metrics }")
+
+
+def test_the_statistics_page_has_connections_of_its_own() -> None:
+    found = sections(colocated(haproxy_max_connections=500))
+    assert ("maxconn 600" in found["global"], "maxconn 500" in found["defaults"]) == (True, True)
+
+
+def test_holds_no_name_that_haproxy_would_refuse() -> None:
+    cluster = cluster_of(("@docker/pg1", "10.0.0.1", ALL))
+    assert sections(cluster)["listen primary"][-1] == "server _docker_pg1 10.0.0.1:5432"
+    assert server_name(ipv6_only().nodes[0]) == "pg1"
+
+
+@pytest.mark.parametrize("text", ["plain", "with space", 'a "b" #c $HOME', r"back\slash", "it's"])
+def test_a_quoted_word_stays_one_word(text: str) -> None:
+    assert subprocess.run(["sh", "-c", f"printf %s {quoted(text)}"], capture_output=True, text=True).stdout == text
+
+
+@pytest.mark.parametrize("name", CLUSTERS)
+def test_haproxy_accepts_the_file(name: str, tmp_path: Path) -> None:
+    """Where this machine has HAProxy it reads the file; without one, only the file's form is looked at."""
+    cluster = CLUSTERS[name]
+    text = rendered(cluster, cluster.balancers[0], Secret("""it's a "pass" #1 $HOME \\x"""))
+    assert text.endswith("\n") and not re.search(r"\n\n\n|[ \t]\n|\{\{|\{%", text)
+    if shutil.which("haproxy"):
+        done = subprocess.run(
+            ["haproxy", "-c", "-f", _at_home(text, cluster, tmp_path)], capture_output=True, text=True
+        )
+        assert done.returncode == 0 and "[ALERT]" not in done.stderr, done.stderr
+
+
+def _at_home(text: str, cluster: Cluster, directory: Path) -> str:
+    """Write the file with certificates that exist, and return its path."""
+    authority = Authority.load_or_create(directory / "ca", cluster.name)
+    leaf = authority.issue(leaf_request(cluster, cluster.balancers[0], HAPROXY))
+    (directory / "ca.crt").write_text(authority.trust_pem)
+    (directory / "haproxy.pem").write_text(leaf.certificate_pem + leaf.key_pem)
+    path = directory / "haproxy.cfg"
+    path.write_text(text.replace(HAPROXY.directory, str(directory)))
+    return str(path)

@@ -1,0 +1,86 @@
+"""Which endpoints the end of a run tries, and which answers are no proof."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from cluster.declared.model import Cluster
+from cluster.endpoints.proof import broken_endpoints, endpoints, own_endpoint, question
+from tests.deploys.fake_hosts import fake_cluster
+
+BALANCED = ("postgres", "etcd", "haproxy")
+TRIED: dict[str, Any] = {
+    "address": "10.0.0.1",
+    "port": 5000,
+    "wants": "write",
+    "connected": True,
+    "in_recovery": False,
+    "wrote": True,
+    "refused": False,
+    "version": "17.6",
+    "error": "",
+}
+READER = TRIED | {"port": 5001, "wants": "read", "in_recovery": True, "wrote": False, "refused": True}
+
+
+def ports(cluster: Cluster) -> list[tuple[str, int, str]]:
+    return [(one["address"], one["port"], one["wants"]) for one in endpoints(cluster)]
+
+
+def test_every_haproxy_is_tried_for_writers_and_for_readers() -> None:
+    assert ports(fake_cluster(roles=BALANCED)) == [
+        (f"10.0.0.{n}", port, wants) for n in (1, 2, 3) for port, wants in ((5000, "write"), (5001, "read"))
+    ]
+
+
+def test_a_single_member_has_nobody_who_refuses_a_write() -> None:
+    assert ports(fake_cluster(1, roles=BALANCED)) == [("10.0.0.1", 5000, "write")]
+
+
+def test_a_standby_cluster_takes_no_writes() -> None:
+    one = fake_cluster(1, roles=BALANCED)
+    assert ports(replace(one, source=fake_cluster())) == [("10.0.0.1", 5001, "read")]
+
+
+@pytest.mark.parametrize(
+    ("listen", "by"),
+    [
+        ([], {"hostaddr": "127.0.0.1"}),
+        (["*"], {"hostaddr": "127.0.0.1"}),
+        (["10.0.0.1", "10.0.0.2", "10.0.0.3"], {"host": "/var/run/postgresql"}),
+    ],
+)
+def test_without_haproxy_each_member_is_tried_as_what_it_is(listen: list[str], by: dict[str, str]) -> None:
+    cluster = fake_cluster(postgres_listen=listen)
+    known = {"address": "10.0.0.1", "port": 5432, "by": by}
+    first = cluster.members[0]
+    assert own_endpoint(cluster, first, "h1") == {**known, "wants": "write"}
+    assert own_endpoint(cluster, first, "h2") == {**known, "wants": "read"}
+    assert own_endpoint(replace(cluster, source=fake_cluster()), first, "h1") == {**known, "wants": "read"}
+
+
+def test_who_answers_has_to_prove_its_name() -> None:
+    asked = json.loads(str(question(fake_cluster(), "word", [{"port": 5432}])))
+    assert asked["endpoints"] == [{"port": 5432}]
+    assert (asked["connection"]["sslmode"], asked["connection"]["password"]) == ("verify-full", "word")
+
+
+@pytest.mark.parametrize(
+    ("tried", "fault"),
+    [
+        (TRIED, None),
+        (READER, None),
+        (TRIED | {"connected": False, "error": "refused"}, "10.0.0.1 port 5000 does not connect: refused"),
+        (TRIED | {"wrote": False, "refused": True}, "10.0.0.1 port 5000 leads to a member that refuses writes"),
+        (TRIED | {"wrote": False}, "10.0.0.1 port 5000 leads to a member that refuses writes"),
+        (READER | {"wrote": True, "refused": False}, "10.0.0.1 port 5001 leads to a member that takes writes"),
+        # Refused for another reason is not refused as on a standby: nobody knows what it is.
+        (READER | {"refused": False}, "10.0.0.1 port 5001 leads to a member that takes writes"),
+    ],
+)
+def test_what_does_not_lead_where_it_should_is_no_proof(tried: Any, fault: str | None) -> None:
+    assert broken_endpoints([tried]) == ([] if fault is None else [fault])

@@ -1,0 +1,155 @@
+"""With whose data a cluster begins, what is said of a stop and of a destruction, and whose hosts are left alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from cluster.declared.model import Cluster
+from cluster.errors import UnsafeError
+from cluster.plans.destroy import destroyed_lines, destruction_lines, refuse_strangers
+from cluster.plans.start import last_leader
+from cluster.plans.stop import stopped_lines
+from cluster.verdicts.data_positions import as_lsn, last_record, most_advanced, primary_of, units_of
+from tests.deploys.fake_hosts import fake_cluster
+
+ROLES = ("postgres", "etcd", "haproxy")
+
+
+def member(state: str = "in archive recovery", timeline: int = 3, checkpoint: int = 1000, **other: Any) -> Any:
+    control = {"identifier": "76", "state": state, "timeline": timeline, "checkpoint": checkpoint, "recovered": 0}
+    down = {"patroni": "inactive", "enabled": "enabled", "held": False, "restoring": False, "data": "there"}
+    silent = {"server": False, "in_recovery": None, "received": None, "replayed": None}
+    return {**down, **silent, "control": control, "end": 0, "turns": {}, **other}
+
+
+def chosen(*members: Any, without: tuple[str, ...] = (), last: str | None = None) -> str:
+    seen = {f"h{n}": one for n, one in enumerate(members, 1)}
+    return most_advanced(fake_cluster(), seen, without, last).name
+
+
+def test_the_one_that_led_has_all_that_it_sent() -> None:
+    assert chosen(member(checkpoint=9000), member("in production", checkpoint=500), member()) == "h2"
+    assert chosen(member(), member(), member("shut down")) == "h3"
+
+
+def test_a_primary_of_an_older_timeline_was_replaced() -> None:
+    assert chosen(member("in production", checkpoint=9000), member(timeline=4), member()) == "h2"
+
+
+def test_of_standbys_alone_the_one_with_the_most_wal() -> None:
+    behind, ahead = member(checkpoint=2000, end=2100), member(end=5000)
+    assert chosen(behind, ahead, member("in production", timeline=3), without=("h3",)) == "h2"
+    recovered = member()
+    recovered["control"]["recovered"] = 6000
+    assert chosen(behind, ahead, recovered) == "h3"
+
+
+def test_who_led_last_decides_between_two() -> None:
+    led = member("in production")
+    assert chosen(led, led, member(), last="h2") == "h2"
+    with pytest.raises(UnsafeError, match="h1 and h2 both led on timeline 3"):
+        chosen(led, led, member(), last="h3")
+    assert chosen(led, led, member(), without=("h2",)) == "h1"
+
+
+@pytest.mark.parametrize(
+    ("third", "why"),
+    [
+        (None, "h3 is not in this run"),
+        (member(control=None), "h3 has data that pg_controldata cannot read"),
+        (member(control=None, data="unreadable"), "h3 has data that pg_controldata cannot read"),
+        (member(restoring=True), "h3 is being restored, which deploys/restore.py finishes"),
+    ],
+)
+def test_whoever_may_have_more_is_named(third: Any, why: str) -> None:
+    with pytest.raises(UnsafeError) as refused:
+        chosen(member("in production"), member(), third)
+    assert str(refused.value) == (
+        f"it is not known which member of main has the newest data: {why}\n"
+        "HINT: mend that, or give up what only it may have with --data without=h3."
+    )
+    assert chosen(member("in production"), member(), third, without=("h3",)) == "h1"
+
+
+def test_nobody_with_data_is_no_cluster() -> None:
+    nothing = member(control=None, data="absent")
+    with pytest.raises(UnsafeError, match="no member of main has data"):
+        chosen(nothing, nothing, nothing)
+
+
+def test_two_that_take_writes_are_not_stopped_blindly() -> None:
+    both = {"h1": member(in_recovery=False), "h2": member(in_recovery=False)}
+    with pytest.raises(UnsafeError, match="h1 and h2 both take writes"):
+        primary_of(both)
+
+
+def test_the_last_record_is_that_of_a_primary_that_is_down() -> None:
+    down, standby = member("shut down", checkpoint=7000), member(checkpoint=6000, server=True)
+    assert last_record({"h1": down, "h2": standby}) == 7000
+    assert last_record({"h1": {**down, "server": True}, "h2": standby}) is None
+
+
+def test_who_led_last_is_in_etcd() -> None:
+    cluster = fake_cluster()
+    history = {"/service/main/history": '[[1, 5, "", "2026", "h1"], [2, 9, "", "2026", "h3"]]'}
+    assert last_leader(cluster, history) == "h3"
+    assert last_leader(cluster, {**history, "/service/main/leader": "h2"}) == "h2"
+    assert last_leader(cluster, {"/service/main/history": "[[1, 5]]"}) is None
+    assert last_leader(cluster, None) is None
+
+
+def test_a_stop_says_who_ended_elsewhere() -> None:
+    same = {"h1": member("shut down"), "h2": member("shut down in recovery")}
+    assert stopped_lines(fake_cluster(), same) == ["main is stopped: all 2 members ended at 0/3E8 on timeline 3"]
+    lines = stopped_lines(fake_cluster(), {**same, "h3": member(checkpoint=16)})
+    assert lines[:2] == ["main is stopped at 0/3E8 on timeline 3", "  note   h3 ended at 0/10 on timeline 3"]
+
+
+def test_positions_are_printed_as_postgresql_does() -> None:
+    assert as_lsn((5 << 32) + 0x28) == "5/28"
+
+
+def with_repository() -> Cluster:
+    cluster = fake_cluster(roles=ROLES)
+    last = replace(cluster.nodes[-1], roles=frozenset({"backup"}))
+    return replace(cluster, nodes=(*cluster.nodes[:-1], last))
+
+
+def test_units_stop_where_their_role_is() -> None:
+    cluster = with_repository()
+    first, backup = cluster.nodes[0], cluster.nodes[-1]
+    assert [units_of(cluster, first, part) for part in ("haproxy", "timers", "pgbackrest", "etcd")] == [
+        ["haproxy"],
+        ["etcd-snapshot.timer"],
+        ["pgbackrest"],
+        ["etcd"],
+    ]
+    assert units_of(cluster, backup, "haproxy") == units_of(cluster, backup, "etcd") == []
+    assert "pgbackrest-backup-full.timer" in units_of(cluster, backup, "timers")
+
+
+def test_a_destruction_says_what_goes_and_what_stays() -> None:
+    lines = destruction_lines(with_repository(), ["h2"], wipe=True, backups=False, secrets=".secrets/main")
+    assert lines == [
+        "main is DESTROYED on h1, h3",
+        "  goes   its services with units, timers and configuration; passwords, keys, certificates; etcd's data",
+        "  goes   PostgreSQL's data, /var/lib/postgresql/17/main and tablespaces",
+        "  stays  its backups and WAL in /var/lib/pgbackrest on h3 (--data backups=true removes that, too)",
+        "  stays  packages with their source, logs; on this machine the CA and the secrets, .secrets/main",
+        "  note   h2 is not in this run: all of it stays there; keep it off",
+    ]
+
+
+def test_the_way_back_is_said_where_data_were_kept() -> None:
+    cluster = fake_cluster()
+    assert "deploys/cluster.py --data adopt=true builds it again" in destroyed_lines(cluster, ["h1"], secrets="x")[1]
+    assert "adopt" not in "".join(destroyed_lines(cluster, [], secrets="x"))
+
+
+def test_hosts_of_another_cluster_are_left_alone() -> None:
+    refuse_strangers(fake_cluster(), {"h1": ["main", "main"], "h2": []})
+    with pytest.raises(UnsafeError, match="h2 belongs to the cluster orders, not to main"):
+        refuse_strangers(fake_cluster(), {"h1": ["main"], "h2": ["orders", "main"]})

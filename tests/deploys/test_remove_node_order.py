@@ -1,0 +1,60 @@
+"""The steps over all hosts: who calls which, and that the leaving host's come where they belong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cluster.secrets.secrets import NAMES, Secret
+from cluster.verdicts.removal_notes import Removal
+from deploys.components import certificates, pgbackrest
+from deploys.procedures import remove_node
+from deploys.procedures.remove_node import deploy_removal
+from tests.deploys.fake_hosts import fake_cluster, planned
+from tests.deploys.removal_world import RemovalWorld
+
+SECRETS = {name: Secret(f"Value-of-{name}") for name in NAMES}
+EVERY = {"h1", "h2", "h3", "h4", "h5"}
+
+
+@pytest.fixture
+def steps(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, set[str]]]:
+    """The operations in pyinfra's order, each with the hosts that call it; h4 was taken out before, h5 goes."""
+    world = RemovalWorld(fake_cluster(5, roles=("postgres", "etcd", "haproxy")))
+    world.die("h4")
+    world.dead.clear()
+    world.voters = {one: name for one, name in world.voters.items() if name != "h4"}
+    world.keys["/service/main/removed/h4"] = Removal("2026").text
+    for module in (remove_node, pgbackrest):
+        monkeypatch.setattr(module, "cluster_secrets", lambda _: SECRETS)
+    monkeypatch.setattr(certificates, "secrets_directory", lambda _: Path("/nowhere"))
+    found = planned(
+        monkeypatch,
+        world,
+        world.cluster,
+        lambda: deploy_removal(world.cluster, "h5", alone=False, wipe=False, drain_seconds=0),
+    )
+    assert world.done == []
+    return [(name.rpartition(" | ")[2], callers) for name, callers in found]
+
+
+def test_the_order_and_who_calls_what(steps: list[tuple[str, set[str]]]) -> None:
+    rest = {"h1", "h2", "h3"}
+    assert steps == [
+        ("h5 goes", EVERY),
+        ("configured and running", rest),
+        ("h5 stopped", EVERY),
+        ("h5 forgotten", EVERY),
+        ("issued and trusted", rest),
+        ("source trusted", rest),
+        ("configured and running", rest),
+        ("archive of the source", rest),
+        ("configuration of the others", rest),
+        ("dynamic configuration without it", rest),
+        ("h5 out of etcd", EVERY),
+        ("etcd of those that stay", rest),
+        ("quorum of those that stay", rest),
+        ("h5 cleared", EVERY),
+        ("h5 is out", EVERY),
+    ]

@@ -1,0 +1,165 @@
+"""A cluster is destroyed on simulated hosts: what goes in which order, what is kept, and a run that was cut off."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from cluster.errors import UnsafeError
+from cluster.plans.destroy import backups_on, data_on, traces_on, units_on
+from operations.runs import destroy as destroy_run
+from operations.runs import services
+from tests.deploys.fake_hosts import fake_cluster, run_operation
+from tests.deploys.power_world import PowerWorld
+
+ROLES = ("postgres", "etcd", "haproxy")
+
+
+@dataclass
+class DestroyedWorld(PowerWorld):
+    """The same with files. + names: the clusters that each host's files name"""
+
+    names: dict[str, list[str]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.files = {
+            node.name: {*traces_on(self.cluster, node), *data_on(self.cluster, node), *backups_on(self.cluster, node)}
+            for node in self.cluster
+        }
+        self.enabled = {node.name: set(units_on(self.cluster, node)) for node in self.cluster}
+
+    def run(self, host: str, command: str, stdin: str) -> tuple[bool, list[str]]:
+        """See World."""
+        if "ETCD_DATA_DIR" in command:
+            return True, self.names.get(host, ["main"])
+        if "rm -rf" in command:
+            self.files[host] -= set(command.split("for p in ")[1].split(";")[0].split())
+            return self._did(f"remove {host}")
+        if "systemctl disable --now" in command:
+            gone = set(command.split("disable --now --quiet ")[1].split())
+            self.enabled[host] -= gone
+            self.units[host] -= gone
+            return self._did(f"disable {host}")
+        return super().run(host, command, stdin)
+
+    def _did(self, act: str) -> tuple[bool, list[str]]:
+        self.done.append(act)
+        self.hooks.get(act.split()[0], lambda: None)()
+        return True, []
+
+    def _component(self, host: str, command: str) -> list[str]:
+        asked = re.search(r"for p in (.*?); do", command)
+        paths = asked[1].split() if asked else []
+        lines = [f"path|{p}|directory|700|root|root" if p in self.files[host] else f"absent|{p}" for p in paths]
+        for unit in re.findall(r"^echo 'unit\|(.*?)'", command, re.MULTILINE):
+            up = "active" if unit in self.units[host] else "inactive"
+            state = "enabled" if unit in self.enabled[host] else "disabled"
+            lines += [f"unit|{unit}", "LoadState=loaded", f"ActiveState={up}", f"UnitFileState={state}"]
+        return lines
+
+
+@pytest.fixture(autouse=True)
+def packages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What apt holds is not simulated here."""
+    monkeypatch.setattr(destroy_run, "let_go", lambda *_: iter(()))
+
+
+def destroy(
+    monkeypatch: pytest.MonkeyPatch,
+    world: DestroyedWorld,
+    *,
+    confirmed: bool = True,
+    wipe: bool = False,
+    backups: bool = False,
+) -> list[str]:
+    """As ``deploy_destroy`` does it."""
+    world.done.clear()
+    limit = [node.name for node in world.cluster if node.name not in world.dead] if world.dead else ()
+    steps: tuple[tuple[Any, dict[str, Any]], ...] = (
+        (destroy_run.announced, {"confirmed": confirmed, "wipe": wipe, "backups": backups, "secrets": "s"}),
+        (services.stopped, {"part": "haproxy"}),
+        (destroy_run.aligned, {}),
+        (destroy_run.stopped, {}),
+        (destroy_run.cleared, {"wipe": wipe, "backups": backups}),
+        (destroy_run.told, {"wipe": wipe, "secrets": "s"}),
+    )
+    for operation, arguments in steps:
+        run_operation(monkeypatch, world, world.cluster, operation, limit=limit, **arguments)
+    return list(world.done)
+
+
+def world_of(**changes: Any) -> DestroyedWorld:
+    return DestroyedWorld(fake_cluster(roles=ROLES), **changes)
+
+
+def assert_gone(world: DestroyedWorld, left: set[str]) -> None:
+    for node in world.cluster:
+        if node.name not in world.dead:
+            assert (world.files[node.name], world.enabled[node.name]) == (left, set())
+            assert not world.members[node.name].served
+
+
+def test_data_that_are_kept_are_the_same_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = world_of()
+    done = destroy(monkeypatch, world)
+    assert done[3:7] == ["checkpoint h1", "hold h2", "hold h3", "stop patroni h1"]
+    assert_gone(world, {world.cluster.data_directory})
+    assert len(world.ends) == 1
+    assert destroy(monkeypatch, world) == []
+
+
+def test_data_go_only_for_somebody_who_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = world_of()
+    destroy(monkeypatch, world, wipe=True)
+    assert_gone(world, set())
+
+
+def test_without_its_name_nothing_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = world_of()
+    with pytest.raises(UnsafeError) as refused:
+        destroy(monkeypatch, world, confirmed=False)
+    assert str(refused.value) == "nothing was touched\nHINT: add --data confirm=main to destroy it."
+    assert world.done == []
+
+
+def test_another_cluster_s_host_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = world_of(names={"h2": ["orders"]})
+    with pytest.raises(UnsafeError, match="h2 belongs to the cluster orders, not to main"):
+        destroy(monkeypatch, world)
+    assert world.done == []
+
+
+def test_what_is_broken_is_destroyed_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = world_of(leader=None, paused=True)
+    world.members["h2"].restoring, world.members["h3"].empty = True, True
+    destroy(monkeypatch, world)
+    assert_gone(world, {world.cluster.data_directory})
+
+
+def test_a_dead_host_keeps_what_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = world_of(dead={"h3"})
+    before = set(world.files["h3"])
+    destroy(monkeypatch, world, wipe=True)
+    assert_gone(world, set())
+    assert world.files["h3"] == before
+
+
+@pytest.mark.parametrize("act", ["stop haproxy", "checkpoint", "hold", "stop patroni", "disable", "remove"])
+def test_cut_off_after_any_act_the_next_run_finishes(monkeypatch: pytest.MonkeyPatch, act: str) -> None:
+    world = world_of()
+
+    def cut() -> None:
+        world.hooks.clear()
+        raise KeyboardInterrupt
+
+    world.hooks[act] = cut
+    with pytest.raises(KeyboardInterrupt):
+        destroy(monkeypatch, world)
+    destroy(monkeypatch, world)
+    assert_gone(world, {world.cluster.data_directory})
+    assert len(world.ends) == 1
+    assert destroy(monkeypatch, world) == []
