@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from cluster.components.pgbackrest_files import FULL_WORDS
+from cluster.components.pgbackrest_backup import FULL_WORDS
 from cluster.declared.tuning import MIB
 from cluster.measures import LEAST_MIB
 from cluster.observed.pgbackrest import SeenBackup, SeenPgbackrest

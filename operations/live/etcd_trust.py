@@ -13,7 +13,7 @@ from facts.certificates import HostCertificates
 from operations.util.hosts import read_each
 
 # Patroni's one for everything, of earlier versions: its REST API shows it until it has loaded its new configuration.
-FORMER_PATRONI = CertificatePlace("patroni", PATRONI_ETCD.directory, PATRONI_ETCD.user)
+FORMER_PATRONI = CertificatePlace("patroni", PATRONI_ETCD.directory, PATRONI_ETCD.user, client=True)
 
 # Clusters of which ``etcd_duties`` has seen, in this run, that the former CA is not gone from all hosts. It spares the
 # runs after that the question: whatever a run leaves undone, the next one sees again.
