@@ -5,26 +5,14 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Mapping
-from shlex import quote
 from typing import Any
 
 from pyinfra.api.exceptions import FactProcessError
 
+from cluster.components.haproxy import runtime_query
 from facts.answer import Answer
 
-RUNTIME_SOCKET = "/run/haproxy/admin.sock"
 COLUMNS = {"pxname", "svname", "status", "scur", "check_status", "last_chk", "lastchg", "addr"}
-
-# perl-base is an essential package of Debian and Ubuntu; Python or socat need not be on a host of HAProxy.
-_ASK = (
-    "$s = IO::Socket::UNIX->new(shift) or die qq(HAProxy does not answer: $!\\n); "
-    "print $s shift, qq(\\n); print while <$s>"
-)
-
-
-def runtime_query(words: str) -> str:
-    """The command that asks the running HAProxy something. + words: as its management guide has them, `show info`"""
-    return f"timeout 5 perl -MIO::Socket::UNIX -e {quote(_ASK)} {RUNTIME_SOCKET} {quote(words)}"
 
 
 class HaproxyServers(Answer[dict[str, dict[str, dict[str, Any]]] | None]):

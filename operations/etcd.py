@@ -17,7 +17,7 @@ from cluster.components.etcd import (
     etcd_data_directory,
     peer_url,
 )
-from cluster.components.etcd_snapshot import keepers
+from cluster.components.etcd_snapshot import keepers, snapshot_component
 from cluster.components.files import File
 from cluster.declared.model import Cluster, Node
 from cluster.errors import UnsafeError
@@ -42,7 +42,7 @@ from operations.acts.etcd_first_start import bootstrapped, first_start
 from operations.acts.etcd_learner import etcdctl, promoted, strays_removed
 from operations.acts.last_lines import show_last_lines
 from operations.live.etcd_loaded import etcd_pictures, stale_members
-from operations.runs.etcd_snapshot import copies_kept, etcd_snapshots
+from operations.runs.etcd_snapshot import copies_kept
 from operations.util.hosts import acts_for, in_this_run
 from operations.util.planning import planning, undecided
 
@@ -64,7 +64,7 @@ def member(cluster: Cluster) -> Commands:
     if node not in keepers(cluster):
         host.noop("no etcd on this host")
         return
-    snapshots = etcd_snapshots(cluster, node)
+    snapshots = snapshot_component(cluster, node)
     if "etcd" not in node.roles:
         yield from copies_kept(snapshots)
         return

@@ -97,7 +97,7 @@ def may_import(file: str) -> tuple[str, ...]:
     if file.startswith("cluster/"):
         return (*GROUND, *below(folder_of(file)), "pydantic", "yaml", "cryptography", "jinja2")
     if file.startswith("facts/"):
-        return ("facts", "cluster.observed", "pyinfra")
+        return ("facts", "cluster.observed", "cluster.components", "pyinfra")
     if file.startswith("operations/"):
         return ("operations", "facts", "cluster", "pyinfra", "gevent", "jinja2")
     return ("deploys.parts", "deploys.components", "deploys.procedures", "operations", "cluster", "pyinfra")
@@ -202,7 +202,16 @@ SHARED = {
     "facts": ("host", "proof", "answer", "member"),
     "operations": ("proof",),
     "deploys/components": ("proof",),
-    "cluster/components": ("component", "data_mounts", "files", "pg_hba", "sandbox", "standby_cluster", "units"),
+    "cluster/components": (
+        "component",
+        "data_mounts",
+        "files",
+        "pg_hba",
+        "rendering",
+        "sandbox",
+        "standby_cluster",
+        "units",
+    ),
 }
 # What several runs do, or what is a run only with an option, is called after itself.
 SHARED_RUNS = {

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from shlex import quote
 
 from cluster.components.files import File
+from cluster.components.rendering import program
 
 PROGRAM = "/usr/local/bin/data-mounts"
 NOTES = "/etc/pyinfra-patroni"
-_TEXT = "#!/usr/bin/python3\n" + (Path(__file__).parent / "on_host" / "data_mounts.py").read_text()
+_TEXT = program("data_mounts.py")
 
 POSTGRES, ETCD, REPOSITORY = "postgres", "etcd", "repository"
 

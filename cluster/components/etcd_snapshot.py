@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cluster.components.component import Component, Unit
 from cluster.components.files import Directory, File
+from cluster.components.rendering import program
 from cluster.declared.model import Cluster, Node
 from cluster.pki.certificates import ETCD
 
@@ -29,14 +30,14 @@ def copyists(cluster: Cluster) -> tuple[Node, ...]:
     return tuple(node for node in cluster.having("backup") if node not in cluster.etcd)
 
 
-def snapshot_component(cluster: Cluster, node: Node, program: str) -> Component:
-    """Files and units of the snapshots on one host; nothing on a host that keeps none. + program: its text"""
+def snapshot_component(cluster: Cluster, node: Node) -> Component:
+    """Program, units and directory of the snapshots on one host; nothing on a host that keeps none."""
     if node in copyists(cluster):
         return Component((Directory(STATE), Directory(SNAPSHOTS, mode="700")))
     if node not in cluster.etcd:
         return Component()
     files = (
-        File(PROGRAM, program, mode="755"),
+        File(PROGRAM, program("etcd_snapshot.sh"), mode="755"),
         File(SERVICE_PATH, _service(cluster, node)),
         File(TIMER_PATH, _timer(cluster)),
     )

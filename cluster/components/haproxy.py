@@ -4,15 +4,56 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from shlex import quote
 
+from cluster.ciphers import OPENSSL
+from cluster.components import sandbox
+from cluster.components.component import Component, Unit
+from cluster.components.files import Directory, File
+from cluster.components.rendering import rendered
 from cluster.declared.address import Address, is_address
 from cluster.declared.model import Cluster, Node
+from cluster.pki.certificates import HAPROXY as PLACE
+from cluster.secrets.secrets import Secret
 
 UNIT = "haproxy"
 CONFIGURATION = "/etc/haproxy/haproxy.cfg"
 DROP_IN_DIRECTORY = f"/etc/systemd/system/{UNIT}.service.d"
 DROP_IN = f"{DROP_IN_DIRECTORY}/pyinfra-patroni.conf"
 EVERYWHERE = "*"
+RUNTIME_SOCKET = "/run/haproxy/admin.sock"
+STATISTICS_CONNECTIONS = 100  # scrapers and browsers, on top of what one port for clients may take
+RELOAD_SECONDS = 10
+
+# perl-base is an essential package of Debian and Ubuntu; Python or socat need not be on a host of HAProxy.
+_ASK = (
+    "$s = IO::Socket::UNIX->new(shift) or die qq(HAProxy does not answer: $!\\n); "
+    "print $s shift, qq(\\n); print while <$s>"
+)
+
+
+def runtime_query(words: str) -> str:
+    """The command that asks the running HAProxy something. + words: as its management guide has them, `show info`"""
+    return f"timeout 5 perl -MIO::Socket::UNIX -e {quote(_ASK)} {RUNTIME_SOCKET} {quote(words)}"
+
+
+# Debian's reload checks the file, sends a signal and succeeds. Whether a new worker took over shows only later: it
+# does not when a port is taken, and then HAProxy stays "active" with its old file. So ask for another process id.
+_RELOAD = """
+worker() {{ {ask} 2>/dev/null | sed -n 's/^Pid: //p'; }}
+old=$(worker)
+if systemctl is-active --quiet {unit}; then systemctl reload {unit}; else systemctl restart {unit}; fi || exit 1
+end=$(( $(date +%s) + {seconds} ))
+until new=$(worker); [ -n "$new" ] && [ "$new" != "$old" ]; do
+  if [ "$(date +%s)" -ge "$end" ]; then
+    echo 'HAProxy cannot start with its new file and goes on with the old one:' >&2
+    journalctl -u {unit} -n 50 --no-pager -o cat | grep -F '[ALERT]' | grep -v 'no server' | tail -n 3 >&2
+    exit 1
+  fi
+  sleep 0.1
+done
+"""
+RELOAD = f"({_RELOAD.format(ask=runtime_query('show info'), unit=UNIT, seconds=RELOAD_SECONDS)})"
 
 
 @dataclass(frozen=True)
@@ -104,3 +145,38 @@ def server_name(node: Node) -> str:
 def quoted(text: str) -> str:
     """A word for haproxy.cfg, whatever it holds: in single quotes, where only a single quote means something."""
     return "'" + text.replace("'", r"'\''") + "'"
+
+
+def haproxy_component(cluster: Cluster, node: Node, stats_password: Secret) -> Component:
+    """HAProxy's files and unit on one host. The certificates are another component's; a new one makes it reload."""
+    configuration = File(
+        CONFIGURATION,
+        configuration_text(cluster, node, stats_password),
+        mode="600",  # it holds the password; HAProxy reads it before it gives up being root
+        check="haproxy -c -f {}",  # not -q: that hides the reason
+    )
+    drop_in = File(DROP_IN, rendered("haproxy/drop-in.conf.j2", sandbox=sandbox.HAPROXY))
+    loads = (CONFIGURATION, DROP_IN, PLACE.authority, PLACE.certificate)
+    return Component((Directory(DROP_IN_DIRECTORY),), (drop_in, configuration), (Unit(UNIT, loads, load=RELOAD),))
+
+
+def configuration_text(cluster: Cluster, node: Node, stats_password: Secret) -> str:
+    """
+    haproxy.cfg of one host; the same on all but for the description and the addresses.
+
+    + stats_password: stands in the text
+    """
+    return rendered(
+        "haproxy/haproxy.cfg.j2",
+        {"quoted": quoted, "server_name": server_name},
+        description=f"{cluster.name} on {node.name}",
+        settings=cluster.settings,
+        members=cluster.members,
+        services=services(cluster),
+        binds=binds(cluster, node),
+        places=PLACE,
+        socket=RUNTIME_SOCKET,
+        reserve=STATISTICS_CONNECTIONS,
+        stats_password=str(stats_password),
+        ciphers=OPENSSL,
+    )

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from cluster.components import sandbox
 from cluster.components.data_mounts import POSTGRES as DATA
 from cluster.components.data_mounts import data_mounts_program, noted, start_condition
 from cluster.components.files import File
+from cluster.components.rendering import program
 from cluster.declared.model import Cluster
 
 DROP_IN = "/etc/systemd/system/patroni.service.d/pyinfra-patroni.conf"
@@ -16,11 +15,11 @@ SERVICE = f"{UNIT}.service"
 
 # Asked before every start whether the host was taken out of the cluster; its text says why.
 MAY_START = "/usr/local/bin/patroni-may-start"
-_MAY_START = "#!/usr/bin/python3\n" + (Path(__file__).parent / "on_host" / "patroni_may_start.py").read_text()
+_MAY_START = program("patroni_may_start.py")
 
 # Ended before every start, and after every end: copies that a Patroni has left behind.
 END_COPIES = "/usr/local/bin/patroni-end-copies"
-_END_COPIES = "#!/usr/bin/python3\n" + (Path(__file__).parent / "on_host" / "patroni_end_copies.py").read_text()
+_END_COPIES = program("patroni_end_copies.py")
 
 # Each connection to the REST API takes one, whoever makes it: with systemd's 1024, as many idle ones kept HAProxy from
 # asking.

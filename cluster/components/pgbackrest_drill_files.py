@@ -28,7 +28,7 @@ from cluster.components.pgbackrest_drill import (
     drill_writable,
     proven_repository,
 )
-from cluster.components.pgbackrest_files import rendered
+from cluster.components.rendering import rendered
 from cluster.declared.model import Cluster
 from cluster.settings.pgbackrest import S3
 
@@ -52,7 +52,7 @@ def _programs() -> list[File]:
 
 def _settings(cluster: Cluster) -> list[File]:
     text = rendered(
-        "drill.postgresql.conf.j2",
+        "pgbackrest/drill.postgresql.conf.j2",
         stanza=cluster.name,
         configuration=DRILL_CONFIGURATION,
         runtime=RUNTIME,
@@ -64,7 +64,7 @@ def _settings(cluster: Cluster) -> list[File]:
 
 def _service(cluster: Cluster) -> File:
     text = rendered(
-        "drill.service.j2",
+        "pgbackrest/drill.service.j2",
         stanza=cluster.name,
         user=USER,
         program=f"/usr/bin/python3 {DRILL}",
@@ -82,7 +82,7 @@ def _service(cluster: Cluster) -> File:
 
 def _timer(cluster: Cluster, when: str) -> File:
     text = rendered(
-        "drill.timer.j2",
+        "pgbackrest/drill.timer.j2",
         stanza=cluster.name,
         service=DRILL_SERVICE,
         when=when,

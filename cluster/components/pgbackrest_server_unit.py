@@ -9,7 +9,6 @@ from cluster.components.files import Directory, File
 from cluster.components.patroni import PASSWORD_FILE
 from cluster.components.pgbackrest import LOCKS, SERVER, Store
 from cluster.components.pgbackrest_drill import drill_directory
-from cluster.components.pgbackrest_files import rendered
 from cluster.components.pgbackrest_server import (
     SERVER_CONFIGURATION,
     SERVER_DROP_IN,
@@ -19,6 +18,7 @@ from cluster.components.pgbackrest_server import (
     server_configuration,
     server_secrets,
 )
+from cluster.components.rendering import rendered
 from cluster.declared.model import Cluster, Node
 from cluster.pki.certificates import ETCD, HAPROXY, PATRONI, PGBACKREST_SERVER, POSTGRES
 from cluster.settings.pgbackrest import S3
@@ -59,7 +59,7 @@ def _drop_in(cluster: Cluster, node: Node) -> str:
     repository = "backup" in node.roles
     hidden = [f"-{path}" for path in (*_CONFIGURATIONS, *_HOME)]
     return rendered(
-        "server.conf.j2",
+        "pgbackrest/server.conf.j2",
         configuration=SERVER_CONFIGURATION,
         secrets=SERVER_SECRETS,
         directory=PGBACKREST_SERVER.directory,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from cluster.components.files import File
-from cluster.components.pgbackrest import IO_SECONDS, SPOOL, USER, option_lines
-from cluster.declared.model import Cluster
+from cluster.components.component import Component
+from cluster.components.files import Directory, File
+from cluster.components.pgbackrest import IO_SECONDS, NEWEST_SET, SPOOL, USER, option_lines
+from cluster.components.pgbackrest_files import LOGS, NEWEST_SET_TEXT, bounded, owned
+from cluster.components.standby_cluster import SOURCE_BOUNDED, SOURCE_RESTORE
+from cluster.declared.model import Cluster, Node
 from cluster.declared.repositories import repositories_of
 from cluster.errors import ConfigError
 
@@ -41,3 +44,17 @@ def source_configuration(source: Cluster, data_directory: str) -> File:
     lines = ["# Managed by pyinfra-patroni.", "[global]", *option_lines((*options, *common))]
     text = "\n".join([*lines, "", f"[{source.name}]", f"pg1-path={data_directory}"])
     return File(SOURCE_CONFIGURATION, f"{text}\n", USER, USER, "600")
+
+
+def source_component(cluster: Cluster, node: Node) -> Component:
+    """The files of one member; none where it reads no other cluster's archive."""
+    source = cluster.source
+    if source is None or not cluster.reads_source(node):
+        return Component()
+    script = bounded(source, source.repository, SOURCE_RESTORE, SOURCE_CONFIGURATION)
+    files = (
+        source_configuration(source, cluster.data_directory),
+        File(SOURCE_BOUNDED, script, mode="755"),
+        File(NEWEST_SET, NEWEST_SET_TEXT, mode="755"),
+    )
+    return Component((Directory(SOURCE, USER, USER, "700"), *owned(SPOOL, LOGS)), files)

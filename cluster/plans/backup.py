@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from cluster.components.pgbackrest_files import FULL_WORDS
 from cluster.declared.tuning import MIB
 from cluster.measures import LEAST_MIB
 from cluster.observed.pgbackrest import SeenBackup, SeenPgbackrest
@@ -12,8 +13,6 @@ from cluster.observed.shapes import SeenPostgres
 from cluster.verdicts.lives import beyond
 from cluster.verdicts.repository_errors import cause, way_out
 
-# With these words the script that takes a backup names a full disk too; pgBackRest itself does not.
-FULL_WORDS = "the repository is full"
 MAKE_ROOM = "enlarge its file system, or keep fewer backups (pgbackrest_retention_full)"
 
 # https://pgbackrest.org/command.html#command-info

@@ -19,8 +19,11 @@ from cluster.checks.removals import without_removed
 from cluster.checks.report import as_data, check_lines, complaints, failing
 from cluster.components.component import Component
 from cluster.components.etcd import etcd_component
-from cluster.components.etcd_snapshot import SNAPSHOTS, keepers
+from cluster.components.etcd_snapshot import SNAPSHOTS, keepers, snapshot_component
+from cluster.components.haproxy import haproxy_component
 from cluster.components.patroni import patroni_component
+from cluster.components.pgbackrest_files import pgbackrest_component
+from cluster.components.pgbackrest_source import source_component
 from cluster.declared.model import Cluster, Node
 from cluster.declared.repositories import repositories_of
 from cluster.errors import ConfigError
@@ -45,10 +48,6 @@ from facts.pgbackrest_drill import PgbackrestDrill
 from facts.postgres_cause import PostgresCause
 from facts.postgres_state import PostgresState
 from facts.preflight.host import HostPicture
-from operations.haproxy import haproxy_component
-from operations.pgbackrest import pgbackrest_component
-from operations.pgbackrest_source import source_component
-from operations.runs.etcd_snapshot import etcd_snapshots
 from operations.util.hosts import heard, target_of
 
 # A frozen host costs its connection's timeout already; a host that answers does so in two seconds.
@@ -114,7 +113,7 @@ def _components(cluster: Cluster, node: Node, secrets: Mapping[str, str]) -> tup
         "haproxy": (haproxy_component(cluster, node, held["HAPROXY_STATS_PASSWORD"]), ("HAPROXY_STATS_PASSWORD",)),
     }
     listed = [found for role, found in components.items() if role in node.roles]
-    listed.append((etcd_snapshots(cluster, node), ()))
+    listed.append((snapshot_component(cluster, node), ()))
     if cluster.uses_pgbackrest(node):
         listed.append(_pgbackrest(cluster, node, held["PGBACKREST_CIPHER_PASS"]))
     if cluster.reads_source(node):

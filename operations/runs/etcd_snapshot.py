@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from pyinfra import host
 from pyinfra.api import StringCommand, operation
@@ -18,7 +18,6 @@ from cluster.components.etcd_snapshot import (
     TIMER_PATH,
     copyists,
     keepers,
-    snapshot_component,
 )
 from cluster.declared.model import Cluster, Node
 from cluster.errors import UnsafeError
@@ -38,13 +37,6 @@ from operations.util.planning import planning
 _PRUNE = "find {place} -maxdepth 1 -name '*.db' | sort -r | tail -n +{beyond} | xargs -r -d '\\n' rm -f --"
 # What earlier versions laid on the repository host, too.
 _OF_TAKERS = (PROGRAM, SERVICE_PATH, TIMER_PATH)
-
-_TEXT = (Path(__file__).parents[2] / "cluster" / "components" / "on_host" / "etcd_snapshot.sh").read_text()
-
-
-def etcd_snapshots(cluster: Cluster, node: Node) -> Component:
-    """Program, units and directory of the snapshots on one host."""
-    return snapshot_component(cluster, node, _TEXT)
 
 
 def copies_kept(component: Component) -> Commands:

@@ -8,7 +8,8 @@ import pytest
 from pyinfra.api.exceptions import FactProcessError
 from pyinfra_testing.facts import make_fact_tests
 
-from facts.haproxy import HaproxyServers, runtime_query
+from cluster.components.haproxy import runtime_query
+from facts.haproxy import HaproxyServers
 
 TestHaproxyServers = make_fact_tests(
     "facts", "haproxy.HaproxyServers", Path(__file__).parent / "haproxy.HaproxyServers"

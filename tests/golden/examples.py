@@ -10,8 +10,11 @@ from typing import Any
 from cluster.components.component import Component
 from cluster.components.etcd import bootstrap_file, declared_peers, etcd_component
 from cluster.components.files import File
+from cluster.components.haproxy import haproxy_component
 from cluster.components.patroni import as_yaml, patroni_component
 from cluster.components.patroni_dynamic import dynamic_configuration
+from cluster.components.pgbackrest_files import pgbackrest_component
+from cluster.components.pgbackrest_source import source_component
 from cluster.declared.model import Cluster, Node
 from cluster.declared.tuning import Resources
 from cluster.inventory.clusters import declared_clusters
@@ -22,9 +25,6 @@ from cluster.pki.certificates import certificate_places, leaf_request
 from cluster.plans.configure import without_absences
 from cluster.screens.card import connection_card
 from cluster.secrets.secrets import NAMES, Secret
-from operations.haproxy import haproxy_component
-from operations.pgbackrest import pgbackrest_component
-from operations.pgbackrest_source import source_component
 from tests.inventories import clusters_of, inventory_hosts
 
 ROOT = Path(__file__).parents[2]

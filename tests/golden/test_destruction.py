@@ -9,16 +9,16 @@ import pytest
 
 from cluster.components.component import Component
 from cluster.components.etcd import bootstrap_file, etcd_component
+from cluster.components.etcd_snapshot import snapshot_component
 from cluster.components.files import File
+from cluster.components.haproxy import haproxy_component
 from cluster.components.patroni import PASSWORD_FILE, patroni_component
+from cluster.components.pgbackrest_files import pgbackrest_component
+from cluster.components.pgbackrest_source import source_component
 from cluster.declared.model import Cluster, Node
 from cluster.packages.files import CREATECLUSTER, KEY, PREFERENCES, SOURCE, host_files
 from cluster.pki.certificates import certificate_places
 from cluster.plans.destroy import backups_on, data_on, shells_on, traces_on, units_on
-from operations.haproxy import haproxy_component
-from operations.pgbackrest import pgbackrest_component
-from operations.pgbackrest_source import source_component
-from operations.runs.etcd_snapshot import etcd_snapshots
 from tests.golden.examples import EXAMPLES, ROOT, SECRETS, example, with_store
 from tests.inventories import clusters_of
 
@@ -33,7 +33,7 @@ def components(cluster: Cluster, node: Node) -> Iterable[Component]:
         yield patroni_component(cluster, node, SECRETS)
     if "haproxy" in node.roles:
         yield haproxy_component(cluster, node, SECRETS["HAPROXY_STATS_PASSWORD"])
-    yield etcd_snapshots(cluster, node)
+    yield snapshot_component(cluster, node)
     yield source_component(cluster, node)
     if cluster.uses_pgbackrest(node):
         yield pgbackrest_component(cluster, node, SECRETS["PGBACKREST_CIPHER_PASS"])

@@ -13,10 +13,11 @@ from pyinfra.context import ctx_host
 
 from cluster.components.component import Component
 from cluster.components.files import File
+from cluster.components.haproxy import RELOAD, haproxy_component
 from cluster.declared.model import Cluster
 from cluster.inventory.clusters import DeclaredHost, declared_clusters
 from cluster.secrets.secrets import Secret
-from operations.haproxy import RELOAD, haproxy_component, service
+from operations.haproxy import service
 
 PASSWORD = Secret("S3cretOfTheStatistics")
 CONFIGURATION = "/etc/haproxy/haproxy.cfg"

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from cluster.components.pgbackrest import BOUNDED, NEWEST_SET, SPOOL
+from cluster.components.pgbackrest_files import pgbackrest_component
 from cluster.secrets.secrets import Secret
-from operations.pgbackrest import pgbackrest_component
 from tests.cluster.components.test_pgbackrest import cluster_of
 
 PGBACKREST = """#!/bin/bash

@@ -10,10 +10,11 @@ import pytest
 from pyinfra.context import ctx_host
 
 from cluster.components.files import File
+from cluster.components.pgbackrest_files import pgbackrest_component
 from cluster.declared.model import Cluster
 from cluster.pki.certificates import PGBACKREST_SERVER
 from cluster.secrets.secrets import Secret
-from operations.pgbackrest import configured, pgbackrest_component
+from operations.pgbackrest import configured
 from tests.cluster.components.test_pgbackrest import cluster_of, keys, with_store
 
 __all__ = ["keys"]

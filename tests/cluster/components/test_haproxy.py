@@ -10,13 +10,12 @@ from typing import Any
 
 import pytest
 
-from cluster.components.haproxy import quoted, server_name, service_ports, services
+from cluster.components.haproxy import configuration_text, quoted, server_name, service_ports, services
 from cluster.declared.model import Cluster
 from cluster.inventory.clusters import DeclaredHost, declared_clusters
 from cluster.pki.authority import Authority
 from cluster.pki.certificates import HAPROXY, leaf_request
 from cluster.secrets.secrets import Secret
-from operations.haproxy import rendered
 from tests.inventories import clusters_of
 
 ALL = ("postgres", "etcd", "haproxy")
@@ -65,7 +64,7 @@ CLUSTERS = {
 def sections(cluster: Cluster, password: Secret = PASSWORD) -> dict[str, list[str]]:
     """The lines of each section without its comments. + cluster: as seen from its first balancer"""
     found: dict[str, list[str]] = {}
-    for line in rendered(cluster, cluster.balancers[0], password).splitlines():
+    for line in configuration_text(cluster, cluster.balancers[0], password).splitlines():
         if line and not line.startswith((" ", "#")):
             lines = found[line] = []
         elif line.strip() and not line.strip().startswith("#"):
@@ -156,7 +155,7 @@ def test_a_single_member_makes_nobody_wait() -> None:
 def test_readers_meet_the_primary_where_no_replica_is_fit_unless_declared_otherwise() -> None:
     fallback = "use_backend primary if { nbsrv(replicas) eq 0 }"
     assert fallback in sections(colocated())["listen replicas"]
-    assert fallback not in rendered(CLUSTERS["no_fallback"], CLUSTERS["no_fallback"].nodes[0], PASSWORD)
+    assert fallback not in configuration_text(CLUSTERS["no_fallback"], CLUSTERS["no_fallback"].nodes[0], PASSWORD)
 
 
 def test_ports_that_nobody_declared_a_use_for_are_closed() -> None:
@@ -188,7 +187,7 @@ def test_binds_ipv6_only_where_the_cluster_has_it() -> None:
 
 
 def test_a_dedicated_host_leads_to_the_members_and_not_to_itself() -> None:
-    text = rendered(dedicated(), dedicated().node("lb1.example.net"), PASSWORD)
+    text = configuration_text(dedicated(), dedicated().node("lb1.example.net"), PASSWORD)
     assert "description main on lb1.example.net\n" in text
     assert not re.search(r"server \S+ 10\.0\.0\.9", text)
 
@@ -228,7 +227,7 @@ def test_a_quoted_word_stays_one_word(text: str) -> None:
 def test_haproxy_accepts_the_file(name: str, tmp_path: Path) -> None:
     """Where this machine has HAProxy it reads the file; without one, only the file's form is looked at."""
     cluster = CLUSTERS[name]
-    text = rendered(cluster, cluster.balancers[0], Secret("""it's a "pass" #1 $HOME \\x"""))
+    text = configuration_text(cluster, cluster.balancers[0], Secret("""it's a "pass" #1 $HOME \\x"""))
     assert text.endswith("\n") and not re.search(r"\n\n\n|[ \t]\n|\{\{|\{%", text)
     if shutil.which("haproxy"):
         done = subprocess.run(

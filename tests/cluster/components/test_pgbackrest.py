@@ -11,6 +11,7 @@ import pytest
 from cluster.components.patroni import member_configuration
 from cluster.components.patroni_dynamic import dynamic_configuration
 from cluster.components.pgbackrest import LOCKS, SERVER, Store, configuration, store_of
+from cluster.components.pgbackrest_files import pgbackrest_component
 from cluster.components.pgbackrest_server import (
     SERVER_CONFIGURATION,
     SERVER_DROP_IN,
@@ -38,7 +39,6 @@ from cluster.pki.certificates import (
 from cluster.preflight.control_machine import control_findings
 from cluster.preflight.hosts import picture_question
 from cluster.secrets.secrets import NAMES, Secret
-from operations.pgbackrest import pgbackrest_component
 
 GROUPS = {"pg1": ("postgres", "etcd"), "pg2": ("postgres",), "b": ("backup",)}
 

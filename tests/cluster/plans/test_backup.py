@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from cluster.components.pgbackrest_files import FULL_WORDS
 from cluster.plans.backup import (
-    FULL_WORDS,
     backup_lines,
     failure,
     mib,

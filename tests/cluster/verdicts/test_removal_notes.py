@@ -7,13 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cluster.components.etcd import bootstrap_file, declared_peers
+from cluster.components.haproxy import configuration_text
 from cluster.components.patroni import member_configuration
 from cluster.components.pg_hba import hba_lines
 from cluster.declared.model import Cluster
 from cluster.preflight.hosts import Observed, host_findings
 from cluster.secrets.secrets import NAMES, Secret
 from cluster.verdicts.removal_notes import Removal, remaining, removal_key, removals
-from operations.haproxy import rendered
 from tests.cluster.preflight_hosts import KEYS, a_cluster, findings, picture
 from tests.deploys.fake_hosts import fake_cluster
 
@@ -42,12 +42,12 @@ def test_nothing_that_is_written_for_the_others_names_a_host_that_has_gone(gone:
     for node in rest:
         texts = [
             str(member_configuration(rest, node, SECRETS, None)),
-            rendered(rest, node, Secret("Value")),
+            configuration_text(rest, node, Secret("Value")),
             bootstrap_file(rest, declared_peers(rest), state="existing").content,
             *hba_lines(rest),
         ]
         assert [text for text in texts if gone in text or f"{address}:" in text or f"{address}/" in text] == []
-        assert gone in rendered(cluster, node, Secret("Value"))
+        assert gone in configuration_text(cluster, node, Secret("Value"))
 
 
 def test_a_removed_host_is_not_built_up_again_without_a_word() -> None:
