@@ -62,16 +62,17 @@ def test_the_primary_is_killed(built: Built) -> None:
 
 
 def test_the_port_for_any_member_follows_what_the_other_ports_have_asked(built: Built) -> None:
-    lab, leading = built.lab, leader(built.lab).container
-    wait_until("every member is led to", lambda: _led_to(built, leading) == _all_but(built), seconds=GAP_SECONDS)
-    frozen = replicas(lab)[0].container
-    faults.freeze(frozen)
+    leading, standbys = leader(built.lab).container, [host.container for host in replicas(built.lab)]
+    every = sorted([f"{leading}-primary", *(f"{name}-replicas" for name in standbys)])
+    wait_until("every member is led to", lambda: _led_to(leading) == every, seconds=GAP_SECONDS)
+    frozen = f"{standbys[0]}-replicas"
+    faults.freeze(standbys[0])
     try:
-        wait_until("the frozen one is not", lambda: _led_to(built, leading) == _all_but(built, frozen), seconds=60)
+        wait_until("the frozen one is not", lambda: _led_to(leading) == [x for x in every if x != frozen], seconds=60)
     finally:
-        faults.thaw(frozen)
-    wait_until("it is again", lambda: _led_to(built, leading) == _all_but(built), seconds=60)
-    wait_until_settled(lab)
+        faults.thaw(standbys[0])
+    wait_until("it is again", lambda: _led_to(leading) == every, seconds=60)
+    wait_until_settled(built.lab)
 
 
 def test_the_primary_is_frozen_until_another_leads_and_thaws_as_if_nothing_had_been(built: Built) -> None:
@@ -183,14 +184,8 @@ def _assert_nothing_to_do(built: Built) -> None:
     assert start_times(built.lab) == before
 
 
-def _led_to(built: Built, balancer: str) -> list[str]:
+def _led_to(balancer: str) -> list[str]:
     """The servers that a balancer's port 5004 leads to."""
     said = run_in(balancer, HaproxyServers().command()).splitlines()
     servers = HaproxyServers().parsed(said)["any"]
     return sorted(name for name, server in servers.items() if server["status"] == "UP")
-
-
-def _all_but(built: Built, *absent: str) -> list[str]:
-    """Every member once, as what it is now. + absent: containers of those that are left out"""
-    roles = {host.container: "replicas" for host in replicas(built.lab)} | {leader(built.lab).container: "primary"}
-    return sorted(f"{name}-{role}" for name, role in roles.items() if name not in absent)
