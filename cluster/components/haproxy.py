@@ -65,12 +65,14 @@ class Service:
     One port for clients.
 
     + name: of its section in haproxy.cfg and of its row on the statistics page
-    + check: what Patroni is asked; it answers 200 on the members that fit
+    + check: what Patroni is asked; it answers 200 on the members that fit. None: it is not asked
+    + follows: sections that have the answers already; a member fits here while it does in one of them
     """
 
     name: str
     port: int
-    check: str
+    check: str | None = None
+    follows: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -84,12 +86,13 @@ class Bind:
 def services(cluster: Cluster) -> tuple[Service, ...]:
     """The ports for clients, each with the members that it leads to. What nobody declared a use for is closed."""
     settings = cluster.settings
+    # In a standby cluster everybody is a standby, its leader too: a single member serves readers.
+    readers, everybody = ("/read-only", ("replicas",)) if cluster.source else ("/replica", ("primary", "replicas"))
     return (
         Service("primary", settings.haproxy_primary_port, "/primary"),
-        # In a standby cluster everybody is a standby, its leader too: a single member serves readers.
-        Service("replicas", settings.haproxy_replicas_port, "/read-only" if cluster.source else "/replica"),
+        Service("replicas", settings.haproxy_replicas_port, readers),
         *_by_synchrony(cluster),
-        Service("any", settings.haproxy_any_port, "/health"),
+        Service("any", settings.haproxy_any_port, follows=everybody),
     )
 
 

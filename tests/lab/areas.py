@@ -100,8 +100,8 @@ FILES = (
         "test_failover.py",
         "failover",
         "the primary is killed under a load of writes, which is what all of this is for",
-        1.5,
-        until="test_the_primary_is_killed",
+        2,
+        until="test_the_port_for_any_member_follows_what_the_other_ports_have_asked",
     ),
     LabFile(
         "test_interrupted.py",

@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
-from cluster.components.haproxy import configuration_text, quoted, server_name, service_ports
+from cluster.components.haproxy import configuration_text, quoted, server_name, service_ports, services
 from cluster.declared.model import Cluster
 from cluster.inventory.clusters import DeclaredHost, declared_clusters
 from cluster.pki.authority import Authority
 from cluster.pki.certificates import HAPROXY, leaf_request
 from cluster.secrets.secrets import Secret
+from tests.inventories import clusters_of
 
 ALL = ("postgres", "etcd", "haproxy")
 PASSWORD = Secret("S3cret")
@@ -78,7 +79,6 @@ def test_each_port_asks_patroni_for_the_members_that_fit() -> None:
         "listen replicas": (5001, "/replica"),
         "listen synchronous": (5002, "/sync"),
         "listen asynchronous": (5003, "/async"),
-        "listen any": (5004, "/health"),
     }
     for name, (port, check) in ports.items():
         assert found[name][:2] == [f"bind 10.0.0.1:{port} transparent", f"bind 127.0.0.1:{port}"]
@@ -92,9 +92,35 @@ def test_a_standby_of_a_quorum_has_a_check_of_its_own() -> None:
     assert "http-check send meth OPTIONS uri /quorum ver HTTP/1.1 hdr Host patroni" in found
 
 
+def test_the_port_for_any_member_asks_nobody_and_follows_those_that_have_asked() -> None:
+    found = sections(colocated())["listen any"]
+    assert found[:2] == ["bind 10.0.0.1:5004 transparent", "bind 127.0.0.1:5004"]
+    assert not [line for line in found if "httpchk" in line or "http-check" in line]
+    assert [line for line in found if line.startswith("server ")] == [
+        f"server pg{i}-{section} 10.0.0.{i}:5432 no-check track {section}/pg{i}"
+        for i in (1, 2, 3)
+        for section in ("primary", "replicas")
+    ]
+
+
+def test_in_a_standby_cluster_it_follows_the_readers_port_alone() -> None:
+    clusters = clusters_of(Path("inventories/standby_cluster.py"))
+    standby = next(one for one in clusters.values() if one.source)
+    assert [one.follows for one in services(standby) if one.name == "any"] == [("replicas",)]
+
+
+def test_each_balancer_asks_a_member_five_times_in_two_seconds() -> None:
+    """What a cluster costs while it is idle hangs on this."""
+    found = sections(colocated())
+    asking = {name: lines for name, lines in found.items() if "option httpchk" in lines}
+    default = next(line for line in found["defaults"] if line.startswith("default-server inter"))
+    own = {name: next((line for line in lines if " inter " in line), default) for name, lines in asking.items()}
+    assert {name: line.split()[2] for name, line in own.items()} == {"listen primary": "500ms", "listen replicas": "2s"}
+
+
 def test_checks_go_to_patroni_over_verified_tls() -> None:
     check = "check port 8008 check-ssl verify required ca-file /etc/haproxy/pki/ca.crt"
-    timing = "inter 1s fastinter 300ms downinter 1s rise 1 fall 2"
+    timing = "inter 2s fastinter 300ms downinter 2s rise 1 fall 2"
     assert [line for line in sections(colocated())["defaults"] if line.startswith("default-server")] == [
         f"default-server {timing}",
         f"default-server {check}",

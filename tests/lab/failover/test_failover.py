@@ -4,6 +4,8 @@ import json
 import time
 from collections.abc import Iterable
 
+from facts.haproxy import HaproxyServers
+from tests.lab.docker import run_in
 from tests.lab.hosts import wait_until_ready
 from tests.lab.spec import Host
 from tests.lab.vocabulary import faults
@@ -57,6 +59,20 @@ def test_the_primary_is_killed(built: Built) -> None:
     assert system_identifier(lab, old.short_name) == identifier
     _judge("the old primary streams", load, load.verdict(), until=killed_at, took_seconds=took_seconds)
     _assert_nothing_to_do(built)
+
+
+def test_the_port_for_any_member_follows_what_the_other_ports_have_asked(built: Built) -> None:
+    leading, standbys = leader(built.lab).container, [host.container for host in replicas(built.lab)]
+    every = sorted([f"{leading}-primary", *(f"{name}-replicas" for name in standbys)])
+    wait_until("every member is led to", lambda: _led_to(leading) == every, seconds=GAP_SECONDS)
+    frozen = f"{standbys[0]}-replicas"
+    faults.freeze(standbys[0])
+    try:
+        wait_until("the frozen one is not", lambda: _led_to(leading) == [x for x in every if x != frozen], seconds=60)
+    finally:
+        faults.thaw(standbys[0])
+    wait_until("it is again", lambda: _led_to(leading) == every, seconds=60)
+    wait_until_settled(built.lab)
 
 
 def test_the_primary_is_frozen_until_another_leads_and_thaws_as_if_nothing_had_been(built: Built) -> None:
@@ -166,3 +182,10 @@ def _assert_nothing_to_do(built: Built) -> None:
     before = start_times(built.lab)
     assert_changes_nothing(built.inventory)
     assert start_times(built.lab) == before
+
+
+def _led_to(balancer: str) -> list[str]:
+    """The servers that a balancer's port 5004 leads to."""
+    said = run_in(balancer, HaproxyServers().command()).splitlines()
+    servers = HaproxyServers().parsed(said)["any"]
+    return sorted(name for name, server in servers.items() if server["status"] == "UP")
