@@ -14,7 +14,7 @@ from cluster.components.all import certificate_places
 from cluster.components.haproxy import server_name
 from cluster.declared.model import Node
 from cluster.measures import used_percent
-from cluster.observed.shapes import SeenMember
+from cluster.observed.patroni import SeenMember
 from cluster.screens.backups import backups_words, drill_words
 from cluster.verdicts.health import upstream
 

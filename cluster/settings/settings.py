@@ -11,18 +11,16 @@ from pydantic import ValidationError
 
 from cluster.findings import Finding
 from cluster.settings.base import Strict
-from cluster.settings.components import (
-    CertificatesSettings,
-    ClusterSettings,
-    EtcdSettings,
-    HaproxySettings,
-    PatroniSettings,
-    PreflightSettings,
-)
+from cluster.settings.certificates import CertificatesSettings
+from cluster.settings.cluster import ClusterSettings
+from cluster.settings.etcd import EtcdSettings
+from cluster.settings.haproxy import HaproxySettings
 from cluster.settings.messages import meaning_of, problem_of, without_alternatives
 from cluster.settings.packages import PackagesSettings
+from cluster.settings.patroni import PatroniSettings
 from cluster.settings.pgbackrest import PgbackrestSettings
 from cluster.settings.postgres import PostgresSettings
+from cluster.settings.preflight import PreflightSettings
 
 # Where a setting is changed that is declared nowhere yet.
 DEFAULTS = "group_data/all.py"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from cluster.declared.model import Cluster, Node
-from cluster.observed.shapes import SeenCertificate
+from cluster.observed.host import SeenCertificate
 from cluster.pki.certificates import PATRONI_ETCD, CertificatePlace, Issuer
 from cluster.pki.issuers import Duty, LeafSource
 from cluster.verdicts.etcd_trust import Authorities, authorities, etcd_holders, etcd_places, keeps_former

@@ -24,7 +24,7 @@ from cluster.components.etcd_snapshot import SNAPSHOTS, keepers
 from cluster.declared.model import Cluster, Node
 from cluster.declared.repositories import repositories_of
 from cluster.errors import ConfigError
-from cluster.observed.shapes import SeenAnswer
+from cluster.observed.host import SeenAnswer
 from cluster.packages.plan import packages_question
 from cluster.preflight.hosts import picture_question
 from cluster.screens.status import status_lines

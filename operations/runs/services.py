@@ -13,7 +13,7 @@ from cluster.components.component_type import Phase
 from cluster.components.etcd import UNIT as ETCD
 from cluster.declared.model import Cluster
 from cluster.errors import UnsafeError
-from cluster.observed.shapes import SeenUnit
+from cluster.observed.host import SeenUnit
 from cluster.verdicts.etcd_members import outage, unwell
 from cluster.verdicts.removal_notes import remaining
 from facts.etcd import EtcdCluster

@@ -17,7 +17,7 @@ from cluster.components.standby_cluster import TRUST
 from cluster.declared.model import Cluster
 from cluster.errors import UnsafeError
 from cluster.inventory.clusters import DeclaredHost, declared_clusters
-from cluster.observed.shapes import SeenCertificate
+from cluster.observed.host import SeenCertificate
 from cluster.pki.certificates import (
     ETCD,
     HAPROXY,
