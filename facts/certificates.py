@@ -7,7 +7,7 @@ import ssl
 from collections.abc import Sequence
 from shlex import quote
 
-from cluster.observed.shapes import SeenCertificate
+from cluster.observed.host import SeenCertificate
 from facts.answer import Answer
 
 # A key never leaves the host, not even out of a file that holds both: only the digest of its public half does, to be

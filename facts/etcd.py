@@ -8,7 +8,7 @@ from shlex import quote
 from typing import Any
 from urllib.parse import urlsplit
 
-from cluster.observed.shapes import SeenEtcd, SeenEtcdMember, SeenEtcdStatus
+from cluster.observed.etcd import SeenEtcd, SeenEtcdMember, SeenEtcdStatus
 from facts.answer import ASK, Answer, answers, decoded
 
 ETCDCTL = (

@@ -8,7 +8,7 @@ from typing import Any
 
 from pyinfra.api.exceptions import FactProcessError
 
-from cluster.observed.shapes import SeenComponent, SeenUnit
+from cluster.observed.host import SeenComponent, SeenUnit
 from facts.answer import Answer
 
 STAMP_DIRECTORY = "/run/pyinfra-patroni"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 
-from cluster.observed.shapes import SeenAnswer
+from cluster.observed.host import SeenAnswer
 from facts.answer import Answer, decoded
 
 # Beyond this a question counts as not answered. The longest way to an answer leads to an etcd without its quorum: four

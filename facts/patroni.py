@@ -10,7 +10,8 @@ from typing import cast
 
 from pyinfra.api.exceptions import FactProcessError
 
-from cluster.observed.shapes import SeenPatroni, SeenResources, SeenTurn
+from cluster.observed.host import SeenResources
+from cluster.observed.patroni import SeenPatroni, SeenTurn
 from facts.answer import Answer
 
 _ON_HOST = Path(__file__).parent / "on_host"

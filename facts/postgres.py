@@ -10,7 +10,7 @@ from typing import Any
 
 from pyinfra.api.exceptions import FactProcessError
 
-from cluster.observed.shapes import SeenObjects, SeenParameter
+from cluster.observed.postgres import SeenObjects, SeenParameter
 from facts.answer import Answer
 
 PSQL = "cd / && runuser -u postgres -- psql -XAtq -v ON_ERROR_STOP=1 -h /var/run/postgresql"

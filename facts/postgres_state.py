@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from shlex import quote
 from typing import Any, cast
 
-from cluster.observed.shapes import SeenPostgres
+from cluster.observed.postgres import SeenPostgres
 from facts.answer import ASK, Answer, answers
 from facts.postgres import FILE_ERRORS, SLOT
 

@@ -8,7 +8,7 @@ from shlex import quote
 
 from pyinfra.api.exceptions import FactProcessError
 
-from cluster.observed.shapes import SeenEndpoint
+from cluster.observed.postgres import SeenEndpoint
 from facts.answer import Answer
 
 _TRY = (Path(__file__).parent / "on_host" / "endpoints_try.py").read_text()

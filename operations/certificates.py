@@ -9,14 +9,15 @@ from pathlib import Path
 from pyinfra import host
 from pyinfra.api import StringCommand, operation
 
+from cluster.components.all import certificate_places
 from cluster.components.component import Component
 from cluster.components.files import Directory, File
 from cluster.components.patroni_unit import hup
 from cluster.components.standby_cluster import TRUST
 from cluster.declared.model import Cluster, Node
 from cluster.errors import UnsafeError
-from cluster.observed.shapes import SeenCertificate
-from cluster.pki.certificates import POSTGRES, SOURCE, CertificatePlace, Issuer, certificate_places, owner_directories
+from cluster.observed.host import SeenCertificate
+from cluster.pki.certificates import POSTGRES, SOURCE, CertificatePlace, Issuer, owner_directories
 from cluster.pki.issuers import Duty, LeafSource, is_known_trust, leaf_source, leaf_sources, trust_pem
 from cluster.pki.verdicts import public_key_digest
 from cluster.verdicts.etcd_trust import authorities

@@ -21,7 +21,8 @@ from cluster.components.etcd_snapshot import keepers, snapshot_component
 from cluster.components.files import File
 from cluster.declared.model import Cluster, Node
 from cluster.errors import UnsafeError
-from cluster.observed.shapes import SeenComponent, SeenEtcd
+from cluster.observed.etcd import SeenEtcd
+from cluster.observed.host import SeenComponent
 from cluster.plans.etcd_reinit import mending
 from cluster.verdicts.etcd_members import (
     joining,

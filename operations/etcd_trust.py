@@ -10,7 +10,7 @@ from pyinfra.api import StringCommand, operation
 
 from cluster.declared.model import Cluster, Node
 from cluster.errors import UnsafeError
-from cluster.observed.shapes import SeenCertificate
+from cluster.observed.host import SeenCertificate
 from cluster.pki.certificates import PATRONI, PATRONI_ETCD, CertificatePlace
 from cluster.pki.issuers import LeafSource, leaf_sources
 from cluster.verdicts.etcd_trust import Authorities, authorities, etcd_holders, etcd_places

@@ -12,7 +12,7 @@ from cluster.components.component import Component
 from cluster.components.patroni import CONFIG, JOINING, config_of, patroni_component
 from cluster.declared.model import Cluster, Node
 from cluster.errors import UnsafeError
-from cluster.observed.shapes import SeenPatroni
+from cluster.observed.patroni import SeenPatroni
 from cluster.plans.configure import without_absences
 from cluster.secrets.secrets import Secret
 from cluster.verdicts.health import CLONING, has_begun, holdup, joined

@@ -17,7 +17,8 @@ from cluster.declared.model import Cluster, Node
 from cluster.declared.owned_parameters import PARAMETERS
 from cluster.errors import UnsafeError, refusal
 from cluster.inventory.parameters import parameter_findings
-from cluster.observed.shapes import SeenParameter, SeenPatroni
+from cluster.observed.patroni import SeenPatroni
+from cluster.observed.postgres import SeenParameter
 from cluster.plans.configure import (
     changed_names,
     changes_of,

@@ -15,7 +15,7 @@ from cluster.declared.model import Cluster, Node
 from cluster.declared.repositories import Repository, repositories_of
 from cluster.errors import UnsafeError
 from cluster.observed.pgbackrest import SeenPgbackrest
-from cluster.observed.shapes import SeenPostgres
+from cluster.observed.postgres import SeenPostgres
 from cluster.plans.backup import end_of, repository_obstacle, stanza_is_absent, unproven
 from cluster.settings.pgbackrest import DIRECTORY
 from cluster.verdicts.lives import beyond

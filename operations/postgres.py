@@ -9,7 +9,7 @@ from pyinfra.api import StringCommand, operation
 
 from cluster.declared.model import Cluster, Node
 from cluster.errors import UnsafeError
-from cluster.observed.shapes import SeenPatroni
+from cluster.observed.patroni import SeenPatroni
 from cluster.secrets.secrets import Secret
 from cluster.verdicts.databases import (
     admin_statements,

@@ -10,7 +10,8 @@ from pyinfra.api import operation
 from cluster.declared.model import Cluster
 from cluster.endpoints.proof import broken_endpoints, endpoints, own_endpoint, question
 from cluster.errors import UnsafeError
-from cluster.observed.shapes import SeenEndpoint, SeenPatroni
+from cluster.observed.patroni import SeenPatroni
+from cluster.observed.postgres import SeenEndpoint
 from cluster.screens.card import connection_card
 from cluster.secrets.secrets import Secret
 from cluster.verdicts.etcd_members import quorum_obstacle

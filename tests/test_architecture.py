@@ -203,6 +203,7 @@ SHARED = {
     "operations": ("proof",),
     "deploys/components": ("proof",),
     "cluster/components": (
+        "all",
         "component",
         "data_mounts",
         "files",

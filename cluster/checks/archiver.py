@@ -10,7 +10,7 @@ from cluster.checks.complaints import Complaint, complaint
 from cluster.checks.overview import Overview
 from cluster.declared.model import Node
 from cluster.declared.tuning import MIB
-from cluster.observed.shapes import SeenPostgres
+from cluster.observed.postgres import SeenPostgres
 from cluster.plans.backup import mib
 
 # initdb's own size, which nothing of ours changes.

@@ -9,10 +9,11 @@ from cryptography import x509
 
 from cluster.checks.complaints import Complaint, complaint
 from cluster.checks.overview import Overview
+from cluster.components.all import held_places
 from cluster.declared.model import Node
 from cluster.errors import ConfigError
-from cluster.observed.shapes import SeenCertificate
-from cluster.pki.certificates import CertificatePlace, held_places
+from cluster.observed.host import SeenCertificate
+from cluster.pki.certificates import CertificatePlace
 from cluster.pki.pem import certificates_in, signed_by
 from cluster.pki.verdicts import age_reason, describe
 

@@ -10,8 +10,7 @@ from cluster.checks.overview import Overview
 from cluster.components.etcd import peer_url
 from cluster.components.etcd_snapshot import TIMER, copyists
 from cluster.declared.model import Node
-from cluster.observed.etcd import SeenSnapshots
-from cluster.observed.shapes import SeenEtcd, SeenEtcdMember
+from cluster.observed.etcd import SeenEtcd, SeenEtcdMember, SeenSnapshots
 from cluster.plans.etcd_snapshot import COPY_SECONDS, oldest_allowed, span
 from cluster.verdicts.etcd_members import joining, unfinished
 

@@ -12,7 +12,7 @@ from cluster.components.component import Component, Unit
 from cluster.components.data_mounts import note_path
 from cluster.components.etcd import UNIT as ETCD
 from cluster.components.units import has_loaded_its_files
-from cluster.declared.model import Node
+from cluster.declared.model import ROLES, Node
 from cluster.packages.findings import mixed_version_findings, pgbackrest_findings
 from cluster.plans.etcd_reinit import reinit_command
 from cluster.preflight.hosts import clock_findings
@@ -28,7 +28,7 @@ def host_complaints(overview: Overview) -> Iterable[Complaint]:
             yield from room_complaints(overview, node)
             yield from _restore(overview, node)
         else:
-            roles = ", ".join(role for role in ("postgres", "etcd", "haproxy", "backup") if role in node.roles)
+            roles = ", ".join(role for role in ROLES if role in node.roles)
             yield complaint("host-silent", node.name, f"cannot be reached or does not answer; it has the roles {roles}")
     pictures = {node.name: overview.answer(node, "picture") for node in overview.cluster}
     for finding in clock_findings(overview.cluster, pictures):

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from cluster.checks.complaints import Complaint, complaint
 from cluster.checks.overview import Overview
 from cluster.declared.model import Node
-from cluster.observed.shapes import SeenPostgres
+from cluster.observed.postgres import SeenPostgres
 
 
 def locale_complaints(overview: Overview) -> Iterable[Complaint]:

@@ -12,8 +12,10 @@ from cluster.components.component import Component
 from cluster.declared.model import Cluster, Node
 from cluster.declared.repositories import Repository, repositories_of
 from cluster.declared.tuning import MIB
+from cluster.observed.etcd import SeenEtcd, SeenEtcdStatus
+from cluster.observed.patroni import SeenMember, SeenPatroni
 from cluster.observed.pgbackrest import SeenDrill, SeenPgbackrest
-from cluster.observed.shapes import SeenEtcd, SeenEtcdStatus, SeenMember, SeenPatroni, SeenPostgres
+from cluster.observed.postgres import SeenPostgres
 from cluster.verdicts.etcd_members import formed
 from cluster.verdicts.removal_notes import Removal, removals
 from cluster.verdicts.standby_role import is_standby

@@ -12,7 +12,7 @@ from cluster.components.pgbackrest import RESTORE_COMMAND
 from cluster.components.standby_cluster import SOURCE_RESTORE
 from cluster.declared.model import Cluster, Node
 from cluster.declared.owned_parameters import archives
-from cluster.observed.shapes import SeenPostgres, SeenSetting
+from cluster.observed.postgres import SeenPostgres, SeenSetting
 from cluster.parameters.owned import DANGERS, is_dangerous, owned
 from cluster.parameters.values import same_value
 

@@ -8,7 +8,7 @@ from typing import Any
 from cluster.checks.complaints import Complaint, complaint
 from cluster.checks.overview import Overview
 from cluster.declared.model import Node
-from cluster.observed.shapes import SeenMember, SeenPatroni
+from cluster.observed.patroni import SeenMember, SeenPatroni
 from cluster.verdicts.causes import cause_in
 from cluster.verdicts.health import leaders_timeline, upstream
 from cluster.verdicts.standby_role import role_problem

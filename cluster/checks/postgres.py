@@ -12,7 +12,7 @@ from cluster.checks.parameters import overridden
 from cluster.declared.model import Node
 from cluster.declared.tuning import MIB
 from cluster.inventory.clusters import slot_name
-from cluster.observed.shapes import SeenPostgres
+from cluster.observed.postgres import SeenPostgres
 from cluster.plans.configure import file_error
 from cluster.verdicts.health import upstream
 from cluster.verdicts.slots import doomed_slots

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cluster.components.files import Directory, File
-from cluster.observed.shapes import SeenPath
+from cluster.observed.host import SeenPath
 
 
 @dataclass(frozen=True)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import PurePosixPath
 
 from cluster.ciphers import GO
 from cluster.components import sandbox
 from cluster.components.component import Component, Unit
+from cluster.components.component_type import ComponentType, Listener, Reach, role
 from cluster.components.data_mounts import ETCD as DATA
-from cluster.components.data_mounts import data_mounts_program, start_condition
+from cluster.components.data_mounts import data_mounts_program, note_path, start_condition
 from cluster.components.files import Directory, File
 from cluster.declared.model import Cluster, Node
-from cluster.pki.certificates import ETCD
+from cluster.pki.certificates import ETCD, PATRONI_ETCD
 
 UNIT = "etcd"
+SERVICE = f"{UNIT}.service"
 ENVIRONMENT = "/etc/default/etcd"
 # What etcd reads only while its data directory is empty has a file of its own: a change there restarts nobody.
 BOOTSTRAP = "/etc/etcd/bootstrap.env"
@@ -119,3 +122,34 @@ def declared_peers(cluster: Cluster, nodes: Iterable[Node] | None = None) -> dic
 def _environment_text(values: Mapping[str, str]) -> str:
     lines = [f"{name}={value}\n" for name, value in values.items()]
     return "# Managed by pyinfra-patroni.\n" + "".join(lines)
+
+
+def _listeners(cluster: Cluster, node: Node) -> tuple[Listener, ...]:
+    settings, own = cluster.settings, str(node.address)
+    return (
+        Listener("etcd_client_port", settings.etcd_client_port, SERVICE, (own, node.address.loopback)),
+        Listener("etcd_peer_port", settings.etcd_peer_port, SERVICE, (own,)),
+    )
+
+
+COMPONENT = ComponentType(
+    name="etcd",
+    on=role("etcd"),
+    # What looks whether the data are mounted before a start needs Python: python3 is not part of Debian's minimum.
+    packages=lambda cluster, node: ("etcd-server", "etcd-client", "python3"),
+    held=("etcd-",),
+    debian_units={"etcd-server": UNIT},
+    undisturbed=("etcd",),
+    files=lambda cluster, node, secrets: etcd_component(cluster, node),
+    phase="etcd",
+    units=lambda cluster, node: (UNIT,),
+    certificates=lambda cluster, node: (ETCD,),
+    listens=_listeners,
+    reaches=lambda cluster, node: (
+        Reach(cluster.etcd, (cluster.settings.etcd_client_port, cluster.settings.etcd_peer_port)),
+    ),
+    tls={"etcd_client_port": (ETCD, PATRONI_ETCD), "etcd_peer_port": (ETCD, PATRONI_ETCD)},
+    owns=lambda cluster, node: (ENVIRONMENT, BOOTSTRAP, DROP_IN, ETCD.directory, etcd_data_directory(cluster)),
+    notes=(note_path(DATA),),
+    shells=("/etc/etcd", str(PurePosixPath(DROP_IN).parent)),
+)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cluster.components.component import Component, Unit
+from cluster.components.component_type import ComponentType
 from cluster.components.files import Directory, File
 from cluster.components.rendering import program
 from cluster.declared.model import Cluster, Node
@@ -91,3 +92,15 @@ RandomizedDelaySec=1min
 [Install]
 WantedBy=timers.target
 """
+
+
+COMPONENT = ComponentType(
+    name="etcd_snapshot",
+    on=lambda cluster, node: node in keepers(cluster),
+    packages=lambda cluster, node: ("etcd-client",),
+    held=("etcd-",),
+    files=lambda cluster, node, secrets: snapshot_component(cluster, node),
+    units=lambda cluster, node: (TIMER,) if node in cluster.etcd else (),
+    former_units=(TIMER,),
+    owns=lambda cluster, node: (PROGRAM, SERVICE_PATH, TIMER_PATH),
+)

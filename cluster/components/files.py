@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from cluster.observed.shapes import SeenPath
+from cluster.observed.host import SeenPath
 
 SET_GROUP_ID = 0o2000  # of a directory: what is made in it belongs to its group
 

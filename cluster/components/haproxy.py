@@ -9,6 +9,7 @@ from shlex import quote
 from cluster.ciphers import OPENSSL
 from cluster.components import sandbox
 from cluster.components.component import Component, Unit
+from cluster.components.component_type import ComponentType, Listener, Reach, role
 from cluster.components.files import Directory, File
 from cluster.components.rendering import rendered
 from cluster.declared.address import Address, is_address
@@ -17,6 +18,8 @@ from cluster.pki.certificates import HAPROXY as PLACE
 from cluster.secrets.secrets import Secret
 
 UNIT = "haproxy"
+SERVICE = f"{UNIT}.service"
+PASSWORD = "HAPROXY_STATS_PASSWORD"
 CONFIGURATION = "/etc/haproxy/haproxy.cfg"
 DROP_IN_DIRECTORY = f"/etc/systemd/system/{UNIT}.service.d"
 DROP_IN = f"{DROP_IN_DIRECTORY}/pyinfra-patroni.conf"
@@ -180,3 +183,31 @@ def configuration_text(cluster: Cluster, node: Node, stats_password: Secret) -> 
         stats_password=str(stats_password),
         ciphers=OPENSSL,
     )
+
+
+def _listeners(cluster: Cluster, node: Node) -> tuple[Listener, ...]:
+    bound = tuple(bind.address.strip("[]") for bind in binds(cluster, node))
+    return tuple(Listener(setting, port, SERVICE, bound) for setting, port in service_ports(cluster).items())
+
+
+def _reached(cluster: Cluster, node: Node) -> tuple[Reach, ...]:
+    return (Reach(cluster.members, (cluster.settings.postgres_port, cluster.settings.patroni_rest_port)),)
+
+
+COMPONENT = ComponentType(
+    name="haproxy",
+    on=role("haproxy"),
+    packages=lambda cluster, node: ("haproxy",),
+    held=("haproxy",),
+    debian_units={"haproxy": UNIT},
+    undisturbed=("haproxy",),
+    files=lambda cluster, node, secrets: haproxy_component(cluster, node, secrets[PASSWORD]),
+    secrets=lambda cluster, node: (PASSWORD,),
+    phase="clients",
+    units=lambda cluster, node: (UNIT,),
+    certificates=lambda cluster, node: (PLACE,),
+    listens=_listeners,
+    reaches=_reached,
+    owns=lambda cluster, node: (CONFIGURATION, DROP_IN, PLACE.directory),
+    shells=(DROP_IN_DIRECTORY,),
+)

@@ -10,12 +10,21 @@ import yaml
 
 from cluster.ciphers import OPENSSL
 from cluster.components.component import Component, Unit
+from cluster.components.component_type import ComponentType, Listener, Reach, role
 from cluster.components.files import Directory, File
-from cluster.components.patroni_unit import DROP_IN, UNIT, reload_command, unit_files
+from cluster.components.patroni_unit import (
+    DROP_IN,
+    END_COPIES,
+    MAY_START,
+    SERVICE,
+    UNIT,
+    reload_command,
+    unit_files,
+)
 from cluster.components.pgbackrest import CLONE_COMMAND
 from cluster.components.standby_cluster import source_method, trusted
 from cluster.declared.model import Cluster, Node
-from cluster.pki.certificates import MEMBERSHIP, PATRONI, PATRONI_ETCD, POSTGRES
+from cluster.pki.certificates import MEMBERSHIP, PATRONI, PATRONI_ETCD, POSTGRES, membership
 from cluster.tags import RIVALS
 
 CONFIG = "/etc/patroni/config.yml"
@@ -54,6 +63,12 @@ def patroni_component(
         files=(config, *unit_files(cluster)),
         units=(Unit(UNIT, loads, load=reload_command(cluster)),),
     )
+
+
+def server_packages(cluster: Cluster) -> tuple[str, ...]:
+    """PostgreSQL's server and client, of the declared version."""
+    version = cluster.settings.postgres_version
+    return f"postgresql-{version}", f"postgresql-client-{version}"
 
 
 def config_of(component: Component) -> File:
@@ -187,3 +202,47 @@ def _login(cluster: Cluster, user: str, password: str) -> dict[str, str]:
         "sslrootcert": trusted(cluster),
         **({} if own is None else {"sslcert": own.certificate, "sslkey": own.key}),
     }
+
+
+def _listeners(cluster: Cluster, node: Node) -> tuple[Listener, ...]:
+    settings, own = cluster.settings, str(node.address)
+    addresses = tuple(settings.postgres_listen or (own, node.address.loopback))
+    return (
+        Listener("postgres_port", settings.postgres_port, SERVICE, addresses),
+        Listener("patroni_rest_port", settings.patroni_rest_port, SERVICE, (own,)),
+    )
+
+
+def _reached(cluster: Cluster, node: Node) -> tuple[Reach, ...]:
+    settings = cluster.settings
+    members = Reach(cluster.members, (settings.postgres_port, settings.patroni_rest_port))
+    return members, Reach(cluster.etcd, (settings.etcd_client_port,))
+
+
+COMPONENT = ComponentType(
+    name="patroni",
+    on=role("postgres"),
+    # Patroni reaches etcd through python3-etcd, which its package does not insist on.
+    packages=lambda cluster, node: (
+        *server_packages(cluster),
+        *("patroni", "python3-etcd", "python3-psycopg2", "ca-certificates"),
+    ),
+    held=("postgresql-", "patroni"),
+    debian_units={"patroni": UNIT},
+    undisturbed=("patroni", "postgresql"),
+    files=patroni_component,
+    secrets=lambda cluster, node: tuple(
+        f"PATRONI_{word}_PASSWORD" for word in ("SUPERUSER", "REPLICATION", "REWIND", "RESTAPI")
+    ),
+    phase="members",
+    units=lambda cluster, node: (UNIT,),
+    certificates=lambda cluster, node: (PATRONI_ETCD, PATRONI, POSTGRES, *membership(cluster)),
+    listens=_listeners,
+    reaches=_reached,
+    tls={"patroni_rest_port": (PATRONI,)},
+    owns=lambda cluster, node: (
+        *(CONFIG, PASSWORD_FILE, MAY_START, END_COPIES, DROP_IN),
+        *(PATRONI_ETCD.directory, PATRONI.directory, POSTGRES.directory),
+    ),
+    shells=(str(PurePosixPath(DROP_IN).parent),),
+)

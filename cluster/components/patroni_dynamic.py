@@ -12,7 +12,7 @@ from cluster.components.standby_cluster import standby_section
 from cluster.declared.model import Cluster
 from cluster.declared.owned_parameters import archives
 from cluster.declared.tuning import MIB, Resources, derived_parameters, smallest
-from cluster.observed.shapes import SeenResources
+from cluster.observed.host import SeenResources
 from cluster.parameters.catalogue import catalogue
 from cluster.parameters.owned import absent_names
 from cluster.parameters.values import normal

@@ -21,6 +21,7 @@ LOCKS = f"{SPOOL}/lock"
 # Of a member to which the repository gave no answer, and which does not ask again for a while.
 SILENT_MARK = f"{SPOOL}/repository-is-silent"
 USER = "postgres"
+CIPHER_PASS = "PGBACKREST_CIPHER_PASS"
 SERVER = "pgbackrest"
 
 # pgBackRest's own check demands its name in archive_command.

@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path, PurePosixPath
 
 from cluster.components.component import Component, Unit
+from cluster.components.component_type import ComponentType, role
 from cluster.components.files import Directory, File
-from cluster.components.pgbackrest import USER, Store
+from cluster.components.patroni import server_packages
+from cluster.components.pgbackrest import CIPHER_PASS, USER, Store, store_of
 from cluster.components.pgbackrest_drill import (
     DRILL,
     DRILL_CONFIGURATION,
@@ -18,9 +20,11 @@ from cluster.components.pgbackrest_drill import (
     DRILL_TIMER_PATH,
     DRILL_UNIT,
     PROGRAMS,
+    PROOFS,
     RUNTIME,
     drill_configuration,
     drill_directories,
+    drill_directory,
     drill_free_paths,
     drill_hidden,
     drill_place,
@@ -89,3 +93,25 @@ def _timer(cluster: Cluster, when: str) -> File:
         delay_minutes=cluster.settings.pgbackrest_random_delay_minutes,
     )
     return File(DRILL_TIMER_PATH, text)
+
+
+def _packages(cluster: Cluster) -> tuple[str, ...]:
+    # A store's certificate is verified by the system's CAs, of which Debian's minimum has none.
+    stored = ("ca-certificates",) if S3 in cluster.settings.pgbackrest_repositories else ()
+    return *server_packages(cluster), "python3", *stored
+
+
+COMPONENT = ComponentType(
+    name="pgbackrest_drill",
+    on=role("backup"),
+    packages=lambda cluster, node: _packages(cluster),
+    held=("postgresql-",),
+    files=lambda cluster, node, secrets: drill_component(cluster, str(secrets[CIPHER_PASS]), store_of(cluster)),
+    secrets=lambda cluster, node: (CIPHER_PASS,),
+    units=lambda cluster, node: (DRILL_TIMER,) if cluster.settings.pgbackrest_drill_schedule is not None else (),
+    former_units=(DRILL_TIMER,),
+    owns=lambda cluster, node: (
+        *(PROGRAMS, PROOFS, DRILL_CONFIGURATION, DRILL_PLACE, DRILL_UNIT, DRILL_TIMER_PATH),
+        drill_directory(cluster),
+    ),
+)

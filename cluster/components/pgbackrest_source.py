@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from cluster.components.component import Component
+from cluster.components.component_type import ComponentType
 from cluster.components.files import Directory, File
 from cluster.components.pgbackrest import IO_SECONDS, NEWEST_SET, SPOOL, USER, option_lines
-from cluster.components.pgbackrest_files import LOGS, NEWEST_SET_TEXT, bounded, owned
+from cluster.components.pgbackrest_archive import LOGS, NEWEST_SET_TEXT, bounded, owned
 from cluster.components.standby_cluster import SOURCE_BOUNDED, SOURCE_RESTORE
 from cluster.declared.model import Cluster, Node
 from cluster.declared.repositories import repositories_of
 from cluster.errors import ConfigError
+from cluster.pki.certificates import SOURCE as PLACE
 
 SOURCE = "/etc/pgbackrest/source"
 SOURCE_CONFIGURATION = f"{SOURCE}/pgbackrest.conf"
@@ -58,3 +60,14 @@ def source_component(cluster: Cluster, node: Node) -> Component:
         File(NEWEST_SET, NEWEST_SET_TEXT, mode="755"),
     )
     return Component((Directory(SOURCE, USER, USER, "700"), *owned(SPOOL, LOGS)), files)
+
+
+COMPONENT = ComponentType(
+    name="pgbackrest_source",
+    on=lambda cluster, node: cluster.reads_source(node),
+    packages=lambda cluster, node: ("pgbackrest",),
+    held=("pgbackrest",),
+    files=lambda cluster, node, secrets: source_component(cluster, node),
+    lent=lambda cluster, node: (PLACE,),
+    owns=lambda cluster, node: (SOURCE, SOURCE_BOUNDED, NEWEST_SET, SPOOL),
+)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from cluster.observed.shapes import SeenUnit
+from cluster.observed.host import SeenUnit
 
 Step = Literal["none", "start", "load"]
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from cluster.declared.model import Cluster, Node
-from cluster.observed.shapes import SeenEndpoint
+from cluster.observed.postgres import SeenEndpoint
 from cluster.pki.certificates import POSTGRES
 from cluster.secrets.secrets import Secret
 

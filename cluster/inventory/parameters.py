@@ -10,7 +10,7 @@ from cluster.declared.model import Cluster
 from cluster.declared.owned_parameters import PARAMETERS, WHERE, refused
 from cluster.declared.tuning import MAX_CONNECTIONS
 from cluster.findings import Finding
-from cluster.observed.shapes import SeenParameter
+from cluster.observed.postgres import SeenParameter
 from cluster.parameters.catalogue import catalogue, shown_name, versions_with
 from cluster.parameters.values import CONTROLLED, normal
 from cluster.parameters.words import number_problems, octal_problem, text_problems, truth_problems

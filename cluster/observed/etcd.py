@@ -1,4 +1,4 @@
-"""The shapes of what hosts say of etcd's snapshots, and of what is left of a lost etcd."""
+"""What hosts say of etcd: its members, its snapshots, and what is left of one that is lost."""
 
 from __future__ import annotations
 
@@ -60,3 +60,35 @@ class SeenWal(TypedDict):
     timeline: int
     end: int
     turns: dict[int, int]
+
+
+class SeenEtcdMember(TypedDict):
+    """A member as etcd lists it. + started: false for one that was added and never came"""
+
+    id: str
+    name: str
+    peer_urls: list[str]
+    learner: bool
+    started: bool
+
+
+class SeenEtcd(TypedDict):
+    """etcd as one client sees it; None stands for "it did not say". + unhealthy: endpoint to reason"""
+
+    unhealthy: dict[str, str]
+    members: list[SeenEtcdMember] | None
+    alarms: list[str] | None
+    keys: dict[str, str] | None
+    errors: dict[str, str]
+
+
+class SeenEtcdStatus(TypedDict):
+    """What one member of etcd says of itself. + errors: its own words, e.g. an alarm"""
+
+    id: str
+    version: str
+    leads: bool
+    learner: bool
+    database_mib: int
+    raft_index: int
+    errors: list[str]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from cluster.components.all import components_on
 from cluster.components.files import Directory, File
 from cluster.declared.model import Cluster, Node
 from cluster.errors import ConfigError
@@ -44,9 +45,6 @@ Package: *
 Pin: origin "{host}"
 Pin-Priority: 600
 """
-
-# needrestart would restart a service, and so end every session, because of a new libssl.
-_NEVER_RESTARTED = ("patroni", "postgresql", "etcd", "haproxy")
 
 
 def source_uri(cluster: Cluster) -> str | None:
@@ -126,7 +124,8 @@ def host_files(cluster: Cluster, node: Node, *, needrestart: bool) -> tuple[Dire
         # No more than this one line: postgresql-common ignores the whole file over a line that it cannot read.
         files += [Directory(POSTGRES_DIRECTORY), File(CREATECLUSTER, "create_main_cluster = false\n")]
     if needrestart:
-        services = (*_NEVER_RESTARTED, *(("pgbackrest",) if cluster.uses_pgbackrest(node) else ()))
+        # It would restart a service, and so end every session, because of a new libssl.
+        services = [service for one in components_on(cluster, node) for service in one.undisturbed]
         lines = [f"$nrconf{{override_rc}}{{qr(^{service})}} = 0;\n" for service in services]
         files.append(File(NEEDRESTART, "".join(lines)))
     return tuple(files)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from cluster.components.all import COMPONENTS, components_on
 from cluster.components.files import Directory, File
 from cluster.declared.model import Cluster, Node
 from cluster.packages.files import (
@@ -20,37 +21,19 @@ from cluster.packages.files import (
     source_files,
 )
 from cluster.packages.releases import Release
-from cluster.settings.pgbackrest import S3
 
-# An upgrade of one of these restarts its service, or leaves client and server at different versions.
-_HELD = ("postgresql-", "patroni", "etcd-", "haproxy", "pgbackrest")
+_HELD = tuple(name for component in COMPONENTS for name in component.held)
 
 # Debian enables a unit when its package is installed: at the next boot it would run without our configuration.
-_UNITS = {"patroni": "patroni", "etcd-server": "etcd", "haproxy": "haproxy"}
+_UNITS = {package: unit for component in COMPONENTS for package, unit in component.debian_units.items()}
 
 ABSENT: Mapping[str, Any] = {"status": "not-installed", "version": "", "held": False}
 
 
 def wanted_packages(cluster: Cluster, node: Node) -> tuple[str, ...]:
-    """The packages that a host needs for its roles, each once."""
-    version = cluster.settings.postgres_version
-    server = (f"postgresql-{version}", f"postgresql-client-{version}")
-    wanted = {
-        # Patroni reaches etcd through python3-etcd, which its package does not insist on.
-        "postgres": (*server, "patroni", "python3-etcd", "python3-psycopg2", "ca-certificates"),
-        # What looks whether the data are mounted before a start needs Python: python3 is not part of Debian's minimum.
-        "etcd": ("etcd-server", "etcd-client", "python3"),
-        "haproxy": ("haproxy",),
-        # Where a backup is restored to be proven, and snapshots of etcd are kept. A store's certificate is verified by
-        # the system's CAs, of which Debian's minimum has none.
-        "backup": (
-            *(*server, "python3", "etcd-client"),
-            *(("ca-certificates",) if S3 in cluster.settings.pgbackrest_repositories else ()),
-        ),
-    }
-    by_role = [package for role, packages in wanted.items() if role in node.roles for package in packages]
-    backups = ("pgbackrest",) if cluster.uses_pgbackrest(node) or cluster.reads_source(node) else ()
-    return tuple(dict.fromkeys((*by_role, *backups, "openssl")))
+    """The packages that a host needs for its components, each once."""
+    wanted = (package for one in components_on(cluster, node) for package in one.packages(cluster, node))
+    return tuple(dict.fromkeys((*wanted, "openssl")))
 
 
 def held_packages(cluster: Cluster, node: Node) -> tuple[str, ...]:

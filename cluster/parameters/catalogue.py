@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
-from cluster.observed.shapes import SeenParameter
+from cluster.observed.postgres import SeenParameter
 
 FILE = Path(__file__).with_suffix(".json")
 

@@ -28,6 +28,7 @@ class CertificatePlace:
     + issuer: whose CA issues it, and is trusted beside it
     + role: of PostgreSQL, as which it lets its host in; then it is a client's alone
     + stem: of the files' names, where it is not the component
+    + server, client: what it proves: whom one has reached, who comes, or both
     """
 
     component: str
@@ -37,6 +38,8 @@ class CertificatePlace:
     issuer: Issuer = "cluster"
     role: str | None = None
     stem: str | None = None
+    server: bool = True
+    client: bool = False
 
     @property
     def certificate(self) -> str:
@@ -58,36 +61,27 @@ class CertificatePlace:
 # Patroni reads under which paths its own lies only when it starts, and a restart would stop PostgreSQL; so they are
 # those under which it had one for everything, while its REST API, which takes new paths when it is reloaded, has a
 # place of its own.
-ETCD = CertificatePlace("etcd", "/etc/etcd/pki", "etcd", issuer="etcd")
-PATRONI_ETCD = CertificatePlace("patroni-etcd", "/etc/patroni/pki", "postgres", issuer="etcd", stem="patroni")
-PATRONI = CertificatePlace("patroni", "/etc/patroni/rest", "postgres")
+ETCD = CertificatePlace("etcd", "/etc/etcd/pki", "etcd", issuer="etcd", client=True)
+PATRONI_ETCD = CertificatePlace(
+    "patroni-etcd", "/etc/patroni/pki", "postgres", issuer="etcd", stem="patroni", server=False, client=True
+)
+PATRONI = CertificatePlace("patroni", "/etc/patroni/rest", "postgres", client=True)
 POSTGRES = CertificatePlace("postgres", "/etc/postgresql/pki", "postgres")
 HAPROXY = CertificatePlace("haproxy", "/etc/haproxy/pki", "root", bundle=True)
 # What members let each other in with, besides the password. PostgreSQL wants the role's name as the common name.
 MEMBERSHIP = tuple(
-    CertificatePlace(role, POSTGRES.directory, "postgres", issuer="members", role=role)
+    CertificatePlace(role, POSTGRES.directory, "postgres", issuer="members", role=role, server=False, client=True)
     for role in ("replicator", "rewind")
 )
 # Two, for what the server can open is open to its clients: with the server's nobody is let in anywhere.
-PGBACKREST = CertificatePlace("pgbackrest", "/etc/pgbackrest/pki", "postgres", issuer="pgbackrest")
+PGBACKREST = CertificatePlace(
+    "pgbackrest", "/etc/pgbackrest/pki", "postgres", issuer="pgbackrest", server=False, client=True
+)
 PGBACKREST_SERVER = CertificatePlace("server", "/etc/pgbackrest/server", "postgres", issuer="pgbackrest")
 # With it a member of a standby cluster is let in by its source's repository host; the source's CA issues it.
-SOURCE = CertificatePlace("client", "/etc/pgbackrest/source", "postgres", issuer="pgbackrest")
-CLIENTS = {place.component for place in (ETCD, PATRONI_ETCD, PATRONI, PGBACKREST, SOURCE, *MEMBERSHIP)}
-NO_SERVERS = {place.component for place in (PATRONI_ETCD, PGBACKREST, SOURCE, *MEMBERSHIP)}
-
-
-def certificate_places(cluster: Cluster, node: Node) -> tuple[CertificatePlace, ...]:
-    """The certificates that a host needs for its roles."""
-    members = (PATRONI_ETCD, PATRONI, POSTGRES, *membership(cluster))
-    places = {"etcd": (ETCD,), "postgres": members, "haproxy": (HAPROXY,)}
-    backups = (PGBACKREST, PGBACKREST_SERVER) if cluster.uses_pgbackrest(node) else ()
-    return (*(place for role, listed in places.items() if role in node.roles for place in listed), *backups)
-
-
-def held_places(cluster: Cluster, node: Node) -> tuple[CertificatePlace, ...]:
-    """The same, with the one that another cluster's CA issues."""
-    return (*certificate_places(cluster, node), *((SOURCE,) if cluster.reads_source(node) else ()))
+SOURCE = CertificatePlace(
+    "client", "/etc/pgbackrest/source", "postgres", issuer="pgbackrest", server=False, client=True
+)
 
 
 def membership(cluster: Cluster) -> tuple[CertificatePlace, ...]:
@@ -102,10 +96,10 @@ def leaf_request(cluster: Cluster, node: Node, place: CertificatePlace) -> LeafR
         common_name=place.role or node.name,
         dns_names=tuple(dict.fromkeys(names)),
         addresses=tuple(dict.fromkeys(address.ip for address in addresses)),
-        server=place.component not in NO_SERVERS,
+        server=place.server,
         # etcd's JSON gateway, through which Patroni speaks, presents the server certificate as a client's to etcd
         # itself (etcd issue 9785); Patroni is a client of the other members' REST API.
-        client=place.component in CLIENTS,
+        client=place.client,
         days=cluster.settings.certificates_days,
     )
 

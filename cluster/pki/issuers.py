@@ -10,7 +10,7 @@ from typing import Protocol
 
 from cluster.declared.model import Cluster, Node
 from cluster.errors import ConfigError
-from cluster.observed.shapes import SeenCertificate
+from cluster.observed.host import SeenCertificate
 from cluster.pki.certificates import POSTGRES, CertificatePlace, Issuer, leaf_request
 from cluster.pki.pem import certificates_in
 from cluster.pki.verdicts import Authority, Leaf, age_reason, describe, renewal_reason

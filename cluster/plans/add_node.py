@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from cluster.components.etcd import peer_url
 from cluster.declared.model import Cluster, Node
 from cluster.errors import UnsafeError
-from cluster.observed.shapes import SeenEtcd, SeenEtcdMember
+from cluster.observed.etcd import SeenEtcd, SeenEtcdMember
 from cluster.verdicts.etcd_members import joining, moved_members, unfinished
 from cluster.verdicts.health import has_begun
 from cluster.verdicts.members import member_addresses, twins

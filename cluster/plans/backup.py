@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from cluster.components.pgbackrest_files import FULL_WORDS
+from cluster.components.pgbackrest_backup import FULL_WORDS
 from cluster.declared.tuning import MIB
 from cluster.measures import LEAST_MIB
 from cluster.observed.pgbackrest import SeenBackup, SeenPgbackrest
-from cluster.observed.shapes import SeenPostgres
+from cluster.observed.postgres import SeenPostgres
 from cluster.verdicts.lives import beyond
 from cluster.verdicts.repository_errors import cause, way_out
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cluster.observed.shapes import SeenParameter
+from cluster.observed.postgres import SeenParameter
 from cluster.parameters.values import normal
 from cluster.parameters.words import shown_date_style
 

@@ -3,111 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import PurePosixPath
 
-from cluster.components.data_mounts import ETCD as ETCD_DATA
+from cluster.components.all import components_on, owned_paths
 from cluster.components.data_mounts import NOTES as DATA_MOUNTS_NOTES
 from cluster.components.data_mounts import PROGRAM as DATA_MOUNTS
-from cluster.components.data_mounts import note_path
-from cluster.components.etcd import BOOTSTRAP, ENVIRONMENT, etcd_data_directory
-from cluster.components.etcd import DROP_IN as ETCD_DROP_IN
-from cluster.components.etcd import UNIT as ETCD_UNIT
-from cluster.components.etcd_snapshot import PROGRAM as SNAPSHOT_PROGRAM
-from cluster.components.etcd_snapshot import SERVICE_PATH as SNAPSHOT_SERVICE
-from cluster.components.etcd_snapshot import STATE, keepers
-from cluster.components.etcd_snapshot import TIMER as SNAPSHOT_TIMER
-from cluster.components.etcd_snapshot import TIMER_PATH as SNAPSHOT_TIMER_PATH
-from cluster.components.haproxy import CONFIGURATION as HAPROXY_CONFIGURATION
-from cluster.components.haproxy import DROP_IN as HAPROXY_DROP_IN
-from cluster.components.haproxy import UNIT as HAPROXY_UNIT
-from cluster.components.patroni import CONFIG, PASSWORD_FILE
-from cluster.components.patroni_unit import DROP_IN as PATRONI_DROP_IN
-from cluster.components.patroni_unit import END_COPIES, MAY_START
-from cluster.components.patroni_unit import UNIT as PATRONI_UNIT
-from cluster.components.pgbackrest import (
-    BACKUP,
-    BACKUP_UNIT,
-    BOUNDED,
-    CONFIGURATION,
-    NEWEST_SET,
-    SERVER,
-    SPOOL,
-)
-from cluster.components.pgbackrest_drill import (
-    DRILL_CONFIGURATION,
-    DRILL_PLACE,
-    DRILL_TIMER,
-    DRILL_TIMER_PATH,
-    DRILL_UNIT,
-    PROGRAMS,
-    PROOFS,
-    drill_directory,
-)
-from cluster.components.pgbackrest_server import SERVER_DROP_IN, SERVER_SECRETS
-from cluster.components.pgbackrest_source import SOURCE
-from cluster.components.standby_cluster import SOURCE_BOUNDED
+from cluster.components.etcd_snapshot import STATE
 from cluster.declared.model import Cluster, Node
-from cluster.declared.repositories import MOST, timer, timer_path
 from cluster.errors import UnsafeError
 from cluster.packages.files import NEEDRESTART
-from cluster.pki.certificates import ETCD, HAPROXY, PATRONI, PATRONI_ETCD, PGBACKREST, PGBACKREST_SERVER, POSTGRES
-from cluster.settings.pgbackrest import S3, TYPES
-
-# Whatever the settings say now, another time may have been declared before.
-TIMERS = tuple(timer(kind, number) for number in range(1, MOST + 1) for kind in TYPES)
-
-# By role, in the order in which they stop. A restore's and a backup's own units end with whoever started them.
-_UNITS = {
-    "haproxy": (HAPROXY_UNIT,),
-    "backup": (*TIMERS, DRILL_TIMER),
-    "postgres": (PATRONI_UNIT,),
-    "etcd": (ETCD_UNIT,),
-}
-_FILES = {
-    "haproxy": (HAPROXY_CONFIGURATION, HAPROXY_DROP_IN, HAPROXY.directory),
-    "backup": (
-        *(BACKUP, BACKUP_UNIT, *map(timer_path, TIMERS)),
-        *(PROGRAMS, PROOFS, DRILL_CONFIGURATION, DRILL_PLACE, DRILL_UNIT, DRILL_TIMER_PATH),
-    ),
-    "postgres": (
-        *(CONFIG, PASSWORD_FILE, MAY_START, END_COPIES, PATRONI_DROP_IN),
-        *(PATRONI_ETCD.directory, PATRONI.directory, POSTGRES.directory),
-    ),
-    "etcd": (ENVIRONMENT, BOOTSTRAP, ETCD_DROP_IN, ETCD.directory),
-}
-_PGBACKREST = (
-    *(CONFIGURATION, PGBACKREST.directory, PGBACKREST_SERVER.directory, SERVER_SECRETS, SERVER_DROP_IN),
-    *(BOUNDED, NEWEST_SET, SPOOL),
-)
-_SOURCE = (SOURCE, SOURCE_BOUNDED, NEWEST_SET, SPOOL)
-_SNAPSHOTS = (SNAPSHOT_PROGRAM, SNAPSHOT_SERVICE, SNAPSHOT_TIMER_PATH)
+from cluster.settings.pgbackrest import S3
 
 # Notes of a restore and of mounts, snapshots of etcd, and what the units have loaded.
 _EVERYWHERE = (NEEDRESTART, DATA_MOUNTS, DATA_MOUNTS_NOTES, STATE, "/run/pyinfra-patroni")
 
-# Debian's packages, or nobody, own these: they go when nothing is left in them.
-_SHELLS = (
-    *("/etc/etcd", "/etc/pgbackrest"),
-    *(str(PurePosixPath(path).parent) for path in (PATRONI_DROP_IN, ETCD_DROP_IN, HAPROXY_DROP_IN, SERVER_DROP_IN)),
-)
-
-
-def units_on(cluster: Cluster, node: Node) -> list[str]:
-    """Every unit that this project enables on a host. + node: as declared"""
-    server = (SERVER,) if cluster.uses_pgbackrest(node) else ()
-    snapshots = (SNAPSHOT_TIMER,) if node in keepers(cluster) else ()
-    return [*snapshots, *(unit for role, units in _UNITS.items() if role in node.roles for unit in units), *server]
-
 
 def traces_on(cluster: Cluster, node: Node) -> list[str]:
-    """Every file and directory of ours on a host, but for data and backups. + node: as declared"""
-    own = [path for role, paths in _FILES.items() if role in node.roles for path in paths]
-    backups = _PGBACKREST if cluster.uses_pgbackrest(node) else ()
-    source = _SOURCE if cluster.reads_source(node) else ()
-    snapshots = _SNAPSHOTS if node in keepers(cluster) else ()
-    etcd = [etcd_data_directory(cluster)] if "etcd" in node.roles else []
-    drill = [drill_directory(cluster)] if "backup" in node.roles else []
-    return [*own, *backups, *source, *snapshots, *etcd, *drill, *_EVERYWHERE]
+    """Every file and directory of ours on a host, except data and backups. + node: as declared"""
+    return [*owned_paths(cluster, node), *_EVERYWHERE]
 
 
 def ties_on(cluster: Cluster, node: Node, *, wipe: bool) -> list[str]:
@@ -117,14 +29,9 @@ def ties_on(cluster: Cluster, node: Node, *, wipe: bool) -> list[str]:
     """
     keeps = "postgres" in node.roles and not wipe
     stays = {STATE, *((DATA_MOUNTS, DATA_MOUNTS_NOTES) if keeps else ())}
-    notes = [note_path(ETCD_DATA)] if "etcd" in node.roles else []
+    notes = [path for one in components_on(cluster, node) for path in one.notes]
     data = data_on(cluster, node) if wipe else []
     return [*(path for path in traces_on(cluster, node) if path not in stays), *notes, *data]
-
-
-def shells_on(node: Node) -> tuple[str, ...]:
-    """Directories that go when they are empty. + node: as declared"""
-    return _SHELLS if node.roles else ()
 
 
 def data_on(cluster: Cluster, node: Node) -> list[str]:

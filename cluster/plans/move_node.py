@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from cluster.components.etcd import peer_url
 from cluster.declared.model import Cluster, Node
 from cluster.errors import ConfigError, UnsafeError
-from cluster.observed.shapes import SeenEtcd
+from cluster.observed.etcd import SeenEtcd
 from cluster.plans.remove_node import etcd_members_of, quorum_loss
 from cluster.verdicts.etcd_members import outage
 from cluster.verdicts.health import scheduled_switchover

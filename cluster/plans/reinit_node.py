@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cluster.declared.model import Cluster
-from cluster.observed.shapes import SeenPostgres
+from cluster.observed.postgres import SeenPostgres
 from cluster.plans.restart_pending.activation import activated
 from cluster.plans.switchover import candidate_obstacles
 from cluster.verdicts.etcd_members import outage

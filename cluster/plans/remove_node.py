@@ -10,7 +10,7 @@ from cluster.declared.model import Cluster, Node
 from cluster.declared.replication import replication_findings
 from cluster.errors import ConfigError, UnsafeError
 from cluster.inventory.clusters import ETCD_SIZES, slot_name
-from cluster.observed.shapes import SeenEtcd, SeenEtcdMember
+from cluster.observed.etcd import SeenEtcd, SeenEtcdMember
 from cluster.plans.switchover import NOT_SYNCHRONOUS, candidate_obstacles
 from cluster.verdicts.etcd_members import outage
 from cluster.verdicts.health import scheduled_switchover

@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection, Mapping
 
 from cluster.declared.model import Cluster, Node
-from cluster.observed.shapes import SeenPatroni
+from cluster.observed.patroni import SeenPatroni
 from cluster.observed.shutdown import SeenPower
 from cluster.verdicts.data_positions import as_lsn, may_start, reach
 from cluster.verdicts.health import leaders_timeline

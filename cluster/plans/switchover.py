@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from cluster.declared.model import Cluster
 from cluster.declared.tuning import MIB
 from cluster.errors import UnsafeError
-from cluster.observed.shapes import SeenMember, SeenPostgres
+from cluster.observed.patroni import SeenMember
+from cluster.observed.postgres import SeenPostgres
 from cluster.parameters.values import ORDERED
 from cluster.plans.restart_pending.activation import activated
 from cluster.tags import may_be_synchronous, may_lead

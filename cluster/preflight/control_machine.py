@@ -8,11 +8,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
+from cluster.components.all import certificate_places
 from cluster.components.pgbackrest import store_of
 from cluster.declared.model import Cluster, Node
 from cluster.errors import ConfigError
 from cluster.findings import Finding
-from cluster.pki.certificates import CertificatePlace, certificate_places, leaf_request
+from cluster.pki.certificates import CertificatePlace, leaf_request
 from cluster.pki.issuers import SuppliedLeaves
 from cluster.pki.verdicts import Authority, check_user_leaf
 from cluster.secrets.secrets import repeated_secrets, weak_password_reason

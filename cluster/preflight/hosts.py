@@ -11,7 +11,7 @@ from cluster.components.etcd import etcd_data_directory
 from cluster.components.haproxy import service_ports
 from cluster.declared.model import Cluster, Node
 from cluster.findings import Finding
-from cluster.observed.shapes import SeenEtcdMember
+from cluster.observed.etcd import SeenEtcdMember
 from cluster.packages.findings import mixed_version_findings, pgbackrest_findings, version_findings
 from cluster.pki.authority import BACKDATED
 from cluster.pki.certificates import PATRONI, POSTGRES

@@ -6,12 +6,12 @@ import ipaddress
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from cluster.components.all import COMPONENTS, components_on, listeners
+from cluster.components.component_type import Listener
+from cluster.components.etcd import SERVICE as ETCD_UNIT
 from cluster.declared.model import Cluster, Node
 from cluster.findings import Finding
-from cluster.pki.certificates import ETCD as ETCD_PLACE
-from cluster.pki.certificates import PATRONI, PATRONI_ETCD, CertificatePlace
-from cluster.pki.certificates import PGBACKREST as PGBACKREST_PLACE
-from cluster.preflight.listeners import ETCD_UNIT, Listener, listeners
+from cluster.pki.certificates import CertificatePlace
 
 KNOWN_BY_ADDRESS = frozenset({"postgres", "etcd"})
 
@@ -20,22 +20,11 @@ Answers = Sequence[Mapping[str, Any]]
 
 
 def needed_ports(cluster: Cluster, node: Node) -> list[tuple[str, int]]:
-    """The addresses and ports of its peers that a host must reach for its roles."""
-    settings = cluster.settings
-    member_ports = (settings.postgres_port, settings.patroni_rest_port)
-    wanted: list[tuple[Sequence[Node], tuple[int, ...]]] = []
-    if node.roles & {"postgres", "haproxy"}:
-        wanted.append((cluster.members, member_ports))
-    if node.roles & {"postgres", "etcd"}:
-        wanted.append((cluster.etcd, (settings.etcd_client_port,)))
-    if "etcd" in node.roles:
-        wanted.append((cluster.etcd, (settings.etcd_peer_port,)))
-    if cluster.uses_pgbackrest(node):
-        others = cluster.members if "backup" in node.roles else cluster.having("backup")
-        wanted.append((others, (settings.pgbackrest_port,)))
-    peers = [
-        (str(peer.address), port) for nodes, ports in wanted for peer in nodes if peer is not node for port in ports
-    ]
+    """The addresses and ports of its peers that a host must reach for its components."""
+    wanted = (reach for one in components_on(cluster, node) for reach in one.reaches(cluster, node))
+    peers = (
+        (str(peer.address), port) for one in wanted for peer in one.nodes if peer is not node for port in one.ports
+    )
     return list(dict.fromkeys(peers))
 
 
@@ -44,13 +33,13 @@ def tls_ports(cluster: Cluster) -> dict[int, list[list[str]]]:
     Those of the needed ports on which TLS is spoken from the first byte on, with the certificates and keys that are
     believed there; PostgreSQL's begins in the clear.
     """
-    settings, etcd = cluster.settings, _pairs(ETCD_PLACE, PATRONI_ETCD)
-    ports = {
-        settings.patroni_rest_port: _pairs(PATRONI),
-        settings.etcd_client_port: etcd,
-        settings.etcd_peer_port: etcd,
+    there = {component for node in cluster for component in components_on(cluster, node)}
+    return {
+        getattr(cluster.settings, setting): _pairs(*places)
+        for component in COMPONENTS
+        if component in there
+        for setting, places in component.tls.items()
     }
-    return ports if cluster.repository is None else {**ports, settings.pgbackrest_port: _pairs(PGBACKREST_PLACE)}
 
 
 def _pairs(*places: CertificatePlace) -> list[list[str]]:

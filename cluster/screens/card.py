@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from cluster.declared.model import Cluster, Node
 from cluster.endpoints.endpoints import front_doors, published_doors
 from cluster.finding_types.finding_type import RUN
-from cluster.observed.shapes import SeenPatroni
+from cluster.observed.patroni import SeenPatroni
 from cluster.verdicts.health import leaders_timeline, waiting_for_restart
 
 

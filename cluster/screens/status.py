@@ -10,11 +10,11 @@ from cluster.checks.haproxy import servers_up
 from cluster.checks.overview import Overview
 from cluster.checks.replication import mode_words
 from cluster.checks.report import failing, summary
+from cluster.components.all import certificate_places
 from cluster.components.haproxy import server_name
 from cluster.declared.model import Node
 from cluster.measures import used_percent
-from cluster.observed.shapes import SeenMember
-from cluster.pki.certificates import certificate_places
+from cluster.observed.patroni import SeenMember
 from cluster.screens.backups import backups_words, drill_words
 from cluster.verdicts.health import upstream
 

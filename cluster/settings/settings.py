@@ -11,34 +11,16 @@ from pydantic import ValidationError
 
 from cluster.findings import Finding
 from cluster.settings.base import Strict
-from cluster.settings.components import (
-    CertificatesSettings,
-    ClusterSettings,
-    EtcdSettings,
-    HaproxySettings,
-    PatroniSettings,
-    PreflightSettings,
-)
+from cluster.settings.certificates import CertificatesSettings
+from cluster.settings.cluster import ClusterSettings
+from cluster.settings.etcd import EtcdSettings
+from cluster.settings.haproxy import HaproxySettings
 from cluster.settings.messages import meaning_of, problem_of, without_alternatives
 from cluster.settings.packages import PackagesSettings
+from cluster.settings.patroni import PatroniSettings
 from cluster.settings.pgbackrest import PgbackrestSettings
 from cluster.settings.postgres import PostgresSettings
-
-COMPONENTS: tuple[type[Strict], ...] = (
-    ClusterSettings,
-    PreflightSettings,
-    PackagesSettings,
-    CertificatesSettings,
-    EtcdSettings,
-    PostgresSettings,
-    PatroniSettings,
-    HaproxySettings,
-    PgbackrestSettings,
-)
-PREFIXES = (
-    *("cluster_", "preflight_", "packages_", "certificates_", "etcd_", "postgres_", "patroni_", "haproxy_"),
-    "pgbackrest_",
-)
+from cluster.settings.preflight import PreflightSettings
 
 # Where a setting is changed that is declared nowhere yet.
 DEFAULTS = "group_data/all.py"
@@ -59,6 +41,13 @@ class Settings(
     ClusterSettings,
 ):
     """Every setting of one host, validated. The reason and the unit of each stand in its field's description."""
+
+
+# In the order of the manual.
+COMPONENTS: tuple[type[Strict], ...] = tuple(
+    part for part in reversed(Settings.__mro__) if issubclass(part, Strict) and part not in (Strict, Settings)
+)
+PREFIXES = tuple(f"{part.__name__.removesuffix('Settings').lower()}_" for part in COMPONENTS)
 
 
 def is_per_host(name: str) -> bool:

@@ -1,41 +1,16 @@
-"""A whole cluster stopped and started: which member led, whose data go furthest, and which units go when."""
+"""A whole cluster stopped and started: which member led, and whose data go furthest."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Literal
 
-from cluster.components.etcd import UNIT as ETCD
-from cluster.components.etcd_snapshot import TIMER as SNAPSHOT_TIMER
-from cluster.components.haproxy import UNIT as HAPROXY
-from cluster.components.pgbackrest import SERVER
-from cluster.components.pgbackrest_drill import DRILL_TIMER
-from cluster.components.pgbackrest_server import clients
 from cluster.declared.model import Cluster, Node
-from cluster.declared.repositories import scheduled, timer
 from cluster.errors import UnsafeError
 from cluster.observed.shutdown import SeenPower
-
-Part = Literal["haproxy", "timers", "pgbackrest", "etcd"]
 
 # pg_controldata's words for one that wrote WAL of its own, and not only what it received.
 # https://github.com/postgres/postgres/blob/REL_17_STABLE/src/bin/pg_controldata/pg_controldata.c
 LED = ("in production", "shutting down", "shut down", "in crash recovery")
-
-
-def units_of(cluster: Cluster, node: Node, part: Part) -> list[str]:
-    """The units of one host that stop and start together. + part: see the order in docs/runs/stop.md"""
-    if part == "timers":
-        backups = _timers(cluster) if "backup" in node.roles else []
-        return [*backups, *([SNAPSHOT_TIMER] if node in cluster.etcd else [])]
-    if part == "pgbackrest":
-        return [SERVER] if cluster.uses_pgbackrest(node) and clients(cluster, node) else []
-    return [{"haproxy": HAPROXY, "etcd": ETCD}[part]] if part in node.roles else []
-
-
-def _timers(cluster: Cluster) -> list[str]:
-    drill = [DRILL_TIMER] if cluster.settings.pgbackrest_drill_schedule is not None else []
-    return [*(timer(kind, one.number) for one, kind in scheduled(cluster.settings)), *drill]
 
 
 def primary_of(seen: Mapping[str, SeenPower]) -> str | None:

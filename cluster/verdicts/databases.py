@@ -7,7 +7,7 @@ from base64 import b64decode
 
 from cluster.declared.model import Cluster
 from cluster.errors import UnsafeError
-from cluster.observed.shapes import SeenObjects, SeenRole
+from cluster.observed.postgres import SeenObjects, SeenRole
 from cluster.secrets.secrets import Secret, scram_verifier
 
 

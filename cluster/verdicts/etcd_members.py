@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from cluster.components.etcd import peer_url
 from cluster.declared.model import Cluster, Node
-from cluster.observed.shapes import SeenEtcd, SeenEtcdMember
+from cluster.observed.etcd import SeenEtcd, SeenEtcdMember
 
 
 def formed(pictures: Mapping[str, SeenEtcd | None]) -> SeenEtcd | None:

@@ -10,10 +10,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from cluster.components.all import certificate_places
 from cluster.declared.model import Cluster, Node
 from cluster.errors import ConfigError
-from cluster.observed.shapes import SeenCertificate
-from cluster.pki.certificates import CertificatePlace, Issuer, certificate_places
+from cluster.observed.host import SeenCertificate
+from cluster.pki.certificates import CertificatePlace, Issuer
 from cluster.pki.issuers import LeafSource
 from cluster.pki.pem import certificates_in, signed_by
 

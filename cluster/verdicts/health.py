@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from cluster.components.patroni import JOINING, tags_of
 from cluster.declared.model import Cluster, Node
-from cluster.observed.shapes import SeenPatroni
+from cluster.observed.patroni import SeenPatroni
 
 # Patroni's own word for a member that copies the data directory; how long that takes depends on its size alone.
 CLONING = "creating replica"

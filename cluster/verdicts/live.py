@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cluster.declared.model import Cluster
-from cluster.observed.shapes import SeenEtcd, SeenMember, SeenPatroni, SeenPostgres
+from cluster.observed.etcd import SeenEtcd
+from cluster.observed.patroni import SeenMember, SeenPatroni
+from cluster.observed.postgres import SeenPostgres
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from cluster.declared.model import Cluster, Node
 from cluster.errors import ConfigError
 from cluster.finding_types.finding_type import RUN
 from cluster.findings import Finding
-from cluster.observed.shapes import SeenEtcd, SeenEtcdMember
+from cluster.observed.etcd import SeenEtcd, SeenEtcdMember
 from cluster.verdicts.etcd_members import voter_urls
 
 Keys = Mapping[str, str]

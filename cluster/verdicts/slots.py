@@ -8,7 +8,8 @@ from typing import Any
 from cluster.components.patroni_dynamic import version_of
 from cluster.declared.model import Cluster
 from cluster.inventory.clusters import slot_name
-from cluster.observed.shapes import SeenPatroni, SeenPostgres
+from cluster.observed.patroni import SeenPatroni
+from cluster.observed.postgres import SeenPostgres
 from cluster.settings.slot_matchers import MATCHED
 from cluster.verdicts.live import Live
 

@@ -24,11 +24,11 @@ def deploy_stop(cluster: Cluster, *, confirmed: bool, force: bool) -> None:
     """
     refuse_standby(cluster, "'systemctl stop patroni' on its members, the leader last; then etcd.")
     stop.announced(name="judged", cluster=cluster, confirmed=confirmed, force=force)
-    services.stopped(name="HAProxy", cluster=cluster, part="haproxy")
-    services.stopped(name="timers of backups", cluster=cluster, part="timers")
+    services.stopped(name="HAProxy", cluster=cluster, phase="clients")
+    services.stopped(name="timers of backups", cluster=cluster, phase="timers")
     stop.halted(name="PostgreSQL and Patroni", cluster=cluster)
-    services.stopped(name="pgBackRest", cluster=cluster, part="pgbackrest")
-    services.stopped(name="etcd", cluster=cluster, part="etcd")
+    services.stopped(name="pgBackRest", cluster=cluster, phase="archive")
+    services.stopped(name="etcd", cluster=cluster, phase="etcd")
     stop.told(name="all of it", cluster=cluster)
 
 
@@ -42,13 +42,13 @@ def deploy_start(cluster: Cluster, without: Collection[str]) -> None:
     """
     refuse_standby(cluster, "'systemctl start etcd patroni' on its members; it gets from its source what it lacks.")
     start.readied(name="nobody comes too early", cluster=cluster, without=without)
-    services.started(name="etcd", cluster=cluster, part="etcd")
+    services.started(name="etcd", cluster=cluster, phase="etcd")
     services.quorum(name="etcd's quorum", cluster=cluster)
-    services.started(name="pgBackRest", cluster=cluster, part="pgbackrest")
+    services.started(name="pgBackRest", cluster=cluster, phase="archive")
     start.led(name="the newest data lead", cluster=cluster, without=without)
     start.followed(name="the others stream", cluster=cluster, without=without)
-    services.started(name="HAProxy", cluster=cluster, part="haproxy")
-    services.started(name="timers of backups", cluster=cluster, part="timers")
+    services.started(name="HAProxy", cluster=cluster, phase="clients")
+    services.started(name="timers of backups", cluster=cluster, phase="timers")
     start.told(name="all of it", cluster=cluster, without=without)
 
 
@@ -63,7 +63,7 @@ def deploy_destroy(cluster: Cluster, *, confirmed: bool, wipe: bool, backups: bo
     secrets = str(secrets_directory(cluster))
     told = {"wipe": wipe, "secrets": secrets}
     destroy.announced(name="judged", cluster=cluster, confirmed=confirmed, backups=backups, **told)
-    services.stopped(name="HAProxy", cluster=cluster, part="haproxy")
+    services.stopped(name="HAProxy", cluster=cluster, phase="clients")
     destroy.aligned(name="the last record on all members", cluster=cluster)
     destroy.stopped(name="PostgreSQL and Patroni", cluster=cluster)
     destroy.cleared(name="all traces", cluster=cluster, wipe=wipe, backups=backups)

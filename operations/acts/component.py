@@ -10,7 +10,7 @@ from pyinfra.api.command import PyinfraCommand
 from cluster.components.component import Component, Unit
 from cluster.components.files import Directory, File
 from cluster.components.units import unit_step
-from cluster.observed.shapes import SeenComponent, SeenUnit
+from cluster.observed.host import SeenComponent, SeenUnit
 from facts.host import HostComponent
 from operations.acts.commands import act_on_units, make_directory, write_files
 

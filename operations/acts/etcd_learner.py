@@ -11,7 +11,7 @@ from pyinfra.api import StringCommand
 from cluster.components.etcd import UNIT, etcd_data_directory, peer_url
 from cluster.declared.model import Cluster, Node
 from cluster.errors import UnsafeError
-from cluster.observed.shapes import SeenEtcd
+from cluster.observed.etcd import SeenEtcd
 from cluster.verdicts.etcd_members import stray_learners
 from cluster.verdicts.removal_notes import remaining
 from facts.etcd import ETCDCTL

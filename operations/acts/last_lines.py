@@ -13,7 +13,7 @@ from cluster.components.patroni_unit import UNIT
 from cluster.declared.model import Node
 from cluster.errors import UnsafeError
 from cluster.observed.cause import SeenCause
-from cluster.observed.shapes import SeenPatroni
+from cluster.observed.patroni import SeenPatroni
 from cluster.verdicts.causes import MEND, Cause, cause_in, stuck_text
 from facts.host import UnitJournal
 from facts.postgres_cause import LOGS, PostgresCause

@@ -10,7 +10,7 @@ from pyinfra.api import StringCommand
 from cluster.components.component import Component
 from cluster.declared.model import Cluster
 from cluster.errors import UnsafeError
-from cluster.observed.shapes import SeenPatroni
+from cluster.observed.patroni import SeenPatroni
 from cluster.verdicts.health import was_cut_off
 from facts.etcd import ETCDCTL, EtcdCluster
 from facts.host import HostComponent

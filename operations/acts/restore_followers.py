@@ -9,7 +9,7 @@ from pyinfra.api import StringCommand
 
 from cluster.declared.model import Cluster, Node
 from cluster.errors import UnsafeError
-from cluster.observed.shapes import SeenPatroni
+from cluster.observed.patroni import SeenPatroni
 from cluster.verdicts.health import CLONING, holdup, leaders_timeline
 from cluster.verdicts.tablespaces import unknown
 from facts.etcd import ETCDCTL

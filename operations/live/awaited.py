@@ -9,7 +9,8 @@ from pyinfra import host
 
 from cluster.declared.model import Cluster, Node
 from cluster.declared.replication import may_become_synchronous
-from cluster.observed.shapes import SeenParameter, SeenPatroni
+from cluster.observed.patroni import SeenPatroni
+from cluster.observed.postgres import SeenParameter
 from cluster.plans.configure import Change
 from cluster.verdicts.health import synchronous_standbys
 from facts.patroni import PatroniCluster

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cluster.declared.model import Cluster, Node
-from cluster.observed.shapes import SeenEtcd
+from cluster.observed.etcd import SeenEtcd
 from facts.etcd import EtcdCluster
 from operations.util.hosts import in_this_run, read
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from cluster.components.etcd import BOOTSTRAP, UNIT, etcd_component
 from cluster.components.units import has_loaded_its_files
 from cluster.declared.model import Cluster, Node
-from cluster.observed.shapes import SeenComponent
+from cluster.observed.host import SeenComponent
 from facts.host import HostComponent
 from operations.util.hosts import in_this_run, read_all
 from operations.util.planning import planning

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from cluster.declared.model import Cluster, Node
-from cluster.observed.shapes import SeenCertificate
+from cluster.observed.host import SeenCertificate
 from cluster.pki.certificates import PATRONI_ETCD, CertificatePlace, Issuer
 from cluster.pki.issuers import Duty, LeafSource
 from cluster.verdicts.etcd_trust import Authorities, authorities, etcd_holders, etcd_places, keeps_former
@@ -13,7 +13,7 @@ from facts.certificates import HostCertificates
 from operations.util.hosts import read_each
 
 # Patroni's one for everything, of earlier versions: its REST API shows it until it has loaded its new configuration.
-FORMER_PATRONI = CertificatePlace("patroni", PATRONI_ETCD.directory, PATRONI_ETCD.user)
+FORMER_PATRONI = CertificatePlace("patroni", PATRONI_ETCD.directory, PATRONI_ETCD.user, client=True)
 
 # Clusters of which ``etcd_duties`` has seen, in this run, that the former CA is not gone from all hosts. It spares the
 # runs after that the question: whatever a run leaves undone, the next one sees again.

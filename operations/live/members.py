@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import gevent
 
 from cluster.declared.model import Cluster
-from cluster.observed.shapes import SeenPatroni
+from cluster.observed.patroni import SeenPatroni
 from cluster.verdicts.live import Live, with_config_of
 from facts.etcd import EtcdCluster
 from facts.patroni import PatroniCluster

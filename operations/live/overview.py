@@ -17,19 +17,15 @@ from cluster.checks.complaints import Complaint
 from cluster.checks.overview import Overview
 from cluster.checks.removals import without_removed
 from cluster.checks.report import as_data, check_lines, complaints, failing
+from cluster.components.all import components_on, held_places
 from cluster.components.component import Component
-from cluster.components.etcd import etcd_component
-from cluster.components.etcd_snapshot import SNAPSHOTS, keepers, snapshot_component
-from cluster.components.haproxy import haproxy_component
-from cluster.components.patroni import patroni_component
-from cluster.components.pgbackrest_files import pgbackrest_component
-from cluster.components.pgbackrest_source import source_component
+from cluster.components.component_type import ComponentType
+from cluster.components.etcd_snapshot import SNAPSHOTS, keepers
 from cluster.declared.model import Cluster, Node
 from cluster.declared.repositories import repositories_of
 from cluster.errors import ConfigError
-from cluster.observed.shapes import SeenAnswer
+from cluster.observed.host import SeenAnswer
 from cluster.packages.plan import packages_question
-from cluster.pki.certificates import held_places
 from cluster.preflight.hosts import picture_question
 from cluster.screens.status import status_lines
 from cluster.secrets.secrets import NAMES, Secret
@@ -54,7 +50,6 @@ from operations.util.hosts import heard, target_of
 LOOK_SECONDS = QUESTION_SECONDS + 5
 TIMED_OUT = 124  # of timeout(1)
 UNANSWERED: SeenAnswer = {"code": 1, "lines": [], "error": "it was not answered"}
-MEMBER_SECRETS = tuple(f"PATRONI_{word}_PASSWORD" for word in ("SUPERUSER", "REPLICATION", "REWIND", "RESTAPI"))
 
 Question = tuple[Answer[Any], Mapping[str, Any]]
 
@@ -107,27 +102,16 @@ def _text(path: Path) -> str | None:
 def _components(cluster: Cluster, node: Node, secrets: Mapping[str, str]) -> tuple[Component, ...]:
     """Files and units of a host; of a component whose secrets this machine lacks the units alone."""
     held = {name: Secret(secrets.get(name, "")) for name in NAMES}
-    components = {
-        "etcd": (etcd_component(cluster, node), ()),
-        "postgres": (patroni_component(cluster, node, held), MEMBER_SECRETS),
-        "haproxy": (haproxy_component(cluster, node, held["HAPROXY_STATS_PASSWORD"]), ("HAPROXY_STATS_PASSWORD",)),
-    }
-    listed = [found for role, found in components.items() if role in node.roles]
-    listed.append((snapshot_component(cluster, node), ()))
-    if cluster.uses_pgbackrest(node):
-        listed.append(_pgbackrest(cluster, node, held["PGBACKREST_CIPHER_PASS"]))
-    if cluster.reads_source(node):
-        listed.append((source_component(cluster, node), ()))
-    return tuple(one if set(needed) <= set(secrets) else Component(units=one.units) for one, needed in listed)
+    return tuple(_component(one, cluster, node, held) for one in components_on(cluster, node))
 
 
-def _pgbackrest(cluster: Cluster, node: Node, cipher_pass: Secret) -> tuple[Component, tuple[str, ...]]:
-    if "backup" not in node.roles:
-        return pgbackrest_component(cluster, node, cipher_pass), ()
+def _component(declared: ComponentType, cluster: Cluster, node: Node, secrets: Mapping[str, Secret]) -> Component:
     try:
-        return pgbackrest_component(cluster, node, cipher_pass), ("PGBACKREST_CIPHER_PASS",)
+        component = declared.files(cluster, node, secrets)
     except ConfigError:  # the store's keys are not on this machine
-        return Component(), ()
+        return Component()
+    known = all(secrets[name] for name in declared.secrets(cluster, node))
+    return component if known else Component(units=component.units)
 
 
 def _look(

@@ -21,7 +21,7 @@ from cluster.declared.model import ROLES, Cluster, Node, node_name
 from cluster.errors import refusal
 from cluster.findings import Finding, findings_table
 from cluster.inventory.clusters import INVENTORY, DeclaredHost, declared_clusters, hosts_to_look_at
-from cluster.observed.shapes import SeenEtcd
+from cluster.observed.etcd import SeenEtcd
 from cluster.packages.plan import packages_question
 from cluster.preflight.control_machine import HeldSecrets, control_findings, inheritance_findings
 from cluster.preflight.hosts import Observed, host_findings, host_remarks, picture_question

@@ -6,7 +6,7 @@ from pyinfra import host
 from pyinfra.api import operation
 
 from cluster.declared.model import Cluster, Node
-from cluster.observed.shapes import SeenEtcd
+from cluster.observed.etcd import SeenEtcd
 from cluster.plans.add_node import Room, addition_lines, copying, newcomers, refuse_addition
 from cluster.plans.restart_pending.activation import activated
 from facts.patroni import DirectorySize

@@ -9,21 +9,13 @@ from shlex import quote
 from pyinfra import host
 from pyinfra.api import StringCommand, operation
 
+from cluster.components.all import emptied_directories, enabled_units
 from cluster.components.etcd import etcd_data_directory
 from cluster.components.patroni_unit import UNIT as PATRONI
 from cluster.declared.model import Cluster, Node
 from cluster.errors import UnsafeError
 from cluster.observed.shutdown import SeenPower
-from cluster.plans.destroy import (
-    backups_on,
-    data_on,
-    destroyed_lines,
-    destruction_lines,
-    refuse_strangers,
-    shells_on,
-    traces_on,
-    units_on,
-)
+from cluster.plans.destroy import backups_on, data_on, destroyed_lines, destruction_lines, refuse_strangers, traces_on
 from cluster.verdicts.data_positions import is_running
 from facts.host import HostComponent
 from facts.member_shutdown import ClustersNamed, MemberPower
@@ -114,7 +106,7 @@ def cleared(cluster: Cluster, *, wipe: bool, backups: bool) -> Commands:
         *(data_on(cluster, node) if wipe else ()),
         *(backups_on(cluster, node) if backups else ()),
     ]
-    seen = host.get_fact(HostComponent, paths=paths, units={unit: [] for unit in units_on(cluster, node)})
+    seen = host.get_fact(HostComponent, paths=paths, units={unit: [] for unit in enabled_units(cluster, node)})
     units = [name for name, unit in seen["units"].items() if _is_on(unit["active"], unit["enabled"])]
     there = [path for path in paths if seen["paths"][path] is not None]
     if units:
@@ -123,7 +115,7 @@ def cleared(cluster: Cluster, *, wipe: bool, backups: bool) -> Commands:
             f"systemctl unmask --quiet {PATRONI}; {_JOBS}; systemctl disable --now --quiet {_all(units)}"
         )
     if there:
-        remove = remove_paths(there, shells_on(node))
+        remove = remove_paths(there, emptied_directories())
         data = [path for path in there if path in data_on(cluster, node)]
         yield StringCommand("".join(map(tablespaces_removed, data)) + remove)
     yield from let_go(cluster, node)

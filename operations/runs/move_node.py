@@ -14,7 +14,7 @@ from cluster.components.etcd import UNIT as ETCD_UNIT
 from cluster.declared.address import Address
 from cluster.declared.model import Cluster, Node
 from cluster.errors import UnsafeError
-from cluster.observed.shapes import SeenEtcd
+from cluster.observed.etcd import SeenEtcd
 from cluster.plans.move_node import former_memberships, move_lines, needs_etcd_anew, refuse_move
 from cluster.verdicts.etcd_members import moved_members
 from cluster.verdicts.live import Live

@@ -11,7 +11,7 @@ from cluster.components.pgbackrest_source import SOURCE
 from cluster.components.standby_cluster import SOURCE_BOUNDED
 from cluster.declared.model import Cluster, Node
 from cluster.errors import UnsafeError
-from cluster.observed.shapes import SeenPatroni
+from cluster.observed.patroni import SeenPatroni
 from cluster.plans.promote import name_of, promotion_lines, promotion_obstacle
 from cluster.verdicts.causes import copied_anew
 from cluster.verdicts.health import holdup, leaders_timeline

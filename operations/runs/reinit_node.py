@@ -9,7 +9,8 @@ from pyinfra.api import operation
 
 from cluster.declared.model import Cluster, Node
 from cluster.errors import UnsafeError
-from cluster.observed.shapes import SeenPatroni, SeenPostgres
+from cluster.observed.patroni import SeenPatroni
+from cluster.observed.postgres import SeenPostgres
 from cluster.plans.reinit_node import is_being_copied, reinit_obstacle, reinit_remarks, source_text
 from cluster.verdicts.health import CLONING
 from cluster.verdicts.live import Live

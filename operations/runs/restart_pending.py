@@ -15,7 +15,7 @@ from pyinfra.api.command import PyinfraCommand
 
 from cluster.declared.model import Cluster
 from cluster.errors import UnsafeError
-from cluster.observed.shapes import SeenPostgres
+from cluster.observed.postgres import SeenPostgres
 from cluster.plans.configure import config_patch, merged
 from cluster.plans.restart_pending.members import restart_members
 from cluster.plans.restart_pending.obstacles import lowering_obstacles, restart_obstacles

@@ -8,11 +8,12 @@ from shlex import quote
 from pyinfra import host
 from pyinfra.api import StringCommand, operation
 
+from cluster.components.all import units_of
+from cluster.components.component_type import Phase
 from cluster.components.etcd import UNIT as ETCD
 from cluster.declared.model import Cluster
 from cluster.errors import UnsafeError
-from cluster.observed.shapes import SeenUnit
-from cluster.verdicts.data_positions import Part, units_of
+from cluster.observed.host import SeenUnit
 from cluster.verdicts.etcd_members import outage, unwell
 from cluster.verdicts.removal_notes import remaining
 from facts.etcd import EtcdCluster
@@ -27,13 +28,13 @@ QUORUM_SECONDS = 60
 
 
 @operation()
-def stopped(cluster: Cluster, part: Part) -> Commands:
+def stopped(cluster: Cluster, phase: Phase) -> Commands:
     """
     Stop services of this host, which stay enabled: a boot starts them again.
 
-    + part: which of them, see ``units_of``
+    + phase: which of them, see docs/runs/stop.md
     """
-    running = [name for name, unit in _units(cluster, part).items() if unit["active"] not in ("inactive", "failed")]
+    running = [name for name, unit in _units(cluster, phase).items() if unit["active"] not in ("inactive", "failed")]
     if running:
         yield StringCommand(f"systemctl stop {' '.join(map(quote, running))}")
     else:
@@ -41,13 +42,13 @@ def stopped(cluster: Cluster, part: Part) -> Commands:
 
 
 @operation()
-def started(cluster: Cluster, part: Part) -> Commands:
+def started(cluster: Cluster, phase: Phase) -> Commands:
     """
     Start services of this host that a boot would start, too; what somebody has disabled stays down and is named.
 
-    + part: which of them, see ``units_of``
+    + phase: which of them, see docs/runs/stop.md
     """
-    down = {name: unit for name, unit in _units(cluster, part).items() if unit["active"] in ("inactive", "failed")}
+    down = {name: unit for name, unit in _units(cluster, phase).items() if unit["active"] in ("inactive", "failed")}
     for name, unit in down.items():
         if unit["enabled"] == "enabled":
             yield _start(name)
@@ -64,8 +65,8 @@ def _start(unit: str) -> StringCommand:
     return StringCommand(f"{reset}; systemctl start {block}{quote(unit)} {or_journal(unit)}")
 
 
-def _units(cluster: Cluster, part: Part) -> Mapping[str, SeenUnit]:
-    names = units_of(cluster, cluster.node(host.name), part)
+def _units(cluster: Cluster, phase: Phase) -> Mapping[str, SeenUnit]:
+    names = units_of(cluster, cluster.node(host.name), phase)
     return host.get_fact(HostComponent, paths=[], units={name: [] for name in names})["units"] if names else {}
 
 

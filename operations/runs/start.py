@@ -11,7 +11,7 @@ from pyinfra.api import StringCommand, operation
 
 from cluster.components.patroni_unit import UNIT
 from cluster.declared.model import Cluster, Node
-from cluster.observed.shapes import SeenPatroni
+from cluster.observed.patroni import SeenPatroni
 from cluster.observed.shutdown import SeenPower
 from cluster.plans.start import choice_lines, last_leader, started_lines
 from cluster.verdicts.data_positions import is_running, may_start, most_advanced, primary_of, refuse_unread

@@ -11,7 +11,7 @@ from pyinfra.api import StringCommand, operation
 
 from cluster.declared.model import Cluster, Node
 from cluster.errors import UnsafeError
-from cluster.observed.shapes import SeenPatroni
+from cluster.observed.patroni import SeenPatroni
 from cluster.plans.switchover import Switchover, switchover_plan
 from cluster.secrets.secrets import Secret
 from cluster.verdicts.causes import copied_anew

@@ -14,19 +14,13 @@ from unittest.mock import patch
 
 from cluster.checks.overview import Overview
 from cluster.checks.removals import without_removed
+from cluster.components.all import certificate_places
 from cluster.components.component import Component, Unit
 from cluster.components.files import File
 from cluster.components.patroni_dynamic import configuration_for
 from cluster.declared.model import Cluster, Node
 from cluster.inventory.clusters import DeclaredHost, declared_clusters
-from cluster.pki.certificates import (
-    PGBACKREST,
-    PGBACKREST_SERVER,
-    CertificatePlace,
-    Issuer,
-    certificate_places,
-    leaf_request,
-)
+from cluster.pki.certificates import PGBACKREST, PGBACKREST_SERVER, CertificatePlace, Issuer, leaf_request
 from cluster.pki.verdicts import Authority, public_key_digest
 from cluster.verdicts.removal_notes import Removal, remaining, removal_key
 from tests.deploys.fake_hosts import fake_cluster

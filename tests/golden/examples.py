@@ -7,21 +7,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from cluster.components.all import certificate_places, components_on
 from cluster.components.component import Component
-from cluster.components.etcd import bootstrap_file, declared_peers, etcd_component
+from cluster.components.etcd import bootstrap_file, declared_peers
 from cluster.components.files import File
-from cluster.components.haproxy import haproxy_component
 from cluster.components.patroni import as_yaml, patroni_component
 from cluster.components.patroni_dynamic import dynamic_configuration
-from cluster.components.pgbackrest_files import pgbackrest_component
-from cluster.components.pgbackrest_source import source_component
 from cluster.declared.model import Cluster, Node
 from cluster.declared.tuning import Resources
 from cluster.inventory.clusters import declared_clusters
 from cluster.packages.files import host_files, signing_key, source_files
 from cluster.packages.plan import held_packages, wanted_packages
 from cluster.packages.releases import Release
-from cluster.pki.certificates import certificate_places, leaf_request
+from cluster.pki.certificates import leaf_request
 from cluster.plans.configure import without_absences
 from cluster.screens.card import connection_card
 from cluster.secrets.secrets import NAMES, Secret
@@ -80,11 +78,9 @@ def _host_texts(cluster: Cluster, node: Node) -> dict[str, str]:
         "packages.txt": _packages(cluster, node),
         "certificates.txt": _certificates(cluster, node),
         **_by_path(item for item in _package_files(cluster, node) if isinstance(item, File)),
-        **(_etcd(cluster, node) if "etcd" in node.roles else {}),
-        **(_patroni(cluster, node) if "postgres" in node.roles else {}),
-        **(_haproxy(cluster, node) if "haproxy" in node.roles else {}),
-        **(_pgbackrest(cluster, node) if cluster.uses_pgbackrest(node) else {}),
-        **_component(source_component(cluster, node)),
+        **_components(cluster, node),
+        **(_first_etcd(cluster) if "etcd" in node.roles else {}),
+        **(_first_patroni(cluster, node) if node in cluster.members[:1] else {}),
     }
 
 
@@ -96,31 +92,20 @@ def _component(component: Component) -> dict[str, str]:
     return _by_path(component.files)
 
 
-def _etcd(cluster: Cluster, node: Node) -> dict[str, str]:
-    first, later = (bootstrap_file(cluster, declared_peers(cluster), state=state) for state in ("new", "existing"))
-    return {
-        **_component(etcd_component(cluster, node)),
-        later.path: later.content,
-        f"first-start{first.path}": first.content,
-    }
-
-
-def _patroni(cluster: Cluster, node: Node) -> dict[str, str]:
-    texts = _component(patroni_component(cluster, node, SECRETS))
-    if node is cluster.members[0]:
-        first = _component(patroni_component(cluster, node, SECRETS, without_absences(dynamic(cluster))))
-        texts |= {f"first-start{path}": text for path, text in first.items() if path.endswith("config.yml")}
-    return texts
-
-
-def _haproxy(cluster: Cluster, node: Node) -> dict[str, str]:
-    return _component(haproxy_component(cluster, node, SECRETS["HAPROXY_STATS_PASSWORD"]))
-
-
-def _pgbackrest(cluster: Cluster, node: Node) -> dict[str, str]:
-    texts = _component(pgbackrest_component(cluster, node, SECRETS["PGBACKREST_CIPHER_PASS"]))
+def _components(cluster: Cluster, node: Node) -> dict[str, str]:
+    files = (one.files(cluster, node, SECRETS) for one in components_on(cluster, node))
     # A program of ours would be in the repository twice, and nothing in it depends on the cluster.
-    return {path: text for path, text in texts.items() if not path.endswith(".py")}
+    return {path: text for one in files for path, text in _component(one).items() if not path.endswith(".py")}
+
+
+def _first_etcd(cluster: Cluster) -> dict[str, str]:
+    first, later = (bootstrap_file(cluster, declared_peers(cluster), state=state) for state in ("new", "existing"))
+    return {later.path: later.content, f"first-start{first.path}": first.content}
+
+
+def _first_patroni(cluster: Cluster, node: Node) -> dict[str, str]:
+    texts = _component(patroni_component(cluster, node, SECRETS, without_absences(dynamic(cluster))))
+    return {f"first-start{path}": text for path, text in texts.items() if path.endswith("config.yml")}
 
 
 def _package_files(cluster: Cluster, node: Node) -> Iterable[Any]:

@@ -7,18 +7,14 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
+from cluster.components.all import certificate_places, components_on, emptied_directories, enabled_units
 from cluster.components.component import Component
-from cluster.components.etcd import bootstrap_file, etcd_component
-from cluster.components.etcd_snapshot import snapshot_component
+from cluster.components.etcd import bootstrap_file
 from cluster.components.files import File
-from cluster.components.haproxy import haproxy_component
-from cluster.components.patroni import PASSWORD_FILE, patroni_component
-from cluster.components.pgbackrest_files import pgbackrest_component
-from cluster.components.pgbackrest_source import source_component
+from cluster.components.patroni import PASSWORD_FILE
 from cluster.declared.model import Cluster, Node
 from cluster.packages.files import CREATECLUSTER, KEY, PREFERENCES, SOURCE, host_files
-from cluster.pki.certificates import certificate_places
-from cluster.plans.destroy import backups_on, data_on, shells_on, traces_on, units_on
+from cluster.plans.destroy import backups_on, data_on, traces_on
 from tests.golden.examples import EXAMPLES, ROOT, SECRETS, example, with_store
 from tests.inventories import clusters_of
 
@@ -27,16 +23,7 @@ KEPT = {CREATECLUSTER, KEY, PREFERENCES, SOURCE}
 
 
 def components(cluster: Cluster, node: Node) -> Iterable[Component]:
-    if "etcd" in node.roles:
-        yield etcd_component(cluster, node)
-    if "postgres" in node.roles:
-        yield patroni_component(cluster, node, SECRETS)
-    if "haproxy" in node.roles:
-        yield haproxy_component(cluster, node, SECRETS["HAPROXY_STATS_PASSWORD"])
-    yield snapshot_component(cluster, node)
-    yield source_component(cluster, node)
-    if cluster.uses_pgbackrest(node):
-        yield pgbackrest_component(cluster, node, SECRETS["PGBACKREST_CIPHER_PASS"])
+    return (one.files(cluster, node, SECRETS) for one in components_on(cluster, node))
 
 
 def files(cluster: Cluster, node: Node) -> set[str]:
@@ -73,14 +60,14 @@ def test_every_unit_that_is_started_is_stopped(tmp_path: Path) -> None:
     for cluster in clusters(tmp_path):
         for node in cluster:
             started = {unit.name for one in components(cluster, node) for unit in one.units}
-            assert started - set(units_on(cluster, node)) == set(), node.name
+            assert started - set(enabled_units(cluster, node)) == set(), node.name
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_data_and_backups_are_among_the_traces_of_nobody(name: str) -> None:
     cluster = example(name)
     for node in cluster:
-        traces = [*traces_on(cluster, node), *shells_on(node)]
+        traces = [*traces_on(cluster, node), *emptied_directories()]
         for path in (*data_on(cluster, node), *backups_on(cluster, node)):
             assert not is_taken(path, traces), path
         parents = {str(parent) for path in data_on(cluster, node) for parent in PurePosixPath(path).parents}

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from cluster.inventory.parameters import problems_of
-from cluster.observed.shapes import SeenParameter
+from cluster.observed.postgres import SeenParameter
 from cluster.parameters.catalogue import catalogue
 from cluster.parameters.owned import DANGERS, owned
 

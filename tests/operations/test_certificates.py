@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 from pyinfra.context import ctx_host
 
+from cluster.components.all import certificate_places
 from cluster.components.standby_cluster import TRUST
 from cluster.declared.model import Cluster
 from cluster.errors import UnsafeError
 from cluster.inventory.clusters import DeclaredHost, declared_clusters
-from cluster.observed.shapes import SeenCertificate
+from cluster.observed.host import SeenCertificate
 from cluster.pki.certificates import (
     ETCD,
     HAPROXY,
@@ -27,7 +28,6 @@ from cluster.pki.certificates import (
     SOURCE,
     CertificatePlace,
     Issuer,
-    certificate_places,
     leaf_request,
 )
 from cluster.pki.issuers import OWN_AUTHORITIES
@@ -135,20 +135,20 @@ def test_a_fresh_host_gets_directories_then_keys_with_certificates_then_the_ca(t
         *("/etc/pgbackrest/pki", "/etc/pgbackrest/server", "/etc/postgresql/pki"),
     ]
     assert paths[7:] == [
+        "/etc/pgbackrest/pki/pgbackrest.crt",
+        "/etc/pgbackrest/server/server.crt",
         "/etc/patroni/rest/patroni.crt",
         "/etc/postgresql/pki/postgres.crt",
         "/etc/postgresql/pki/replicator.crt",
         "/etc/postgresql/pki/rewind.crt",
         "/etc/haproxy/pki/haproxy.pem",
-        "/etc/pgbackrest/pki/pgbackrest.crt",
-        "/etc/pgbackrest/server/server.crt",
         "/etc/etcd/pki/etcd.crt",
         "/etc/patroni/pki/patroni.crt",
+        "/etc/pgbackrest/pki/ca.crt",
+        "/etc/pgbackrest/server/ca.crt",
         "/etc/patroni/rest/ca.crt",
         "/etc/postgresql/pki/ca.crt",
         "/etc/haproxy/pki/ca.crt",
-        "/etc/pgbackrest/pki/ca.crt",
-        "/etc/pgbackrest/server/ca.crt",
         "/etc/etcd/pki/ca.crt",
         "/etc/patroni/pki/ca.crt",
     ]

@@ -10,7 +10,7 @@ from cluster.components.etcd import etcd_data_directory
 from cluster.declared.model import Cluster, Node
 from cluster.errors import UnsafeError
 from cluster.observed.etcd import SeenRemains, SeenWal
-from cluster.observed.shapes import SeenPostgres
+from cluster.observed.postgres import SeenPostgres
 from cluster.plans.etcd_reinit import reinit_command
 from cluster.plans.etcd_restore.order import DATA, SNAPSHOT, Order, Source
 from cluster.plans.restore.in_place import turns_in

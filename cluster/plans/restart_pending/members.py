@@ -7,7 +7,8 @@ from typing import Any
 
 from cluster.declared.model import Cluster
 from cluster.inventory.parameters import problems_of
-from cluster.observed.shapes import SeenMember, SeenPatroni, SeenPostgres
+from cluster.observed.patroni import SeenMember, SeenPatroni
+from cluster.observed.postgres import SeenPostgres
 from cluster.parameters.values import CONTROLLED, ORDERED, PATRONIS, given_by_patroni, same_value
 from cluster.plans.restart_pending.plan import Member
 from cluster.tags import may_lead

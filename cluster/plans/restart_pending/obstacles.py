@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from cluster.declared.model import Cluster
-from cluster.observed.shapes import SeenEtcd, SeenPatroni, SeenPostgres
+from cluster.observed.etcd import SeenEtcd
+from cluster.observed.patroni import SeenPatroni
+from cluster.observed.postgres import SeenPostgres
 from cluster.parameters.values import given_by_patroni
 from cluster.plans.configure import file_error
 from cluster.plans.restart_pending.members import wanted_five

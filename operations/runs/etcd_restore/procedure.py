@@ -14,8 +14,8 @@ from cluster.components.etcd import UNIT, etcd_data_directory
 from cluster.components.etcd_snapshot import SNAPSHOTS, keepers
 from cluster.declared.model import Cluster, Node
 from cluster.errors import UnsafeError
-from cluster.observed.etcd import SeenRemains, SeenWal
-from cluster.observed.shapes import SeenEtcd, SeenPatroni
+from cluster.observed.etcd import SeenEtcd, SeenRemains, SeenWal
+from cluster.observed.patroni import SeenPatroni
 from cluster.plans.etcd_restore.order import NOTES, Order, order_of
 from cluster.plans.etcd_restore.plan import (
     Standing,

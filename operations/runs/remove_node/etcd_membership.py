@@ -9,7 +9,7 @@ from pyinfra.api import StringCommand, operation
 
 from cluster.declared.model import Cluster, Node
 from cluster.errors import UnsafeError
-from cluster.observed.shapes import SeenEtcd
+from cluster.observed.etcd import SeenEtcd
 from cluster.plans.remove_node import etcd_members_of, quorum_loss
 from cluster.verdicts.etcd_members import serving
 from cluster.verdicts.removal_notes import remaining

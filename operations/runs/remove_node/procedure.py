@@ -9,15 +9,12 @@ from shlex import quote
 from pyinfra import host
 from pyinfra.api import StringCommand, operation
 
-from cluster.components.etcd import UNIT as ETCD_UNIT
-from cluster.components.etcd_snapshot import TIMER as SNAPSHOT_TIMER
-from cluster.components.etcd_snapshot import keepers
-from cluster.components.haproxy import UNIT as HAPROXY_UNIT
+from cluster.components.all import emptied_directories, enabled_units, units_of
+from cluster.components.component_type import Phase
 from cluster.components.patroni_unit import UNIT as PATRONI_UNIT
-from cluster.components.pgbackrest import SERVER
 from cluster.declared.model import Cluster, Node
 from cluster.errors import ConfigError, UnsafeError
-from cluster.plans.destroy import shells_on, ties_on
+from cluster.plans.destroy import ties_on
 from cluster.plans.remove_node import farewell_lines, refuse_half_done, refuse_removal, removal_lines, was_removed
 from cluster.verdicts.live import Live
 from cluster.verdicts.members import refuse_moved
@@ -138,9 +135,8 @@ def _drain(cluster: Cluster, seconds: int) -> None:
 
 def _units(cluster: Cluster, node: Node) -> list[str]:
     """Services that go before etcd does; PostgreSQL's first, so that HAProxy there sees it go."""
-    backups = [SERVER] if cluster.uses_pgbackrest(node) else []
-    roles = {"postgres": PATRONI_UNIT, "haproxy": HAPROXY_UNIT}
-    return [*(unit for role, unit in roles.items() if role in node.roles), *backups]
+    phases: tuple[Phase, ...] = ("members", "clients", "archive")
+    return [unit for phase in phases for unit in units_of(cluster, node, phase)]
 
 
 def _on(units: Sequence[str]) -> list[str]:
@@ -183,15 +179,15 @@ def cleared(cluster: Cluster, leaving: str, *, wipe: bool = False) -> Commands:
         host.noop("this host stays")
         return
     node = cluster.node(leaving)
-    snapshots = [SNAPSHOT_TIMER] if node in keepers(cluster) else []
-    active = _on([*snapshots, *([ETCD_UNIT] if "etcd" in node.roles else [])])
+    stopped_before = _units(cluster, node)
+    active = _on([unit for unit in enabled_units(cluster, node) if unit not in stopped_before])
     for unit in active:
         yield _stop(cluster, unit)
     ties = ties_on(cluster, node, wipe=wipe)
     seen = host.get_fact(HostComponent, paths=ties, units={})["paths"]
     if there := [path for path in ties if seen[path] is not None]:
         spaces = tablespaces_removed(cluster.data_directory) if cluster.data_directory in there else ""
-        yield StringCommand(spaces + remove_paths(there, shells_on(node)))
+        yield StringCommand(spaces + remove_paths(there, emptied_directories()))
     yield from let_go(cluster, node)
     if not active and not there:
         host.noop("nothing ties this host to the cluster")

@@ -14,8 +14,8 @@ from cluster.components.pgbackrest import CONFIGURATION, USER
 from cluster.components.pgbackrest_source import SOURCE, SOURCE_CONFIGURATION, source_configuration
 from cluster.declared.model import Cluster
 from cluster.errors import UnsafeError
+from cluster.observed.etcd import SeenEtcd
 from cluster.observed.restore import SeenRestore
-from cluster.observed.shapes import SeenEtcd
 from cluster.pki.certificates import PGBACKREST
 from cluster.pki.issuers import leaf_sources
 from cluster.plans.restore.in_place import Restore, turns_in

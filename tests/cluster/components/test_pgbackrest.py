@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from cluster.components.all import certificate_places
 from cluster.components.patroni import member_configuration
 from cluster.components.patroni_dynamic import dynamic_configuration
 from cluster.components.pgbackrest import LOCKS, SERVER, Store, configuration, store_of
@@ -26,16 +27,7 @@ from cluster.errors import ConfigError
 from cluster.inventory.clusters import DeclaredHost, declared_clusters
 from cluster.packages.findings import pgbackrest_findings
 from cluster.packages.plan import wanted_packages
-from cluster.pki.certificates import (
-    ETCD,
-    PATRONI,
-    PGBACKREST,
-    PGBACKREST_SERVER,
-    POSTGRES,
-    SOURCE,
-    certificate_places,
-    leaf_request,
-)
+from cluster.pki.certificates import ETCD, PATRONI, PGBACKREST, PGBACKREST_SERVER, POSTGRES, SOURCE, leaf_request
 from cluster.preflight.control_machine import control_findings
 from cluster.preflight.hosts import picture_question
 from cluster.secrets.secrets import NAMES, Secret

@@ -24,8 +24,9 @@ from tests.cluster.packages_hosts import a_cluster, a_directory, after, installe
 def test_a_role_brings_its_packages() -> None:
     cluster = a_cluster()
     assert wanted_packages(cluster, cluster.nodes[0]) == (
+        *("etcd-server", "etcd-client", "python3"),
         *("postgresql-17", "postgresql-client-17", "patroni", "python3-etcd", "python3-psycopg2", "ca-certificates"),
-        *("etcd-server", "etcd-client", "python3", "haproxy", "openssl"),
+        *("haproxy", "openssl"),
     )
 
 
@@ -34,7 +35,7 @@ def test_pgbackrest_is_where_the_repository_and_the_data_are() -> None:
     names = {node.name for node in cluster if "pgbackrest" in wanted_packages(cluster, node)}
     assert names == {"pg1", "b"}
     server = ("postgresql-17", "postgresql-client-17")
-    assert wanted_packages(cluster, cluster.node("b")) == (*server, "python3", "etcd-client", "pgbackrest", "openssl")
+    assert wanted_packages(cluster, cluster.node("b")) == ("etcd-client", "pgbackrest", *server, "python3", "openssl")
     assert "pgbackrest" in held_packages(cluster, cluster.node("b"))
     without = a_cluster()
     assert not [node for node in without if "pgbackrest" in wanted_packages(without, node)]
@@ -51,7 +52,7 @@ def with_repository() -> Cluster:
 def test_libraries_are_not_held_so_that_their_security_updates_come() -> None:
     cluster = a_cluster()
     assert held_packages(cluster, cluster.nodes[0]) == (
-        *("postgresql-17", "postgresql-client-17", "patroni", "etcd-server", "etcd-client", "haproxy"),
+        *("etcd-server", "etcd-client", "postgresql-17", "postgresql-client-17", "patroni", "haproxy"),
     )
 
 
@@ -66,7 +67,7 @@ def test_a_bare_host_gets_everything_at_once() -> None:
     plan = plan_for(a_cluster(), seen())
     assert plan.update and plan.mask and not plan.changes_held and not plan.tidy and not plan.gone
     assert plan.install == wanted_packages(a_cluster(), a_cluster().nodes[0])
-    assert plan.idle_units == ("patroni", "etcd", "haproxy")
+    assert plan.idle_units == ("etcd", "patroni", "haproxy")
     assert [item.path for item in plan.files] == ["/etc/postgresql-common", CREATECLUSTER]
 
 
@@ -121,7 +122,7 @@ def test_without_holds_ours_are_taken_off() -> None:
 def test_an_installation_that_died_is_finished() -> None:
     cluster = a_cluster()
     picture = installed_everything(cluster, unfinished=False) | {"unfinished": True}
-    assert plan_for(cluster, picture) == PackagesPlan(tidy=True, idle_units=("patroni", "etcd", "haproxy"))
+    assert plan_for(cluster, picture) == PackagesPlan(tidy=True, idle_units=("etcd", "patroni", "haproxy"))
 
 
 def test_somebody_elses_cluster_is_not_kept_from_starting() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cluster.components.pgbackrest_files import FULL_WORDS
+from cluster.components.pgbackrest_backup import FULL_WORDS
 from cluster.plans.backup import (
     backup_lines,
     failure,

@@ -6,10 +6,11 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cluster.components.all import certificate_places
 from cluster.declared.model import Cluster
 from cluster.findings import Finding, findings_table
 from cluster.inventory.clusters import declared_clusters
-from cluster.pki.certificates import certificate_places, leaf_request
+from cluster.pki.certificates import leaf_request
 from cluster.pki.verdicts import Authority
 from cluster.preflight.control_machine import control_findings, secret_findings
 from cluster.secrets.secrets import NAMES

@@ -28,8 +28,8 @@ def test_ports_are_needed_by_role():
     hosts = [host(name, *roles, cluster_address=f"10.0.0.{n}") for n, (name, roles) in enumerate(groups.items(), 1)]
     cluster = declared_clusters([*hosts, host("b", "backup", cluster_address="10.0.0.9")], {})[0]["main"]
     client = [(f"10.0.0.{n}", 2379) for n in (2, 3, 4)]
-    assert needed_ports(cluster, cluster.node("db1")) == [*client, ("10.0.0.9", 8432)]
-    assert needed_ports(cluster, cluster.node("e1")) == [*client[1:], ("10.0.0.3", 2380), ("10.0.0.4", 2380)]
+    assert needed_ports(cluster, cluster.node("db1")) == [("10.0.0.9", 8432), *client]
+    assert needed_ports(cluster, cluster.node("e1")) == [(f"10.0.0.{n}", port) for n in (3, 4) for port in (2379, 2380)]
     assert needed_ports(cluster, cluster.node("lb")) == [("10.0.0.1", 5432), ("10.0.0.1", 8008)]
     assert needed_ports(cluster, cluster.node("b")) == [("10.0.0.1", 8432)]  # nothing of it is let in by etcd
 

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
+from cluster.components.all import units_of
 from cluster.declared.model import Cluster
 from cluster.errors import UnsafeError
 from cluster.plans.destroy import destroyed_lines, destruction_lines, refuse_strangers
 from cluster.plans.start import last_leader
 from cluster.plans.stop import stopped_lines
-from cluster.verdicts.data_positions import as_lsn, last_record, most_advanced, primary_of, units_of
+from cluster.verdicts.data_positions import as_lsn, last_record, most_advanced, primary_of
 from tests.deploys.fake_hosts import fake_cluster
 
 ROLES = ("postgres", "etcd", "haproxy")
@@ -121,13 +122,13 @@ def with_repository() -> Cluster:
 def test_units_stop_where_their_role_is() -> None:
     cluster = with_repository()
     first, backup = cluster.nodes[0], cluster.nodes[-1]
-    assert [units_of(cluster, first, part) for part in ("haproxy", "timers", "pgbackrest", "etcd")] == [
+    assert [units_of(cluster, first, part) for part in ("clients", "timers", "archive", "etcd")] == [
         ["haproxy"],
         ["etcd-snapshot.timer"],
         ["pgbackrest"],
         ["etcd"],
     ]
-    assert units_of(cluster, backup, "haproxy") == units_of(cluster, backup, "etcd") == []
+    assert units_of(cluster, backup, "clients") == units_of(cluster, backup, "etcd") == []
     assert "pgbackrest-backup-full.timer" in units_of(cluster, backup, "timers")
 
 

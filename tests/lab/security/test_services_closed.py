@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from cluster.preflight.listeners import listeners
+from cluster.components.all import listeners
 from tests.inventories import clusters_of
 from tests.lab.docker import run_in
 from tests.lab.spec import Host

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from cluster.components.all import enabled_units
 from cluster.errors import UnsafeError
-from cluster.plans.destroy import backups_on, data_on, traces_on, units_on
+from cluster.plans.destroy import backups_on, data_on, traces_on
 from operations.runs import destroy as destroy_run
 from operations.runs import services
 from tests.deploys.fake_hosts import fake_cluster, run_operation
@@ -30,7 +31,7 @@ class DestroyedWorld(PowerWorld):
             node.name: {*traces_on(self.cluster, node), *data_on(self.cluster, node), *backups_on(self.cluster, node)}
             for node in self.cluster
         }
-        self.enabled = {node.name: set(units_on(self.cluster, node)) for node in self.cluster}
+        self.enabled = {node.name: set(enabled_units(self.cluster, node)) for node in self.cluster}
 
     def run(self, host: str, command: str, stdin: str) -> tuple[bool, list[str]]:
         """See World."""
@@ -81,7 +82,7 @@ def destroy(
     limit = [node.name for node in world.cluster if node.name not in world.dead] if world.dead else ()
     steps: tuple[tuple[Any, dict[str, Any]], ...] = (
         (destroy_run.announced, {"confirmed": confirmed, "wipe": wipe, "backups": backups, "secrets": "s"}),
-        (services.stopped, {"part": "haproxy"}),
+        (services.stopped, {"phase": "clients"}),
         (destroy_run.aligned, {}),
         (destroy_run.stopped, {}),
         (destroy_run.cleared, {"wipe": wipe, "backups": backups}),

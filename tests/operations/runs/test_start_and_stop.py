@@ -48,11 +48,11 @@ def stop(
         monkeypatch,
         world,
         (stop_run.announced, {"confirmed": confirmed, "force": force}),
-        (services.stopped, {"part": "haproxy"}),
-        (services.stopped, {"part": "timers"}),
+        (services.stopped, {"phase": "clients"}),
+        (services.stopped, {"phase": "timers"}),
         (stop_run.halted, {}),
-        (services.stopped, {"part": "pgbackrest"}),
-        (services.stopped, {"part": "etcd"}),
+        (services.stopped, {"phase": "archive"}),
+        (services.stopped, {"phase": "etcd"}),
         (stop_run.told, {}),
     )
 
@@ -63,13 +63,13 @@ def start(monkeypatch: pytest.MonkeyPatch, world: PowerWorld, *without: str) -> 
         monkeypatch,
         world,
         (start_run.readied, {"without": without}),
-        (services.started, {"part": "etcd"}),
+        (services.started, {"phase": "etcd"}),
         (services.quorum, {}),
-        (services.started, {"part": "pgbackrest"}),
+        (services.started, {"phase": "archive"}),
         (start_run.led, {"without": without}),
         (start_run.followed, {"without": without}),
-        (services.started, {"part": "haproxy"}),
-        (services.started, {"part": "timers"}),
+        (services.started, {"phase": "clients"}),
+        (services.started, {"phase": "timers"}),
         (start_run.told, {"without": without}),
     )
 

@@ -1,0 +1,79 @@
+"""
+The components, each declared once in the file of its name; a new one is a line here.
+
+What goes through all of them asks here: it is given no list of its own, so that nothing is forgotten in one of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cluster.components import etcd, etcd_snapshot, haproxy, patroni, pgbackrest_backup, pgbackrest_source
+from cluster.components import pgbackrest_archive as pgbackrest
+from cluster.components import pgbackrest_drill_files as pgbackrest_drill
+from cluster.components.component_type import PHASES, ComponentType, Listener, Phase
+from cluster.declared.model import Cluster, Node
+from cluster.pki.certificates import CertificatePlace
+
+# In the order of a start.
+COMPONENTS: tuple[ComponentType, ...] = tuple(
+    module.COMPONENT
+    for module in (
+        etcd,
+        etcd_snapshot,
+        pgbackrest,
+        pgbackrest_backup,
+        pgbackrest_drill,
+        pgbackrest_source,
+        patroni,
+        haproxy,
+    )
+)
+
+
+def components_on(cluster: Cluster, node: Node) -> tuple[ComponentType, ...]:
+    """The components that a host has, in the order of a start."""
+    return tuple(component for component in COMPONENTS if component.on(cluster, node))
+
+
+def certificate_places(cluster: Cluster, node: Node) -> tuple[CertificatePlace, ...]:
+    """The certificates that the cluster issues for a host."""
+    return tuple(place for one in components_on(cluster, node) for place in one.certificates(cluster, node))
+
+
+def held_places(cluster: Cluster, node: Node) -> tuple[CertificatePlace, ...]:
+    """The same, with those that another cluster's CA issues."""
+    lent = (place for one in components_on(cluster, node) for place in one.lent(cluster, node))
+    return (*certificate_places(cluster, node), *lent)
+
+
+def listeners(cluster: Cluster, node: Node) -> tuple[Listener, ...]:
+    """Every port that the cluster opens on a host, and on which addresses: nothing else of ours may answer there."""
+    return tuple(listener for one in components_on(cluster, node) for listener in one.listens(cluster, node))
+
+
+def units_of(cluster: Cluster, node: Node, phase: Phase) -> list[str]:
+    """The units of one host that stop and start together. + phase: see the order in docs/runs/stop.md"""
+    return [unit for one in components_on(cluster, node) for unit in _units(one, cluster, node, phase)]
+
+
+def _units(component: ComponentType, cluster: Cluster, node: Node, phase: Phase) -> Iterator[str]:
+    yield from (unit for unit in component.units(cluster, node) if component.phase_of(unit) == phase)
+
+
+def enabled_units(cluster: Cluster, node: Node) -> list[str]:
+    """Every unit that this project enables on a host, or did when other settings were declared; in order of a stop."""
+    there = components_on(cluster, node)
+    units = {unit: one.phase_of(unit) for one in there for unit in (*one.units(cluster, node), *one.former_units)}
+    return [unit for phase in (*PHASES, None) for unit, own in units.items() if own == phase]
+
+
+def owned_paths(cluster: Cluster, node: Node) -> list[str]:
+    """Every file and directory on a host that goes with its components."""
+    paths = (path for one in components_on(cluster, node) for path in one.owns(cluster, node))
+    return list(dict.fromkeys(paths))
+
+
+def emptied_directories() -> tuple[str, ...]:
+    """Directories that Debian's packages, or nobody, own: they go when nothing is left in them."""
+    return tuple(path for one in COMPONENTS for path in one.shells)

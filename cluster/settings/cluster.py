@@ -1,0 +1,48 @@
+"""The settings of the cluster as a whole, and of each host in it."""
+
+from __future__ import annotations
+
+import ipaddress
+
+from pydantic import field_validator
+
+from cluster.settings.base import Strict, refuse, setting
+from cluster.settings.text_rules import host_address_problem
+
+
+class ClusterSettings(Strict):
+    """Which hosts belong together, and by which address they know each other."""
+
+    cluster_name: str = setting(
+        "main",
+        "the name of the cluster: Patroni's scope, the directory of its secrets; hosts with one name form one cluster",
+        per_host=True,
+        pattern=r"^[a-z][a-z0-9-]{0,30}$",
+    )
+    cluster_address: str | None = setting(
+        None, "the address, v4 or v6, by which the other hosts of the cluster reach this host", per_host=True
+    )
+    cluster_network: str | None = setting(
+        None, "a network such as 10.0.0.0/24: a host without cluster_address takes its one address in it"
+    )
+    cluster_extra_names: list[str] = setting(
+        [], "further DNS names and addresses that clients use (a VIP, an alias), for the certificates"
+    )
+    cluster_published_ports: dict[int, int] = setting(
+        {}, "port: port on the control machine's loopback, for hosts behind NAT such as containers", per_host=True
+    )
+
+    @field_validator("cluster_address")
+    @classmethod
+    def _address(cls, value: str | None) -> str | None:
+        if value is not None:
+            ipaddress.ip_address(value)
+            refuse(host_address_problem(value))
+        return value
+
+    @field_validator("cluster_network")
+    @classmethod
+    def _network(cls, value: str | None) -> str | None:
+        if value is not None:
+            ipaddress.ip_network(value)
+        return value

@@ -1,0 +1,23 @@
+"""The settings of the preflight: what a host must have before anything is done to it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import field_validator
+
+from cluster.settings.base import Strict, setting
+
+
+class PreflightSettings(Strict):
+    """How much is enough before anything is touched."""
+
+    preflight_free_gib: float = setting(2, "GiB that must be free where PostgreSQL and etcd store their data", ge=0.1)
+    preflight_clock_skew_seconds: float = setting(
+        2, "seconds that two hosts' clocks may differ: certificates, logs and scheduled switchovers depend on it", gt=0
+    )
+
+    @field_validator("preflight_free_gib", "preflight_clock_skew_seconds", mode="before")
+    @classmethod
+    def _whole_numbers_too(cls, value: Any) -> Any:
+        return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
