@@ -41,7 +41,8 @@ def proven(cluster: Cluster, secrets: Mapping[str, Secret], places: Mapping[str,
     if planning() or not acts_for(cluster.members):
         host.noop("another host proves it, when all is done")
         return
-    seen = host.get_fact(PatroniCluster, expected=[node.name for node in cluster.members], wait_seconds=SETTLE_SECONDS)
+    names = [node.name for node in cluster.members]
+    seen = host.get_fact(PatroniCluster, expected=names, wait_seconds=SETTLE_SECONDS, live=True)
     tried = _tried(cluster, secrets["PATRONI_ADMIN_PASSWORD"], seen["leader"])
     if faults := [*_etcd_faults(cluster), *_member_faults(cluster, seen), *broken_endpoints(tried)]:
         listed = "".join(f"\n  {fault}" for fault in faults)

@@ -113,7 +113,7 @@ def act_on_units(steps: Sequence[tuple[Unit, Step]]) -> StringCommand:
     """
     down = [unit for unit, step in steps if step == "start"]
     acts = [(unit, _start(unit) if step == "start" else str(unit.load)) for unit, step in steps]
-    each = [f"{{ {act}; }} {or_journal(unit.name)} && {stamp(unit.name, unit.loads)}" for unit, act in acts]
+    each = [f"{{ {{ {act}; }} {or_journal(unit.name)}; }} && {stamp(unit.name, unit.loads)}" for unit, act in acts]
     return StringCommand(" && ".join([_enabled(down) if down else "systemctl daemon-reload", *each]))
 
 

@@ -88,7 +88,7 @@ def test_writes_everything_then_starts() -> None:
     assert paths_made(commands) == [DROP_IN_DIRECTORY, DROP_IN, CONFIGURATION]
     write, start = texts(commands)
     assert "install -d -o root -g root -m 755 /etc/systemd/system/haproxy.service.d && part " in write
-    assert "systemctl enable --quiet haproxy; } && { systemctl start haproxy; }" in start
+    assert "systemctl enable --quiet haproxy; } && { { systemctl start haproxy; }" in start
 
 
 def test_a_file_that_haproxy_rejects_never_takes_the_old_ones_place() -> None:

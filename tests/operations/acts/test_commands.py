@@ -112,4 +112,18 @@ def test_units_are_started_and_loaded_in_their_order_after_one_look_at_their_fil
     assert [text.count(act) for act in acts] == [1, 1, 1, 1]
     assert sorted(acts, key=text.index) == acts
     assert "daemon-reload" not in text, "enabling does that"
-    assert act_on_units([(one, "load")]).get_raw_value().startswith("systemctl daemon-reload && { reload one; }")
+    assert act_on_units([(one, "load")]).get_raw_value().startswith("systemctl daemon-reload && { { reload one; }")
+
+
+def test_the_first_unit_that_fails_ends_it_with_its_own_last_lines_alone(tmp_path: Path) -> None:
+    for name, text in {
+        "systemctl": '[ "$*" != "start one" ]',
+        "journalctl": 'echo "lines of $2"',
+        "mkdir": "false",
+    }.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / name).chmod(0o755)
+    text = act_on_units([(Unit("one", ()), "start"), (Unit("two", ()), "start")]).get_raw_value()
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    done = subprocess.run(["sh", "-c", text], capture_output=True, text=True, env=environment, check=False)
+    assert (done.returncode != 0, done.stderr) == (True, "lines of one\n")
