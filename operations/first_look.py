@@ -25,6 +25,6 @@ def asked(cluster: Cluster, secrets: Mapping[str, Secret]) -> Commands:
     """
     questions = first_questions(cluster, cluster.node(host.name), secrets)
     commands = first_commands(cluster, questions)
-    keep_answers(host, questions, lambda: host.get_fact(HostAnswers, commands=commands) or {})
+    keep_answers(questions, lambda: host.get_fact(HostAnswers, commands=commands) or {})
     host.noop("asked for all that the steps look at first")
     yield from ()

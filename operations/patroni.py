@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
 from pyinfra import host
 from pyinfra.api import operation
+from pyinfra.api.command import PyinfraCommand
 
 from cluster.components.component import Component
 from cluster.components.patroni import CONFIG, JOINING, config_of, patroni_component
@@ -117,10 +118,12 @@ def formed(cluster: Cluster, secrets: Mapping[str, Secret]) -> Commands:
     if not acts_for(cluster.members):
         host.noop("another host waits for the cluster")
         return
-    seen = _settled(cluster, wait_seconds=0 if planning() else BEGIN_SECONDS)
+    seen = _settled(cluster, wait_seconds=0)
     if planning() and not seen["settled"]:
         yield from undecided("the cluster has to form, or to settle, first")
         return
+    if not seen["settled"]:
+        seen = yield from _led_and_settled(cluster)
     if not seen["settled"]:
         yield from begun_again(cluster, seen, _beginning(cluster, secrets))
         # Where a cluster begins with a backup, nobody knew of tablespaces when its members were started.
@@ -134,6 +137,18 @@ def formed(cluster: Cluster, secrets: Mapping[str, Secret]) -> Commands:
     first = cluster.members[0]
     if first.name == here():
         yield from brought_up(patroni_component(cluster, first, secrets))
+
+
+def _led_and_settled(cluster: Cluster) -> Generator[PyinfraCommand, None, SeenPatroni]:
+    """
+    Wait for a leader, then for the others. Each of them needs the slot that the leader makes for it at its next look.
+    One that has just begun the cluster is told to look now, or they would wait up to ``loop_wait`` for that.
+    """
+    seen: SeenPatroni = host.get_fact(PatroniCluster, expected=[], wait_seconds=BEGIN_SECONDS, live=True)
+    leader = [node for node in in_this_run(cluster.members) if node.name == seen["leader"]]
+    for node in leader:
+        yield Act(node, wake_command())
+    return _settled(cluster, wait_seconds=BEGIN_SECONDS if leader else 0)
 
 
 def _relied_on(cluster: Cluster, arrived: Sequence[Node], secrets: Mapping[str, Secret]) -> Commands:
@@ -162,7 +177,7 @@ def _is_marked(cluster: Cluster, node: Node, secrets: Mapping[str, Secret]) -> b
 
 def _settled(cluster: Cluster, wait_seconds: int, **more: Any) -> SeenPatroni:
     names = [node.name for node in cluster.members]
-    return said(PatroniCluster, expected=names, wait_seconds=wait_seconds, **more)
+    return said(PatroniCluster, expected=names, wait_seconds=wait_seconds, live=True, **more)
 
 
 def _forming(cluster: Cluster) -> SeenPatroni:

@@ -44,7 +44,8 @@ def proven(cluster: Cluster, secrets: Mapping[str, Secret], places: Mapping[str,
         return
     own = cluster.node(here())
     names = [node.name for node in cluster.members]
-    settling = gevent.spawn(read_all, [own], PatroniCluster, expected=names, wait_seconds=SETTLE_SECONDS)
+    question = {"expected": names, "wait_seconds": SETTLE_SECONDS, "live": True}
+    settling = gevent.spawn(read_all, [own], PatroniCluster, **question)
     etcd = gevent.spawn(_etcd_faults, cluster)
     tried = _tried(cluster, secrets["PATRONI_ADMIN_PASSWORD"], lambda: settling.get()[own.name]["leader"])
     seen = settling.get()[own.name]

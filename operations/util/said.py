@@ -14,10 +14,12 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 from pyinfra import host
 from pyinfra.api import FactBase, Host
 from pyinfra.api.exceptions import PyinfraError
+from pyinfra.context import ctx_host
 
 from cluster.observed.host import SeenAnswer
 from facts.answer import Answer
@@ -26,9 +28,6 @@ from operations.util.changes import changes, count_changes
 T = TypeVar("T")
 
 COUNTS_SECONDS = 30
-
-# Where a host keeps them.
-_SAID = "said"
 
 Question = tuple[type[Answer[Any]], Mapping[str, Any]]
 
@@ -58,20 +57,29 @@ class NotSaidError(Exception):
     """No answer counts here: the host has to be asked."""
 
 
+_said: WeakKeyDictionary[Host, list[Said]] = WeakKeyDictionary()
 _look: ContextVar[FirstLook | None] = ContextVar("first look", default=None)
 
 
-def keep_answers(target: Host, asked: Mapping[str, Question], ask: Callable[[], Mapping[str, SeenAnswer]]) -> None:
+def keep_answers(asked: Mapping[str, Question], ask: Callable[[], Mapping[str, SeenAnswer]]) -> None:
     """
-    Ask a host, and keep what it says. A question that failed or was not answered is left to the step that asks it.
+    Ask the host at hand, and keep what it says. A question that failed, or was not answered, is left to the step that
+    has it.
 
     + asked: the questions by name; + ask: asks all of them
     """
     count_changes()
-    target.connector_data[_SAID] = []
+    target = _at_hand()
+    _said[target] = []
     since, at = changes(), time.monotonic()
     answered = {name: one["lines"] for name, one in ask().items() if one["code"] == 0}
-    target.connector_data[_SAID] = [Said(asked[name], lines, since, at) for name, lines in answered.items()]
+    _said[target] = [Said(asked[name], lines, since, at) for name, lines in answered.items()]
+
+
+def _at_hand() -> Host:
+    """The host itself; pyinfra's ``host`` is another one in every greenlet."""
+    found: Host = ctx_host.get()  # type: ignore[no-untyped-call]
+    return found
 
 
 @contextmanager
@@ -87,7 +95,7 @@ def first_look() -> Iterator[FirstLook]:
 def said(fact: type[FactBase[T]], **arguments: Any) -> T:
     """A fact of the host at hand, live but in a first look. + arguments: the fact's own"""
     try:
-        found: T = remembered(host, fact, arguments)
+        found: T = remembered(_at_hand(), fact, arguments)
     except NotSaidError:
         found = host.get_fact(fact, **arguments)
     return found
@@ -97,7 +105,7 @@ def remembered(target: Host, fact: type[FactBase[Any]], arguments: Mapping[str, 
     """What a host said before. Raises ``NotSaidError`` where that does not count. + arguments: the fact's own"""
     look = _look.get()
     if look is not None and issubclass(fact, Answer):
-        for one in target.connector_data.get(_SAID, ()):
+        for one in _said.get(target, ()):
             kind, asked = one.question
             if kind is fact and one.counts() and kind.serves(asked, arguments, seen := _parsed(kind, one.lines)):
                 look.remembers = True

@@ -18,6 +18,7 @@ from cluster.secrets.secrets import NAMES, Secret
 from operations import patroni, patroni_configuration
 from tests.deploys.fake_hosts import changed, fake_cluster, run_operation
 from tests.deploys.patroni_world import PatroniWorld
+from tests.operations.written import contents_of
 
 SECRETS = {name: Secret(f"Value-of-{name}") for name in NAMES}
 BEGUN = {"/service/main/initialize": "7710602045269856473"}
@@ -72,9 +73,7 @@ def configuration_written(
     monkeypatch.setattr(patroni, "places_made", lambda _, node, *, fresh: told.append((node.name, fresh)) or iter(()))
     with ctx_host.use(PicturedHost(name)):
         commands = list(patroni.member._inner(cluster=cluster(), secrets=SECRETS))
-    texts = ["".join(map(str, command.connector_arguments.get("_stdin") or [])) for command in commands]
-    (config,) = [text for text in texts if "\nscope: main" in text]
-    written: dict[str, Any] = yaml.safe_load(config)
+    written: dict[str, Any] = yaml.safe_load(contents_of(commands)[CONFIG])
     return written
 
 
