@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from shlex import quote
-from typing import cast
+from typing import Any, cast
 
 from pyinfra.api.exceptions import FactProcessError
 
@@ -39,6 +39,8 @@ class PatroniCluster(Answer[SeenPatroni]):
     + beyond_timeline: the leader has to be past it, too, before ``settled`` is true: etcd has an old picture at first
     + synchronous: the same for whether there has to be a synchronous standby, or must be none; absent: either
     + unmarked: the same for members that shall no longer have all of these tags, by name
+    + live: of members that do not run as far as this one knows, their own word counts; it may be seconds ahead of what
+      else is known of them, such as a pending restart
     """
 
     def command(
@@ -48,11 +50,13 @@ class PatroniCluster(Answer[SeenPatroni]):
         beyond_timeline: int = 0,
         synchronous: bool | None = None,
         unmarked: Mapping[str, Mapping[str, bool]] | None = None,
+        live: bool = False,
     ) -> str:
         """Ask with python3, which Patroni itself needs; a host without Patroni's configuration answers with a word."""
         asked = {"expected": list(expected), "wait": wait_seconds, "beyond_timeline": beyond_timeline}
         asked |= {} if synchronous is None else {"synchronous": synchronous}
         asked |= {"unmarked": unmarked} if unmarked else {}
+        asked |= {"live": live} if live else {}
         arguments = quote(json.dumps(asked))
         ask = f"python3 -c {quote(_ASK)} {arguments}"
         return f"if [ -e /etc/patroni/config.yml ]; then {ask}; else echo '{{}}'; fi"
@@ -64,6 +68,16 @@ class PatroniCluster(Answer[SeenPatroni]):
         except ValueError as error:
             raise FactProcessError(f"the answer about Patroni cannot be read: {error}") from error
         return _NOTHING | seen
+
+    @classmethod
+    def serves(cls, asked: Mapping[str, Any], wanted: Mapping[str, Any], seen: SeenPatroni) -> bool:
+        """
+        One that has settled serves who would wait for some of the same members, and for nothing else. Nobody in it is
+        left to be asked live.
+        """
+        further = set(wanted) - {"expected", "wait_seconds", "live"}
+        settled = seen["settled"] and set(wanted.get("expected", ())) <= set(asked.get("expected", ()))
+        return settled and not further and set(asked) <= {"expected"}
 
 
 _NOTHING: SeenPatroni = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,14 +22,17 @@ from cluster.pki.issuers import Duty, LeafSource, is_known_trust, leaf_source, l
 from cluster.pki.verdicts import public_key_digest
 from cluster.verdicts.etcd_trust import authorities
 from facts.certificates import HostCertificates
-from operations.acts.commands import make_directory, write_file, write_pair
+from operations.acts.commands import write_files
 from operations.acts.component import Commands, brought_up
 from operations.live.etcd_trust import etcd_duties
+from operations.util.first_look import looks_again
 from operations.util.hosts import here
 from operations.util.planning import planning
+from operations.util.said import said
 
 
 @operation()
+@looks_again
 def issued(cluster: Cluster, secrets_directory: Path, source_secrets: Path | None = None) -> Commands:
     """
     Give every component of this host a certificate that its peers accept, and the CA that it shall trust.
@@ -44,24 +47,27 @@ def issued(cluster: Cluster, secrets_directory: Path, source_secrets: Path | Non
     """
     node = cluster.node(host.name)
     places = certificate_places(cluster, node)
-    seen = host.get_fact(HostCertificates, places=[[p.certificate, p.key, p.authority] for p in places])
+    seen = said(HostCertificates, places=[[p.certificate, p.key, p.authority] for p in places])
     # Before a CA of ours is made: where its files were lost, another one would only be in the way of the copy.
     _refuse_another_authority(leaf_sources(cluster, secrets_directory, source_secrets, plans=True), places, seen)
     sources = leaf_sources(cluster, secrets_directory, source_secrets, plans=planning())
     duties = [*_duties(sources, places), *etcd_duties(cluster, node, sources, seen)]
     stale = [duty for duty in duties if _is_stale(duty, node, seen[duty.place.certificate])]
     untrusted = [duty for duty in duties if seen[duty.place.certificate]["authority"] != duty.trust]
-    for path, user in owner_directories(duty.place for duty in (*stale, *untrusted)).items():
-        yield make_directory(Directory(path, user, user, "700"))
-    for duty in stale:
-        yield from leaf_files(duty, node)
-    for file in {duty.place.authority: trust_file(duty) for duty in untrusted}.values():
-        yield write_file(file)
+    if stale or untrusted:
+        yield _written(stale, untrusted, node)
     if POSTGRES.authority in {duty.place.authority for duty in untrusted}:
         # Before anybody knocks with a certificate of a CA that PostgreSQL has not read.
         yield StringCommand(hup(cluster))
     if not stale and not untrusted:
         host.noop("all certificates are valid and fit their keys")
+
+
+def _written(stale: Sequence[Duty], untrusted: Sequence[Duty], node: Node) -> StringCommand:
+    owners = owner_directories(duty.place for duty in (*stale, *untrusted))
+    directories = [Directory(path, user, user, "700") for path, user in owners.items()]
+    trust = {duty.place.authority: trust_file(duty) for duty in untrusted}
+    return write_files(directories, [*(leaf_files(duty, node) for duty in stale), *([file] for file in trust.values())])
 
 
 def _duties(sources: Mapping[Issuer, LeafSource], places: Iterable[CertificatePlace]) -> Iterable[Duty]:
@@ -105,13 +111,12 @@ def _misfit(place: CertificatePlace, seen: SeenCertificate) -> str | None:
     return None
 
 
-def leaf_files(duty: Duty, node: Node) -> Iterable[StringCommand]:
-    """Put a new certificate, with its key, where a host has to have one. + duty: of that host, ``node``"""
+def leaf_files(duty: Duty, node: Node) -> list[File]:
+    """A new certificate with its key, to be written together. + duty: of that host, ``node``"""
     leaf, place = duty.leaf(node), duty.place
     if place.bundle:
-        yield write_file(_file(place.certificate, leaf.certificate_pem + leaf.key_pem, place))
-        return
-    yield write_pair(_file(place.key, leaf.key_pem, place), _file(place.certificate, leaf.certificate_pem, place))
+        return [_file(place.certificate, leaf.certificate_pem + leaf.key_pem, place)]
+    return [_file(place.key, leaf.key_pem, place), _file(place.certificate, leaf.certificate_pem, place)]
 
 
 def trust_file(duty: Duty) -> File:
@@ -124,6 +129,7 @@ def _file(path: str, content: str, place: CertificatePlace) -> File:
 
 
 @operation()
+@looks_again
 def lent(cluster: Cluster, secrets_directory: Path, source_secrets: Path) -> Commands:
     """
     What a member of a standby cluster needs to believe its source and to be believed: a file with both CAs, and a
@@ -146,13 +152,10 @@ def lent(cluster: Cluster, secrets_directory: Path, source_secrets: Path) -> Com
 
 
 def _client(source: LeafSource, node: Node) -> Commands:
-    seen = host.get_fact(HostCertificates, places=[[SOURCE.certificate, SOURCE.key, SOURCE.authority]])
+    seen = said(HostCertificates, places=[[SOURCE.certificate, SOURCE.key, SOURCE.authority]])
     duty = Duty(SOURCE, source, source.trust_pem)
     stale = _is_stale(duty, node, seen[SOURCE.certificate])
     trusts = seen[SOURCE.certificate]["authority"] == source.trust_pem
     if not stale and trusts:
         return
-    yield make_directory(Directory(SOURCE.directory, SOURCE.user, SOURCE.user, "700"))
-    if stale:
-        yield from leaf_files(duty, node)
-    yield write_file(trust_file(duty))
+    yield _written([duty] if stale else [], [duty], node)

@@ -15,7 +15,7 @@ from cluster.pki.certificates import PATRONI, PATRONI_ETCD, CertificatePlace
 from cluster.pki.issuers import LeafSource, leaf_sources
 from cluster.verdicts.etcd_trust import Authorities, authorities, etcd_holders, etcd_places
 from operations.acts.act import Act
-from operations.acts.commands import write_file
+from operations.acts.commands import write_file, write_files
 from operations.acts.component import Commands
 from operations.certificates import leaf_files, trust_file
 from operations.etcd import refuse_unloaded, restarts
@@ -92,8 +92,7 @@ def _issued(cluster: Cluster, between: Authorities, source: LeafSource, seen: He
         host.log(f"{node.name}: {place.component} gets a certificate of etcd's own CA")
         if place == PATRONI_ETCD:
             yield Act(node, _shown(cluster, node))
-        for command in leaf_files(own_duty(between, source, place, mine), node):
-            yield Act(node, command)
+        yield Act(node, write_files((), [leaf_files(own_duty(between, source, place, mine), node)]))
 
 
 def _shown(cluster: Cluster, node: Node) -> StringCommand:

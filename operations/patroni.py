@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
 from pyinfra import host
 from pyinfra.api import operation
+from pyinfra.api.command import PyinfraCommand
 
 from cluster.components.component import Component
 from cluster.components.patroni import CONFIG, JOINING, config_of, patroni_component
@@ -28,8 +29,10 @@ from operations.acts.patroni_bootstrap import begun_again
 from operations.acts.tablespaces import places_made
 from operations.live.awaited import noticed_seconds
 from operations.patroni_configuration import corrected, declared_configuration, wake_command
+from operations.util.first_look import looks_again
 from operations.util.hosts import acts_for, coordinator, here, in_this_run, read
 from operations.util.planning import planning, undecided
+from operations.util.said import said
 
 # initdb and the clones of an empty cluster take less; what is not settled by then is looked at.
 BEGIN_SECONDS = 20
@@ -38,6 +41,7 @@ PROGRESS_SECONDS = 15
 
 
 @operation()
+@looks_again
 def member(cluster: Cluster, secrets: Mapping[str, Secret]) -> Commands:
     """
     Configure Patroni on this host and start it, or reload it when that is what a change needs; never restart it, for
@@ -61,7 +65,7 @@ def _places_of_source(cluster: Cluster, node: Node) -> Commands:
     if cluster.source is None or planning():
         return
     version = f"{cluster.data_directory}/PG_VERSION"
-    there = host.get_fact(HostComponent, paths=[version, CONFIG], units={})["paths"]
+    there = said(HostComponent, paths=[version, CONFIG], units={})["paths"]
     if there[version] is None:
         yield from places_made(cluster, node, fresh=there[CONFIG] is None, source=cluster.source)
 
@@ -77,7 +81,7 @@ def _following(cluster: Cluster, node: Node, secrets: Mapping[str, Secret]) -> C
     them, is marked until ``formed`` has seen it stream.
     """
     joining, version = patroni_component(cluster, node, secrets, joins=True), f"{cluster.data_directory}/PG_VERSION"
-    seen = host.get_fact(HostComponent, **joining.question_with(version))
+    seen = said(HostComponent, **joining.question_with(version))
     there = seen["paths"]
     on_its_way = config_of(joining).fits(there[CONFIG]) or (there[version] is None and _has_begun(cluster))
     if on_its_way and there[version] is None and not planning():
@@ -101,6 +105,7 @@ def _has_begun(cluster: Cluster) -> bool:
 
 
 @operation()
+@looks_again
 def formed(cluster: Cluster, secrets: Mapping[str, Secret]) -> Commands:
     """
     Wait until the cluster has a leader and every standby streams on its timeline; then take the bootstrap section
@@ -113,10 +118,12 @@ def formed(cluster: Cluster, secrets: Mapping[str, Secret]) -> Commands:
     if not acts_for(cluster.members):
         host.noop("another host waits for the cluster")
         return
-    seen = _settled(cluster, wait_seconds=0 if planning() else BEGIN_SECONDS)
+    seen = _settled(cluster, wait_seconds=0)
     if planning() and not seen["settled"]:
         yield from undecided("the cluster has to form, or to settle, first")
         return
+    if not seen["settled"]:
+        seen = yield from _led_and_settled(cluster)
     if not seen["settled"]:
         yield from begun_again(cluster, seen, _beginning(cluster, secrets))
         # Where a cluster begins with a backup, nobody knew of tablespaces when its members were started.
@@ -130,6 +137,18 @@ def formed(cluster: Cluster, secrets: Mapping[str, Secret]) -> Commands:
     first = cluster.members[0]
     if first.name == here():
         yield from brought_up(patroni_component(cluster, first, secrets))
+
+
+def _led_and_settled(cluster: Cluster) -> Generator[PyinfraCommand, None, SeenPatroni]:
+    """
+    Wait for a leader, then for the others. Each of them needs the slot that the leader makes for it at its next look.
+    One that has just begun the cluster is told to look now, or they would wait up to ``loop_wait`` for that.
+    """
+    seen: SeenPatroni = host.get_fact(PatroniCluster, expected=[], wait_seconds=BEGIN_SECONDS, live=True)
+    for node in in_this_run(cluster.members):
+        if node.name == seen["leader"]:
+            yield Act(node, wake_command())
+    return _settled(cluster, wait_seconds=0 if seen["leader"] is None else BEGIN_SECONDS)
 
 
 def _relied_on(cluster: Cluster, arrived: Sequence[Node], secrets: Mapping[str, Secret]) -> Commands:
@@ -158,7 +177,7 @@ def _is_marked(cluster: Cluster, node: Node, secrets: Mapping[str, Secret]) -> b
 
 def _settled(cluster: Cluster, wait_seconds: int, **more: Any) -> SeenPatroni:
     names = [node.name for node in cluster.members]
-    return host.get_fact(PatroniCluster, expected=names, wait_seconds=wait_seconds, **more)
+    return said(PatroniCluster, expected=names, wait_seconds=wait_seconds, live=True, **more)
 
 
 def _forming(cluster: Cluster) -> SeenPatroni:

@@ -48,10 +48,13 @@ def server_component(cluster: Cluster, node: Node, cipher_pass: str, store: Stor
         at_start.append(SERVER_SECRETS)
     place = PGBACKREST_SERVER
     loads = (SERVER_CONFIGURATION, place.certificate, place.authority, *at_start)
-    listens = node.address.endpoint(cluster.settings.pgbackrest_port)
-    load = f"({_LOAD.format(unit=SERVER, files=' '.join(at_start), listens=listens)})"
+    load = f"({_LOAD.format(unit=SERVER, files=' '.join(at_start), listens=_listens(cluster, node))})"
     directories = (Directory(SERVER_DROP_IN_DIRECTORY), Directory(place.directory, place.user, place.user, "700"))
     return Component(directories, tuple(files), (Unit(SERVER, loads, load=load),))
+
+
+def _listens(cluster: Cluster, node: Node) -> str:
+    return node.address.endpoint(cluster.settings.pgbackrest_port)
 
 
 def _drop_in(cluster: Cluster, node: Node) -> str:
@@ -61,6 +64,7 @@ def _drop_in(cluster: Cluster, node: Node) -> str:
     return rendered(
         "pgbackrest/server.conf.j2",
         configuration=SERVER_CONFIGURATION,
+        listens=_listens(cluster, node),
         secrets=SERVER_SECRETS,
         directory=PGBACKREST_SERVER.directory,
         locks=LOCKS,

@@ -65,10 +65,32 @@ def member(raw: dict[str, Any], streaming: set[str]) -> dict[str, Any]:
     }
 
 
-def look() -> dict[str, Any]:
-    """The cluster as this member sees it now."""
+LEADERS = ("leader", "standby_leader")
+
+
+def by_its_own_word(raw: dict[str, Any]) -> dict[str, Any]:
+    """
+    A member as it says itself that it runs by now: what this member knows of others, and of itself, is as old as two
+    looks of Patroni, theirs and its own, which are ``loop_wait`` apart.
+    """
+    leads = raw["role"] in LEADERS
+    if raw["state"] == ("running" if leads else "streaming"):
+        return raw
+    try:
+        said = get(raw["api_url"])
+    except (OSError, http.client.HTTPException, ValueError, KeyError):
+        return raw
+    if not said or said.get("state") != "running" or (said.get("role") == "replica") == leads:
+        return raw
+    return {**raw, "state": said.get("replication_state", "running"), "timeline": said.get("timeline")}
+
+
+def look(live: bool) -> dict[str, Any]:
+    """The cluster as this member sees it now. + live: those that do not run in its eyes are asked themselves"""
     cluster, own = get(OWN + "/cluster"), get(OWN + "/patroni")
-    leaders = [raw for raw in cluster["members"] if raw["role"] in ("leader", "standby_leader")]
+    leaders = [raw for raw in cluster["members"] if raw["role"] in LEADERS]
+    if live and leaders:
+        cluster["members"] = list(map(by_its_own_word, cluster["members"]))
     old = any(raw["role"] != "leader" and raw["state"] == "running" for raw in cluster["members"])
     # A cascading standby is known to the member that it streams from alone.
     streaming = set().union(*map(streaming_from, cluster["members"])) if leaders and old else set()
@@ -112,12 +134,13 @@ def main(
     beyond_timeline: int = 0,
     synchronous: bool | None = None,
     unmarked: dict[str, dict[str, Any]] | None = None,
+    live: bool = False,
 ) -> None:
     """Look until settled or until the time is over, and print what was seen last."""
     deadline = time.monotonic() + wait
     while True:
         try:
-            seen = look()
+            seen = look(live)
             seen["settled"] = (
                 settled(seen, expected, beyond_timeline)
                 and has_synchronous(seen, synchronous)

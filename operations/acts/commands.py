@@ -7,7 +7,9 @@ from shlex import quote
 
 from pyinfra.api import StringCommand
 
+from cluster.components.component import Unit
 from cluster.components.files import Directory, File
+from cluster.components.units import Step
 from cluster.secrets.secrets import Secret
 from facts.host import STAMP_DIRECTORY
 
@@ -16,8 +18,12 @@ JOURNAL_LINES = 15
 
 def make_directory(directory: Directory) -> StringCommand:
     """Make a directory, or give an existing one its owner and mode."""
+    return StringCommand(_directory_made(directory))
+
+
+def _directory_made(directory: Directory) -> str:
     flags = f"-o {quote(directory.user)} -g {quote(directory.group)} -m {quote(directory.mode)}"
-    return StringCommand(f"install -d {flags} {quote(directory.path)}")
+    return f"install -d {flags} {quote(directory.path)}"
 
 
 def remove_paths(paths: Iterable[str], shells: Iterable[str]) -> str:
@@ -40,41 +46,45 @@ def write_file(file: File) -> StringCommand:
     Write a file whole or not at all: the new content goes, over stdin, to a private file beside the old one, is
     checked, gets its owner and mode, and only then takes the old one's place.
     """
-    path, new = quote(file.path), quote(f"{file.path}.new")
-    steps = [
-        # What a run that died has left may be open to others.
-        f"umask 077 && rm -f {new}",
-        # pyinfra ends standard input with a line break, where the content does not, and where there is none at all.
-        f"head -c {len(file.content.encode())} > {new} && cat > /dev/null",
-        # To a remote command, a killed run looks like the end of its standard input.
-        f'[ "$(wc -c < {new})" -eq {len(file.content.encode())} ]',
-        f"chown {quote(f'{file.user}:{file.group}')} {new}",
-        f"chmod {quote(file.mode)} {new}",
-        *([file.check.replace("{}", new)] if file.check else []),
-        f"mv -f {new} {path}",
-    ]
-    return StringCommand(" && ".join(steps), _stdin=[Secret(file.content)])
+    return write_files((), [[file]])
 
 
-def write_pair(key: File, certificate: File) -> StringCommand:
+# Standard input, without the line breaks at its end, is in the shell's memory alone. To a remote command, a killed run
+# looks like the end of its standard input. What a run that died has left beside a file may be open to others.
+_TAKE_ALL = """umask 077 && all="$(cat){end}" && [ "$(printf %s "$all" | wc -c)" -eq {size} ]"""
+_PART = (
+    """part() { rm -f "$1" && printf %s "$all" 2>/dev/null | tail -c "+$2" 2>/dev/null | head -c "$3" > "$1" """
+    """&& chown "$4" "$1" && chmod "$5" "$1"; }"""
+)
+
+
+def write_files(directories: Iterable[Directory], groups: Iterable[Sequence[File]]) -> StringCommand:
     """
-    Write a private key and its certificate, in one command: what reads both at any moment, as etcd does at every
-    handshake, shall not find a pair that does not fit, least of all after a run that died between the two.
+    Make directories and write files, in one command and in this order. Nothing is done before all contents have
+    arrived, and each file is written whole or not at all.
+
+    + groups: files that take their places together, when each of them is there and accepted, as a private key and its
+      certificate: what reads both at any moment, as etcd does at every handshake, must not find a pair that does not
+      fit, least of all after a run that died between the two
     """
-    length = len(key.content.encode())
-    both, new = quote(f"{certificate.path}.both"), {file: quote(f"{file.path}.new") for file in (key, certificate)}
-    steps = [
-        "umask 077",
-        f"cat > {both}",
-        f'[ "$(wc -c < {both})" -eq {length + len(certificate.content.encode())} ]',
-        f"head -c {length} {both} > {new[key]}",
-        f"tail -c +{length + 1} {both} > {new[certificate]}",
-        f"rm {both}",
-        *(f"chown {quote(f'{one.user}:{one.group}')} {new[one]} && chmod {quote(one.mode)} {new[one]}" for one in new),
-        f"mv -f {new[key]} {quote(key.path)}",
-        f"mv -f {new[certificate]} {quote(certificate.path)}",
-    ]
-    return StringCommand(" && ".join(steps), _stdin=[Secret(key.content + certificate.content)])
+    listed = list(groups)
+    text = "".join(file.content for group in listed for file in group)
+    ends = len(text) - len(text.rstrip("\n"))
+    steps = [_TAKE_ALL.format(end="\n" * ends, size=len(text.encode())), *map(_directory_made, directories)]
+    offset = 1
+    for group in listed:
+        for file in group:
+            steps.append(_made_beside(file, offset))
+            offset += len(file.content.encode())
+        steps += [f"mv -f {quote(f'{file.path}.new')} {quote(file.path)}" for file in group]
+    return StringCommand(f"{_PART}; {' && '.join(steps)}", _stdin=[Secret(text)])
+
+
+def _made_beside(file: File, offset: int) -> str:
+    """The step that makes a new file beside its place. + offset: of its first byte in standard input, counted from 1"""
+    new, owner = quote(f"{file.path}.new"), quote(f"{file.user}:{file.group}")
+    made = f"part {new} {offset} {len(file.content.encode())} {owner} {quote(file.mode)}"
+    return f"{made} && {file.check.replace('{}', new)}" if file.check else made
 
 
 def start_unit(unit: str, files: Sequence[str], *, wait: bool = True) -> StringCommand:
@@ -83,10 +93,7 @@ def start_unit(unit: str, files: Sequence[str], *, wait: bool = True) -> StringC
 
     + wait: whether to return only when the unit says that it is up; its last lines are printed when it does not
     """
-    begin = f"systemctl reset-failed {quote(unit)} 2>/dev/null; systemctl daemon-reload"
-    enable = f"systemctl enable --quiet {quote(unit)}"
-    start = f"systemctl start {'' if wait else '--no-block '}{quote(unit)}"
-    return StringCommand(f"{begin}; {{ {enable} && {start}; }} {or_journal(unit)} && {stamp(unit, files)}")
+    return act_on_units([(Unit(unit, tuple(files), wait=wait), "start")])
 
 
 def load_unit(unit: str, files: Sequence[str], how: str) -> StringCommand:
@@ -95,7 +102,32 @@ def load_unit(unit: str, files: Sequence[str], how: str) -> StringCommand:
 
     + how: the command that does it without harm, e.g. ``systemctl reload haproxy``
     """
-    return StringCommand(f"systemctl daemon-reload && {{ {how}; }} {or_journal(unit)} && {stamp(unit, files)}")
+    return act_on_units([(Unit(unit, tuple(files), load=how), "load")])
+
+
+def act_on_units(steps: Sequence[tuple[Unit, Step]]) -> StringCommand:
+    """
+    Enable and start units, or let running ones read their files again, in this order; the first failure ends it.
+
+    + steps: what each of them needs; one that has to load has a command for that
+    """
+    down = [unit for unit, step in steps if step == "start"]
+    acts = [(unit, _start(unit) if step == "start" else str(unit.load)) for unit, step in steps]
+    each = [f"{{ {{ {act}; }} {or_journal(unit.name)}; }} && {stamp(unit.name, unit.loads)}" for unit, act in acts]
+    return StringCommand(" && ".join([_enabled(down) if down else "systemctl daemon-reload", *each]))
+
+
+def _enabled(units: Iterable[Unit]) -> str:
+    """
+    Enabling reads all units again, so a unit that is started after it has its newest files. The links of SysV, which
+    systemd leaves alone where it has a unit, take as long again.
+    """
+    names = " ".join(quote(unit.name) for unit in units)
+    return f"{{ systemctl reset-failed {names} 2>/dev/null; SYSTEMCTL_SKIP_SYSV=1 systemctl enable --quiet {names}; }}"
+
+
+def _start(unit: Unit) -> str:
+    return f"systemctl start {'' if unit.wait else '--no-block '}{quote(unit.name)}"
 
 
 def or_journal(unit: str) -> str:

@@ -12,7 +12,8 @@ from cluster.components.files import Directory, File
 from cluster.components.units import unit_step
 from cluster.observed.host import SeenComponent, SeenUnit
 from facts.host import HostComponent
-from operations.acts.commands import load_unit, make_directory, start_unit, write_file
+from operations.acts.commands import act_on_units, make_directory, write_files
+from operations.util.said import said
 
 Commands = Generator[PyinfraCommand, None, None]
 
@@ -25,7 +26,7 @@ def brought_up(component: Component, seen: SeenComponent | None = None) -> Comma
     + seen: what ``HostComponent`` said of all of it just now; None: nobody has asked yet
     """
     if seen is None:
-        seen = host.get_fact(HostComponent, **component.question)
+        seen = said(HostComponent, **component.question)
     missing = component.missing(seen["paths"])
     if changed := [item.path for item in missing if seen["paths"][item.path] is not None]:
         host.log(f"changes {', '.join(changed)}")
@@ -38,18 +39,19 @@ def brought_up(component: Component, seen: SeenComponent | None = None) -> Comma
 
 
 def written(missing: Iterable[Directory | File]) -> Commands:
-    """The commands that write each of them."""
-    for item in missing:
-        yield make_directory(item) if isinstance(item, Directory) else write_file(item)
+    """The one command that makes all of them, directories first; none where nothing is missing."""
+    listed = list(missing)
+    directories = [item for item in listed if isinstance(item, Directory)]
+    files = [[item] for item in listed if isinstance(item, File)]
+    if files:
+        yield write_files(directories, files)
+    else:
+        yield from map(make_directory, directories)
 
 
 def _units(units: Iterable[Unit], seen: Mapping[str, SeenUnit]) -> Generator[PyinfraCommand, None, bool]:
-    acted = False
-    for unit in units:
-        step = unit_step(seen[unit.name])
-        if step == "start":
-            yield start_unit(unit.name, unit.loads, wait=unit.wait)
-        elif step == "load" and unit.load is not None:
-            yield load_unit(unit.name, unit.loads, unit.load)
-        acted = acted or step == "start" or (step == "load" and unit.load is not None)
-    return acted
+    judged = [(unit, unit_step(seen[unit.name])) for unit in units]
+    steps = [(unit, step) for unit, step in judged if step == "start" or (step == "load" and unit.load is not None)]
+    if steps:
+        yield act_on_units(steps)
+    return bool(steps)

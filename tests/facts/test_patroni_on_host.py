@@ -104,6 +104,31 @@ def test_before_3_0_4_a_standby_that_runs_and_does_not_stream_is_seen(
     assert (pg2["running"], pg2["streaming"], pg2["lag_mib"], pg2["pending_reason"]) == (True, False, None, {})
 
 
+@pytest.mark.parametrize(
+    ("live", "word", "settled"),
+    [
+        (True, {}, True),
+        (False, {}, False),
+        (True, {"state": "starting"}, False),
+        (True, {"role": "primary"}, False),
+        (True, {"replication_state": "in archive recovery"}, False),
+        (True, {"timeline": 2}, False),
+    ],
+)
+def test_members_that_run_by_their_own_word_are_believed_before_the_others_have_heard(
+    monkeypatch: pytest.MonkeyPatch, capsys: Any, live: bool, word: dict[str, Any], settled: bool
+) -> None:
+    members = [member("pg1", "leader", "starting"), member("pg2", "replica", "creating replica", timeline=None)]
+    standby = {"state": "running", "role": "replica", "replication_state": "streaming", "timeline": 3, **word}
+    answers = {
+        f"{OWN}/cluster": {"members": members},
+        f"{OWN}/patroni": {**patroni("4.0.7", "pg2"), "state": "running", "role": "primary", "timeline": 3},
+        "https://10.0.0.2:8008/patroni": standby,
+        f"{OWN}/config": {},
+    }
+    assert seen(monkeypatch, capsys, answers, "pg1", "pg2", live=live)["settled"] is settled
+
+
 def test_an_answer_of_503_counts(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     own = urllib.error.HTTPError(f"{OWN}/patroni", 503, "", None, io.BytesIO(json.dumps(patroni("4.0.7")).encode()))  # type: ignore[arg-type]
     answers = {f"{OWN}/cluster": {"members": []}, f"{OWN}/patroni": own, f"{OWN}/config": None}

@@ -1,85 +1,57 @@
-"""`make bench`: how long a cluster takes from fresh or bare hosts, and when nothing is to be done; and its backups.
+"""
+`make bench`: how long a cluster takes from fresh or bare hosts, and when nothing is to be done; what it costs while it
+is idle; and its backups. `make bench GROWTH="1 3 5"`: how a run that changes nothing grows with the number of clusters.
 
 Prints what each operation costs, and fails when a figure is beyond its limit.
 """
 
 import os
-import re
 import shutil
-import subprocess
 import sys
-import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.lab.bench_backup import GAP_SECONDS, measured_backups, print_backups
+from tests.lab.bench_cpu import MEMBERS, idle_shares, print_idle, seconds_of
+from tests.lab.bench_growth import print_growth
+from tests.lab.bench_run import SMALL, Measured, measured_run
 from tests.lab.inventory import inventory_text
 from tests.lab.labs import find_lab
 from tests.lab.lifecycle import down, up
 from tests.lab.paths import ROOT
-from tests.lab.spec import Lab
+from tests.lab.spec import DEFAULT_HOSTS, Lab
 
 PACKAGED_SECONDS, BARE_SECONDS, IDLE_SECONDS = 45, 150, 8
 COMMANDS_A_HOST, MEMORY_MIB = 40, 250
+IDLE_LIMIT_PERCENT = 6.0
 RUN_SECONDS = 600
 
-SMALL = {"postgres_memory_mib": 512, "patroni_ttl": 20, "patroni_loop_wait": 5, "patroni_retry_timeout": 5}
+
+@dataclass(frozen=True)
+class Fresh:
+    """A cluster on hosts that never saw us. + started, built: seconds of CPU of all hosts to boot, and for the run"""
+
+    inventory: Path
+    run: Measured
+    started: float
+    built: float
 
 
-@dataclass
-class Measured:
-    """One run of deploys/cluster.py. + costs: seconds by operation; + commands: remote commands by host"""
-
-    seconds: float = 0.0
-    memory_mib: float = 0.0
-    costs: dict[str, float] = field(default_factory=dict)
-    commands: dict[str, int] = field(default_factory=dict)
-
-
-def measured_run(inventory: Path, *options: str) -> Measured:
-    """Run it, and take the time at every line that begins an operation."""
-    command = [sys.executable, "-m", "pyinfra", "-y", *options, str(inventory), "deploys/cluster.py"]
-    environment = {**os.environ, "PYINFRA_PROGRESS": "off"}
-    started = time.monotonic()
-    process = subprocess.Popen(
-        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
-    assert process.stdout is not None
-    result, lines = Measured(), []
-    stage, since = "connect and preflight", started
-    for line in process.stdout:
-        lines.append(line)
-        if "Starting operation:" in line or "--> Results" in line:
-            now = time.monotonic()
-            result.costs[stage] = now - since
-            stage, since = _operation(line), now
-        for host in re.findall(r"Running command on (\S+):", line):
-            result.commands[host] = result.commands.get(host, 0) + 1
-    _, status, usage = os.wait4(process.pid, 0)
-    result.seconds, result.memory_mib = time.monotonic() - started, usage.ru_maxrss / 1024
-    if status:
-        sys.exit("".join(lines[-40:]) + "the run failed")
-    return result
-
-
-def _operation(line: str) -> str:
-    plain = re.sub(r"\x1b\[[0-9;]*m", "", line)
-    return plain.partition("operation:")[2].strip() or "results"
-
-
-def fresh_cluster(lab: Lab, directory: Path) -> tuple[Path, Measured]:
+def fresh_cluster(lab: Lab, directory: Path) -> Fresh:
     """Hosts that never saw us, then one run."""
     shutil.rmtree(ROOT / ".secrets" / lab.name, ignore_errors=True)
     down(lab)
     up(lab)
     inventory = directory / f"{lab.name}.py"
     inventory.write_text(inventory_text(lab, extra={**SMALL, "cluster_name": lab.name}))
-    return inventory, measured_run(inventory)
+    started = seconds_of(lab, DEFAULT_HOSTS)
+    run = measured_run(inventory)
+    return Fresh(inventory, run, started, seconds_of(lab, DEFAULT_HOSTS) - started)
 
 
 def verdicts(
-    packaged: Measured, bare: Measured, idle: Measured, counted: Measured, gap_seconds: float
+    packaged: Measured, bare: Measured, idle: Measured, counted: Measured, gap_seconds: float, idle_percent: float
 ) -> Iterator[tuple[str, float, float, str]]:
     """What was measured, its limit, and its unit."""
     yield "packages installed, fresh hosts to proven cluster", packaged.seconds, PACKAGED_SECONDS, "s"
@@ -87,6 +59,7 @@ def verdicts(
     yield "nothing to do", idle.seconds, IDLE_SECONDS, "s"
     yield "nothing to do, remote commands on the busiest host", max(counted.commands.values()), COMMANDS_A_HOST, ""
     yield "memory of the control machine", max(packaged.memory_mib, idle.memory_mib), MEMORY_MIB, "MiB"
+    yield "CPU of an idle member, of a core", idle_percent, IDLE_LIMIT_PERCENT, "%"
     yield "no write during a full backup", gap_seconds, GAP_SECONDS, "s"
 
 
@@ -97,27 +70,44 @@ def print_costs(title: str, measured: Measured) -> None:
         print(f"  {seconds:6.1f} s  {name}")
 
 
+def print_lab(fresh: Fresh, shares: Mapping[str, float], idle: Measured, of_run: float) -> None:
+    """What the lab costs the machine that it is on, in seconds of CPU. + of_run: of its hosts, while nothing is done"""
+    print("\nthe lab, three members and a host for backups, in seconds of CPU: hosts + control machine")
+    print(f"  {fresh.started:6.1f}        the hosts start")
+    print(f"  {fresh.built:6.1f} + {fresh.run.cpu_seconds:.1f}  a fresh build")
+    print(f"  {of_run:6.1f} + {idle.cpu_seconds:.1f}  a run that changes nothing")
+    print(f"  {len(MEMBERS) * 60 * sum(shares.values()) / 100:6.1f}        an idle minute")
+
+
 def main() -> int:
     """Measure all, print all, and say by the exit code whether every figure is within its limit."""
     directory = Path(os.environ.get("TMPDIR", "/tmp"))
+    if sys.argv[1:2] == ["growth"]:
+        print_growth(directory, [int(word) for word in sys.argv[2:]])
+        return 0
     labs = find_lab("bench"), find_lab("bench-bare", flavour="bare")
     try:
-        inventory, packaged = fresh_cluster(labs[0], directory)
-        idle = min((measured_run(inventory) for _ in range(3)), key=lambda one: one.seconds)
-        counted = measured_run(inventory, "--debug")
+        fresh = fresh_cluster(labs[0], directory)
+        shares = idle_shares(labs[0])
+        before = seconds_of(labs[0], DEFAULT_HOSTS)
+        idle = min((measured_run(fresh.inventory) for _ in range(3)), key=lambda one: one.seconds)
+        of_run = (seconds_of(labs[0], DEFAULT_HOSTS) - before) / 3
+        counted = measured_run(fresh.inventory, "--debug")
         down(labs[0])
-        bare = fresh_cluster(labs[1], directory)[1]
+        bare = fresh_cluster(labs[1], directory).run
     finally:
         for lab in labs:
             down(lab)
-    print_costs("packages installed", packaged)
+    print_costs("packages installed", fresh.run)
     print_costs("bare hosts", bare)
     print_costs("nothing to do", idle)
+    print_idle(shares)
+    print_lab(fresh, shares, idle, of_run)
     figures, gap_seconds = measured_backups(directory)
     print_backups(figures, gap_seconds)
     print()
     beyond = 0
-    for what, value, limit, unit in verdicts(packaged, bare, idle, counted, gap_seconds):
+    for what, value, limit, unit in verdicts(fresh.run, bare, idle, counted, gap_seconds, sum(shares.values())):
         beyond += value > limit
         print(f"  {what:<52} {value:7.1f} {unit:<3} limit {limit} {'' if value <= limit else '  BEYOND'}")
     return 1 if beyond else 0

@@ -76,7 +76,12 @@ def inventory_text(
 ) -> str:
     """Return the text of an inventory.py for a lab."""
     groups = inventory_groups(lab, names, ipv6=ipv6, extra=extra)
-    parts = [f'"""Lab {lab.name}: containers on this machine, {lab.release}."""']
+    return groups_text(f"Lab {lab.name}: containers on this machine, {lab.release}.", groups)
+
+
+def groups_text(title: str, groups: Mapping[str, list[Entry]]) -> str:
+    """Return the text of an inventory.py with these groups."""
+    parts = [f'"""{title}"""']
     parts += [f"{group} = {_literal(entries)}" for group, entries in groups.items()]
     return "\n\n".join(parts) + "\n"
 

@@ -38,6 +38,7 @@ from operations import certificates
 from operations.certificates import issued, lent
 from operations.live import etcd_trust
 from tests.cluster.declared.test_standby_clusters import both
+from tests.operations.written import contents_of, paths_made
 
 LOST = Authority.of_plan(Path("/nonexistent"), "main etcd")  # a CA of etcd's whose files nobody has any more
 
@@ -115,8 +116,8 @@ def run(host: PicturedHost, directory: Path) -> list[Any]:
 
 
 def written(commands: list[Any]) -> list[str]:
-    """The paths that the commands make or replace, in order."""
-    return [command.get_raw_value().rpartition(" ")[2] for command in commands]
+    """The directories and certificates that the commands make or replace, in order; a key comes with its own."""
+    return [path for path in paths_made(commands) if not path.endswith(".key")]
 
 
 def test_nothing_to_do_where_all_are_valid(tmp_path: Path) -> None:
@@ -174,7 +175,7 @@ def test_a_bundle_is_one_file(tmp_path: Path) -> None:
     picture[HAPROXY.certificate] |= {"pem": None}
     commands = run(PicturedHost("pg1", picture), tmp_path)
     assert written(commands) == ["/etc/haproxy/pki", "/etc/haproxy/pki/haproxy.pem"]
-    (content,) = commands[1].connector_arguments["_stdin"]
+    content = contents_of(commands)["/etc/haproxy/pki/haproxy.pem"]
     assert content.count("BEGIN CERTIFICATE") == content.count("BEGIN PRIVATE KEY") == 1
 
 
@@ -240,9 +241,8 @@ def everywhere(there: dict[tuple[str, str], SeenCertificate], name: str, picture
 
 
 def contents(commands: list[Any]) -> dict[str, str]:
-    """What the commands write, by path."""
-    texts = [str(*command.connector_arguments.get("_stdin", ("",))) for command in commands]
-    return dict(zip(written(commands), texts, strict=True))
+    """What the commands write, by path; nothing for a directory."""
+    return {path: contents_of(commands).get(path, "") for path in written(commands)}
 
 
 def trusting_both(directory: Path) -> str:
@@ -335,8 +335,7 @@ def test_a_standby_trusts_both_and_comes_to_the_repository_under_its_own_name(tm
     fresh = StandbyHost("d1", {"paths": {TRUST: None}, "units": {}}, nothing)
     commands = lend(fresh, tmp_path / "dr", tmp_path / "shop")
     assert written(commands) == [TRUST, SOURCE.directory, SOURCE.certificate, SOURCE.authority]
-    contents = [str(*command.connector_arguments.get("_stdin", ("",))) for command in commands]
-    files = dict(zip(written(commands), contents, strict=True))
+    files = contents(commands)
     assert certificates_in(files[TRUST]) == certificates_in(own.trust_pem + source.trust_pem)
     assert len(certificates_in(files[TRUST])) == 2
     shop, dr = both()

@@ -13,11 +13,12 @@ from pyinfra.context import ctx_host
 
 from cluster.components.component import Component
 from cluster.components.files import File
-from cluster.components.haproxy import RELOAD, haproxy_component
+from cluster.components.haproxy import DROP_IN, DROP_IN_DIRECTORY, RELOAD, haproxy_component
 from cluster.declared.model import Cluster
 from cluster.inventory.clusters import DeclaredHost, declared_clusters
 from cluster.secrets.secrets import Secret
 from operations.haproxy import service
+from tests.operations.written import paths_made
 
 PASSWORD = Secret("S3cretOfTheStatistics")
 CONFIGURATION = "/etc/haproxy/haproxy.cfg"
@@ -83,17 +84,17 @@ def test_does_nothing_where_all_is_as_declared() -> None:
 def test_writes_everything_then_starts() -> None:
     nothing = tuple(item.path for item in (*component().directories, *component().files))
     host = PicturedHost("pg1", picture(without=nothing, active="inactive"), picture(active="inactive"))
-    directory, drop_in, configuration, start = texts(run(host))
-    assert directory == "install -d -o root -g root -m 755 /etc/systemd/system/haproxy.service.d"
-    assert "pyinfra-patroni.conf.new" in drop_in and f"{CONFIGURATION}.new" in configuration
-    assert "systemctl enable --quiet haproxy && systemctl start haproxy" in start
+    commands = run(host)
+    assert paths_made(commands) == [DROP_IN_DIRECTORY, DROP_IN, CONFIGURATION]
+    write, start = texts(commands)
+    assert "install -d -o root -g root -m 755 /etc/systemd/system/haproxy.service.d && part " in write
+    assert "systemctl enable --quiet haproxy; } && { { systemctl start haproxy; }" in start
 
 
 def test_a_file_that_haproxy_rejects_never_takes_the_old_ones_place() -> None:
     host = PicturedHost("pg1", picture(without=(CONFIGURATION,)), picture(loaded_digest="old", started_at=50))
     write, load = texts(run(host))
-    assert write.endswith(f"haproxy -c -f {CONFIGURATION}.new && mv -f {CONFIGURATION}.new {CONFIGURATION}")
-    assert "chmod 600" in write
+    assert write.endswith(f"600 && haproxy -c -f {CONFIGURATION}.new && mv -f {CONFIGURATION}.new {CONFIGURATION}")
     assert "systemctl reload haproxy" in load
 
 

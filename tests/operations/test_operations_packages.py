@@ -6,6 +6,7 @@ from copy import deepcopy
 from typing import Any
 
 import pytest
+from pyinfra.context import ctx_host
 
 import operations.packages
 from cluster.declared.address import Address
@@ -14,6 +15,7 @@ from cluster.errors import UnsafeError
 from cluster.packages.files import KEY, OBSERVED_PATHS, PREFERENCES, SOURCE
 from cluster.packages.plan import PackagesPlan, wanted_packages
 from cluster.settings.settings import Settings
+from tests.operations.written import files_written
 
 HAPROXY = {"status": "installed", "version": "3.0.11-1", "held": True}
 OPENSSL = {"status": "installed", "version": "3.5.7-1", "held": False}
@@ -39,7 +41,7 @@ class FakeHost:
 
 
 @pytest.fixture
-def balancer(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHost]:
+def balancer() -> Iterator[FakeHost]:
     """A host with HAProxy, as declared."""
     fake = FakeHost(
         {
@@ -53,8 +55,8 @@ def balancer(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHost]:
             "offered": {"haproxy": ["3.0.12-1", "3.0.11-1"], "openssl": ["3.5.7-1"]},
         }
     )
-    monkeypatch.setattr(operations.packages, "host", fake)
-    yield fake
+    with ctx_host.use(fake):  # type: ignore[no-untyped-call]
+        yield fake
 
 
 def a_cluster(*roles: str, **settings: Any) -> Cluster:
@@ -74,7 +76,7 @@ def told(command: str) -> str:
         return "install"
     if "\nuntil " in command:
         return "update " + command.partition("source=")[2].splitlines()[0]
-    return "write " + command.rpartition(" ")[2] if "head -c" in command else command
+    return "write " + " ".join(files_written(command, "")) if "head -c" in command else command
 
 
 def install_arguments(cluster: Cluster) -> str:
@@ -121,10 +123,7 @@ def test_holds_are_switched_off(balancer: FakeHost) -> None:
 
 def test_pgdg_comes_with_its_key_first(balancer: FakeHost) -> None:
     assert commands(a_cluster(packages_source="pgdg")) == [
-        "install -d -o root -g root -m 755 /etc/apt/preferences.d",
-        f"write {KEY}",
-        f"write {PREFERENCES}",
-        f"write {SOURCE}",
+        f"write {KEY} {PREFERENCES} {SOURCE}",
         "update https://apt.postgresql.org/pub/repos/apt",
     ]
 
@@ -146,12 +145,9 @@ def test_back_to_the_distribution_the_source_goes(balancer: FakeHost) -> None:
 def test_debian_is_kept_from_making_a_cluster_before_postgresql_comes(balancer: FakeHost) -> None:
     cluster = a_cluster("postgres")
     balancer.picture["offered"] = {name: ["1"] for name in wanted_packages(cluster, cluster.nodes[0])}
-    assert commands(cluster)[:2] == [
-        "install -d -o root -g root -m 755 /etc/postgresql-common",
-        "write /etc/postgresql-common/createcluster.conf",
-    ]
-    assert kinds(cluster)[2:] == ["update", "systemctl", "install", "apt-mark"]
-    assert commands(cluster)[3] == "systemctl mask --quiet postgresql.service"
+    assert commands(cluster)[0] == "write /etc/postgresql-common/createcluster.conf"
+    assert kinds(cluster)[1:] == ["update", "systemctl", "install", "apt-mark"]
+    assert commands(cluster)[2] == "systemctl mask --quiet postgresql.service"
 
 
 def test_an_installation_that_died_is_finished_without_asking_for_packages(balancer: FakeHost) -> None:

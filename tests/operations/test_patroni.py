@@ -18,6 +18,7 @@ from cluster.secrets.secrets import NAMES, Secret
 from operations import patroni, patroni_configuration
 from tests.deploys.fake_hosts import changed, fake_cluster, run_operation
 from tests.deploys.patroni_world import PatroniWorld
+from tests.operations.written import contents_of
 
 SECRETS = {name: Secret(f"Value-of-{name}") for name in NAMES}
 BEGUN = {"/service/main/initialize": "7710602045269856473"}
@@ -72,9 +73,7 @@ def configuration_written(
     monkeypatch.setattr(patroni, "places_made", lambda _, node, *, fresh: told.append((node.name, fresh)) or iter(()))
     with ctx_host.use(PicturedHost(name)):
         commands = list(patroni.member._inner(cluster=cluster(), secrets=SECRETS))
-    texts = ["".join(map(str, command.connector_arguments.get("_stdin") or [])) for command in commands]
-    (config,) = [text for text in texts if "\nscope: main" in text]
-    written: dict[str, Any] = yaml.safe_load(config)
+    written: dict[str, Any] = yaml.safe_load(contents_of(commands)[CONFIG])
     return written
 
 
@@ -198,6 +197,27 @@ def test_a_settled_cluster_is_not_touched(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(patroni, "brought_up", lambda _: iter(()))
     assert changed(run_operation(monkeypatch, world, declared, patroni.formed, secrets=SECRETS)) == []
     assert world.commands == []
+
+
+class Forming(PatroniWorld):
+    """The standbys stream once the leader, which is the first to be seen, has made slots for them."""
+
+    def run(self, host: str, command: str, stdin: str) -> tuple[bool, list[str]]:
+        """See World."""
+        if "/etc/patroni/config.yml ]" in command:
+            return True, [json.dumps(self._patroni() | {"settled": bool(self.patches)})]
+        return super().run(host, command, stdin)
+
+
+def test_a_leader_that_has_just_begun_the_cluster_looks_at_once_for_those_that_wait_for_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    declared = fake_cluster()
+    known = PatroniWorld.of(declared)
+    world = Forming(known.names, known.config, known.leader)
+    monkeypatch.setattr(patroni, "brought_up", lambda *_: iter(()))
+    run_operation(monkeypatch, world, declared, patroni.formed, secrets=SECRETS)
+    assert world.patches == [(known.leader, {"pyinfra-patroni": None})]
 
 
 class Lacking(PatroniWorld):

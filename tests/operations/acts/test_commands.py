@@ -1,4 +1,4 @@
-"""A file is written whole or not at all, whatever is in it, by what pyinfra sends as standard input."""
+"""Files are written whole or not at all, whatever is in them, by what pyinfra sends as standard input."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from cluster.components.files import File
-from operations.acts.commands import write_file
+from cluster.components.component import Unit
+from cluster.components.files import Directory, File
+from operations.acts.commands import act_on_units, write_file, write_files
 
 ME = pwd.getpwuid(os.getuid()).pw_name
 
@@ -52,3 +53,77 @@ def test_nobody_else_can_read_it_before_it_has_its_owner_and_mode(tmp_path: Path
         assert subprocess.run(words, input="secret\n", text=True, env=environment, check=False).returncode == 0
     assert (tmp_path / "seen").read_text().splitlines() == ["600 secret", "600 secret"]
     assert oct(path.stat().st_mode & 0o777) == "0o640"
+
+
+TEXTS = {
+    "conf.d/a": "no end",
+    "conf.d/b": "",
+    "key": "a key ü\n",
+    "certificate": "a certificate\nand what is above it\n\n",
+}
+
+
+def several(directory: Path, check: str | None = None) -> tuple[str, str]:
+    """The command for all of TEXTS, the last two of them a pair, and its standard input. + check: of the certificate"""
+    files = {name: File(str(directory / name), text, ME, ME, "600") for name, text in TEXTS.items()}
+    pair = [files["key"], File(str(directory / "certificate"), TEXTS["certificate"], ME, ME, "640", check)]
+    groups = [[files["conf.d/a"]], [files["conf.d/b"]], pair]
+    command = write_files([Directory(str(directory / "conf.d"), ME, ME, "700")], groups)
+    return command.get_raw_value(), "".join(map(str, command.connector_arguments["_stdin"]))
+
+
+def found(directory: Path) -> dict[str, str]:
+    return {name: (directory / name).read_text() for name in TEXTS if (directory / name).exists()}
+
+
+@pytest.mark.parametrize("shell", [["dash"], ["bash", "--posix"]])
+def test_many_files_and_their_directory_come_in_one_command(shell: list[str], tmp_path: Path) -> None:
+    command, given = several(tmp_path)
+    assert subprocess.run([*shell, "-c", command], input=given.encode(), check=False).returncode == 0
+    assert found(tmp_path) == TEXTS
+    modes = [oct((tmp_path / name).stat().st_mode & 0o777) for name in ("conf.d", "conf.d/a", "certificate")]
+    assert modes == ["0o700", "0o600", "0o640"]
+    assert not list(tmp_path.rglob("*.new"))
+
+
+def test_nothing_is_done_while_a_byte_of_any_of_them_is_missing(tmp_path: Path) -> None:
+    command, given = several(tmp_path)
+    for cut in ("", given[:3], given.rstrip("\n")[:-1]):
+        assert subprocess.run(["sh", "-c", command], input=cut.encode(), check=False).returncode != 0
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_a_pair_takes_its_places_only_when_both_are_accepted(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("old key")
+    (tmp_path / "certificate").write_text("old certificate")
+    command, given = several(tmp_path, check="grep -q absent {}")
+    assert subprocess.run(["sh", "-c", command], input=given.encode(), check=False).returncode != 0
+    assert found(tmp_path) == {**TEXTS, "key": "old key", "certificate": "old certificate"}
+
+
+def test_no_content_is_in_the_command_line(tmp_path: Path) -> None:
+    assert "a key" not in several(tmp_path)[0]
+
+
+def test_units_are_started_and_loaded_in_their_order_after_one_look_at_their_files() -> None:
+    one, two, timer = Unit("one", ("/etc/one",), load="reload one"), Unit("two", ()), Unit("t.timer", (), wait=False)
+    text = act_on_units([(one, "load"), (two, "start"), (timer, "start")]).get_raw_value()
+    acts = ["systemctl enable --quiet two t.timer", "reload one", "systemctl start two", "start --no-block t.timer"]
+    assert [text.count(act) for act in acts] == [1, 1, 1, 1]
+    assert sorted(acts, key=text.index) == acts
+    assert "daemon-reload" not in text, "enabling does that"
+    assert act_on_units([(one, "load")]).get_raw_value().startswith("systemctl daemon-reload && { { reload one; }")
+
+
+def test_the_first_unit_that_fails_ends_it_with_its_own_last_lines_alone(tmp_path: Path) -> None:
+    for name, text in {
+        "systemctl": '[ "$*" != "start one" ]',
+        "journalctl": 'echo "lines of $2"',
+        "mkdir": "false",
+    }.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / name).chmod(0o755)
+    text = act_on_units([(Unit("one", ()), "start"), (Unit("two", ()), "start")]).get_raw_value()
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    done = subprocess.run(["sh", "-c", text], capture_output=True, text=True, env=environment, check=False)
+    assert (done.returncode != 0, done.stderr) == (True, "lines of one\n")

@@ -15,6 +15,7 @@ from cluster.secrets.secrets import NAMES, Secret
 from operations.runs import adopt as adopt_run
 from tests.deploys.fake_hosts import changed, fake_cluster, run_operation
 from tests.deploys.power_world import PowerWorld
+from tests.operations.written import files_written
 
 SECRETS = {name: Secret(f"value of {name}") for name in NAMES}
 
@@ -42,8 +43,8 @@ class AdoptedWorld(PowerWorld):
             return True, []
         if "memory_kib=" in command:
             return True, ["memory_kib=16777216", "cores=8", "disk_kib=209715200", "patroni=4.0.7-1"]
-        if found := re.search(r"mv -f \S+ (\S+)$", command):
-            self.files[host][found[1]] = stdin
+        if found := files_written(command, stdin):
+            self.files[host] |= found
             return True, []
         if "enable --quiet patroni" in command:
             self._act("start patroni", host, command)

@@ -19,6 +19,7 @@ from operations.runs.restore import new_cluster
 from operations.runs.restore.new_cluster import begun_with, restored_from
 from tests.deploys.fake_hosts import run_operation
 from tests.deploys.restore_world import INFO, RestoreWorld, line
+from tests.operations.written import files_written
 
 LATEST = Target("latest")
 SECRETS = {name: Secret(f"value of {name}") for name in NAMES}
@@ -54,7 +55,7 @@ class NewWorld(RestoreWorld):
             )
             return True, [line("info", json.dumps([self.stanzas[name]])), line("attempts", kinds)]
         if "/etc/pgbackrest/source" in command and not any(word in command for word in ("rm -rf", "systemd-run")):
-            self.written[command.split()[-1]] = stdin
+            self.written |= files_written(command, stdin)
             self.done += [] if "access c1" in self.done else [f"access {host}"]
             return True, []
         if "roles.sql" in command:
