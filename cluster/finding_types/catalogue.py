@@ -162,11 +162,7 @@ KINDS: Mapping[str, Kind] = {
         f"Before anything restarts there: `{RUN}/configure.py` where it is declared, else fix the file on {{where}}.",
     ),
     "parameter-overridden": Kind(
-        *(
-            ALARM,
-            "PostgreSQL",
-            "a parameter that belongs to this tool, or is dangerous, has an undeclared value",
-        ),
+        *(ALARM, "PostgreSQL", "a parameter of this tool, or a dangerous one, has an undeclared value"),
         "On {where} remove {name} from {source} (`alter system reset {name}` for postgresql.auto.conf), then "
         f"`select pg_reload_conf()`; `{RUN}/configure.py` fixes Patroni's configuration.",
     ),
@@ -233,11 +229,7 @@ KINDS: Mapping[str, Kind] = {
         f"Run `{RUN}/cluster.py`, which reissues both.",
     ),
     "etcd-ca-shared": Kind(
-        *(
-            WARNING,
-            "certificate",
-            "etcd accepts every certificate of the cluster's CA, which is as much as root access",
-        ),
+        *(WARNING, "certificate", "etcd accepts every certificate of the cluster's CA, which amounts to root access"),
         f"Run `{RUN}/cluster.py`, which gives etcd its own CA while the cluster runs; see docs/certificates.md.",
     ),
     "certificate-other-ca": Kind(
