@@ -194,7 +194,7 @@ def test_every_exception_is_still_needed() -> None:
 # --- One name for a component, and for a run, in every layer ---
 
 COMPONENTS = (
-    *("certificates", "etcd", "haproxy", "packages", "patroni", "postgres", "secrets"),
+    *("certificates", "chrony", "etcd", "haproxy", "packages", "patroni", "postgres", "secrets"),
     *("pgbackrest", "vip", "pgbouncer", "monitoring"),
 )
 # Words of a layer rather than of a component.

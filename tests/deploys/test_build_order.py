@@ -48,6 +48,7 @@ def steps(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Steps:
 GROUND = [
     "Secrets | kept",
     "Packages | Install and hold",
+    "Clock | Keep the clock where no service does",
     "Certificates | issued and trusted",
     "Certificates | source trusted",
     "etcd | configured and started",
