@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
 from pyinfra.api import FactBase
@@ -31,6 +31,20 @@ class Answer(FactBase[T]):
     def parsed(self, output: list[str]) -> T:
         """The fact in the lines that the host printed. + output: without the line ends"""
         raise FactProcessError(f"{type(self).__name__} does not say how its answer is read")
+
+    @classmethod
+    def serves(cls, asked: Mapping[str, Any], wanted: Mapping[str, Any], seen: T) -> bool:
+        """
+        Whether the answer to one question answers another one, too.
+
+        + asked, wanted: the arguments of both; + seen: the answer
+        """
+        return dict(asked) == dict(wanted)
+
+    @classmethod
+    def part(cls, wanted: Mapping[str, Any], seen: T) -> T:
+        """What of an answer that serves a question belongs to it. + wanted: its arguments"""
+        return seen
 
 
 def answers(output: Iterable[str], expected: Iterable[str]) -> dict[str, tuple[int, str]]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import base64
 import ssl
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from shlex import quote
+from typing import Any
 
 from cluster.observed.host import SeenCertificate
 from facts.answer import Answer
@@ -16,9 +17,9 @@ _LOOK = r"""
 look() {
   c=$(sed -n '/-----BEGIN CERTIFICATE-----/,/-----END CERTIFICATE-----/p' "$1" 2>/dev/null | base64 -w0)
   a=$(base64 -w0 "$3" 2>/dev/null)
-  k=$(openssl pkey -in "$2" -pubout -outform DER 2>/dev/null | sha256sum | cut -d' ' -f1)
+  k=$(openssl pkey -in "$2" -pubout -outform DER 2>/dev/null | sha256sum)
   o=$(stat -c '%U:%a' "$2" 2>/dev/null)
-  echo "$1|$c|$k|$o|$a"
+  echo "$1|$c|${k%% *}|$o|$a"
 }
 """
 
@@ -38,6 +39,16 @@ class HostCertificates(Answer[dict[str, SeenCertificate]]):
     def parsed(self, output: list[str]) -> dict[str, SeenCertificate]:
         """One line a place."""
         return dict(_place(line) for line in output)
+
+    @classmethod
+    def serves(cls, asked: Mapping[str, Any], wanted: Mapping[str, Any], seen: dict[str, SeenCertificate]) -> bool:
+        """One that was about more places."""
+        return all(place in asked["places"] for place in wanted["places"])
+
+    @classmethod
+    def part(cls, wanted: Mapping[str, Any], seen: dict[str, SeenCertificate]) -> dict[str, SeenCertificate]:
+        """The places that were asked for."""
+        return {path: seen[path] for path, *_ in wanted["places"]}
 
 
 _EXPIRY = r"""

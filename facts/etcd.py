@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from shlex import quote
 from typing import Any
 from urllib.parse import urlsplit
@@ -76,6 +76,16 @@ class EtcdCluster(Answer[SeenEtcd]):
             "keys": _when_read(found["keys"], _keys),
             "errors": {name: text for name, (code, text) in found.items() if code},
         }
+
+    @classmethod
+    def serves(cls, asked: Mapping[str, Any], wanted: Mapping[str, Any], seen: SeenEtcd) -> bool:
+        """Where all are healthy and everything was answered, nobody has to be waited for, nor to be sought."""
+        complete = not seen["unhealthy"] and not seen["errors"]
+        return _place_of(asked) == _place_of(wanted) and (complete or dict(asked) == dict(wanted))
+
+
+def _place_of(question: Mapping[str, Any]) -> tuple[object, object]:
+    return list(question.get("endpoints", HERE)), question.get("prefix")
 
 
 class EtcdBootstrapState(Answer[str]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,25 +14,34 @@ from facts.answer import Answer
 
 STAMP_DIRECTORY = "/run/pyinfra-patroni"
 
+_NAME = re.compile(r"[\w@:.-]+")
 _KINDS = {"regular file": "file", "regular empty file": "file", "directory": "directory", "symbolic link": "link"}
 
+# As few processes as there can be: they are what a look costs a busy host.
 _PATHS = r"""
+set --
 for p in {paths}; do
-  if [ -e "$p" ] || [ -L "$p" ]; then
-    stat -c 'path|%n|%F|%a|%U|%G' -- "$p" || exit 1
-    if [ -f "$p" ]; then sha256sum -- "$p" || exit 1; fi
-  else echo "absent|$p"; fi
+  if [ -e "$p" ] || [ -L "$p" ]; then set -- "$@" "$p"; else echo "absent|$p"; fi
 done
+[ $# -eq 0 ] || stat -c 'path|%n|%F|%a|%U|%G' -- "$@" || exit 1
+for p do shift; [ ! -f "$p" ] || set -- "$@" "$p"; done
+[ $# -eq 0 ] || sha256sum -- "$@" || exit 1
+"""
+
+# Of several units systemctl tells one after the other, in their order, with an empty line between.
+_STATES = r"""
+said=$(systemctl show --timestamp=unix -p LoadState -p ActiveState -p SubState -p UnitFileState -p NeedDaemonReload \
+  -p ExecMainStartTimestamp -p ActiveEnterTimestamp -p MainPID {units}) || exit 1
+printf '%s\n' "$said" | awk 'BEGIN {{ n = split("{units}", unit); print "unit|" unit[i = 1] }}
+  $0 == "" && i < n {{ print "unit|" unit[++i]; next }} {{ print }}'
 """
 
 # A unit's files are compared with the stamp that our last start or reload left, see cluster/components/units.py.
 _UNIT = r"""
-echo 'unit|{unit}'
-systemctl show --timestamp=unix -p LoadState -p ActiveState -p SubState -p UnitFileState -p NeedDaemonReload \
-  -p {started} -p MainPID {unit} || exit 1
-echo "files_digest=$(cat {files} 2>/dev/null | sha256sum | cut -d' ' -f1)"
-echo "files_changed_at=$(stat -c %Y {files} 2>/dev/null | sort -n | tail -n 1)"
-echo "loaded_digest=$(cat {stamp} 2>/dev/null)"
+digest=$(cat {files} 2>/dev/null | sha256sum)
+newest=; for t in $(stat -c %Y {files} 2>/dev/null); do [ "$t" -lt "${{newest:-0}}" ] || newest=$t; done
+loaded=; [ ! -r {stamp} ] || read -r loaded < {stamp}
+printf '%s\n' 'unit|{unit}' "files_digest=${{digest%% *}}" "files_changed_at=$newest" "loaded_digest=$loaded"
 """
 
 
@@ -48,6 +58,7 @@ class HostComponent(Answer[SeenComponent]):
     def command(self, paths: Sequence[str], units: Mapping[str, Sequence[str]]) -> str:
         """One shell script for all of it."""
         script = _PATHS.format(paths=" ".join(map(shlex.quote, paths))) if paths else ""
+        script += _STATES.format(units=" ".join(map(_plain, units))) if units else ""
         return script + "".join(_unit_script(unit, files) for unit, files in units.items()) + "true"
 
     def parsed(self, output: list[str]) -> SeenComponent:
@@ -63,7 +74,7 @@ class HostComponent(Answer[SeenComponent]):
             elif word == "absent":
                 paths[rest] = None
             elif word == "unit":
-                unit = units[rest] = {}
+                unit = units.setdefault(rest, {})
             elif "=" in line and units:
                 key, _, value = line.partition("=")
                 unit[key] = value
@@ -71,6 +82,21 @@ class HostComponent(Answer[SeenComponent]):
                 digest, name = line.split("  ", 1)
                 paths[name]["sha256"] = digest
         return {"paths": paths, "units": {name: _unit(values) for name, values in units.items()}}
+
+    @classmethod
+    def serves(cls, asked: Mapping[str, Any], wanted: Mapping[str, Any], seen: SeenComponent) -> bool:
+        """One that was about more."""
+        units = asked["units"]
+        same = all(units.get(name) == list(loads) for name, loads in wanted["units"].items())
+        return same and set(wanted["paths"]) <= set(asked["paths"])
+
+    @classmethod
+    def part(cls, wanted: Mapping[str, Any], seen: SeenComponent) -> SeenComponent:
+        """The paths and units that were asked for."""
+        return {
+            "paths": {path: seen["paths"][path] for path in wanted["paths"]},
+            "units": {name: seen["units"][name] for name in wanted["units"]},
+        }
 
 
 class UnitJournal(Answer[list[str]]):
@@ -98,11 +124,16 @@ class UnitJournal(Answer[list[str]]):
         return output
 
 
+def _plain(unit: str) -> str:
+    """The name of a unit, which is a word to the shell and to awk alike."""
+    if not _NAME.fullmatch(unit):
+        raise ValueError(f"{unit!r} is no name of a unit")
+    return unit
+
+
 def _unit_script(unit: str, files: Sequence[str]) -> str:
     return _UNIT.format(
-        unit=shlex.quote(unit),
-        # A timer has no process of its own.
-        started="ActiveEnterTimestamp" if unit.endswith(".timer") else "ExecMainStartTimestamp",
+        unit=unit,
         files=" ".join(map(shlex.quote, files)) or "/dev/null",
         stamp=shlex.quote(f"{STAMP_DIRECTORY}/{unit}"),
     )

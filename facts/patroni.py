@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from shlex import quote
-from typing import cast
+from typing import Any, cast
 
 from pyinfra.api.exceptions import FactProcessError
 
@@ -68,6 +68,16 @@ class PatroniCluster(Answer[SeenPatroni]):
         except ValueError as error:
             raise FactProcessError(f"the answer about Patroni cannot be read: {error}") from error
         return _NOTHING | seen
+
+    @classmethod
+    def serves(cls, asked: Mapping[str, Any], wanted: Mapping[str, Any], seen: SeenPatroni) -> bool:
+        """
+        One that has settled serves who would wait for some of the same members, and for nothing else. Nobody in it is
+        left to be asked live.
+        """
+        further = set(wanted) - {"expected", "wait_seconds", "live"}
+        settled = seen["settled"] and set(wanted.get("expected", ())) <= set(asked.get("expected", ()))
+        return settled and not further and set(asked) <= {"expected"}
 
 
 _NOTHING: SeenPatroni = {

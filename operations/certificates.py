@@ -25,11 +25,14 @@ from facts.certificates import HostCertificates
 from operations.acts.commands import write_files
 from operations.acts.component import Commands, brought_up
 from operations.live.etcd_trust import etcd_duties
+from operations.util.first_look import looks_again
 from operations.util.hosts import here
 from operations.util.planning import planning
+from operations.util.said import said
 
 
 @operation()
+@looks_again
 def issued(cluster: Cluster, secrets_directory: Path, source_secrets: Path | None = None) -> Commands:
     """
     Give every component of this host a certificate that its peers accept, and the CA that it shall trust.
@@ -44,7 +47,7 @@ def issued(cluster: Cluster, secrets_directory: Path, source_secrets: Path | Non
     """
     node = cluster.node(host.name)
     places = certificate_places(cluster, node)
-    seen = host.get_fact(HostCertificates, places=[[p.certificate, p.key, p.authority] for p in places])
+    seen = said(HostCertificates, places=[[p.certificate, p.key, p.authority] for p in places])
     # Before a CA of ours is made: where its files were lost, another one would only be in the way of the copy.
     _refuse_another_authority(leaf_sources(cluster, secrets_directory, source_secrets, plans=True), places, seen)
     sources = leaf_sources(cluster, secrets_directory, source_secrets, plans=planning())
@@ -126,6 +129,7 @@ def _file(path: str, content: str, place: CertificatePlace) -> File:
 
 
 @operation()
+@looks_again
 def lent(cluster: Cluster, secrets_directory: Path, source_secrets: Path) -> Commands:
     """
     What a member of a standby cluster needs to believe its source and to be believed: a file with both CAs, and a
@@ -148,7 +152,7 @@ def lent(cluster: Cluster, secrets_directory: Path, source_secrets: Path) -> Com
 
 
 def _client(source: LeafSource, node: Node) -> Commands:
-    seen = host.get_fact(HostCertificates, places=[[SOURCE.certificate, SOURCE.key, SOURCE.authority]])
+    seen = said(HostCertificates, places=[[SOURCE.certificate, SOURCE.key, SOURCE.authority]])
     duty = Duty(SOURCE, source, source.trust_pem)
     stale = _is_stale(duty, node, seen[SOURCE.certificate])
     trusts = seen[SOURCE.certificate]["authority"] == source.trust_pem

@@ -44,14 +44,17 @@ from operations.acts.etcd_learner import etcdctl, promoted, strays_removed
 from operations.acts.last_lines import show_last_lines
 from operations.live.etcd_loaded import etcd_pictures, stale_members
 from operations.runs.etcd_snapshot import copies_kept
+from operations.util.first_look import looks_again
 from operations.util.hosts import acts_for, in_this_run
 from operations.util.planning import planning, undecided
+from operations.util.said import said
 
 QUORUM_SECONDS = 60
 RESTART_SECONDS = 60
 
 
 @operation()
+@looks_again
 def member(cluster: Cluster) -> Commands:
     """
     Configure etcd on this host and start it where that is safe: with data of its own, or together with all others
@@ -71,13 +74,14 @@ def member(cluster: Cluster) -> Commands:
         return
     component = etcd_component(cluster, node)
     data, running = f"{etcd_data_directory(cluster)}/member", bootstrapped(component, _existing(cluster)) + snapshots
-    seen = host.get_fact(HostComponent, **running.question_with(data))
+    seen = said(HostComponent, **running.question_with(data))
     if seen["paths"][data] is None:
         running = first_start(cluster, node, component) + snapshots
     yield from brought_up(running, seen)
 
 
 @operation()
+@looks_again
 def quorum(cluster: Cluster) -> Commands:
     """
     Wait until etcd has its quorum, let declared hosts join that are not members yet, and restart members whose
@@ -161,7 +165,7 @@ def refuse_unloaded(cluster: Cluster) -> None:
 
 def _look(cluster: Cluster, nodes: Sequence[Node], *, wait_seconds: int = 0) -> SeenEtcd:
     endpoints = [node.address.url(cluster.settings.etcd_client_port) for node in nodes]
-    return host.get_fact(
+    return said(
         EtcdCluster, endpoints=endpoints, prefix=cluster.scope_key, wait_seconds=wait_seconds, if_open=planning()
     )
 

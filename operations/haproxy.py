@@ -9,9 +9,11 @@ from cluster.components.haproxy import haproxy_component
 from cluster.declared.model import Cluster
 from cluster.secrets.secrets import Secret
 from operations.acts.component import Commands, brought_up
+from operations.util.first_look import looks_again
 
 
 @operation()
+@looks_again
 def service(cluster: Cluster, stats_password: Secret) -> Commands:
     """
     Run HAProxy with the cluster's members behind its ports. A changed file is loaded without dropping a connection; one

@@ -16,6 +16,8 @@ from cluster.packages.findings import offer_findings, version_findings
 from cluster.packages.plan import PackagesPlan, held_packages, packages_plan, packages_question
 from facts.packages import POLICY, POLICY_MARK, HostPackages
 from operations.acts.component import Commands, written
+from operations.util.first_look import looks_again
+from operations.util.said import said
 
 LOCK_SECONDS = 120  # Debian's own timers read the lists and upgrade at boot, just when a new host is set up
 LOG_LINES = 20
@@ -92,6 +94,7 @@ attempt || {{ repair && attempt; }} || failed
 
 
 @operation()
+@looks_again
 def installed(cluster: Cluster) -> Commands:
     """
     Install what the host's roles need, start nothing by it, and hold it at its version.
@@ -103,7 +106,7 @@ def installed(cluster: Cluster) -> Commands:
     + cluster: as declared; called on every host
     """
     node = cluster.node(host.name)
-    seen = host.get_fact(HostPackages, **packages_question(cluster, node))
+    seen = said(HostPackages, **packages_question(cluster, node))
     _refuse(version_findings(cluster, {node.name: seen}))
     plan = packages_plan(cluster, node, seen, signing_key(cluster))
     if plan.is_done:

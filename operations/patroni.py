@@ -29,8 +29,10 @@ from operations.acts.patroni_bootstrap import begun_again
 from operations.acts.tablespaces import places_made
 from operations.live.awaited import noticed_seconds
 from operations.patroni_configuration import corrected, declared_configuration, wake_command
+from operations.util.first_look import looks_again
 from operations.util.hosts import acts_for, coordinator, here, in_this_run, read
 from operations.util.planning import planning, undecided
+from operations.util.said import said
 
 # initdb and the clones of an empty cluster take less; what is not settled by then is looked at.
 BEGIN_SECONDS = 20
@@ -39,6 +41,7 @@ PROGRESS_SECONDS = 15
 
 
 @operation()
+@looks_again
 def member(cluster: Cluster, secrets: Mapping[str, Secret]) -> Commands:
     """
     Configure Patroni on this host and start it, or reload it when that is what a change needs; never restart it, for
@@ -62,7 +65,7 @@ def _places_of_source(cluster: Cluster, node: Node) -> Commands:
     if cluster.source is None or planning():
         return
     version = f"{cluster.data_directory}/PG_VERSION"
-    there = host.get_fact(HostComponent, paths=[version, CONFIG], units={})["paths"]
+    there = said(HostComponent, paths=[version, CONFIG], units={})["paths"]
     if there[version] is None:
         yield from places_made(cluster, node, fresh=there[CONFIG] is None, source=cluster.source)
 
@@ -78,7 +81,7 @@ def _following(cluster: Cluster, node: Node, secrets: Mapping[str, Secret]) -> C
     them, is marked until ``formed`` has seen it stream.
     """
     joining, version = patroni_component(cluster, node, secrets, joins=True), f"{cluster.data_directory}/PG_VERSION"
-    seen = host.get_fact(HostComponent, **joining.question_with(version))
+    seen = said(HostComponent, **joining.question_with(version))
     there = seen["paths"]
     on_its_way = config_of(joining).fits(there[CONFIG]) or (there[version] is None and _has_begun(cluster))
     if on_its_way and there[version] is None and not planning():
@@ -102,6 +105,7 @@ def _has_begun(cluster: Cluster) -> bool:
 
 
 @operation()
+@looks_again
 def formed(cluster: Cluster, secrets: Mapping[str, Secret]) -> Commands:
     """
     Wait until the cluster has a leader and every standby streams on its timeline; then take the bootstrap section
@@ -173,7 +177,7 @@ def _is_marked(cluster: Cluster, node: Node, secrets: Mapping[str, Secret]) -> b
 
 def _settled(cluster: Cluster, wait_seconds: int, **more: Any) -> SeenPatroni:
     names = [node.name for node in cluster.members]
-    return host.get_fact(PatroniCluster, expected=names, wait_seconds=wait_seconds, live=True, **more)
+    return said(PatroniCluster, expected=names, wait_seconds=wait_seconds, live=True, **more)
 
 
 def _forming(cluster: Cluster) -> SeenPatroni:

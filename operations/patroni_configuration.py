@@ -36,8 +36,10 @@ from operations.acts.component import Commands
 from operations.live.admission import hba_lines_next, hba_lines_now
 from operations.live.awaited import await_active, await_hba, await_leader, await_standbys, noticed_seconds, running
 from operations.live.preflight import origin_of
+from operations.util.first_look import looks_again
 from operations.util.hosts import acts_for, here, in_this_run, read, read_all
 from operations.util.planning import planning, undecided
+from operations.util.said import said
 
 _SCRIPT = (Path(__file__).parent / "util" / "on_host" / "patroni_patch.py").read_text()
 
@@ -59,6 +61,7 @@ def wake_command() -> StringCommand:
 
 
 @operation()
+@looks_again
 def configuration(cluster: Cluster, restart_follows: bool = False) -> Commands:
     """
     Bring the dynamic configuration in etcd to what is declared, by Patroni's compare-and-set PATCH.
@@ -130,12 +133,12 @@ def _name_undeclared(declared: Mapping[str, Any], config: Mapping[str, Any]) -> 
 def _configured(cluster: Cluster) -> tuple[Node, SeenPatroni]:
     """The first Patroni that has it: of this host, else of another. In an unfinished restore only one may run."""
     own = cluster.node(here())
-    seen: SeenPatroni = host.get_fact(PatroniCluster, wait_seconds=0 if planning() else ANSWER_SECONDS)
+    seen: SeenPatroni = said(PatroniCluster, wait_seconds=0 if planning() else ANSWER_SECONDS)
     if seen["config"] is None:
         for node in (one for one in in_this_run(cluster.members) if one is not own):
-            said: SeenPatroni | None = read([node], PatroniCluster)[node.name]
-            if said is not None and said["config"] is not None:
-                return node, said
+            theirs: SeenPatroni | None = read([node], PatroniCluster)[node.name]
+            if theirs is not None and theirs["config"] is not None:
+                return node, theirs
     return own, seen
 
 
@@ -151,6 +154,7 @@ def _catalog(cluster: Cluster, node: Node, seen: SeenPatroni) -> Mapping[str, Se
 
 
 @operation()
+@looks_again
 def admitted(cluster: Cluster) -> Commands:
     """
     Let declared members into a cluster that runs before they knock: pg_hba first, then their copy. Does nothing while
@@ -164,8 +168,7 @@ def admitted(cluster: Cluster) -> Commands:
 
 def let_in(cluster: Cluster) -> Commands:
     """The same on the host that acts: for procedures of which it is one step."""
-    # The first members are asked most by others.
-    for node in reversed(in_this_run(cluster.members)):
+    for node in in_this_run(cluster.members):
         seen: SeenPatroni | None = read([node], PatroniCluster)[node.name]
         if seen is not None and seen["config"]:
             break

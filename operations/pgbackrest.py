@@ -15,9 +15,12 @@ from cluster.declared.repositories import (
 from cluster.secrets.secrets import Secret
 from facts.host import HostComponent
 from operations.acts.component import Commands, brought_up
+from operations.util.first_look import looks_again
+from operations.util.said import said
 
 
 @operation()
+@looks_again
 def configured(cluster: Cluster, cipher_pass: Secret) -> Commands:
     """
     pgBackRest's files, its TLS server, and on the repository host the timers. Leaves hosts alone that have neither data
@@ -38,7 +41,7 @@ def _unscheduled_gone(cluster: Cluster, node: Node) -> Commands:
     names = _without_time(cluster) if "backup" in node.roles else {}
     if not names:
         return
-    seen = host.get_fact(HostComponent, paths=list(names.values()), units={})
+    seen = said(HostComponent, paths=list(names.values()), units={})
     for name, path in names.items():
         if seen["paths"][path] is not None:
             yield StringCommand(f"systemctl disable --now --quiet {name}; rm -f {path} && systemctl daemon-reload")

@@ -8,9 +8,11 @@ from pyinfra.api import operation
 from cluster.components.pgbackrest_source import source_component
 from cluster.declared.model import Cluster
 from operations.acts.component import Commands, brought_up
+from operations.util.first_look import looks_again
 
 
 @operation()
+@looks_again
 def reads_source(cluster: Cluster) -> Commands:
     """pgBackRest's files for the source's repository, on the members of a standby cluster. Others are left alone."""
     node = cluster.node(host.name)

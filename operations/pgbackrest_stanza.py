@@ -12,20 +12,21 @@ from pyinfra.api.command import PyinfraCommand
 from cluster.components.data_mounts import REPOSITORY, refused_without
 from cluster.components.pgbackrest import SILENT_MARK
 from cluster.declared.model import Cluster, Node
-from cluster.declared.repositories import Repository, repositories_of
+from cluster.declared.repositories import Repository, repositories_of, repository_question
 from cluster.errors import UnsafeError
 from cluster.observed.pgbackrest import SeenPgbackrest
 from cluster.observed.postgres import SeenPostgres
 from cluster.plans.backup import end_of, repository_obstacle, stanza_is_absent, unproven
-from cluster.settings.pgbackrest import DIRECTORY
 from cluster.verdicts.lives import beyond
 from facts.pgbackrest import PgbackrestInfo
 from facts.pgbackrest_archiver import PgbackrestArchiver
 from facts.postgres_state import PostgresState
 from operations.acts.act import Act
 from operations.acts.component import Commands
+from operations.util.first_look import looks_again
 from operations.util.hosts import here, read
 from operations.util.planning import planning, undecided
+from operations.util.said import said
 
 LOCK_SECONDS = 60
 CHECK, ARRIVED = "--archive-timeout=130 check", "a segment arrived"
@@ -62,6 +63,7 @@ class Found:
 
 
 @operation()
+@looks_again
 def stanza(cluster: Cluster) -> Commands:
     """
     Create the stanza where there is none, and prove with a segment that WAL arrives in it, in every repository.
@@ -131,11 +133,8 @@ def proven(cluster: Cluster, node: Node, leader: Node | None) -> Commands:
 
 def observed(cluster: Cluster, repository: Repository, **question: object) -> SeenPgbackrest:
     """What the repository host at hand knows of one repository. + question: further arguments of the fact"""
-    place: dict[str, object] = {"stanza": cluster.name, "repository": repository.number}
-    if repository.kind == DIRECTORY:
-        place["directory"] = cluster.settings.pgbackrest_path
-    seen: SeenPgbackrest = host.get_fact(PgbackrestInfo, **place, **question)
-    return seen
+    place = repository_question(repository, cluster.name, cluster.settings)
+    return said(PgbackrestInfo, **place, **question)
 
 
 def _primary(cluster: Cluster) -> tuple[Node | None, SeenPostgres | None]:

@@ -24,11 +24,14 @@ from facts.postgres import PSQL, PostgresObjects
 from facts.postgres_statistics import PostgresStatistics
 from operations.acts.act import Act
 from operations.acts.component import Commands
+from operations.util.first_look import looks_again
 from operations.util.hosts import acts_for, read
 from operations.util.planning import planning, undecided
+from operations.util.said import said
 
 
 @operation()
+@looks_again
 def objects(cluster: Cluster, secrets: Mapping[str, Secret], *, renews: bool = False) -> Commands:
     """
     The admin role and the declared databases. Nothing is ever dropped, and no other role is touched.
@@ -43,10 +46,10 @@ def objects(cluster: Cluster, secrets: Mapping[str, Secret], *, renews: bool = F
     if cluster.source is not None:
         host.noop(f"roles and databases are those of {cluster.source.name}")
         return
-    if planning() and host.get_fact(PatroniCluster)["leader"] is None:
+    if planning() and said(PatroniCluster)["leader"] is None:
         yield from undecided("roles and databases")
         return
-    patroni = host.get_fact(PatroniCluster, wait_seconds=ANSWER_SECONDS)
+    patroni = said(PatroniCluster, wait_seconds=ANSWER_SECONDS)
     leader = _leader_of(cluster, patroni)
     seen = read([leader], PostgresObjects, port=cluster.settings.postgres_port)[leader.name]
     if seen is None or seen["in_recovery"]:
@@ -70,6 +73,7 @@ def objects(cluster: Cluster, secrets: Mapping[str, Secret], *, renews: bool = F
 
 
 @operation()
+@looks_again
 def statistics(cluster: Cluster) -> Commands:
     """
     The view of pg_stat_statements in the database postgres, where everybody with pg_monitor can read it, for all
@@ -78,7 +82,7 @@ def statistics(cluster: Cluster) -> Commands:
     if not acts_for(cluster.members) or cluster.source is not None:
         host.noop("another host, or the source, looks after the statistics")
         return
-    if planning() and host.get_fact(PatroniCluster)["leader"] is None:
+    if planning() and said(PatroniCluster)["leader"] is None:
         yield from undecided("statistics of statements")
         return
     leader = current_leader(cluster)
@@ -94,7 +98,7 @@ def statistics(cluster: Cluster) -> Commands:
 
 def current_leader(cluster: Cluster) -> Node:
     """The member that leads now, as Patroni on this host says."""
-    return _leader_of(cluster, host.get_fact(PatroniCluster, wait_seconds=ANSWER_SECONDS))
+    return _leader_of(cluster, said(PatroniCluster, wait_seconds=ANSWER_SECONDS))
 
 
 def _leader_of(cluster: Cluster, seen: SeenPatroni) -> Node:

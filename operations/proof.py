@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
+import gevent
 from pyinfra import host
 from pyinfra.api import operation
 
@@ -23,7 +24,7 @@ from operations.acts.component import Commands
 from operations.live.standby_cluster import fed
 from operations.pgbackrest_stanza import has_backup
 from operations.util.console import print_lines
-from operations.util.hosts import acts_for, coordinator, here, in_this_run, read, read_each, refuse_silence
+from operations.util.hosts import acts_for, coordinator, here, in_this_run, read, read_all, read_each, refuse_silence
 from operations.util.planning import planning
 
 SETTLE_SECONDS = 30
@@ -41,10 +42,14 @@ def proven(cluster: Cluster, secrets: Mapping[str, Secret], places: Mapping[str,
     if planning() or not acts_for(cluster.members):
         host.noop("another host proves it, when all is done")
         return
+    own = cluster.node(here())
     names = [node.name for node in cluster.members]
-    seen = host.get_fact(PatroniCluster, expected=names, wait_seconds=SETTLE_SECONDS, live=True)
-    tried = _tried(cluster, secrets["PATRONI_ADMIN_PASSWORD"], seen["leader"])
-    if faults := [*_etcd_faults(cluster), *_member_faults(cluster, seen), *broken_endpoints(tried)]:
+    question = {"expected": names, "wait_seconds": SETTLE_SECONDS, "live": True}
+    settling = gevent.spawn(read_all, [own], PatroniCluster, **question)
+    etcd = gevent.spawn(_etcd_faults, cluster)
+    tried = _tried(cluster, secrets["PATRONI_ADMIN_PASSWORD"], lambda: settling.get()[own.name]["leader"])
+    seen = settling.get()[own.name]
+    if faults := [*etcd.get(), *_member_faults(cluster, seen), *broken_endpoints(tried)]:
         listed = "".join(f"\n  {fault}" for fault in faults)
         raise UnsafeError(f"the cluster is built but does not prove itself:{listed}\nHINT: mend the first, run again.")
     version = next((one["version"] for one in tried), str(cluster.settings.postgres_version))
@@ -53,12 +58,16 @@ def proven(cluster: Cluster, secrets: Mapping[str, Secret], places: Mapping[str,
     yield from ()
 
 
-def _tried(cluster: Cluster, password: Secret, leader: str | None) -> list[SeenEndpoint]:
-    """Every endpoint by use: HAProxy's from here; without one each member's own, on that member."""
+def _tried(cluster: Cluster, password: Secret, leader: Callable[[], str | None]) -> list[SeenEndpoint]:
+    """
+    Every endpoint by use: HAProxy's from here; without one each member's own, on that member.
+
+    + leader: who leads, which is waited for where it matters
+    """
     if cluster.balancers:
         asked = {here(): endpoints(cluster)}
     else:
-        asked = {node.name: [own_endpoint(cluster, node, leader)] for node in in_this_run(cluster.members)}
+        asked = {node.name: [own_endpoint(cluster, node, leader())] for node in in_this_run(cluster.members)}
     said = read_each(
         {name: (EndpointsTried, {"_stdin": [question(cluster, password, listed)]}) for name, listed in asked.items()}
     )

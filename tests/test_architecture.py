@@ -200,8 +200,8 @@ COMPONENTS = (
 # Words of a layer rather than of a component.
 SHARED = {
     "facts": ("host", "proof", "answer", "member"),
-    "operations": ("proof",),
-    "deploys/components": ("proof",),
+    "operations": ("first_look", "proof"),
+    "deploys/components": ("first_look", "proof"),
     "cluster/components": (
         "all",
         "component",

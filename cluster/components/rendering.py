@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -19,6 +20,12 @@ def rendered(template: str, filters: Mapping[str, Callable[..., str]] | None = N
     + filters: functions of the component's own that the template calls
     + values: by their names in the template
     """
+    return _environment(tuple((filters or {}).items())).get_template(template).render(values)
+
+
+@cache
+def _environment(filters: tuple[tuple[str, Callable[..., str]], ...]) -> Environment:
+    """One for all hosts: it compiles each template once. + filters: those beside jinja2's own"""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         undefined=StrictUndefined,
@@ -26,8 +33,8 @@ def rendered(template: str, filters: Mapping[str, Callable[..., str]] | None = N
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= filters or {}
-    return environment.get_template(template).render(values)
+    environment.filters |= dict(filters)
+    return environment
 
 
 def program(name: str) -> str:

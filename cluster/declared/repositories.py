@@ -47,6 +47,12 @@ def repositories_of(settings: PgbackrestSettings) -> tuple[Repository, ...]:
     return tuple(Repository(number, kind, alone=len(kinds) == 1) for number, kind in enumerate(kinds, 1))
 
 
+def repository_question(repository: Repository, stanza: str, settings: PgbackrestSettings) -> dict[str, object]:
+    """The arguments of the fact ``PgbackrestInfo``. + stanza: the cluster's name"""
+    place = {"directory": settings.pgbackrest_path} if repository.kind == DIRECTORY else {}
+    return {"stanza": stanza, "repository": repository.number, **place}
+
+
 def instance(kind: str, number: int = 1) -> str:
     """The unit's instance for one type of backup, ``full`` or ``full-repo2``. + number: of the repository"""
     return kind if number == 1 else f"{kind}-repo{number}"

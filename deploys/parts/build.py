@@ -8,6 +8,7 @@ from cluster.declared.model import Cluster
 from deploys.components.certificates import deploy_certificates, deploy_etcd_trust
 from deploys.components.chrony import deploy_chrony
 from deploys.components.etcd import deploy_etcd
+from deploys.components.first_look import deploy_first_look
 from deploys.components.haproxy import deploy_haproxy
 from deploys.components.packages import deploy_packages
 from deploys.components.patroni import deploy_adoption, deploy_patroni
@@ -24,6 +25,7 @@ def deploy_all(cluster: Cluster, *, adopts: bool = False, rotates: Collection[st
     + adopts: begin with the data that members have
     + rotates: names of secrets that may change
     """
+    deploy_first_look(cluster)
     deploy_ground(cluster)
     if adopts:
         deploy_adoption(cluster)

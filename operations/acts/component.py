@@ -13,6 +13,7 @@ from cluster.components.units import unit_step
 from cluster.observed.host import SeenComponent, SeenUnit
 from facts.host import HostComponent
 from operations.acts.commands import act_on_units, make_directory, write_files
+from operations.util.said import said
 
 Commands = Generator[PyinfraCommand, None, None]
 
@@ -25,7 +26,7 @@ def brought_up(component: Component, seen: SeenComponent | None = None) -> Comma
     + seen: what ``HostComponent`` said of all of it just now; None: nobody has asked yet
     """
     if seen is None:
-        seen = host.get_fact(HostComponent, **component.question)
+        seen = said(HostComponent, **component.question)
     missing = component.missing(seen["paths"])
     if changed := [item.path for item in missing if seen["paths"][item.path] is not None]:
         host.log(f"changes {', '.join(changed)}")

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
-import gevent
 import pyinfra
 from gevent.event import AsyncResult
 from pyinfra import host, logger, state
@@ -32,7 +31,9 @@ from facts.etcd import EtcdCluster
 from facts.packages import HostPackages
 from facts.preflight.host import HostPicture
 from facts.preflight.ports import PeerPorts, PeerSources
+from operations.live.together import read_together
 from operations.util.hosts import is_within_limit, read_each, target_of
+from operations.util.said import Question
 
 # A host that hangs, e.g. on a dead network file system, ends the run with a word instead of holding it up for ever.
 READ_SECONDS = 30
@@ -184,30 +185,40 @@ def _observed(cluster: Cluster, **run: Any) -> Observed:
     within = frozenset(node.name for node in cluster if state.is_host_in_limit(target_of(node)))
     pictures = _pictures(cluster)
     reached = [node for node in cluster if pictures[node.name] is not None]
-    packages = gevent.spawn(_read, {node.name: (HostPackages, packages_question(cluster, node)) for node in reached})
-    etcd = gevent.spawn(_etcd, cluster, [node for node in reached if serves_etcd(cluster, node, pictures[node.name])])
-    asking = {node.name: needed_ports(cluster, node) for node in reached if node.name in within}
-    tls = tls_ports(cluster)
-    routes = {name: sorted({address for address, _ in ports}) for name, ports in asking.items() if ports}
-    sources = gevent.spawn(_read, {name: (PeerSources, {"addresses": addresses}) for name, addresses in routes.items()})
-    peers = _read({name: (PeerPorts, {"peers": ports, "tls": tls}) for name, ports in asking.items() if ports})
-    seen = etcd.get()
+    servers = [node for node in reached if serves_etcd(cluster, node, pictures[node.name])]
+    questions = {node.name: _questions(cluster, node, within, servers) for node in reached}
+    said = read_together(questions, READ_SECONDS)
+    seen = _etcd(cluster, servers, {name: one.get("etcd") for name, one in said.items()})
     keys, voters = (seen["keys"], seen["members"]) if seen is not None else (None, None)
-    return Observed(pictures, packages.get(), peers, keys, voters, within, sources=sources.get(), **run)
+    packages, peers, sources = (
+        {name: one[word] for name, one in said.items() if word in one} for word in ("packages", "peers", "sources")
+    )
+    return Observed(pictures, packages, peers, keys, voters, within, sources=sources, **run)
 
 
-def _etcd(cluster: Cluster, nodes: Sequence[Node]) -> SeenEtcd | None:
-    """What etcd says of the cluster, from the first member or else any that answers; None when none does."""
-    for asked in (nodes[:1], nodes[1:]):
-        endpoints = {node.name: [node.address.url(cluster.settings.etcd_client_port)] for node in asked}
-        answers = _read(
-            {name: (EtcdCluster, {"endpoints": urls, "prefix": cluster.scope_key}) for name, urls in endpoints.items()}
-        )
-        for seen in answers.values():
-            if seen is not None and seen["keys"] is not None:
-                found: SeenEtcd = seen
-                return found
-    return None
+def _questions(cluster: Cluster, node: Node, within: Collection[str], servers: Sequence[Node]) -> dict[str, Question]:
+    """What a host is asked after its picture was taken. + servers: the hosts on which etcd can be asked"""
+    asked: dict[str, Question] = {"packages": (HostPackages, packages_question(cluster, node))}
+    if node in servers[:1]:
+        asked["etcd"] = _etcd_question(cluster, node)
+    if node.name in within and (ports := needed_ports(cluster, node)):
+        asked["peers"] = (PeerPorts, {"peers": ports, "tls": tls_ports(cluster)})
+        asked["sources"] = (PeerSources, {"addresses": sorted({address for address, _ in ports})})
+    return asked
+
+
+def _etcd_question(cluster: Cluster, node: Node) -> Question:
+    url = node.address.url(cluster.settings.etcd_client_port)
+    return EtcdCluster, {"endpoints": [url], "prefix": cluster.scope_key}
+
+
+def _etcd(cluster: Cluster, servers: Sequence[Node], first: Mapping[str, SeenEtcd | None]) -> SeenEtcd | None:
+    """What etcd says of the cluster, from the first member or else any that answers. + first: what the first said"""
+    answered = [seen for seen in first.values() if seen is not None and seen["keys"] is not None]
+    if answered:
+        return answered[0]
+    others = _read({node.name: _etcd_question(cluster, node) for node in servers[1:]})
+    return next((seen for seen in others.values() if seen is not None and seen["keys"] is not None), None)
 
 
 def _read(questions: Mapping[str, tuple[type[FactBase[Any]], Mapping[str, Any]]]) -> dict[str, Any]:

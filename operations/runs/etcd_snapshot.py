@@ -33,6 +33,7 @@ from operations.live.etcd import look_at_etcd
 from operations.util.console import print_lines
 from operations.util.hosts import acts_for, in_this_run, read_all
 from operations.util.planning import planning
+from operations.util.said import said
 
 _PRUNE = "find {place} -maxdepth 1 -name '*.db' | sort -r | tail -n +{beyond} | xargs -r -d '\\n' rm -f --"
 # What earlier versions laid on the repository host, too.
@@ -45,7 +46,7 @@ def copies_kept(component: Component) -> Commands:
 
     + component: of the snapshots, on that host
     """
-    seen = host.get_fact(HostComponent, **component.question_with(*_OF_TAKERS))
+    seen = said(HostComponent, **component.question_with(*_OF_TAKERS))
     yield from brought_up(component, seen)
     if there := [path for path in _OF_TAKERS if seen["paths"][path] is not None]:
         stop = f"systemctl disable --now --quiet {TIMER} 2>/dev/null; systemctl stop {SERVICE} 2>/dev/null"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import socket
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from contextvars import copy_context
 from typing import Any, NoReturn, TypeVar
 
 import gevent
@@ -17,6 +19,7 @@ from pyinfra.context import ctx_host
 
 from cluster.declared.model import Node, node_name
 from cluster.errors import ConfigError, UnsafeError
+from operations.util.said import NotSaidError, remembered
 
 T = TypeVar("T")
 
@@ -124,14 +127,24 @@ def read_first(nodes: Iterable[Node], fact: type[FactBase[T]], **arguments: Any)
 
 
 def read_each(questions: Mapping[str, tuple[type[FactBase[Any]], Mapping[str, Any]]]) -> dict[str, Any]:
-    """Facts of several hosts, each with arguments of its own, live and in parallel. + questions: by host name"""
-    jobs = {name: gevent.spawn(_answer, target_named(name), *question) for name, question in questions.items()}
+    """
+    Facts of several hosts, each with arguments of its own, live but in a first look, and in parallel.
+
+    + questions: by host name
+    """
+    # gevent's greenlets begin without the context of the one that spawns them.
+    jobs = {
+        name: gevent.spawn(copy_context().run, _answer, target_named(name), *question)
+        for name, question in questions.items()
+    }
     return {name: job.get() for name, job in jobs.items()}
 
 
 def _answer(target: Host, fact: type[FactBase[Any]], arguments: Mapping[str, Any]) -> Any:
     if target in state.failed_hosts:
         return None
+    with suppress(NotSaidError):
+        return remembered(target, fact, arguments)
     try:
         _connect(target)
         with ctx_host.use(target):

@@ -58,6 +58,19 @@ def run_operation(
     + others: hosts of the inventory that are of another cluster
     + arguments: the operation's own, beside the cluster
     """
+    (done,) = run_operations(monkeypatch, world, cluster, [(operation, arguments)], limit, others)
+    return done
+
+
+def run_operations(
+    monkeypatch: pytest.MonkeyPatch,
+    world: World,
+    cluster: Cluster,
+    steps: Sequence[tuple[Any, Mapping[str, Any]]],
+    limit: Sequence[str] = (),
+    others: Sequence[str] = (),
+) -> list[dict[str, bool]]:
+    """The same with several, one after the other in one run. + steps: operations, each with its arguments"""
     monkeypatch.setattr(FakeConnector, "run_shell_command", answering(world))
     names = [*(node.name for node in cluster), *others]
     inventory = Inventory(([f"{PREFIX}{name}" for name in names], {}))
@@ -70,11 +83,11 @@ def run_operation(
         if limit:
             state.active_hosts = {inventory.get_host(f"{PREFIX}{name}") for name in limit}
         state.set_stage(StateStage.Prepare)
-        done = add_op(state, operation, cluster=cluster, **arguments)
+        done = [add_op(state, operation, cluster=cluster, **arguments) for operation, arguments in steps]
         state.set_stage(StateStage.Execute)
         state.is_executing = True
         run_ops(state)
-    return {host.name.removeprefix(PREFIX): meta.did_change() for host, meta in done.items()}
+    return [{host.name.removeprefix(PREFIX): meta.did_change() for host, meta in one.items()} for one in done]
 
 
 def answering(world: World) -> Any:

@@ -264,7 +264,7 @@ class PowerWorld:
 
     def _component(self, host: str, command: str) -> list[str]:
         lines = []
-        for unit in re.findall(r"^echo 'unit\|(.*?)'", command, re.MULTILINE):
+        for unit in re.findall(r"^printf .* 'unit\|(.*?)'", command, re.MULTILINE):
             up = "active" if unit in self.units[host] else "inactive"
             lines += [f"unit|{unit}", "LoadState=loaded", f"ActiveState={up}", "UnitFileState=enabled"]
         return lines

@@ -248,7 +248,7 @@ class RemovalWorld:
         lines = [f"absent|{path}" for path in (asked[1].split() if asked else []) if path not in self.files[host]]
         lines += [f"path|{path}|directory|700|root|root" for path in (asked[1].split() if asked else [])
                   if path in self.files[host]]  # fmt: skip
-        for unit in re.findall(r"echo 'unit\|(\S+)'", command):
+        for unit in re.findall(r"'unit\|(\S+)'", command):
             state, enabled = ("active", "enabled") if unit in self.units[host] else ("inactive", "disabled")
             lines += [f"unit|{unit}", "LoadState=loaded", f"ActiveState={state}", f"UnitFileState={enabled}"]
         return lines

@@ -12,7 +12,7 @@ import pytest
 from cluster.declared.model import Cluster
 from cluster.inventory.clusters import DeclaredHost, declared_clusters
 from cluster.secrets.secrets import Secrets
-from deploys.components import certificates, patroni, pgbackrest, proof
+from deploys.components import certificates, first_look, patroni, pgbackrest, proof
 from deploys.parts import build, secrets
 from tests.deploys.fake_hosts import fake_cluster, planned
 
@@ -34,7 +34,7 @@ Steps = Callable[..., list[tuple[str, set[str]]]]
 def steps(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Steps:
     """The operations of a deploy in pyinfra's order, each with the hosts that call it."""
     own = Secrets.plan(tmp_path, {}, {})
-    for module in (build, patroni, pgbackrest, proof, secrets):
+    for module in (build, first_look, patroni, pgbackrest, proof, secrets):
         monkeypatch.setattr(module, "cluster_secrets", lambda _: own)
     for place in (certificates, proof, secrets):
         monkeypatch.setattr(place, "secrets_directory", lambda _: tmp_path)
@@ -46,6 +46,7 @@ def steps(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Steps:
 
 
 GROUND = [
+    "Hosts | asked",
     "Secrets | kept",
     "Packages | Install and hold",
     "Clock | Keep the clock where no service does",
@@ -96,7 +97,7 @@ def test_the_admin_role_gets_another_password_only_when_it_is_named(
     monkeypatch: pytest.MonkeyPatch, rotates: tuple[str, ...], renews: bool
 ) -> None:
     seen: list[bool] = []
-    for name in ("deploy_ground", "deploy_etcd_trust", "deploy_doors"):
+    for name in ("deploy_first_look", "deploy_ground", "deploy_etcd_trust", "deploy_doors"):
         monkeypatch.setattr(build, name, lambda _: None)
     monkeypatch.setattr(build, "deploy_patroni", lambda _, renews: seen.append(renews))
     build.deploy_all(fake_cluster(), rotates=rotates)

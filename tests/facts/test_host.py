@@ -41,8 +41,8 @@ def test_files_of_any_name(name: str, tmp_path: Path) -> None:
 def test_directories_links_and_nothing(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "nowhere")
     seen = look(tmp_path, tmp_path / "link", tmp_path / "absent")
-    kinds = [None if one is None else one["kind"] for one in seen.values()]
-    assert kinds == ["directory", "link", None]
+    kinds = {Path(path).name: None if one is None else one["kind"] for path, one in seen.items()}
+    assert kinds == {tmp_path.name: "directory", "link": "link", "absent": None}
 
 
 def test_no_paths_and_no_units_is_no_question() -> None:
@@ -56,5 +56,5 @@ def test_a_unit_without_a_state_is_refused() -> None:
 
 def test_a_stamp_is_read_for_each_unit() -> None:
     command = HostComponent().command(paths=[], units={"etcd": ["/etc/default/etcd"], "haproxy": []})
-    assert "cat /run/pyinfra-patroni/etcd " in command
+    assert "read -r loaded < /run/pyinfra-patroni/etcd\n" in command
     assert "cat /dev/null 2>/dev/null | sha256sum" in command

@@ -6,6 +6,7 @@ from copy import deepcopy
 from typing import Any
 
 import pytest
+from pyinfra.context import ctx_host
 
 import operations.packages
 from cluster.declared.address import Address
@@ -40,7 +41,7 @@ class FakeHost:
 
 
 @pytest.fixture
-def balancer(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHost]:
+def balancer() -> Iterator[FakeHost]:
     """A host with HAProxy, as declared."""
     fake = FakeHost(
         {
@@ -54,8 +55,8 @@ def balancer(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHost]:
             "offered": {"haproxy": ["3.0.12-1", "3.0.11-1"], "openssl": ["3.5.7-1"]},
         }
     )
-    monkeypatch.setattr(operations.packages, "host", fake)
-    yield fake
+    with ctx_host.use(fake):  # type: ignore[no-untyped-call]
+        yield fake
 
 
 def a_cluster(*roles: str, **settings: Any) -> Cluster:

@@ -1,8 +1,8 @@
 """
 A host that may set its clock and has no clock service gets chrony; it is checked, and goes with the cluster.
 
-Containers may not set a clock, so these are given that right. No time server is reached from here: that chrony runs with
-what is declared is shown, not that it finds the time.
+Containers may not set a clock, so these are given that right. No time server is reached from here: that chrony runs
+with what is declared is shown, not that it finds the time.
 """
 
 from collections.abc import Iterator

@@ -35,6 +35,19 @@ class Hosts:
         gevent.sleep(0.01)  # as a real answer, it lets the other hosts' deploy code go on
         return {name: self.answer(short(name), fact.__name__) for name, (fact, _) in questions.items()}
 
+    def read_together(
+        self, questions: Mapping[str, Mapping[str, tuple[type, Mapping[str, Any]]]], _: int
+    ) -> dict[str, dict[str, Any]]:
+        together: dict[str, list[str]] = {}
+        for name, asked in questions.items():
+            for fact, _arguments in asked.values():
+                together.setdefault(fact.__name__, []).append(short(name))
+        self.asked += [(fact, tuple(names)) for fact, names in together.items()]
+        return {
+            name: {word: self.answer(short(name), fact.__name__) for word, (fact, _) in asked.items()}
+            for name, asked in questions.items()
+        }
+
     def answer(self, name: str, fact: str) -> Any:
         if fact == "HostPicture":
             return self.pictures.get(name, picture(int(name[-1])))
@@ -69,6 +82,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
             contexts.append(used)
         answers = Hosts(pictures or {}, keys)
         monkeypatch.setattr(operations.live.preflight, "_read", answers.read)
+        monkeypatch.setattr(operations.live.preflight, "read_together", answers.read_together)
         return inventory, answers
 
     for name in ("PATRONI_SUPERUSER_PASSWORD", "HAPROXY_STATS_PASSWORD"):

@@ -56,7 +56,7 @@ class DestroyedWorld(PowerWorld):
         asked = re.search(r"for p in (.*?); do", command)
         paths = asked[1].split() if asked else []
         lines = [f"path|{p}|directory|700|root|root" if p in self.files[host] else f"absent|{p}" for p in paths]
-        for unit in re.findall(r"^echo 'unit\|(.*?)'", command, re.MULTILINE):
+        for unit in re.findall(r"^printf .* 'unit\|(.*?)'", command, re.MULTILINE):
             up = "active" if unit in self.units[host] else "inactive"
             state = "enabled" if unit in self.enabled[host] else "disabled"
             lines += [f"unit|{unit}", "LoadState=loaded", f"ActiveState={up}", f"UnitFileState={state}"]
