@@ -86,7 +86,7 @@ def is_within(name: str, allowed: tuple[str, ...]) -> bool:
 # The folders of cluster/ from the ground up: each may import those before it, and the ground.
 FLOORS = (
     *("observed", "finding_types", "parameters", "settings", "declared", "secrets", "pki", "components", "endpoints"),
-    *("packages", "inventory", "verdicts", "plans", "preflight", "checks", "screens"),
+    *("packages", "inventory", "verdicts", "plans", "preflight", "checks", "screens", "manual"),
 )
 GROUND = tuple(f"cluster.{path.stem}" for path in (ROOT / "cluster").glob("*.py") if path.stem != "__init__")
 
@@ -194,7 +194,7 @@ def test_every_exception_is_still_needed() -> None:
 # --- One name for a component, and for a run, in every layer ---
 
 COMPONENTS = (
-    *("certificates", "etcd", "haproxy", "packages", "patroni", "postgres", "secrets"),
+    *("certificates", "chrony", "etcd", "haproxy", "packages", "patroni", "postgres", "secrets"),
     *("pgbackrest", "vip", "pgbouncer", "monitoring"),
 )
 # Words of a layer rather than of a component.
@@ -266,7 +266,7 @@ def crowded() -> Iterator[str]:
     for top in (*LAYERS, "tests", "docs"):
         for folder in [ROOT / top, *(path for path in (ROOT / top).rglob("*") if path.is_dir())]:
             files = [path for path in folder.iterdir() if path.is_file() and path.name != "__init__.py"]
-            if len(files) > FILES_SIDE_BY_SIDE and "golden" not in folder.parts:
+            if len(files) > FILES_SIDE_BY_SIDE and not {"golden", "__pycache__"} & set(folder.parts):
                 yield f"{name_of(folder)}: {len(files)}"
 
 
@@ -382,7 +382,7 @@ def test_prefixes_of_settings() -> None:
 
 
 MAKE_TARGETS = {
-    *("help", "cluster", "lab", "lab-down", "lint", "bench", "settings"),
+    *("help", "cluster", "lab", "lab-down", "lint", "bench", "docs", "settings"),
     *("test", "test-all", "test-fast", "test-lab", "test-pythons"),
 }
 
