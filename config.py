@@ -16,7 +16,7 @@ config.FAIL_PERCENT = 0
 # A host that cannot be reached is let through the connect stage alone, so that the preflight names it in the same
 # table as every other finding and then refuses; from there on any failure ends the run at once. A property, because
 # without -y pyinfra would set a hook of its own that asks whether to go on: never, and never in a pipeline.
-State.should_raise_failed_hosts = property(
+State.should_raise_failed_hosts = property(  # type: ignore[assignment]
     lambda self: lambda state: state.current_stage != StateStage.Connect, lambda self, value: None
 )
 

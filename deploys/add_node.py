@@ -1,11 +1,11 @@
-"""Let every host join that the inventory declares and the cluster does not have; also one that was taken out before.
+"""Add every host that is in the inventory but not in the cluster; also one that was removed before.
 
     pyinfra inventory.py deploys/add_node.py
 
-Says who joins, and builds as deploys/cluster.py does, which ends in the same state. Members of etcd join one after the
-other, as learners until they have the data; members of PostgreSQL get a copy, and are relied on only when they stream.
-Refuses where there is no cluster yet, a name or an address that somebody else has, too little room for the data, and
-whatever the preflight refuses. Repeatable, and can be cut off anywhere: see docs/runs/add-node.md.
+Prints which hosts join, and builds as deploys/cluster.py does, which ends in the same state. etcd members are added one
+after the other, as learners until they have the data; PostgreSQL members get a copy, and count only once they stream.
+Refuses if there is no cluster yet, a name or an address of another member, too little disk space for the data, and
+whatever the preflight refuses. Repeatable, and can be interrupted at any point: see docs/runs/add-node.md.
 """
 
 from deploys.parts.begin import ALL, declared_cluster

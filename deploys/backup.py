@@ -2,9 +2,9 @@
 
     pyinfra inventory.py deploys/backup.py [--data type=full|diff|incr]
 
-Without a type it is an incremental one, which is a full one while there is none. Creates the stanza where it is absent,
-checks that WAL is archived, then takes the backup from a standby when one is fit. The backup goes on when this run is
-interrupted; a run that finds it under way waits for its end.
+By default an incremental one, or a full one if there is none yet. Creates the stanza if it is missing, checks that WAL
+is archived, then takes the backup from a standby if one is available. The backup continues if this run is interrupted;
+a run that finds a running one waits for it.
 """
 
 from cluster.errors import ConfigError

@@ -1,9 +1,9 @@
-"""List everything that is wrong with the cluster, each with its cause and the command that mends it.
+"""List everything that is wrong with the cluster, each finding with its cause and the command that fixes it.
 
     pyinfra inventory.py deploys/check.py
 
-Changes nothing, asks nothing, and works while hosts are dead. Exits with 1 when there is a finding, for cron and for
-pipelines; with `--json` it prints one JSON document. Refuses mistakes in the inventory alone.
+Changes nothing, asks nothing, and works while hosts are dead. Exits with 1 if there is an alarm or a warning, for cron
+and pipelines; with `--json` it prints one JSON document. Refuses only errors in the inventory.
 """
 
 from deploys.parts.begin import look

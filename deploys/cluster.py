@@ -1,12 +1,12 @@
-"""Build the cluster that the inventory declares, or bring it back to what is declared.
+"""Build the cluster that the inventory declares, or bring an existing one to the declared state.
 
     pyinfra inventory.py deploys/cluster.py [--data adopt=true] [--data rotate=NAME,NAME]
 
-Repeatable at any moment, also after it was interrupted: every step asks the hosts what they are before it acts, and a
-second run changes nothing. Refuses bad input and unfit hosts in one table before anything is touched. Never restarts
+Repeatable at any time, also after an interruption: every step checks the hosts before it acts, and a second run changes
+nothing. Reports invalid settings and unsuitable hosts in one table before anything is changed. Never restarts
 PostgreSQL: a setting that needs a restart stays pending and is named. With ``adopt`` a cluster that etcd does not know
-begins with the data that its members have, e.g. those that deploys/destroy.py kept. Secrets of a living cluster change
-only when ``rotate`` names them; see docs/secrets.md.
+is bootstrapped from the data of its members, e.g. those that deploys/destroy.py kept. Secrets of an existing cluster
+change only if ``rotate`` names them; see docs/secrets.md.
 """
 
 from cluster.preflight.secrets import rotated

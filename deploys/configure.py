@@ -1,16 +1,16 @@
-"""Bring the configuration that all members share to what is declared: Patroni's settings, PostgreSQL's, pg_hba.
+"""Apply the declared shared configuration: Patroni's settings, PostgreSQL's parameters, pg_hba.
 
     pyinfra inventory.py deploys/configure.py
 
-The same step that ``deploys/cluster.py`` takes, alone. Says which settings become active at once and which wait for a
-restart. Names, units and ranges are judged by what the running PostgreSQL says of itself, before anything is written.
+One step of ``deploys/cluster.py``, alone. Says which settings become active at once and which need a restart. Names,
+units and ranges are checked against the running PostgreSQL before anything is written.
 
-Goes through while a restore is unfinished, whose PostgreSQL may not start with what was declared.
+It is allowed during an unfinished restore, whose PostgreSQL may not start with what was declared.
 
-    --data restart=true     go on with the ordered restart, as deploys/restart_pending.py does
-    --data without=pg3      for that restart: go on although this member is away
-    --data alone=true       for that restart: accept that for its seconds nobody could take over
-    --data probe=true       measure what clients feel, and say it at the end
+    --data restart=true     continue with the ordered restart, as deploys/restart_pending.py does
+    --data without=pg3      for that restart: continue although this member is missing
+    --data alone=true       for that restart: accept that no standby could take over meanwhile
+    --data probe=true       measure client-visible downtime, and print it at the end
 """
 
 from deploys.parts.begin import declared_cluster

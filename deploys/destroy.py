@@ -1,11 +1,11 @@
-"""Destroy the whole cluster: stop it, and remove what deploys/cluster.py put on its hosts.
+"""Remove the whole cluster: stop it, and remove what deploys/cluster.py installed on its hosts.
 
     pyinfra inventory.py deploys/destroy.py --data confirm=CLUSTER [--data wipe=true] [--data backups=true]
 
-Services, units, timers, configuration, passwords, keys, certificates and etcd's data go. PostgreSQL's data are kept
-without ``wipe``, backups without ``backups``; packages, logs, and here the CA and the secrets always. Without
-``confirm`` it only says what would go. Refuses hosts of another cluster, and nothing that is broken. Repeatable, also
-after it was cut off: see docs/runs/destroy.md. Afterwards deploys/cluster.py builds again.
+Removes services, units, timers, configuration, passwords, keys, certificates and etcd's data. Keeps PostgreSQL's data
+without ``wipe``, backups without ``backups``, and always packages, logs, and the local CA and secrets. Without
+``confirm`` it only shows the plan. Refuses hosts of another cluster, but not a broken cluster. Repeatable, also after
+an interruption: see docs/runs/destroy.md. Afterwards deploys/cluster.py builds again.
 """
 
 from deploys.parts.options import option
@@ -16,7 +16,7 @@ cluster = meant_cluster()
 
 if cluster is not None:
     deploy_destroy(
-        cluster,
+        cluster=cluster,
         confirmed=bool(option("confirm")),
         wipe=option("wipe"),
         backups=option("backups"),

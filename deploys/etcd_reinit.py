@@ -1,10 +1,10 @@
-"""Let one host of etcd begin anew with the data of the others: when its own are damaged or lost.
+"""Rebuild etcd's data on one host from the other members, when they are damaged or lost.
 
     pyinfra inventory.py deploys/etcd_reinit.py --data node=NAME
 
-Keeps what lies there beside, ends the host's membership, and lets it join as a learner until it has the data. Leaves
-PostgreSQL alone. Refuses while the other members have no quorum among themselves: that is for deploys/etcd_restore.py.
-Changes nothing where that etcd is healthy. Repeatable, and can be cut off anywhere: see docs/runs/etcd-reinit.md.
+Moves the present data aside, removes the host's etcd membership, and adds it as a learner until it has the data. Leaves
+PostgreSQL alone. Refuses while the other members have no quorum without it: deploys/etcd_restore.py is for that.
+Changes nothing if that etcd is healthy. Repeatable, and can be interrupted at any point: see docs/runs/etcd-reinit.md.
 """
 
 from deploys.parts.begin import running_cluster

@@ -1,9 +1,9 @@
-"""Take a snapshot of etcd now: before its hosts are touched, or to see that it can be done.
+"""Take a snapshot of etcd now: before work on its hosts, or to test that it works.
 
     pyinfra inventory.py deploys/etcd_snapshot.py
 
-On every host with etcd, where a timer does the same every ``etcd_snapshot_interval_minutes``. The newest one is brought
-to the repository host. See docs/runs/etcd-snapshot.md. Repeatable. Refuses while etcd has no quorum.
+On every etcd host, where a timer does the same every ``etcd_snapshot_interval_minutes``. The newest one is copied to
+the repository host. See docs/runs/etcd-snapshot.md. Repeatable. Refuses while etcd has no quorum.
 """
 
 from deploys.parts.begin import running_cluster

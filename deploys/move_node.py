@@ -1,10 +1,10 @@
-"""Let a living host move to the address that the inventory has for it now.
+"""Move a live host to the address that the inventory now has for it.
 
     pyinfra inventory.py deploys/move_node.py --data node=NAME [--data drain_seconds=N]
 
-One host at a time, with the quorum and a leader among the others; its data stay. Repeatable: a run that was cut off is
-gone on with by the next one. The way back is the same run with the former address declared. Refuses a cluster that is
-not well, a host for which nobody can stand in, and whatever the preflight of deploys/cluster.py refuses.
+One host at a time, with the quorum and a leader among the others; its data are kept. Repeatable: an interrupted run is
+resumed by the next one. To move back, declare the former address and run it again. Refuses a cluster that is not
+healthy, a host that no other can stand in for, and whatever the preflight of deploys/cluster.py refuses.
 """
 
 from cluster.plans.move_node import refuse_immovable

@@ -1,9 +1,9 @@
-"""Keep Patroni from acting, e.g. while you work on etcd or restart Patroni itself. PostgreSQL runs on.
+"""Pause Patroni, e.g. while you work on etcd or restart Patroni itself. PostgreSQL keeps running.
 
     pyinfra inventory.py deploys/pause.py
 
-While it is paused there is no failover. Refuses while nobody leads. Repeatable; a second run changes nothing. The end
-of it is deploys/resume.py.
+During a pause there is no failover. Refuses while there is no leader. Repeatable; a second run changes nothing.
+deploys/resume.py ends the pause.
 """
 
 from deploys.parts.begin import running_cluster

@@ -1,9 +1,9 @@
-"""Measure what clients of the cluster feel, e.g. beside a change of the network.
+"""Measure the downtime that clients of the cluster see, e.g. during a network change.
 
     pyinfra inventory.py deploys/probe.py --data seconds=10
 
-Writes and reads through the declared endpoints, from the machine that runs it, then says for how long writes and reads
-were interrupted and whether an acknowledged write is lost. Refuses when the endpoints cannot be used from here.
+Writes and reads through the declared endpoints, from the control machine, then says how long writes and reads were
+interrupted and whether an acknowledged write is lost. Refuses if the endpoints cannot be reached from here.
 Repeatable; its database is dropped at the end.
 """
 
@@ -13,4 +13,4 @@ from deploys.procedures.probe import deploy_probe
 cluster = declared_cluster()
 
 if cluster is not None:
-    deploy_probe(cluster)
+    deploy_probe(cluster=cluster)

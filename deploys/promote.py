@@ -1,10 +1,10 @@
-"""Promote a standby cluster: it takes writes, and follows its source no longer.
+"""Promote a standby cluster: it accepts writes, and no longer follows its source.
 
     pyinfra inventory.py deploys/promote.py --data confirm=CLUSTER [--data source_is_lost=true]
 
-Without ``confirm`` it only says what would happen and what would be lost. Refuses while the source runs anywhere, for
-there would be two primaries; and while a member of it cannot be reached, unless ``source_is_lost`` says that it is off
-for good. Repeatable: a cluster that takes writes is left as it is. See docs/runs/promote.md.
+Without ``confirm`` it only shows the plan and what would be lost. Refuses while the source runs anywhere, because there
+would be two primaries; and while a member of it cannot be reached, unless ``source_is_lost`` confirms that it is off
+for good. Repeatable: a cluster that accepts writes is left as it is. See docs/runs/promote.md.
 """
 
 from deploys.parts.options import option

@@ -1,12 +1,12 @@
-"""Take a host out of the cluster for good, also one that is dead.
+"""Remove a host from the cluster for good, dead or alive.
 
     pyinfra inventory.py deploys/remove_node.py --data node=NAME [--data wipe=true] [--data alone=true]
         [--data drain_seconds=10]
 
-The host is still in the inventory. A leader hands over first; clients have ``drain_seconds`` to leave it; its services
-are stopped and disabled, its key, slot and certificates go, the others' configuration does without it, and it leaves
-etcd last. Its data are kept without ``wipe``. Refuses the last host of a role, the last member that could take over
-(``alone`` accepts that), and the loss of etcd's quorum. Repeatable, and can be cut off anywhere: see
+The host is still in the inventory. A leader hands over first; clients have ``drain_seconds`` to disconnect; its
+services are stopped and disabled, its key, slot and certificates are removed, the others are configured without it, and
+it leaves etcd last. Its data are kept without ``wipe``. Refuses the last host of a role, the last member that could
+take over (``alone`` accepts that), and the loss of etcd's quorum. Repeatable, and can be interrupted at any point: see
 docs/runs/remove-node.md.
 """
 
@@ -19,8 +19,8 @@ cluster = known_cluster()
 if cluster is not None:
     node = meant_node(cluster, "node", "that goes")
     deploy_removal(
-        cluster,
-        node,
+        declared=cluster,
+        leaving=node,
         alone=option("alone"),
         wipe=option("wipe"),
         drain_seconds=option("drain_seconds"),

@@ -1,11 +1,11 @@
-"""Put a fresh host in the place of one that is lost for good: the same name, the same or another address.
+"""Replace a lost host with a new one of the same name, at the same or another address.
 
     pyinfra inventory.py deploys/replace_node.py --data node=NAME
 
-The inventory declares the fresh host. The lost one's membership of etcd makes way, and the cluster is built as
-deploys/cluster.py does: the fresh host joins etcd as a learner, gets its data from the others, and is relied on only
-when it streams. Refuses while the old host still answers or its Patroni is known to etcd, a host that has data, and the
-loss of etcd's quorum. Repeatable, and can be cut off anywhere: see docs/runs/replace-node.md.
+The inventory declares the new host. The lost one's etcd membership is removed, and the cluster is built as
+deploys/cluster.py does: the new host joins etcd as a learner, gets its data from the others, and counts only once it
+streams. Refuses while the old host still answers or etcd still has its Patroni key, a host with data, and the loss of
+etcd's quorum. Repeatable, and can be interrupted at any point: see docs/runs/replace-node.md.
 """
 
 from cluster.plans.replace_node import refuse_irreplaceable

@@ -1,14 +1,14 @@
-"""Restart the members on which a setting waits for it, in the order that PostgreSQL demands.
+"""Restart the members with a pending restart, one at a time, in the order that PostgreSQL requires.
 
     pyinfra inventory.py deploys/restart_pending.py
 
-Prints the plan first, then acts on one member at a time and looks at all of them again after each. Repeatable at any
-moment: what is done is not done again, and a run that was interrupted is finished by the next. ``--dry`` prints the
-same plan and touches nothing.
+Prints the plan first, then restarts one member at a time and checks all of them after each. Repeatable at any time:
+nothing is done twice, and an interrupted run is resumed by the next. ``--dry`` prints the same plan and changes
+nothing.
 
-    --data without=pg3      go on although this member is away; it is served by a later run
-    --data alone=true       accept that for the seconds of a restart nobody could take over
-    --data probe=true       measure what clients feel, and say it at the end
+    --data without=pg3      continue although this member is missing; a later run restarts it
+    --data alone=true       accept that no standby could take over while a member restarts
+    --data probe=true       measure client-visible downtime, and print it at the end
 """
 
 from deploys.parts.begin import running_cluster

@@ -1,13 +1,13 @@
-"""Take the cluster back to a moment, from its backups.
+"""Restore the cluster to a point in time from its backups, or bootstrap a new cluster from a backup.
 
     pyinfra inventory.py deploys/restore.py --data latest=true | time=... | lsn=... | name=... | set=LABEL
         [--data set=LABEL] [--data exclusive=true] [--data timeline=N] [--data node=NAME] --data confirm=CLUSTER
     pyinfra inventory.py deploys/restore.py --data cancel=true
     pyinfra inventory.py deploys/restore.py --data source=OTHER --data latest=true --data confirm=CLUSTER
 
-STOPS the cluster. Without ``confirm`` it only says what would happen and what would be lost. One member is restored
-from the backup and the archive, leads, and the others are made from it again. Impossible moments are refused before
-anything stops; a run that was cut off is gone on with by the next one. See docs/runs/restore.md.
+STOPS the cluster. Without ``confirm`` it only shows the plan and what would be lost. One member is restored
+from the backup and the archive and becomes the leader, and the others are rebuilt from it. Impossible targets are
+refused before anything stops; an interrupted run is resumed by the next one. See docs/runs/restore.md.
 
 With ``source`` nothing is stopped: CLUSTER does not exist yet, and is built on its own hosts from a backup of OTHER.
 """

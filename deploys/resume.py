@@ -1,9 +1,9 @@
-"""Let Patroni act again after deploys/pause.py, whoever paused it.
+"""End a pause of Patroni, so that it acts again.
 
     pyinfra inventory.py deploys/resume.py
 
-Refuses nothing, says what it finds: a leader that died meanwhile is replaced now. Repeatable; a second run changes
-nothing.
+Refuses nothing, and reports what it finds: if the leader died meanwhile, another one is elected now. Repeatable; a
+second run changes nothing.
 """
 
 from deploys.parts.begin import running_cluster

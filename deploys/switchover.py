@@ -1,11 +1,11 @@
-"""Let another member lead: before work on the leader's host, or to bring the leader back to where it belongs.
+"""Make another member the leader: before work on the leader's host, or to move the leader back.
 
     pyinfra inventory.py deploys/switchover.py [--data candidate=NAME] [--data without=NAME,NAME] [--data probe=true]
         [--data force=true]
 
-Without a candidate it takes the best one: synchronous before asynchronous, then the least lag. Refuses what Patroni
-would refuse later, and what it would regret: see docs/runs/switchover.md; with ``force`` it lets a backup that is under
-way break off. Repeatable: with ``candidate`` given, a run that finds it leading changes nothing.
+By default it chooses the best candidate: synchronous before asynchronous, then the least lag. Refuses what Patroni
+would refuse later, and what would cause damage: see docs/runs/switchover.md; with ``force`` it aborts a running
+backup. Repeatable: with ``candidate``, a run that finds it as the leader changes nothing.
 """
 
 from deploys.parts.begin import running_cluster

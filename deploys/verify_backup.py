@@ -1,11 +1,11 @@
-"""Prove that a backup can be restored: on the repository host, beside everything else, and leave the proof there.
+"""Run a restore drill: prove on the repository host that a backup can be restored, and keep the report there.
 
     pyinfra inventory.py deploys/verify_backup.py [--data set=LABEL]
 
-Restores the newest backup, or the one that is named, into a scratch instance that nobody can connect to, replays the
-archive on it, reads every page, table and index, compares it with the living cluster, verifies the repository, and
-removes the copy again. Ends with exit code 1 and the reason when anything is wrong. The drill goes on when this run is
-interrupted; a run that finds one under way waits for its end. Refuses a label that no backup has.
+Restores the newest backup, or the named one, into an isolated scratch instance, replays the archive on it, reads every
+page, table and index, compares it with the running cluster, verifies the repository, and removes the copy again. Exits
+with 1 and the reason if anything is wrong. The drill continues if this run is interrupted; a run that finds a running
+one waits for it. Refuses an unknown label.
 """
 
 from cluster.errors import ConfigError

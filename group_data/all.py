@@ -1,58 +1,58 @@
-"""Settings for all hosts, as the comments of postgresql.conf show them: each one with its default.
+"""Settings for all hosts, in the manner of postgresql.conf: each one as a comment with its default.
 
-Remove the "# " before a setting and change its value; what stays commented out follows the defaults, also new ones.
-A host's own data in inventory.py wins over this file. docs/settings.md has all settings in tables.
+Remove the "# " before a setting and change its value; settings that stay commented out follow the defaults, also of
+later versions. A host's own data in inventory.py overrides this file. docs/settings.md has all settings in tables.
 """
 
-# --- cluster: Which hosts belong together, and by which address they know each other.
+# --- cluster: Which hosts form a cluster, and their addresses.
 
 #   the name of the cluster: Patroni's scope, the directory of its secrets; hosts with one name form one cluster; a
 #   letter a-z, then at most 30 of a-z, 0-9 and hyphen
 # cluster_name = "main"
-# cluster_address = None  # the address, v4 or v6, by which the other hosts of the cluster reach this host
-# cluster_network = None  # a network such as 10.0.0.0/24: a host without cluster_address takes its one address in it
+# cluster_address = None  # the address, v4 or v6, at which the other hosts of the cluster reach this host
+# cluster_network = None  # a network such as 10.0.0.0/24: a host without cluster_address uses its one address in it
 # cluster_extra_names = []  # further DNS names and addresses that clients use (a VIP, an alias), for the certificates
 # cluster_published_ports = {}  # port: port on the control machine's loopback, for hosts behind NAT such as containers
 
-# --- preflight: How much is enough before anything is touched.
+# --- preflight: Requirements that are checked before anything is changed.
 
 # preflight_free_gib = 2  # GiB that must be free where PostgreSQL and etcd store their data; 0.1 or more
 #   seconds that two hosts' clocks may differ: certificates, logs and scheduled switchovers depend on it; more than 0
 # preflight_clock_skew_seconds = 2
 
-# --- packages: Where the software comes from, and that nobody else changes it.
+# --- packages: Package sources, versions and holds.
 
-#   distribution: Debian's or Ubuntu's own packages; pgdg: apt.postgresql.org; mirror: yours; "distribution" or "pgdg"
-#   or "mirror"
+#   distribution: Debian's or Ubuntu's own packages; pgdg: apt.postgresql.org; mirror: your own; "distribution" or
+#   "pgdg" or "mirror"
 # packages_source = "distribution"
 # packages_mirror_uri = None  # the mirror's URI, e.g. https://apt.example.net/postgresql
 # packages_mirror_suite = None  # the mirror's suite, e.g. trixie-pgdg
 # packages_mirror_components = ["main"]  # the mirror's components
 # packages_mirror_key = None  # file on the control machine with the key that signs the mirror
-#   package: exact version, for those you pin; the others take what the source offers when first installed
+#   package: exact version, for pinned ones; others get the source's version when first installed
 # packages_versions = {}
 # packages_hold = True  # hold the packages against unattended upgrades, which would restart PostgreSQL
 
-# --- chrony: Who keeps the clocks of the hosts.
+# --- chrony: Clock services of the hosts.
 
-#   where_needed: chrony is installed on hosts that may set their clock and have no clock service; never: nowhere;
+#   where_needed: install chrony on hosts that can set their clock and have no clock service; never: nowhere;
 #   "where_needed" or "never"
 # chrony_mode = "where_needed"
-# chrony_servers = []  # time servers, names or addresses, besides those that chrony's package names itself
+# chrony_servers = []  # time servers, names or addresses, besides those of chrony's package
 
-# --- certificates: Who vouches for the hosts.
+# --- certificates: The CA and the certificates of the hosts.
 
-#   your own CA's certificate (with its chain) on the control machine; absent: a CA is made for the cluster
+#   your own CA's certificate (with its chain) on the control machine; absent: the cluster gets its own CA
 # certificates_ca_certificate = None
 # certificates_ca_key = None  # your own CA's private key on the control machine
-#   directory on the control machine with certificates of your own: <host>/<component>.crt and .key, ca.crt
+#   directory on the control machine with your own certificates: <host>/<component>.crt and .key, ca.crt
 # certificates_directory = None
 # certificates_days = 365  # days that a host's certificate is valid; renewed in its last third; 7..825
 
-# --- etcd: The store that decides who leads.
+# --- etcd: The store for Patroni's leader lock and shared configuration.
 
 # etcd_client_port = 2379  # etcd listens here for Patroni; 1..65535
-# etcd_peer_port = 2380  # etcd's members talk to each other here; 1..65535
+# etcd_peer_port = 2380  # etcd's members connect to each other here; 1..65535
 # etcd_quota_mib = 2048  # MiB that etcd's database may grow to before it refuses writes; 64..8192
 # etcd_compaction_hours = 1  # hours of history that etcd keeps; 1..720
 # etcd_heartbeat_ms = 100  # milliseconds between heartbeats: about the round trip between members; 10 or more
@@ -73,56 +73,54 @@ A host's own data in inventory.py wins over this file. docs/settings.md has all 
 # postgres_locale = "C.UTF-8"  # locale of a new cluster; the encoding is UTF8; a locale such as C.UTF-8 or de_DE.UTF-8
 #   MiB of memory that PostgreSQL's settings are derived from; absent: the smallest member's memory; 256 or more
 # postgres_memory_mib = None
-#   PostgreSQL parameters by name; they win over the derived ones; None takes one out of the configuration
-# postgres_parameters = {}
-#   parameters with a value in postgres_parameters that may lose data or shut clients out, such as fsync: each of them
-#   has to be named here
+# postgres_parameters = {}  # PostgreSQL parameters by name; they override derived ones; None removes one
+#   parameters in postgres_parameters that may lose data or lock clients out, such as fsync: each of them must be named
+#   here
 # postgres_accepted_dangers = []
 # postgres_hba = []  # pg_hba lines for your clients, in order, after those that the cluster itself needs
 #   a login role that may create databases and roles, for people and tools; a letter a-z or underscore, then at most 62
 #   of a-z, 0-9 and underscore
 # postgres_admin_user = "admin"
-#   databases that shall exist: {'name': 'app'} or with 'owner': a role; absent owner: the admin role
-# postgres_databases = []
+# postgres_databases = []  # databases to create: {'name': 'app'}, with 'owner': a role; absent owner: the admin role
 
-# --- patroni: Who leads, and how fast that is decided. https://patroni.readthedocs.io/en/latest/dynamic_configuration.html
+# --- patroni: Leader election and failover. https://patroni.readthedocs.io/en/latest/dynamic_configuration.html
 
 # patroni_rest_port = 8008  # Patroni's REST API, for HAProxy's checks and for this tool; 1..65535
-#   seconds that the leader's lock lives without renewal: a dead primary is noticed after at most this; 20 or more
+#   seconds until the leader's lock expires: a dead primary is detected after at most this time; 20 or more
 # patroni_ttl = 30
-# patroni_loop_wait = 10  # seconds between two looks of Patroni at its cluster; 1 or more
+# patroni_loop_wait = 10  # seconds between two of Patroni's checks of the cluster; 1 or more
 # patroni_retry_timeout = 10  # seconds that Patroni retries etcd and PostgreSQL before it gives up; 3 or more
 # patroni_maximum_lag_mib = 1  # MiB of WAL that a standby may lag and still be promoted; 0 or more
 #   seconds that a crashed primary has to come back before a standby takes over; 0 or more
 # patroni_primary_start_seconds = 60
-#   seconds that a member may take in an ordered restart to be back and stream again; 10 or more
+#   seconds that a member may take in an ordered restart until it streams again; 10 or more
 # patroni_restart_seconds = 300
-#   keep the primary while etcd is down and all members answer it; absent: on where Patroni does it soundly
+#   keep the primary while etcd is down and all members answer; absent: on if Patroni's version is safe
 # patroni_failsafe = None
-#   let the kernel's watchdog reset a host whose Patroni hangs while it leads; "off" or "automatic" or "required"
+#   let the kernel's watchdog reset a leader's host if Patroni hangs; "off" or "automatic" or "required"
 # patroni_watchdog = "automatic"
-#   name of the cluster of this inventory of which this one is a standby: read-only, fed by it, promotable; the name of
-#   a cluster: a letter a-z, then at most 30 of a-z, 0-9 and hyphen
+#   name of the source cluster in this inventory, which makes this one its standby cluster: read-only; the name of a
+#   cluster: a letter a-z, then at most 30 of a-z, 0-9 and hyphen
 # patroni_standby_of = None
-#   a standby cluster streams from its source's members; False: it only reads the archive in their repository
+#   a standby cluster streams from its source's members; False: it reads only the source's archive
 # patroni_standby_streams = True
 #   prefix of Patroni's keys in etcd; a path that begins and ends with a slash, such as /service/
 # patroni_namespace = "/service/"
-#   on: a commit waits for named standbys, and only they take over; quorum: for any of them (Patroni 4); "off" or "on"
-#   or "quorum"
+#   on: commits wait for named standbys, only these take over; quorum: for any of them (Patroni 4); "off" or "on" or
+#   "quorum"
 # patroni_synchronous_mode = "off"
-#   without a synchronous standby writes wait for one, instead of going on with the primary alone
+#   without a synchronous standby, writes wait for one instead of continuing on the primary alone
 # patroni_synchronous_mode_strict = False
 # patroni_synchronous_node_count = 1  # standbys that a commit waits for; 1..16
 #   replication slots that Patroni leaves alone: [{'name': 'cdc'}], each by any of name, type, database, plugin; []:
-#   none; absent: what is set by hand stays
+#   none; absent: keep what was set by hand
 # patroni_ignore_slots = None
 # patroni_tags = {}  # tags of a member, e.g. {'nofailover': True}; docs/replication.md says what each does
 
 # --- haproxy: The ports that clients connect to.
 
-#   addresses on which HAProxy takes clients, besides loopback; empty: cluster_address and the addresses in
-#   cluster_extra_names; ['*']: all that the host has
+#   addresses on which HAProxy accepts clients, besides loopback; empty: cluster_address and the addresses in
+#   cluster_extra_names; ['*']: all addresses of the host
 # haproxy_listen = []
 # haproxy_primary_port = 5000  # the primary, for reading and writing; 1..65535
 # haproxy_replicas_port = 5001  # the replicas, for reading; 1..65535
@@ -132,35 +130,34 @@ A host's own data in inventory.py wins over this file. docs/settings.md has all 
 # haproxy_stats_port = 7000  # the statistics page, over TLS and with a login; 1..65535
 # haproxy_stats_user = "admin"  # login of the statistics page; at most 63 letters, digits, dot, hyphen and underscore
 # haproxy_max_connections = 2000  # client connections that one HAProxy accepts; 10 or more
-#   where the replicas' port leads when no replica is fit: to the primary, or nowhere; "primary" or "none"
+#   where the replicas' port leads if no replica is available: to the primary, or nowhere; "primary" or "none"
 # haproxy_replicas_fallback = "primary"
 
 # --- pgbackrest: Backups and the WAL archive. https://pgbackrest.org/configuration.html
 
 # pgbackrest_port = 8432  # pgBackRest's TLS server, on the members and on the repository host; 1..65535
-#   where backups and WAL are stored, each of them whole: a directory on the repository host, an S3-compatible store, or
-#   both; the first is read first
+#   where backups and WAL are stored: a directory on the repository host, an S3-compatible store, or both; the first one
+#   is preferred for reading
 # pgbackrest_repositories = ["directory"]
 #   the repository directory on the repository host; an absolute path of letters, digits, dot, hyphen, underscore and
 #   slash
 # pgbackrest_path = "/var/lib/pgbackrest"
-#   bucket of the store, which exists already; a bucket's name: at most 63 of a-z, 0-9, dot and hyphen
+#   bucket of the store, which must exist; a bucket's name: at most 63 of a-z, 0-9, dot and hyphen
 # pgbackrest_s3_bucket = None
-#   what all keys in the bucket begin with; an absolute path of letters, digits, dot, hyphen, underscore and slash
+#   prefix of all keys in the bucket; an absolute path of letters, digits, dot, hyphen, underscore and slash
 # pgbackrest_s3_path = "/pgbackrest"
-#   the store's host, e.g. s3.eu-central-1.amazonaws.com, with :port where it is not 443; a host's name, with :port
-#   where it is not 443, and without https://
+#   the store's host, e.g. s3.eu-central-1.amazonaws.com, with :port if it is not 443; a host's name, with :port where
+#   it is not 443, and without https://
 # pgbackrest_s3_endpoint = None
-# pgbackrest_s3_region = None  # the store's region; for most any word will do; a word such as eu-central-1
-#   where the bucket stands in a URL; most stores other than AWS want path; "host" or "path"
+# pgbackrest_s3_region = None  # the store's region; most stores accept any word; a word such as eu-central-1
+#   where the bucket is in a URL; most stores other than AWS need path; "host" or "path"
 # pgbackrest_s3_uri_style = "host"
 #   file on the repository host with the CA of the store; absent: the system's; an absolute path of letters, digits,
 #   dot, hyphen, underscore and slash
 # pgbackrest_s3_ca_file = None
-#   file on the control machine, for its owner alone (0600): access key and secret key, a line each
+#   file on the control machine, readable only by its owner (0600): access key and secret key, one per line
 # pgbackrest_s3_credentials = None
-#   full backups, or days, that are kept with all that builds on them and their WAL; 1..9999999
-# pgbackrest_retention_full = 4
+# pgbackrest_retention_full = 4  # full backups, or days, that are kept, with dependent backups and WAL; 1..9999999
 #   what pgbackrest_retention_full counts: full backups, or days; "count" or "time"
 # pgbackrest_retention_full_type = "count"
 #   differential backups that are kept; absent: as long as their full backup; 1..9999999
@@ -171,21 +168,21 @@ A host's own data in inventory.py wins over this file. docs/settings.md has all 
 # pgbackrest_s3_retention_full_type = None
 #   pgbackrest_retention_diff of the store; absent: the same as the directory's; 1..9999999
 # pgbackrest_s3_retention_diff = None
-#   processes that compress and copy; absent: half of the cores, a quarter where PostgreSQL runs; 1 or more
+#   processes that compress and copy; absent: half of the cores, a quarter if PostgreSQL runs there; 1 or more
 # pgbackrest_process_max = None
-#   full, diff or incr: when such a backup is taken, as systemd.time(7) has it; {} for a schedule of your own
+#   full, diff or incr: schedule of full, diff and incr backups, see systemd.time(7); {}: you schedule them
 # pgbackrest_schedule = {'full': 'Sun *-*-* 01:00:00', 'diff': 'Mon..Sat *-*-* 01:00:00'}
-#   minutes of random delay of a scheduled backup: clusters share networks and stores; 0..1440
+#   minutes of random delay of a scheduled backup, because clusters share networks and stores; 0..1440
 # pgbackrest_random_delay_minutes = 30
-# pgbackrest_age_alarm_hours = 30  # hours after which a check complains that the newest backup is old; 1 or more
-#   seconds after which WAL is archived though its segment is not full: what a lost cluster may lose; 10 or more
+# pgbackrest_age_alarm_hours = 30  # hours after which a check reports that the newest backup is old; 1 or more
+#   seconds after which WAL is archived although its segment is not full: the most that is lost with the cluster; 10 or
+#   more
 # pgbackrest_archive_seconds = 300
-#   when the newest backup is restored as a drill, as systemd.time(7) has it; None: only when you ask for it
+#   schedule of restore drills, in the syntax of systemd.time(7); None: only on demand
 # pgbackrest_drill_schedule = "Wed *-*-* 03:00:00"
-#   directory on the repository host with room for all data; absent: where the repository is; an absolute path of
+#   directory on the repository host with space for all data; absent: where the repository is; an absolute path of
 #   letters, digits, dot, hyphen, underscore and slash
 # pgbackrest_drill_path = None
 #   MiB of memory that a drill may use, a quarter of it for PostgreSQL's cache; 512 or more
 # pgbackrest_drill_memory_mib = 1024
-#   days after which a check complains that no drill has proven a backup; 1 or more
-# pgbackrest_drill_age_alarm_days = 14
+# pgbackrest_drill_age_alarm_days = 14  # days after which a check reports that no drill has passed; 1 or more

@@ -8,14 +8,14 @@ from cluster.settings.base import Strict, setting
 
 
 class CertificatesSettings(Strict):
-    """Who vouches for the hosts."""
+    """The CA and the certificates of the hosts."""
 
     certificates_ca_certificate: str | None = setting(
-        None, "your own CA's certificate (with its chain) on the control machine; absent: a CA is made for the cluster"
+        None, "your own CA's certificate (with its chain) on the control machine; absent: the cluster gets its own CA"
     )
     certificates_ca_key: str | None = setting(None, "your own CA's private key on the control machine")
     certificates_directory: str | None = setting(
-        None, "directory on the control machine with certificates of your own: <host>/<component>.crt and .key, ca.crt"
+        None, "directory on the control machine with your own certificates: <host>/<component>.crt and .key, ca.crt"
     )
     certificates_days: int = setting(
         365, "days that a host's certificate is valid; renewed in its last third", ge=7, le=825

@@ -11,15 +11,13 @@ from cluster.settings.text_rules import endpoint_problem, listed_problem
 
 
 class ChronySettings(Strict):
-    """Who keeps the clocks of the hosts."""
+    """Clock services of the hosts."""
 
     chrony_mode: Literal["where_needed", "never"] = setting(
         "where_needed",
-        "where_needed: chrony is installed on hosts that may set their clock and have no clock service; never: nowhere",
+        "where_needed: install chrony on hosts that can set their clock and have no clock service; never: nowhere",
     )
-    chrony_servers: list[str] = setting(
-        [], "time servers, names or addresses, besides those that chrony's package names itself"
-    )
+    chrony_servers: list[str] = setting([], "time servers, names or addresses, besides those of chrony's package")
 
     @field_validator("chrony_servers")
     @classmethod

@@ -11,7 +11,7 @@ from cluster.settings.text_rules import host_address_problem
 
 
 class ClusterSettings(Strict):
-    """Which hosts belong together, and by which address they know each other."""
+    """Which hosts form a cluster, and their addresses."""
 
     cluster_name: str = setting(
         "main",
@@ -20,10 +20,10 @@ class ClusterSettings(Strict):
         pattern=r"^[a-z][a-z0-9-]{0,30}$",
     )
     cluster_address: str | None = setting(
-        None, "the address, v4 or v6, by which the other hosts of the cluster reach this host", per_host=True
+        None, "the address, v4 or v6, at which the other hosts of the cluster reach this host", per_host=True
     )
     cluster_network: str | None = setting(
-        None, "a network such as 10.0.0.0/24: a host without cluster_address takes its one address in it"
+        None, "a network such as 10.0.0.0/24: a host without cluster_address uses its one address in it"
     )
     cluster_extra_names: list[str] = setting(
         [], "further DNS names and addresses that clients use (a VIP, an alias), for the certificates"

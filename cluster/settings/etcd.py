@@ -8,10 +8,10 @@ from cluster.settings.base import Strict, port, setting
 
 
 class EtcdSettings(Strict):
-    """The store that decides who leads."""
+    """The store for Patroni's leader lock and shared configuration."""
 
     etcd_client_port: int = port(2379, "etcd listens here for Patroni")
-    etcd_peer_port: int = port(2380, "etcd's members talk to each other here")
+    etcd_peer_port: int = port(2380, "etcd's members connect to each other here")
     etcd_quota_mib: int = setting(2048, "MiB that etcd's database may grow to before it refuses writes", ge=64, le=8192)
     etcd_compaction_hours: int = setting(1, "hours of history that etcd keeps", ge=1, le=720)
     etcd_heartbeat_ms: int = setting(

@@ -15,8 +15,8 @@ class HaproxySettings(Strict):
 
     haproxy_listen: list[str] = setting(
         [],
-        "addresses on which HAProxy takes clients, besides loopback; empty: cluster_address and the addresses in "
-        "cluster_extra_names; ['*']: all that the host has",
+        "addresses on which HAProxy accepts clients, besides loopback; empty: cluster_address and the addresses in "
+        "cluster_extra_names; ['*']: all addresses of the host",
         per_host=True,
     )
     haproxy_primary_port: int = port(5000, "the primary, for reading and writing")
@@ -28,7 +28,7 @@ class HaproxySettings(Strict):
     haproxy_stats_user: str = setting("admin", "login of the statistics page", pattern=r"^[A-Za-z0-9_.-]{1,63}$")
     haproxy_max_connections: int = setting(2000, "client connections that one HAProxy accepts", ge=10)
     haproxy_replicas_fallback: Literal["primary", "none"] = setting(
-        "primary", "where the replicas' port leads when no replica is fit: to the primary, or nowhere"
+        "primary", "where the replicas' port leads if no replica is available: to the primary, or nowhere"
     )
 
     @field_validator("haproxy_listen")

@@ -26,24 +26,24 @@ _PAGE = """\
 
 Every setting with its default. This page is generated: `make docs` writes it.
 
-Where a setting is changed:
+Where to change a setting:
 
-| Place | Applies to | Wins over |
+| Place | Applies to | Overrides |
 |---|---|---|
 | `group_data/all.py` | all hosts | the defaults below |
 | `group_data/<group>.py` | the hosts of a group | `group_data/all.py` |
 | the host's data in `inventory.py` | that host | both files |
 | `--data name=value` on the command line | all hosts, for one run | everything |
 
-The hosts of one cluster share every setting, except those that are marked *per host*. An unknown name, a value of
-another type and a value out of range are refused before any host is touched.
+All hosts of a cluster share every setting, except those marked *per host*. Unknown names, values of the wrong type and
+values out of range are refused before any host is touched.
 """
 
 _FILE = '''\
-"""Settings for all hosts, as the comments of postgresql.conf show them: each one with its default.
+"""Settings for all hosts, in the manner of postgresql.conf: each one as a comment with its default.
 
-Remove the "# " before a setting and change its value; what stays commented out follows the defaults, also new ones.
-A host's own data in inventory.py wins over this file. docs/settings.md has all settings in tables.
+Remove the "# " before a setting and change its value; settings that stay commented out follow the defaults, also of
+later versions. A host's own data in inventory.py overrides this file. docs/settings.md has all settings in tables.
 """
 '''
 
@@ -59,7 +59,7 @@ def settings_file() -> str:
 
 
 def written(root: Path) -> dict[Path, str]:
-    """What belongs into which file. + root: of the repository"""
+    """The text of each file. + root: of the repository"""
     return {root / "docs" / "settings.md": settings_page(), root / "group_data" / "all.py": settings_file()}
 
 

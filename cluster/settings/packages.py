@@ -1,4 +1,4 @@
-"""The settings of the packages, and what apt would not take of them."""
+"""The settings of the packages, and values that apt would not accept."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from cluster.settings.text_rules import listed_problem, mirror_problem, package_
 
 
 class PackagesSettings(Strict):
-    """Where the software comes from, and that nobody else changes it."""
+    """Package sources, versions and holds."""
 
     packages_source: Literal["distribution", "pgdg", "mirror"] = setting(
-        "distribution", "distribution: Debian's or Ubuntu's own packages; pgdg: apt.postgresql.org; mirror: yours"
+        "distribution", "distribution: Debian's or Ubuntu's own packages; pgdg: apt.postgresql.org; mirror: your own"
     )
     packages_mirror_uri: str | None = setting(None, "the mirror's URI, e.g. https://apt.example.net/postgresql")
     packages_mirror_suite: str | None = setting(None, "the mirror's suite, e.g. trixie-pgdg")
     packages_mirror_components: list[str] = setting(["main"], "the mirror's components")
     packages_mirror_key: str | None = setting(None, "file on the control machine with the key that signs the mirror")
     packages_versions: dict[str, str] = setting(
-        {}, "package: exact version, for those you pin; the others take what the source offers when first installed"
+        {}, "package: exact version, for pinned ones; others get the source's version when first installed"
     )
     packages_hold: bool = setting(True, "hold the packages against unattended upgrades, which would restart PostgreSQL")
 

@@ -12,13 +12,13 @@ from cluster.tags import tag_problems
 
 
 class PatroniSettings(Strict):
-    """Who leads, and how fast that is decided. https://patroni.readthedocs.io/en/latest/dynamic_configuration.html"""
+    """Leader election and failover. https://patroni.readthedocs.io/en/latest/dynamic_configuration.html"""
 
     patroni_rest_port: int = port(8008, "Patroni's REST API, for HAProxy's checks and for this tool")
     patroni_ttl: int = setting(
-        30, "seconds that the leader's lock lives without renewal: a dead primary is noticed after at most this", ge=20
+        30, "seconds until the leader's lock expires: a dead primary is detected after at most this time", ge=20
     )
-    patroni_loop_wait: int = setting(10, "seconds between two looks of Patroni at its cluster", ge=1)
+    patroni_loop_wait: int = setting(10, "seconds between two of Patroni's checks of the cluster", ge=1)
     patroni_retry_timeout: int = setting(
         10, "seconds that Patroni retries etcd and PostgreSQL before it gives up", ge=3
     )
@@ -27,35 +27,35 @@ class PatroniSettings(Strict):
         60, "seconds that a crashed primary has to come back before a standby takes over", ge=0
     )
     patroni_restart_seconds: int = setting(
-        300, "seconds that a member may take in an ordered restart to be back and stream again", ge=10
+        300, "seconds that a member may take in an ordered restart until it streams again", ge=10
     )
     patroni_failsafe: bool | None = setting(
-        None, "keep the primary while etcd is down and all members answer it; absent: on where Patroni does it soundly"
+        None, "keep the primary while etcd is down and all members answer; absent: on if Patroni's version is safe"
     )
     patroni_watchdog: Literal["off", "automatic", "required"] = setting(
-        "automatic", "let the kernel's watchdog reset a host whose Patroni hangs while it leads"
+        "automatic", "let the kernel's watchdog reset a leader's host if Patroni hangs"
     )
     patroni_standby_of: str | None = setting(
         None,
-        "name of the cluster of this inventory of which this one is a standby: read-only, fed by it, promotable",
+        "name of the source cluster in this inventory, which makes this one its standby cluster: read-only",
         pattern=r"^[a-z][a-z0-9-]{0,30}$",
     )
     patroni_standby_streams: bool = setting(
         True,
-        "a standby cluster streams from its source's members; False: it only reads the archive in their repository",
+        "a standby cluster streams from its source's members; False: it reads only the source's archive",
     )
     patroni_namespace: str = setting("/service/", "prefix of Patroni's keys in etcd", pattern=r"^/([A-Za-z0-9_-]+/)+$")
     patroni_synchronous_mode: Literal["off", "on", "quorum"] = setting(
-        "off", "on: a commit waits for named standbys, and only they take over; quorum: for any of them (Patroni 4)"
+        "off", "on: commits wait for named standbys, only these take over; quorum: for any of them (Patroni 4)"
     )
     patroni_synchronous_mode_strict: bool = setting(
-        False, "without a synchronous standby writes wait for one, instead of going on with the primary alone"
+        False, "without a synchronous standby, writes wait for one instead of continuing on the primary alone"
     )
     patroni_synchronous_node_count: int = setting(1, "standbys that a commit waits for", ge=1, le=16)
     patroni_ignore_slots: list[dict[str, str]] | None = setting(
         None,
         "replication slots that Patroni leaves alone: [{'name': 'cdc'}], each by any of name, type, database, plugin; "
-        "[]: none; absent: what is set by hand stays",
+        "[]: none; absent: keep what was set by hand",
     )
     patroni_tags: dict[str, bool | int | str] = setting(
         {}, "tags of a member, e.g. {'nofailover': True}; docs/replication.md says what each does", per_host=True

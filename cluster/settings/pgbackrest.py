@@ -22,28 +22,26 @@ class PgbackrestSettings(Strict):
     pgbackrest_port: int = port(8432, "pgBackRest's TLS server, on the members and on the repository host")
     pgbackrest_repositories: list[Literal["directory", "s3"]] = setting(
         ["directory"],
-        "where backups and WAL are stored, each of them whole: a directory on the repository host, an S3-compatible "
-        "store, or both; the first is read first",
+        "where backups and WAL are stored: a directory on the repository host, an S3-compatible "
+        "store, or both; the first one is preferred for reading",
     )
     pgbackrest_path: str = setting(
         "/var/lib/pgbackrest", "the repository directory on the repository host", pattern=r"^/[A-Za-z0-9_./-]+$"
     )
     pgbackrest_s3_bucket: str | None = setting(
-        None, "bucket of the store, which exists already", pattern=r"^[a-z0-9][a-z0-9.-]{0,62}$"
+        None, "bucket of the store, which must exist", pattern=r"^[a-z0-9][a-z0-9.-]{0,62}$"
     )
-    pgbackrest_s3_path: str = setting(
-        "/pgbackrest", "what all keys in the bucket begin with", pattern=r"^/[A-Za-z0-9_./-]+$"
-    )
+    pgbackrest_s3_path: str = setting("/pgbackrest", "prefix of all keys in the bucket", pattern=r"^/[A-Za-z0-9_./-]+$")
     pgbackrest_s3_endpoint: str | None = setting(
         None,
-        "the store's host, e.g. s3.eu-central-1.amazonaws.com, with :port where it is not 443",
+        "the store's host, e.g. s3.eu-central-1.amazonaws.com, with :port if it is not 443",
         pattern=r"^[A-Za-z0-9_.-]{1,253}(:[0-9]{1,5})?$",
     )
     pgbackrest_s3_region: str | None = setting(
-        None, "the store's region; for most any word will do", pattern=r"^[A-Za-z0-9_-]{1,63}$"
+        None, "the store's region; most stores accept any word", pattern=r"^[A-Za-z0-9_-]{1,63}$"
     )
     pgbackrest_s3_uri_style: Literal["host", "path"] = setting(
-        "host", "where the bucket stands in a URL; most stores other than AWS want path"
+        "host", "where the bucket is in a URL; most stores other than AWS need path"
     )
     pgbackrest_s3_ca_file: str | None = setting(
         None,
@@ -52,10 +50,10 @@ class PgbackrestSettings(Strict):
     )
     pgbackrest_s3_credentials: str | None = setting(
         None,
-        "file on the control machine, for its owner alone (0600): access key and secret key, a line each",
+        "file on the control machine, readable only by its owner (0600): access key and secret key, one per line",
     )
     pgbackrest_retention_full: int = setting(
-        4, "full backups, or days, that are kept with all that builds on them and their WAL", ge=1, le=9999999
+        4, "full backups, or days, that are kept, with dependent backups and WAL", ge=1, le=9999999
     )
     pgbackrest_retention_full_type: Literal["count", "time"] = setting(
         "count", "what pgbackrest_retention_full counts: full backups, or days"
@@ -74,40 +72,42 @@ class PgbackrestSettings(Strict):
     )
     pgbackrest_process_max: int | None = setting(
         None,
-        "processes that compress and copy; absent: half of the cores, a quarter where PostgreSQL runs",
+        "processes that compress and copy; absent: half of the cores, a quarter if PostgreSQL runs there",
         ge=1,
     )
     pgbackrest_schedule: dict[str, str] = setting(
         {"full": "Sun *-*-* 01:00:00", "diff": "Mon..Sat *-*-* 01:00:00"},
-        "full, diff or incr: when such a backup is taken, as systemd.time(7) has it; {} for a schedule of your own",
+        "full, diff or incr: schedule of full, diff and incr backups, see systemd.time(7); {}: you schedule them",
     )
     pgbackrest_random_delay_minutes: int = setting(
         30,
-        "minutes of random delay of a scheduled backup: clusters share networks and stores",
+        "minutes of random delay of a scheduled backup, because clusters share networks and stores",
         ge=0,
         le=1440,
     )
     pgbackrest_age_alarm_hours: int = setting(
-        30, "hours after which a check complains that the newest backup is old", ge=1
+        30, "hours after which a check reports that the newest backup is old", ge=1
     )
     pgbackrest_archive_seconds: int = setting(
-        300, "seconds after which WAL is archived though its segment is not full: what a lost cluster may lose", ge=10
+        300,
+        "seconds after which WAL is archived although its segment is not full: the most that is lost with the cluster",
+        ge=10,
     )
 
     pgbackrest_drill_schedule: str | None = setting(
         "Wed *-*-* 03:00:00",
-        "when the newest backup is restored as a drill, as systemd.time(7) has it; None: only when you ask for it",
+        "schedule of restore drills, in the syntax of systemd.time(7); None: only on demand",
     )
     pgbackrest_drill_path: str | None = setting(
         None,
-        "directory on the repository host with room for all data; absent: where the repository is",
+        "directory on the repository host with space for all data; absent: where the repository is",
         pattern=r"^/[A-Za-z0-9_./-]+$",
     )
     pgbackrest_drill_memory_mib: int = setting(
         1024, "MiB of memory that a drill may use, a quarter of it for PostgreSQL's cache", ge=512
     )
     pgbackrest_drill_age_alarm_days: int = setting(
-        14, "days after which a check complains that no drill has proven a backup", ge=1
+        14, "days after which a check reports that no drill has passed", ge=1
     )
 
     @field_validator("pgbackrest_schedule")

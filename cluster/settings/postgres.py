@@ -1,4 +1,4 @@
-"""The settings of the database, and what is refused in pg_hba."""
+"""The settings of the database, and of pg_hba."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ class PostgresSettings(Strict):
         None, "MiB of memory that PostgreSQL's settings are derived from; absent: the smallest member's memory", ge=256
     )
     postgres_parameters: dict[str, str | int | float | bool | None] = setting(
-        {}, "PostgreSQL parameters by name; they win over the derived ones; None takes one out of the configuration"
+        {}, "PostgreSQL parameters by name; they override derived ones; None removes one"
     )
     postgres_accepted_dangers: list[str] = setting(
         [],
-        "parameters with a value in postgres_parameters that may lose data or shut clients out, such as fsync: each of "
-        "them has to be named here",
+        "parameters in postgres_parameters that may lose data or lock clients out, such as fsync: each of "
+        "them must be named here",
     )
     postgres_hba: list[str] = setting(
         [], "pg_hba lines for your clients, in order, after those that the cluster itself needs"
@@ -57,7 +57,7 @@ class PostgresSettings(Strict):
         pattern=r"^[a-z_][a-z0-9_]{0,62}$",
     )
     postgres_databases: list[dict[str, str]] = setting(
-        [], "databases that shall exist: {'name': 'app'} or with 'owner': a role; absent owner: the admin role"
+        [], "databases to create: {'name': 'app'}, with 'owner': a role; absent owner: the admin role"
     )
 
     @field_validator("postgres_hba")

@@ -1,4 +1,4 @@
-"""The settings of the preflight: what a host must have before anything is done to it."""
+"""The settings of the preflight: what a host must have before anything is changed on it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cluster.settings.base import Strict, setting
 
 
 class PreflightSettings(Strict):
-    """How much is enough before anything is touched."""
+    """Requirements that are checked before anything is changed."""
 
     preflight_free_gib: float = setting(2, "GiB that must be free where PostgreSQL and etcd store their data", ge=0.1)
     preflight_clock_skew_seconds: float = setting(

@@ -25,12 +25,12 @@ def deploy_all(cluster: Cluster, *, adopts: bool = False, rotates: Collection[st
     + adopts: begin with the data that members have
     + rotates: names of secrets that may change
     """
-    deploy_first_look(cluster)
+    deploy_first_look(cluster=cluster)
     deploy_ground(cluster)
     if adopts:
-        deploy_adoption(cluster)
-    deploy_patroni(cluster, renews="PATRONI_ADMIN_PASSWORD" in rotates)
-    deploy_etcd_trust(cluster)
+        deploy_adoption(cluster=cluster)
+    deploy_patroni(cluster=cluster, renews="PATRONI_ADMIN_PASSWORD" in rotates)
+    deploy_etcd_trust(cluster=cluster)
     deploy_doors(cluster)
 
 
@@ -39,16 +39,16 @@ def deploy_all(cluster: Cluster, *, adopts: bool = False, rotates: Collection[st
 
 def deploy_ground(cluster: Cluster) -> None:
     """What PostgreSQL's members stand on. + cluster: as declared"""
-    deploy_secrets(cluster)
-    deploy_packages(cluster)
-    deploy_chrony(cluster)
-    deploy_certificates(cluster)
-    deploy_etcd(cluster)
-    deploy_pgbackrest(cluster)
+    deploy_secrets(cluster=cluster)
+    deploy_packages(cluster=cluster)
+    deploy_chrony(cluster=cluster)
+    deploy_certificates(cluster=cluster)
+    deploy_etcd(cluster=cluster)
+    deploy_pgbackrest(cluster=cluster)
 
 
 def deploy_doors(cluster: Cluster) -> None:
     """What needs members that run: backups, the way in for clients, and the proof. + cluster: as declared"""
-    deploy_stanza(cluster)
-    deploy_haproxy(cluster, cluster_secrets(cluster))
-    deploy_proof(cluster)
+    deploy_stanza(cluster=cluster)
+    deploy_haproxy(cluster=cluster, secrets=cluster_secrets(cluster))
+    deploy_proof(cluster=cluster)

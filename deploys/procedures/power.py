@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 
 from pyinfra.api import deploy
 
@@ -61,7 +62,7 @@ def deploy_destroy(cluster: Cluster, *, confirmed: bool, wipe: bool, backups: bo
     + confirmed, wipe, backups: as ``power_destroy`` has them
     """
     secrets = str(secrets_directory(cluster))
-    told = {"wipe": wipe, "secrets": secrets}
+    told: dict[str, Any] = {"wipe": wipe, "secrets": secrets}
     destroy.announced(name="judged", cluster=cluster, confirmed=confirmed, backups=backups, **told)
     services.stopped(name="HAProxy", cluster=cluster, phase="clients")
     destroy.aligned(name="the last record on all members", cluster=cluster)

@@ -33,12 +33,12 @@ def deploy_removal(declared: Cluster, leaving: str, *, alone: bool, wipe: bool, 
     stays = here() in {node.name for node in rest}
     procedure.begun(name=f"{leaving} goes", cluster=cluster, leaving=leaving, alone=alone, wipe=wipe)
     if stays:
-        deploy_haproxy(rest, secrets)
+        deploy_haproxy(cluster=rest, secrets=secrets)
     procedure.stopped(name=f"{leaving} stopped", cluster=cluster, leaving=leaving, drain_seconds=drain_seconds)
     patroni_traces.forgotten(name=f"{leaving} forgotten", cluster=cluster, leaving=leaving)
     if stays:
-        deploy_certificates(rest)
-        deploy_pgbackrest(rest)
+        deploy_certificates(cluster=rest)
+        deploy_pgbackrest(cluster=rest)
         # Not the whole of deploy_patroni: another member that is lame does not hold this one.
         patroni.member(name="configuration of the others", cluster=rest, secrets=secrets)
         patroni_configuration.configuration(name="dynamic configuration without it", cluster=rest)

@@ -84,7 +84,7 @@ def deploy_copy(cluster: Cluster, source: str) -> None:
             f"the CA of {source}, which its repository host trusts, is not on this machine\n"
             f"HINT: copy {secrets_directory(declared[source])} from the machine that built it."
         )
-    _deploy_from(declared[source], cluster, asked_moment())
+    _deploy_from(source=declared[source], cluster=cluster, target=asked_moment())
     backup(name="Backup: full", cluster=cluster, kind="full")
 
 
@@ -102,6 +102,6 @@ def _deploy_from(source: Cluster, cluster: Cluster, target: Target) -> None:
         source_secrets=secrets_directory(source),
         repository=option("repository"),
     )
-    deploy_patroni(cluster, renews=True)  # the data bring the source's
+    deploy_patroni(cluster=cluster, renews=True)  # the data bring the source's
     begun_with(name="over", cluster=cluster)
     deploy_doors(cluster)

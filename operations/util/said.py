@@ -78,7 +78,7 @@ def keep_answers(asked: Mapping[str, Question], ask: Callable[[], Mapping[str, S
 
 def _at_hand() -> Host:
     """The host itself; pyinfra's ``host`` is another one in every greenlet."""
-    found: Host = ctx_host.get()  # type: ignore[no-untyped-call]
+    found: Host = ctx_host.get()
     return found
 
 

@@ -33,8 +33,8 @@ def test_below_the_minimum_with_range_and_default():
             "--data",
             "patroni_ttl",
             "15 is below the minimum of 20",
-            "patroni_ttl: seconds that the leader's lock lives without renewal: a dead primary is noticed after at "
-            "most this. Permitted: 20 or more. Default: 30.",
+            "patroni_ttl: seconds until the leader's lock expires: a dead primary is detected after at most this time. "
+            "Permitted: 20 or more. Default: 30.",
         )
     ]
 
