@@ -43,8 +43,8 @@ lab: $(READY) ## start the containers of the lab, without a cluster in them
 lab-down: $(READY) ## remove the containers of the lab, and the cluster with them
 	$(PY) -m tests.lab down
 
-bench: $(READY) ## measure a deployment, a run that changes nothing, an idle cluster, and backups; GROWTH=1: five clusters
-	$(PY) -m tests.lab.bench $(if $(GROWTH),growth)
+bench: $(READY) ## measure a deployment, a run that changes nothing, an idle cluster, and backups; GROWTH="1 3 5": of clusters
+	$(PY) -m tests.lab.bench $(if $(GROWTH),growth $(GROWTH))
 
 settings: $(READY) ## write docs/settings.md and group_data/all.py anew
 	$(PY) -m cluster.settings.manual

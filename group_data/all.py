@@ -33,6 +33,13 @@ A host's own data in inventory.py wins over this file. docs/settings.md has all 
 # packages_versions = {}
 # packages_hold = True  # hold the packages against unattended upgrades, which would restart PostgreSQL
 
+# --- chrony: Who keeps the clocks of the hosts.
+
+#   where_needed: chrony is installed on hosts that may set their clock and have no clock service; never: nowhere;
+#   "where_needed" or "never"
+# chrony_mode = "where_needed"
+# chrony_servers = []  # time servers, names or addresses, besides those that chrony's package names itself
+
 # --- certificates: Who vouches for the hosts.
 
 #   your own CA's certificate (with its chain) on the control machine; absent: a CA is made for the cluster

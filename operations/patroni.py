@@ -145,10 +145,10 @@ def _led_and_settled(cluster: Cluster) -> Generator[PyinfraCommand, None, SeenPa
     One that has just begun the cluster is told to look now, or they would wait up to ``loop_wait`` for that.
     """
     seen: SeenPatroni = host.get_fact(PatroniCluster, expected=[], wait_seconds=BEGIN_SECONDS, live=True)
-    leader = [node for node in in_this_run(cluster.members) if node.name == seen["leader"]]
-    for node in leader:
-        yield Act(node, wake_command())
-    return _settled(cluster, wait_seconds=BEGIN_SECONDS if leader else 0)
+    for node in in_this_run(cluster.members):
+        if node.name == seen["leader"]:
+            yield Act(node, wake_command())
+    return _settled(cluster, wait_seconds=0 if seen["leader"] is None else BEGIN_SECONDS)
 
 
 def _relied_on(cluster: Cluster, arrived: Sequence[Node], secrets: Mapping[str, Secret]) -> Commands:

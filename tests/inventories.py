@@ -29,3 +29,11 @@ def clusters_of(file: Path) -> dict[str, Cluster]:
     clusters, findings = declared_clusters(inventory_hosts(file), {})
     assert findings == []
     return clusters
+
+
+def one_host_cluster(**settings: Any) -> Cluster:
+    """A cluster of one host with all roles but the repository's. + settings: by name"""
+    data = {"cluster_address": "10.0.0.1", **settings}
+    clusters, findings = declared_clusters([DeclaredHost("pg1", ("postgres", "etcd", "haproxy"), data, {})], {})
+    assert findings == []
+    return clusters["main"]

@@ -194,7 +194,7 @@ def test_every_exception_is_still_needed() -> None:
 # --- One name for a component, and for a run, in every layer ---
 
 COMPONENTS = (
-    *("certificates", "etcd", "haproxy", "packages", "patroni", "postgres", "secrets"),
+    *("certificates", "chrony", "etcd", "haproxy", "packages", "patroni", "postgres", "secrets"),
     *("pgbackrest", "vip", "pgbouncer", "monitoring"),
 )
 # Words of a layer rather than of a component.
@@ -266,7 +266,7 @@ def crowded() -> Iterator[str]:
     for top in (*LAYERS, "tests", "docs"):
         for folder in [ROOT / top, *(path for path in (ROOT / top).rglob("*") if path.is_dir())]:
             files = [path for path in folder.iterdir() if path.is_file() and path.name != "__init__.py"]
-            if len(files) > FILES_SIDE_BY_SIDE and "golden" not in folder.parts:
+            if len(files) > FILES_SIDE_BY_SIDE and not {"golden", "__pycache__"} & set(folder.parts):
                 yield f"{name_of(folder)}: {len(files)}"
 
 

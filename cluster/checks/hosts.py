@@ -54,7 +54,7 @@ def _components(overview: Overview, node: Node) -> Iterable[Complaint]:
     seen = overview.answer(node, "component")
     if seen is None:
         return
-    for component in overview.components.get(node.name, ()):
+    for component in (one for one in overview.components.get(node.name, ()) if one.is_on(seen["paths"])):
         if differing := [item.path for item in component.missing(seen["paths"])]:
             yield complaint("file-differs", node.name, f"not as declared: {', '.join(differing)}")
         yield from _units(overview, node, component, seen["units"])

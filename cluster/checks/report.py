@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from cluster.checks.certificates import certificate_complaints
+from cluster.checks.chrony import clock_complaints
 from cluster.checks.complaints import Complaint
 from cluster.checks.configuration import configuration_complaints
 from cluster.checks.etcd import etcd_complaints
@@ -28,7 +29,7 @@ from cluster.findings import findings_table
 CHECKS = (
     *(host_complaints, etcd_complaints, patroni_complaints, replication_complaints, postgres_complaints),
     *(configuration_complaints, haproxy_complaints, certificate_complaints, pgbackrest_complaints),
-    *(parameter_complaints, locale_complaints, removal_complaints, moved_complaints),
+    *(clock_complaints, parameter_complaints, locale_complaints, removal_complaints, moved_complaints),
 )
 
 

@@ -6,9 +6,9 @@ What goes through all of them asks here: it is given no list of its own, so that
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from cluster.components import etcd, etcd_snapshot, haproxy, patroni, pgbackrest_backup, pgbackrest_source
+from cluster.components import chrony, etcd, etcd_snapshot, haproxy, patroni, pgbackrest_backup, pgbackrest_source
 from cluster.components import pgbackrest_archive as pgbackrest
 from cluster.components import pgbackrest_drill_files as pgbackrest_drill
 from cluster.components.component_type import PHASES, ComponentType, Listener, Phase
@@ -19,6 +19,7 @@ from cluster.pki.certificates import CertificatePlace
 COMPONENTS: tuple[ComponentType, ...] = tuple(
     module.COMPONENT
     for module in (
+        chrony,
         etcd,
         etcd_snapshot,
         pgbackrest,
@@ -66,6 +67,13 @@ def enabled_units(cluster: Cluster, node: Node) -> list[str]:
     there = components_on(cluster, node)
     units = {unit: one.phase_of(unit) for one in there for unit in (*one.units(cluster, node), *one.former_units)}
     return [unit for phase in (*PHASES, None) for unit, own in units.items() if own == phase]
+
+
+def own_units(cluster: Cluster, node: Node, seen: Mapping[str, object]) -> list[str]:
+    """The same without those of components that the host turned out not to need. + seen: by path; None is absent"""
+    lacking = [one for one in components_on(cluster, node) if one.mark and seen.get(one.mark) is None]
+    foreign = {unit for one in lacking for unit in one.units(cluster, node)}
+    return [unit for unit in enabled_units(cluster, node) if unit not in foreign]
 
 
 def owned_paths(cluster: Cluster, node: Node) -> list[str]:

@@ -28,11 +28,17 @@ class Unit:
 
 @dataclass(frozen=True)
 class Component:
-    """What one component needs on one host. + units: in the order in which they are to be started"""
+    """
+    What one component needs on one host.
+
+    + units: in the order in which they are to be started
+    + mark: the file without which the host does not have the component; "": it has it as declared
+    """
 
     directories: tuple[Directory, ...] = ()
     files: tuple[File, ...] = ()
     units: tuple[Unit, ...] = ()
+    mark: str = ""
 
     def __add__(self, other: Component) -> Component:
         """Both as one. + other: comes after this one"""
@@ -54,6 +60,10 @@ class Component:
     def question_with(self, *paths: str) -> dict[str, Any]:
         """The same, about further paths, too."""
         return {**self.question, "paths": [*self.question["paths"], *paths]}
+
+    def is_on(self, seen: Mapping[str, SeenPath | None]) -> bool:
+        """Whether the host has it. + seen: paths of ``HostComponent``"""
+        return not self.mark or seen[self.mark] is not None
 
     def missing(self, seen: Mapping[str, SeenPath | None]) -> list[Directory | File]:
         """Directories, then files, that the host does not have as declared. + seen: paths of ``HostComponent``"""

@@ -68,6 +68,7 @@ class ComponentType:
     + listens: on which ports; + reaches: which ports of other hosts
     + tls: of the ports that it listens on, the settings of those that speak TLS from the first byte, each with the
       certificates that are let in there
+    + mark: the file without which a host does not have it after all, because only some hosts need it; "": all do
     + owns: files and directories that go with it, those of its certificates included
     + notes: what of the project's own notes goes with it when its host leaves a cluster that goes on
     + shells: directories of Debian's packages, or of nobody, that go when they are empty
@@ -89,6 +90,7 @@ class ComponentType:
     listens: Callable[[Cluster, Node], Sequence[Listener]] = nothing
     reaches: Callable[[Cluster, Node], Sequence[Reach]] = nothing
     tls: Mapping[str, tuple[CertificatePlace, ...]] = field(default_factory=dict)
+    mark: str = ""
     owns: Paths = nothing
     notes: tuple[str, ...] = ()
     shells: tuple[str, ...] = ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from cluster.finding_types.chrony import CHRONY_KINDS
 from cluster.finding_types.etcd import ETCD_KINDS
 from cluster.finding_types.finding_type import ALARM, REMARK, RUN, SEVERITIES, WARNING, Kind
 from cluster.finding_types.pgbackrest import PGBACKREST_KINDS
@@ -67,10 +68,6 @@ KINDS: Mapping[str, Kind] = {
     "disk-nearly-full": Kind(
         *(WARNING, "disk", "a file system with data is filled to 85 % or more"),
         "Make room: `du -xhd2 {path} | sort -h | tail` on {where}; slots that keep WAL are named here too.",
-    ),
-    "clock": Kind(
-        *(WARNING, "clock", "clocks differ by more than `preflight_clock_skew_seconds`"),
-        "Start chrony or systemd-timesyncd on {where}; see `timedatectl` there.",
     ),
     "versions-differ": Kind(
         *(WARNING, "packages", "hosts run different versions, or different releases of their system"),
@@ -244,6 +241,7 @@ KINDS: Mapping[str, Kind] = {
         *(WARNING, "certificate", "the CA's own certificate ends within a quarter of a year"),
         "Plan its replacement: a living cluster keeps its CA, see docs/certificates.md.",
     ),
+    **CHRONY_KINDS,
     **POSTGRES_KINDS,
     **REPLICATION_KINDS,
     **PGBACKREST_KINDS,

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from cluster.findings import Finding
 from cluster.settings.base import Strict
 from cluster.settings.certificates import CertificatesSettings
+from cluster.settings.chrony import ChronySettings
 from cluster.settings.cluster import ClusterSettings
 from cluster.settings.etcd import EtcdSettings
 from cluster.settings.haproxy import HaproxySettings
@@ -36,6 +37,7 @@ class Settings(
     PostgresSettings,
     EtcdSettings,
     CertificatesSettings,
+    ChronySettings,
     PackagesSettings,
     PreflightSettings,
     ClusterSettings,

@@ -6,6 +6,7 @@ from collections.abc import Collection
 
 from cluster.declared.model import Cluster
 from deploys.components.certificates import deploy_certificates, deploy_etcd_trust
+from deploys.components.chrony import deploy_chrony
 from deploys.components.etcd import deploy_etcd
 from deploys.components.first_look import deploy_first_look
 from deploys.components.haproxy import deploy_haproxy
@@ -40,6 +41,7 @@ def deploy_ground(cluster: Cluster) -> None:
     """What PostgreSQL's members stand on. + cluster: as declared"""
     deploy_secrets(cluster)
     deploy_packages(cluster)
+    deploy_chrony(cluster)
     deploy_certificates(cluster)
     deploy_etcd(cluster)
     deploy_pgbackrest(cluster)

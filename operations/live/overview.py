@@ -31,6 +31,7 @@ from cluster.screens.status import status_lines
 from cluster.secrets.secrets import NAMES, Secret
 from facts.answer import Answer
 from facts.certificates import HostCertificates
+from facts.chrony import HostClock
 from facts.etcd import EtcdCluster, EtcdStatus
 from facts.etcd_snapshots import EtcdSnapshots
 from facts.haproxy import HaproxyServers
@@ -165,6 +166,7 @@ def _questions(cluster: Cluster, node: Node, components: Sequence[Component]) ->
         "component": (HostComponent(), {"paths": paths, "units": units}),
         "packages": (HostPackages(), packages_question(cluster, node)),
     }
+    asked["clock"] = (HostClock(), {})
     if places:
         asked["certificates"] = (HostCertificates(), {"places": places})
     if "postgres" in node.roles:

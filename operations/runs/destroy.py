@@ -9,7 +9,7 @@ from shlex import quote
 from pyinfra import host
 from pyinfra.api import StringCommand, operation
 
-from cluster.components.all import emptied_directories, enabled_units
+from cluster.components.all import emptied_directories, enabled_units, own_units
 from cluster.components.etcd import etcd_data_directory
 from cluster.components.patroni_unit import UNIT as PATRONI
 from cluster.declared.model import Cluster, Node
@@ -107,7 +107,8 @@ def cleared(cluster: Cluster, *, wipe: bool, backups: bool) -> Commands:
         *(backups_on(cluster, node) if backups else ()),
     ]
     seen = host.get_fact(HostComponent, paths=paths, units={unit: [] for unit in enabled_units(cluster, node)})
-    units = [name for name, unit in seen["units"].items() if _is_on(unit["active"], unit["enabled"])]
+    own = own_units(cluster, node, seen["paths"])
+    units = [name for name in own if _is_on(seen["units"][name]["active"], seen["units"][name]["enabled"])]
     there = [path for path in paths if seen["paths"][path] is not None]
     if units:
         # Masked is a member whose restore was begun.

@@ -242,6 +242,7 @@ def _answers(cluster: Cluster, node: Node, authority: Authority) -> dict[str, An
     first = cluster.members[0].name
     return {
         "picture": _picture(cluster),
+        "clock": {"may_set": True, "services": {"systemd-timesyncd": "active"}, "marked": False},
         "component": {"paths": {CONFIG.path: _file()}, "units": {"etcd": _unit(), "etcd-snapshot.timer": _unit()}},
         "packages": {
             "release": {"id": "debian", "codename": "trixie", "version": "13"},

@@ -49,6 +49,7 @@ GROUND = [
     "Hosts | asked",
     "Secrets | kept",
     "Packages | Install and hold",
+    "Clock | Keep the clock where no service does",
     "Certificates | issued and trusted",
     "Certificates | source trusted",
     "etcd | configured and started",

@@ -83,6 +83,7 @@ FILES = (
     ),
     LabFile("test_build.py", "build", "what a first run leaves behind, and that its proof came last", 1.5),
     LabFile("test_certificates_live.py", "security"),
+    LabFile("test_chrony.py", "build"),
     LabFile("test_copy_made_twice.py", "restore"),
     LabFile("test_docker_connector.py", "build"),
     LabFile("test_doors.py", "security"),

@@ -1,6 +1,6 @@
 """
 `make bench`: how long a cluster takes from fresh or bare hosts, and when nothing is to be done; what it costs while it
-is idle; and its backups. `make bench GROWTH=1`: how a run that changes nothing grows with the number of clusters.
+is idle; and its backups. `make bench GROWTH="1 3 5"`: how a run that changes nothing grows with the number of clusters.
 
 Prints what each operation costs, and fails when a figure is beyond its limit.
 """
@@ -90,8 +90,8 @@ def print_lab(fresh: Fresh, shares: Mapping[str, float], idle: Measured, of_run:
 def main() -> int:
     """Measure all, print all, and say by the exit code whether every figure is within its limit."""
     directory = Path(os.environ.get("TMPDIR", "/tmp"))
-    if sys.argv[1:] == ["growth"]:
-        print_growth(directory)
+    if sys.argv[1:2] == ["growth"]:
+        print_growth(directory, [int(word) for word in sys.argv[2:]])
         return 0
     labs = find_lab("bench"), find_lab("bench-bare", flavour="bare")
     try:

@@ -1,4 +1,4 @@
-"""How a run that changes nothing grows with the clusters of three in one inventory. For `make bench GROWTH=1`."""
+"""How a run that changes nothing grows with the clusters of three in one inventory. For `make bench GROWTH="1 3 5"`."""
 
 import shutil
 from collections.abc import Iterator, Sequence
@@ -13,7 +13,6 @@ from tests.lab.lifecycle import down, reserve, up
 from tests.lab.paths import ROOT
 from tests.lab.spec import Lab
 
-COUNTS = (1, 3, 5)
 MEMBERS, A_LAB = 3, 3  # of a cluster, and clusters in a lab, whose hosts are pg1 to pg9
 TIMES = 3
 
@@ -66,12 +65,12 @@ def labs_for(count: int) -> Iterator[list[Lab]]:
             shutil.rmtree(ROOT / ".secrets" / f"growth{n + 1}", ignore_errors=True)
 
 
-def print_growth(directory: Path) -> None:
+def print_growth(directory: Path, counts: Sequence[int]) -> None:
     """Build the most clusters at once, then let runs of one and more of them find nothing to do."""
-    with labs_for(max(COUNTS)) as labs:
-        listed = places(labs, max(COUNTS))
+    with labs_for(max(counts)) as labs:
+        listed = places(labs, max(counts))
         print_one("built", len(listed), measured_run(_inventory(directory, listed)))
-        for count in COUNTS:
+        for count in counts:
             inventory = _inventory(directory, listed[:count])
             runs = [measured_run(inventory) for _ in range(TIMES)]
             print_one("nothing to do", count, min(runs, key=lambda one: one.seconds))

@@ -199,6 +199,27 @@ def test_a_settled_cluster_is_not_touched(monkeypatch: pytest.MonkeyPatch) -> No
     assert world.commands == []
 
 
+class Forming(PatroniWorld):
+    """The standbys stream once the leader, which is the first to be seen, has made slots for them."""
+
+    def run(self, host: str, command: str, stdin: str) -> tuple[bool, list[str]]:
+        """See World."""
+        if "/etc/patroni/config.yml ]" in command:
+            return True, [json.dumps(self._patroni() | {"settled": bool(self.patches)})]
+        return super().run(host, command, stdin)
+
+
+def test_a_leader_that_has_just_begun_the_cluster_looks_at_once_for_those_that_wait_for_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    declared = fake_cluster()
+    known = PatroniWorld.of(declared)
+    world = Forming(known.names, known.config, known.leader)
+    monkeypatch.setattr(patroni, "brought_up", lambda *_: iter(()))
+    run_operation(monkeypatch, world, declared, patroni.formed, secrets=SECRETS)
+    assert world.patches == [(known.leader, {"pyinfra-patroni": None})]
+
+
 class Lacking(PatroniWorld):
     """The cluster settles once h2 has the directory of a tablespace."""
 

@@ -9,7 +9,7 @@ from shlex import quote
 from pyinfra import host
 from pyinfra.api import StringCommand, operation
 
-from cluster.components.all import emptied_directories, enabled_units, units_of
+from cluster.components.all import emptied_directories, own_units, units_of
 from cluster.components.component_type import Phase
 from cluster.components.patroni_unit import UNIT as PATRONI_UNIT
 from cluster.declared.model import Cluster, Node
@@ -179,12 +179,11 @@ def cleared(cluster: Cluster, leaving: str, *, wipe: bool = False) -> Commands:
         host.noop("this host stays")
         return
     node = cluster.node(leaving)
-    stopped_before = _units(cluster, node)
-    active = _on([unit for unit in enabled_units(cluster, node) if unit not in stopped_before])
+    ties, stopped_before = ties_on(cluster, node, wipe=wipe), _units(cluster, node)
+    seen = host.get_fact(HostComponent, paths=ties, units={})["paths"]
+    active = _on([unit for unit in own_units(cluster, node, seen) if unit not in stopped_before])
     for unit in active:
         yield _stop(cluster, unit)
-    ties = ties_on(cluster, node, wipe=wipe)
-    seen = host.get_fact(HostComponent, paths=ties, units={})["paths"]
     if there := [path for path in ties if seen[path] is not None]:
         spaces = tablespaces_removed(cluster.data_directory) if cluster.data_directory in there else ""
         yield StringCommand(spaces + remove_paths(there, emptied_directories()))

@@ -178,6 +178,12 @@ CASES = [
         lambda world: world.answers["h3"]["picture"]["clock"].update(offset_seconds=5.1),
     ),
     Case(
+        *("clock-unkept", "h3", "ntpsec is installed and does not run"),
+        lambda world: world.answers["h3"].update(
+            clock={"may_set": True, "services": {"ntpsec": "failed"}, "marked": False}
+        ),
+    ),
+    Case(
         *("versions-differ", "main", "patroni differs between hosts: 4.1.1 on h1; 4.0.7 on h2, h3"),
         lambda world: world.answers["h1"]["packages"]["packages"]["patroni"].update(version="4.1.1-1"),
     ),

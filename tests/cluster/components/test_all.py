@@ -15,6 +15,7 @@ from cluster.components.all import (
     enabled_units,
     held_places,
     listeners,
+    own_units,
     owned_paths,
     units_of,
 )
@@ -83,11 +84,21 @@ def test_what_its_files_start_is_what_is_stopped_and_started_and_destroyed(clust
         started = [unit.name for unit in one.files(cluster, node, SECRETS).units]
         assert set(started) == set(one.units(cluster, node)), one.name
         assert set(started) <= set(enabled_units(cluster, node))
-        assert all(one.phase_of(unit) in PHASES for unit in started)
+        assert one.mark or all(one.phase_of(unit) in PHASES for unit in started)
     in_phases = [unit for phase in PHASES for unit in units_of(cluster, node, phase)]
-    assert sorted(in_phases) == sorted(
-        unit for one in components_on(cluster, node) for unit in one.units(cluster, node)
-    )
+    there = [one for one in components_on(cluster, node) if not one.mark]
+    assert sorted(in_phases) == sorted(unit for one in there for unit in one.units(cluster, node))
+
+
+@hosts
+def test_what_a_host_turned_out_not_to_need_is_not_stopped_there(cluster: Cluster, node: Node) -> None:
+    """A chrony that is the administrator's has the same unit."""
+    there = dict.fromkeys(owned_paths(cluster, node), "a file")
+    assert own_units(cluster, node, there) == enabled_units(cluster, node)
+    for one in (one for one in components_on(cluster, node) if one.mark):
+        assert one.mark in one.owns(cluster, node)
+        left = own_units(cluster, node, {**there, one.mark: None})
+        assert set(enabled_units(cluster, node)) - set(left) == set(one.units(cluster, node))
 
 
 @hosts

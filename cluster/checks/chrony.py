@@ -1,0 +1,20 @@
+"""Clocks that nothing keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from cluster.checks.complaints import Complaint, complaint
+from cluster.checks.overview import Overview
+
+
+def clock_complaints(overview: Overview) -> Iterable[Complaint]:
+    """Hosts that may set their clock and on which no clock service runs."""
+    for node in overview.cluster:
+        seen = overview.answer(node, "clock")
+        if seen is None or not seen["may_set"] or "active" in seen["services"].values():
+            continue
+        names = ", ".join(seen["services"])
+        problem = f"{names} is installed and does not run" if names else "no clock service is installed"
+        more = f"`systemctl enable --now {next(iter(seen['services']))}` on {node.name}. " if names else ""
+        yield complaint("clock-unkept", node.name, problem, more=more)

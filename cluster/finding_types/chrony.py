@@ -1,0 +1,18 @@
+"""The types of findings about clocks: they differ, or nothing keeps one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from cluster.finding_types.finding_type import RUN, WARNING, Kind
+
+CHRONY_KINDS: Mapping[str, Kind] = {
+    "clock": Kind(
+        *(WARNING, "clock", "clocks differ by more than `preflight_clock_skew_seconds`"),
+        "Start chrony or systemd-timesyncd on {where}; see `timedatectl` there.",
+    ),
+    "clock-unkept": Kind(
+        *(WARNING, "clock", "a host may set its clock, and no clock service runs on it"),
+        f"{{more}}A host without any gets chrony from `{RUN}/cluster.py`.",
+    ),
+}
