@@ -65,7 +65,7 @@ def test_they_are_written_when_their_turn_comes(tmp_path: Path, stage: Any) -> N
     assert (commands, host.noop_description) == ([], "all secrets were stored already")
     stage(planning=True)
     host, commands = run(kept, secrets=Secrets.plan(tmp_path / "main", {}))
-    assert (commands, host.noop_description) == ([], "nothing is to be written down")
+    assert (commands, host.noop_description) == ([], "no secret has to be stored")
 
 
 def test_no_host_gets_one_that_another_run_has_replaced(tmp_path: Path, stage: Any) -> None:
