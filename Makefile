@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 PY := $(VENV)/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help cluster test test-all test-lab test-fast test-pythons lint lab lab-down bench settings
+.PHONY: help cluster test test-all test-lab test-fast test-pythons lint lab lab-down bench docs settings
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r name what; do printf '  make %-12s %s\n' "$$name" "$$what"; done
@@ -46,8 +46,10 @@ lab-down: $(READY) ## remove the containers of the lab, and the cluster with the
 bench: $(READY) ## measure a deployment, a run that changes nothing, an idle cluster, and backups; GROWTH="1 3 5": of clusters
 	$(PY) -m tests.lab.bench $(if $(GROWTH),growth $(GROWTH))
 
-settings: $(READY) ## write docs/settings.md and group_data/all.py anew
-	$(PY) -m cluster.settings.manual
+docs: $(READY) ## write the generated pages: docs/settings.md, docs/map.md, the table in docs/runs/check.md; group_data/all.py
+	$(PY) -m cluster.manual.pages
+
+settings: docs ## the same, under its former name
 
 # Dependencies only: this repository is run from its root and never installed. pip's own configuration decides from
 # where; once made, the environment needs no network.

@@ -86,7 +86,7 @@ def is_within(name: str, allowed: tuple[str, ...]) -> bool:
 # The folders of cluster/ from the ground up: each may import those before it, and the ground.
 FLOORS = (
     *("observed", "finding_types", "parameters", "settings", "declared", "secrets", "pki", "components", "endpoints"),
-    *("packages", "inventory", "verdicts", "plans", "preflight", "checks", "screens"),
+    *("packages", "inventory", "verdicts", "plans", "preflight", "checks", "screens", "manual"),
 )
 GROUND = tuple(f"cluster.{path.stem}" for path in (ROOT / "cluster").glob("*.py") if path.stem != "__init__")
 
@@ -395,7 +395,7 @@ def test_prefixes_of_settings() -> None:
 
 
 MAKE_TARGETS = {
-    *("help", "cluster", "lab", "lab-down", "lint", "bench", "settings"),
+    *("help", "cluster", "lab", "lab-down", "lint", "bench", "docs", "settings"),
     *("test", "test-all", "test-fast", "test-lab", "test-pythons"),
 }
 

@@ -37,13 +37,12 @@ def complaint(kind: str, where: str, problem: str, **words: object) -> Complaint
 def kinds_table() -> str:
     """All kinds as the table of docs/runs/check.md."""
     rows = [
-        f"| `{name}` | {kind.severity} | {kind.what} | {kind.meaning} | {_way_out(kind)} |"
-        for name, kind in KINDS.items()
+        f"| `{name}` | {kind.severity} | {kind.what} | {kind.meaning} | {_fix(kind)} |" for name, kind in KINDS.items()
     ]
-    return "\n".join(["| Finding | | Part | What it means | Way out |", "|---|---|---|---|---|", *rows]) + "\n"
+    return "\n".join(["| Finding | | Part | What it means | How to fix it |", "|---|---|---|---|---|", *rows]) + "\n"
 
 
-def _way_out(kind: Kind) -> str:
+def _fix(kind: Kind) -> str:
     names = ("where", "unit", "path", "id", "leader", "cluster", "name", "slot", "pid", "port", "type", "source")
     named = (*names, "database", "locale")
     filled = {"where": "HOST", "more": "", **{name: name.upper() for name in named[1:]}}

@@ -22,7 +22,7 @@ def configuration_complaints(overview: Overview) -> Iterable[Complaint]:
     for path, value in sorted(_leaves(patch)):
         yield complaint("configuration-differs", name, _difference(path, value, config))
     if left := sorted(set(undeclared_parameters(declared, config)) - _derived_names()):
-        yield complaint("parameter-undeclared", name, f"nobody declares {', '.join(left)}")
+        yield complaint("parameter-undeclared", name, f"undeclared: {', '.join(left)}")
 
 
 def declared_parameters(overview: Overview) -> dict[str, Any]:

@@ -54,7 +54,7 @@ def _quorum(overview: Overview, seen: SeenEtcd) -> Iterable[Complaint]:
     count = f"{healthy} of {voters} voting members are healthy, {quorum} are needed"
     if listed is None or healthy < quorum:
         mute = [node.name for node in overview.cluster.etcd if overview.endpoint(node) not in overview.etcd_status]
-        named = ", ".join(mute or down) or "nobody knows which"
+        named = ", ".join(mute or down) or "unknown which"
         yield complaint("etcd-no-quorum", overview.cluster.name, f"{count}; without an answer: {named}")
     elif healthy == quorum and voters > 1:
         named = f"; not healthy: {', '.join(down)}" if down else ""

@@ -33,7 +33,7 @@ def _balancer(overview: Overview, node: Node) -> Iterable[Complaint]:
     elif len(up) > 1:
         yield complaint("haproxy-two-primaries", node.name, f"takes {' and '.join(up)} for the primary")
     elif overview.leader is not None and up[0] != server_name(overview.leader):
-        problem = f"leads to {up[0]}, while {overview.leader.name} holds the leader's lock"
+        problem = f"sends clients to {up[0]}, but {overview.leader.name} is the leader"
         yield complaint("haproxy-other-primary", node.name, problem)
 
 

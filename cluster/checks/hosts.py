@@ -82,7 +82,7 @@ def _restore(overview: Overview, node: Node) -> Iterable[Complaint]:
     picture = overview.answer(node, "picture")
     if picture is not None and picture["restoring"]:
         yield complaint(
-            "restore-unfinished", node.name, "a restore was begun here, and Patroni may be kept down for it"
+            "restore-unfinished", node.name, "a restore was started here, and Patroni may be kept down for it"
         )
     if picture is not None and picture["rebuilding"]:
         yield complaint("etcd-restore-unfinished", node.name, "etcd is being rebuilt, and Patroni may be kept down")

@@ -61,7 +61,7 @@ def _absent(node: Node, seen: SeenPostgres) -> Iterator[Complaint]:
             if _normalised(name) not in known:
                 needed.setdefault(name, []).append(one["database"])
     for name, databases in needed.items():
-        problem = f"has no locale {name}: nobody can connect to {', '.join(databases)}"
+        problem = f"has no locale {name}: clients cannot connect to {', '.join(databases)}"
         yield complaint("locale-absent", node.name, problem, locale=name)
 
 

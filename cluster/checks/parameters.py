@@ -73,7 +73,7 @@ def _deviation(cluster: Cluster, name: str, one: SeenSetting, wanted: Any) -> st
     if found is not None and found.absent:
         return None if one["setting"] in (one["default"] or "", "") else f"it is not to be set: {found.reason}"
     if is_dangerous(name, one["shown"]) and name not in cluster.settings.postgres_accepted_dangers:
-        return f"nobody has accepted that: {DANGERS[name].loss}"
+        return f"not in postgres_accepted_dangers: {DANGERS[name].loss}"
     return None
 
 

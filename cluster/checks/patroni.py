@@ -66,7 +66,7 @@ def _standby_cluster(overview: Overview, seen: SeenPatroni) -> Iterable[Complain
 def _plans(overview: Overview, seen: SeenPatroni) -> Iterable[Complaint]:
     name = overview.cluster.name
     if seen["paused"]:
-        yield complaint("paused", name, "the cluster is paused: Patroni fails over to nobody and starts nothing")
+        yield complaint("paused", name, "the cluster is paused: Patroni does not fail over and starts nothing")
     plan = seen["scheduled_switchover"]
     if plan is not None:
         target = plan.get("to") or "any member"

@@ -83,7 +83,7 @@ def _slots(overview: Overview, node: Node, seen: SeenPostgres) -> Iterable[Compl
         if slot["status"] == "lost":
             yield complaint("slot-lost", node.name, f"{slot['name']} is lost", slot=slot["name"])
         elif not slot["active"] and (owner is None or _reads_here(overview, owner)):
-            problem = f"nobody reads from {slot['name']}, which keeps {kept_mib(slot)} MiB of WAL"
+            problem = f"{slot['name']} is inactive and keeps {kept_mib(slot)} MiB of WAL"
             yield complaint("slot-inactive", node.name, problem, slot=slot["name"])
         if kept_mib(slot) * SLOT_PART > _disk_mib(overview, node):
             yield complaint("slot-keeps-much", node.name, f"{slot['name']} keeps {kept_mib(slot)} MiB of WAL")
@@ -97,7 +97,7 @@ def _strangers(overview: Overview, node: Node, seen: SeenPostgres) -> Iterable[C
     # Of a host that was taken out the others keep the slot for a while.
     owners = {*(member.name for member in overview.cluster.members), *patroni["members"], *overview.removed}
     for name in doomed_slots(patroni, owners, seen["slots"]):
-        problem = f"nobody declares {name}: Patroni drops it at the next start, switchover or resume"
+        problem = f"{name} is not declared: Patroni drops it at the next start, switchover or resume"
         yield complaint("slot-stranger", node.name, problem, slot=name)
 
 

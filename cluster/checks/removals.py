@@ -30,8 +30,8 @@ def without_removed(whole: Overview, components: Callable[[Cluster, Node], tuple
 def removal_complaints(overview: Overview) -> Iterable[Complaint]:
     """Everything about them."""
     for name, note in overview.removed.items():
-        problem = f"was taken out of {overview.cluster.name} at {note.at}, and the inventory still declares it"
+        problem = f"was removed from {overview.cluster.name} at {note.at}, and is still in the inventory"
         yield complaint("host-removed", name, problem)
     for name, note in overview.notes.items():
-        problem = f"its removal from {overview.cluster.name} was begun at {note.at}, and it is still part of it"
+        problem = f"its removal from {overview.cluster.name} was started at {note.at}, and it is still part of it"
         yield complaint("removal-unfinished", name, problem)

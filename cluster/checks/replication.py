@@ -21,7 +21,7 @@ def replication_complaints(overview: Overview) -> Iterable[Complaint]:
     elif not standbys:
         yield complaint("no-synchronous", name, f"no standby of {seen['leader']} is synchronous")
     elif len(standbys) < wanted:
-        problem = f"{', '.join(standbys)} synchronous, {wanted} shall be"
+        problem = f"{', '.join(standbys)} synchronous, {wanted} declared"
         yield complaint("few-synchronous", name, problem)
 
 
@@ -35,4 +35,4 @@ def mode_words(overview: Overview) -> str:
     strict = ", strict" if config.get("synchronous_mode_strict") else ""
     count = config.get("synchronous_node_count") or 1
     who = f"{count} of {', '.join(standbys)}" if mode == "quorum" else ", ".join(standbys)
-    return f"{mode}{strict}: a commit waits for {who if standbys else 'NOBODY: NO STANDBY IS FIT'}"
+    return f"{mode}{strict}: a commit waits for {who if standbys else 'NO STANDBY: NONE IS ELIGIBLE'}"

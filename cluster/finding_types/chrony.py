@@ -1,4 +1,4 @@
-"""The types of findings about clocks: they differ, or nothing keeps one."""
+"""The types of findings about clocks: they differ, or a host has no clock service."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ CHRONY_KINDS: Mapping[str, Kind] = {
         "Start chrony or systemd-timesyncd on {where}; see `timedatectl` there.",
     ),
     "clock-unkept": Kind(
-        *(WARNING, "clock", "a host may set its clock, and no clock service runs on it"),
+        *(WARNING, "clock", "a host can set its clock, but no clock service runs on it"),
         f"{{more}}A host without any gets chrony from `{RUN}/cluster.py`.",
     ),
 }

@@ -1,4 +1,4 @@
-"""What a kind of findings consists of, and how grave one can be."""
+"""What a type of finding consists of, and how severe one can be."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Kind:
     One kind of finding.
 
     + what, meaning: the part of the cluster, and a line for the page
-    + cure: a sentence with the command that mends it; words in braces are filled in
+    + cure: a sentence with the command that fixes it; words in braces are filled in
     """
 
     severity: str

@@ -1,4 +1,4 @@
-"""The kinds of findings about text that is sorted in different ways, and about standbys that are late on purpose."""
+"""The types of findings about locales and collations, and about delayed standbys."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from cluster.finding_types.finding_type import ALARM, REMARK, RUN, WARNING, Kind
 
 POSTGRES_KINDS: Mapping[str, Kind] = {
     "locale-absent": Kind(
-        *(ALARM, "PostgreSQL", "a host lacks the locale of a database: nobody can connect to that one there"),
+        *(ALARM, "PostgreSQL", "a host lacks the locale of a database: clients cannot connect to that database there"),
         "As root there: `apt-get install -y locales && echo '{locale} UTF-8' >> /etc/locale.gen && locale-gen`.",
     ),
     "collation-outdated": Kind(
-        *(WARNING, "PostgreSQL", "the C library sorts otherwise than when the indexes of a database were made"),
+        *(WARNING, "PostgreSQL", "the C library sorts differently than when the indexes of a database were created"),
         "On the leader {where}: `runuser -u postgres -- reindexdb --concurrently {database}`, then "
         "`runuser -u postgres -- psql -c 'alter database \"{database}\" refresh collation version'`.",
     ),
     "collation-differs": Kind(
-        *(WARNING, "PostgreSQL", "a standby sorts text otherwise than the leader: it may not find what is there"),
-        f"Bring {{where}} and {{leader}} to one release of their system, the leader last; then `{RUN}/check.py` again.",
+        *(WARNING, "PostgreSQL", "a standby sorts text differently than the leader: queries may miss rows"),
+        f"Bring {{where}} and {{leader}} to the same release, the leader last; then run `{RUN}/check.py` again.",
     ),
     "standby-delayed": Kind(
-        *(REMARK, "PostgreSQL", "a standby is late on purpose, and streams when it has replayed what it has"),
-        f"Wait; a new copy would be as late. To end that: `{RUN}/configure.py` takes recovery_min_apply_delay away.",
+        *(REMARK, "PostgreSQL", "replay on a standby is delayed on purpose; it streams once it has replayed its WAL"),
+        f"Wait; a new copy would be delayed too. To end this: `{RUN}/configure.py` removes recovery_min_apply_delay.",
     ),
 }

@@ -1,4 +1,4 @@
-"""The kinds of findings about synchronous replication."""
+"""The types of findings about synchronous replication."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ REPLICATION_KINDS: Mapping[str, Kind] = {
         _WAY_OUT,
     ),
     "no-synchronous": Kind(
-        *(WARNING, "Patroni", "no standby is synchronous: commits wait for nobody, and nobody would take over"),
+        *(WARNING, "Patroni", "no standby is synchronous: commits do not wait, and there would be no failover"),
         _WAY_OUT,
     ),
     "few-synchronous": Kind(

@@ -147,7 +147,7 @@ def _removed(cluster: Cluster, observed: Observed) -> Iterable[Finding]:
     """The inventory still declares them: to build them up again would undo what somebody did on purpose."""
     for name, removal in removals(cluster, observed.keys).items():
         if name in observed.judged - observed.returning:
-            problem = f"was taken out of {cluster.name} at {removal.at}, and the inventory still declares it"
+            problem = f"was removed from {cluster.name} at {removal.at}, and is still in the inventory"
             hint = "Take it out of the inventory. To bring it back: `pyinfra inventory.py deploys/add_node.py`."
             yield Finding(name, "removal", problem, hint)
 

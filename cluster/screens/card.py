@@ -31,7 +31,7 @@ def connection_card(
     title = f"{cluster.name}: PostgreSQL {version}, Patroni {seen['version']}, timeline {leaders_timeline(seen)}"
     return [
         title,
-        *([f"  STANDBY   {fed}; nobody can write until deploys/promote.py"] if fed else []),
+        *([f"  STANDBY   {fed}; read-only until deploys/promote.py"] if fed else []),
         "",
         *_endpoints(cluster),
         "",

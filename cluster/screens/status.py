@@ -44,7 +44,7 @@ def status_lines(overview: Overview, found: Sequence[Complaint]) -> list[str]:
 def _title(overview: Overview) -> str:
     versions = [_postgres_version(overview), overview.patroni and f"Patroni {overview.patroni['version']}"]
     versions.append(next((f"etcd {one['version']}" for one in overview.etcd_status.values()), None))
-    left = f"{overview.cluster.name}: {', '.join(text for text in versions if text) or 'nobody answers'}"
+    left = f"{overview.cluster.name}: {', '.join(text for text in versions if text) or 'no host answers'}"
     return f"{left:<{WIDTH - 23}}{overview.at:%Y-%m-%d %H:%M:%S} UTC"
 
 
@@ -71,7 +71,7 @@ def _patroni(overview: Overview) -> str:
     seen = overview.patroni
     if seen is None:
         return "no member's Patroni answers"
-    words = [f"{seen['leader']} leads{_source(overview)}" if seen["leader"] else "NOBODY LEADS"]
+    words = [f"{seen['leader']} leads{_source(overview)}" if seen["leader"] else "NO LEADER"]
     if len(overview.primaries) > 1:
         words.append(f"{len(overview.primaries)} MEMBERS ARE PRIMARIES")
     if seen["paused"]:

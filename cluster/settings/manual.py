@@ -24,7 +24,7 @@ _TYPES = {int: "whole number", float: "number", bool: "True or False", str: "tex
 _PAGE = """\
 # Settings
 
-Every setting with its default. This page is made from the code: `make settings` writes it.
+Every setting with its default. This page is generated: `make docs` writes it.
 
 Where a setting is changed:
 

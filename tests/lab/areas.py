@@ -201,22 +201,22 @@ FILES = (
     ),
 )
 
-# How each sentence of README.md, "What is promised", begins, and what in the core proves it: FILE, or FILE::TEST.
+# How each sentence of README.md, "Guarantees", begins, and what in the core proves it: FILE, or FILE::TEST.
 PROMISES: Mapping[str, tuple[str, ...]] = {
     "PostgreSQL is never restarted by": (
         "test_promises.py::test_a_setting_that_needs_a_restart_stays_pending_and_is_named",
     ),
-    "A restart that a setting needs never leaves a standby with less": ("test_restart_pending.py",),
-    "Data that is there is never overwritten": (
+    "A restart for a setting never leaves a standby": ("test_restart_pending.py",),
+    "Existing data is never overwritten": (
         "test_refusals_live.py::test_a_foreign_postgresql_that_runs",
         "test_refusals_live.py::test_a_data_directory_that_is_somebody_s",
         "test_refusals_live.py::test_data_of_another_cluster_than_the_one_that_etcd_knows",
     ),
-    "A new cluster is begun by one member only": (
+    "Only the first member may bootstrap a cluster": (
         "test_bootstrap_cut_off.py::test_a_member_that_gets_no_answer_from_etcd_begins_nothing",
         "test_interrupted.py::test_killed_once_at_a_dangerous_moment",
     ),
-    "etcd's members are restarted and joined one at a time": (
+    "etcd members are restarted and added one at a time": (
         "test_etcd_growth.py::test_two_hosts_join_in_one_run_while_clients_write",
         "test_etcd_growth.py::test_a_changed_setting_restarts_one_member_after_the_other",
     ),
@@ -230,7 +230,7 @@ PROMISES: Mapping[str, tuple[str, ...]] = {
         "test_verify_backup.py::test_a_good_backup_is_proven_with_the_wal_after_it",
     ),
     "Nothing is dropped": ("test_promises.py::test_nothing_is_dropped_that_nobody_declared",),
-    "A secret of a cluster that lives is never replaced": (
+    "A secret of an existing cluster changes only when you ask": (
         "test_secrets_of_a_cluster.py::test_a_secret_that_is_missing_is_not_made_anew",
     ),
     "No password is in a command line": (
@@ -241,19 +241,21 @@ PROMISES: Mapping[str, tuple[str, ...]] = {
 
 # What README.md says elsewhere, in its words.
 PROMISED_ELSEWHERE: Mapping[str, tuple[str, ...]] = {
-    "the same command again changes nothing": ("test_second_run.py::test_directly_after_the_build",),
+    "running it again changes nothing": ("test_second_run.py::test_directly_after_the_build",),
     "Everything that goes over the network is encrypted": ("test_secrecy.py::test_every_connection_is_encrypted",),
-    "are refused in one table": ("test_refusals_live.py::test_everything_that_is_wrong_is_in_one_table",),
-    "Each run ends with a proof": ("test_build.py::test_the_first_run_proves_the_cluster_and_prints_the_card",),
+    "are reported in one table": ("test_refusals_live.py::test_everything_that_is_wrong_is_in_one_table",),
+    "Each run ends with a test of the endpoints": (
+        "test_build.py::test_the_first_run_proves_the_cluster_and_prints_the_card",
+    ),
     "When the primary dies, its lock expires and a replica takes over": (
         "test_failover.py::test_the_primary_is_killed",
     ),
-    "let another member lead": ("test_switchover.py::test_a_killed_run_is_gone_on_with", "test_backup.py"),
-    "restart in the only safe order": ("test_restart_pending.py::test_raised_the_standbys_restart_first",),
-    "go back to a moment": ("test_restore.py::test_back_to_a_time",),
-    "let a new host join": ("test_nodes.py::test_a_host_joins_while_clients_write",),
-    "take a host out": ("test_nodes.py::test_a_leader_is_taken_out_and_nothing_is_left_of_it",),
-    "stop and start all of it": ("test_power.py::test_a_stop_leaves_every_acknowledged_write_on_every_member",),
+    "switch over to another member": ("test_switchover.py::test_a_killed_run_is_gone_on_with", "test_backup.py"),
+    "restart members in the safe order": ("test_restart_pending.py::test_raised_the_standbys_restart_first",),
+    "point-in-time recovery": ("test_restore.py::test_back_to_a_time",),
+    "add a host": ("test_nodes.py::test_a_host_joins_while_clients_write",),
+    "remove a host, dead or alive": ("test_nodes.py::test_a_leader_is_taken_out_and_nothing_is_left_of_it",),
+    "stop and start the whole cluster": ("test_power.py::test_a_stop_leaves_every_acknowledged_write_on_every_member",),
     "take a backup": ("test_backup.py::test_every_type_of_backup_ends_with_what_it_is",),
 }
 

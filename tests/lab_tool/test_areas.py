@@ -34,8 +34,8 @@ def own_tests(name: str) -> tuple[str, ...]:
 
 
 def promised() -> list[str]:
-    """The sentences of README.md, "What is promised", each on one line."""
-    section = README.partition("## What is promised\n")[2].partition("\n## ")[0]
+    """The sentences of README.md, "Guarantees", each on one line."""
+    section = README.partition("## Guarantees\n")[2].partition("\n## ")[0]
     return [" ".join(one.split()) for one in re.split(r"^- ", section, flags=re.MULTILINE)[1:]]
 
 

@@ -66,7 +66,7 @@ class Case:
 
 CASES = [
     Case(
-        *("restore-unfinished", "h2", "a restore was begun here, and Patroni may be kept down for it"),
+        *("restore-unfinished", "h2", "a restore was started here, and Patroni may be kept down for it"),
         lambda world: world.answers["h2"]["picture"].update(restoring=True),
     ),
     Case("archive-off", "h1", "archive_mode is off: WAL is not archived", archiver("h1", mode="off")),

@@ -21,11 +21,6 @@ def all_data() -> dict[str, Any]:
     return {name: value for name, value in data.items() if not name.startswith("_")}
 
 
-@pytest.mark.parametrize("path, text", manual.written(manual.ROOT).items(), ids=lambda value: str(value)[-12:])
-def test_the_files_in_the_repository_are_what_the_code_makes(path: Any, text: str) -> None:
-    assert path.read_text() == text, "run `make settings`"
-
-
 def test_every_setting_is_in_both() -> None:
     for name in Settings.model_fields:
         assert manual.settings_page().count(f"| `{name}` |") == 1

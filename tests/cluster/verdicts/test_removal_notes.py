@@ -54,7 +54,7 @@ def test_a_removed_host_is_not_built_up_again_without_a_word() -> None:
     note = {"/service/main/removed/pg3": Removal("2026-11-21T19:00:00+00:00").text}
     (finding,) = findings(keys={**KEYS, **note})
     assert (finding.where, finding.what) == ("pg3", "removal")
-    assert finding.problem == "was taken out of main at 2026-11-21T19:00:00+00:00, and the inventory still declares it"
+    assert finding.problem == "was removed from main at 2026-11-21T19:00:00+00:00, and is still in the inventory"
     assert "add_node.py" in finding.hint
 
 

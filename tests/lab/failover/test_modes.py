@@ -122,7 +122,7 @@ def test_tags_and_a_cascade_are_applied_while_everything_runs(lab: Lab, tmp_path
     assert shown == {"clonefrom": True, "replicatefrom": lab.host(source).container, **BARRED}
     assert_changes_nothing(inventory)  # though it has all the tags of one that joins
     checked = run(inventory, CHECK, check=False, as_json=False).log
-    assert "nobody reads from" not in checked and "does not stream" not in checked
+    assert "is inactive and keeps" not in checked and "does not stream" not in checked
     assert started(lab) == before and load.verdict().is_clean
 
 

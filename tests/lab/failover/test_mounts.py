@@ -118,7 +118,7 @@ def test_slots_made_by_hand_are_named_before_patroni_drops_them(built: Built) ->
     run(built.inventory, "deploys/pause.py")
     psql(first, "select pg_create_physical_replication_slot('mine', true)")
     found = " ".join(run(built.inventory, "deploys/check.py", check=False, as_json=False).log.split())
-    assert "nobody declares mine: Patroni drops it" in found and "patroni_ignore_slots" in found
+    assert "mine is not declared: Patroni drops it" in found and "patroni_ignore_slots" in found
     assert f"{told}{first.container}" in run(built.inventory, CLUSTER).log
     resumed = run(built.inventory, "deploys/resume.py", as_json=False)
     assert f"{told}{first.container}" in resumed.log

@@ -165,7 +165,7 @@ def test_a_leader_is_taken_out_and_nothing_is_left_of_it(built: Growing) -> None
 
 def test_it_comes_back_only_when_somebody_says_so(built: Growing) -> None:
     refused = run(built.four, CLUSTER, check=False)
-    assert refused.code == 1 and f"was taken out of {built.lab.name}" in refused.log
+    assert refused.code == 1 and f"was removed from {built.lab.name}" in refused.log
     with Load(dsn(built.lab)) as load:
         done = killed_and_run_again(built.four, ADD, (), 7)
     report(load, "the host came back", done.seconds, STEADY_GAP_SECONDS)
@@ -203,7 +203,7 @@ def test_a_dead_host_is_taken_out_and_stays_out_when_it_comes_back(built: Growin
     )
     assert traces(lab, THREE, *names_of(fourth)) == []
     found = " ".join(run(built.four, "deploys/check.py", check=False, as_json=False).log.split())
-    assert f"was taken out of {lab.name}" in found and "not in the inventory" not in found
+    assert f"was removed from {lab.name}" in found and "not in the inventory" not in found
     run(built.four, REMOVE, *built.words("pg4"))
     left = "ls -d /etc/patroni/config.yml /etc/haproxy/haproxy.cfg /etc/systemd/system/*/pyinfra-patroni.conf"
     assert run_in(fourth.container, f"{left} /usr/local/bin/patroni-* 2>/dev/null || true") == ""
