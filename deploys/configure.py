@@ -9,7 +9,7 @@ Goes through while a restore is unfinished, whose PostgreSQL may not start with 
 
     --data restart=true     go on with the ordered restart, as deploys/restart_pending.py does
     --data without=pg3      for that restart: go on although this member is away
-    --data alone=true       for that restart: accept that for its seconds nobody could take over
+    --data allow_no_failover=true       for that restart: accept that for its seconds nobody could take over
     --data probe=true       measure what clients feel, and say it at the end
 """
 

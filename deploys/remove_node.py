@@ -1,12 +1,12 @@
 """Take a host out of the cluster for good, also one that is dead.
 
-    pyinfra inventory.py deploys/remove_node.py --data node=NAME [--data wipe=true] [--data alone=true]
+    pyinfra inventory.py deploys/remove_node.py --data node=NAME [--data wipe=true] [--data allow_no_failover=true]
         [--data drain_seconds=10]
 
 The host is still in the inventory. A leader hands over first; clients have ``drain_seconds`` to leave it; its services
 are stopped and disabled, its key, slot and certificates go, the others' configuration does without it, and it leaves
 etcd last. Its data are kept without ``wipe``. Refuses the last host of a role, the last member that could take over
-(``alone`` accepts that), and the loss of etcd's quorum. Repeatable, and can be cut off anywhere: see
+(``allow_no_failover`` accepts that), and the loss of etcd's quorum. Repeatable, and can be cut off anywhere: see
 docs/runs/remove-node.md.
 """
 
@@ -21,7 +21,7 @@ if cluster is not None:
     deploy_removal(
         cluster,
         node,
-        alone=option("alone"),
+        alone=option("allow_no_failover"),
         wipe=option("wipe"),
         drain_seconds=option("drain_seconds"),
     )

@@ -7,7 +7,7 @@ moment: what is done is not done again, and a run that was interrupted is finish
 same plan and touches nothing.
 
     --data without=pg3      go on although this member is away; it is served by a later run
-    --data alone=true       accept that for the seconds of a restart nobody could take over
+    --data allow_no_failover=true       accept that for the seconds of a restart nobody could take over
     --data probe=true       measure what clients feel, and say it at the end
 """
 

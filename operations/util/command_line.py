@@ -20,7 +20,7 @@ from pyinfra.api import Inventory, State, arguments
 from pyinfra.api.exceptions import PyinfraError
 from pyinfra.connectors import ssh, ssh_util, util
 
-from cluster.declared.options import option_findings
+from cluster.declared.options import option_findings, renamed_words
 from cluster.errors import ConfigError, refusal
 from operations.util.console import COLOUR
 from operations.util.hosts import quiet_refusals
@@ -150,7 +150,7 @@ def _matches(
 def _connected(connect: Callable[[State], None], run: State) -> None:
     """The hosts that the run is for: a run for none would do nothing and end well."""
     if not any(run.is_host_in_limit(target) for target in run.inventory):
-        raise ConfigError("--exclude leaves no host\nHINT: leave it away, or exclude fewer.")
+        raise ConfigError("--exclude leaves no host\nHINT: omit it, or exclude fewer.")
     connect(run)
 
 
@@ -159,8 +159,11 @@ def _deploys(prepare: Callable[..., Any], run: State, config: Any, files: Sequen
     if words := [word for word in REFUSED if is_given(word, sys.argv[1:])]:
         raise ConfigError(f"{words[0]} {REFUSED[words[0]]}\nHINT: leave {words[0]} away.")
     inventory: Any = run.inventory
-    if findings := option_findings([Path(file).stem for file in files], inventory.get_override_data()):
+    given = inventory.get_override_data()
+    if findings := option_findings([Path(file).stem for file in files], given):
         raise refusal(findings)
+    for line in renamed_words(given):
+        print(line, file=sys.stderr)
     return prepare(run, config, files)
 
 
