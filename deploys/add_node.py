@@ -16,7 +16,7 @@ from operations.runs.replace_node import settled
 cluster = declared_cluster(returning=ALL)
 
 if cluster is not None:
-    announced(name="Who joins", cluster=cluster)
+    announced(name="Check and announce the hosts that join", cluster=cluster)
     # From here on deploys/cluster.py goes on with it, wherever this run is cut off.
-    settled(name="no one is taken out", cluster=cluster, names=[node.name for node in cluster])
+    settled(name="Clear removal markers of hosts that are kept", cluster=cluster, names=[node.name for node in cluster])
     deploy_all(cluster)

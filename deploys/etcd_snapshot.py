@@ -12,4 +12,4 @@ from operations.runs.etcd_snapshot import taken
 cluster = running_cluster()
 
 if cluster is not None:
-    taken(name="etcd: snapshot", cluster=cluster)
+    taken(name="Take a snapshot of etcd", cluster=cluster)

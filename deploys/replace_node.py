@@ -19,8 +19,8 @@ cluster = declared_cluster(returning=option("node"))
 if cluster is not None:
     node = meant_node(cluster, "node", "that is replaced")
     refuse_irreplaceable(cluster, cluster.node(node))
-    made_way(name=f"{node} makes way", cluster=cluster, newcomer=node)
+    made_way(name=f"Remove what the others keep of the lost {node}", cluster=cluster, newcomer=node)
     # A host that was taken out before would not start Patroni as long as the note says so.
-    settled(name=f"{node} may join", cluster=cluster, names=[node])
+    settled(name=f"Clear removal markers of {node}", cluster=cluster, names=[node])
     deploy_all(cluster)
-    settled(name=f"{node} is in its place", cluster=cluster, names=[node], replaced=True)
+    settled(name=f"Clear the replacement marker of {node}", cluster=cluster, names=[node], replaced=True)

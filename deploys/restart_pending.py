@@ -7,7 +7,7 @@ nothing is done twice, and an interrupted run is resumed by the next. ``--dry`` 
 nothing.
 
     --data without=pg3      continue although this member is missing; a later run restarts it
-    --data alone=true       accept that no standby could take over while a member restarts
+    --data allow_no_failover=true  accept that no standby could take over while a member restarts
     --data probe=true       measure client-visible downtime, and print it at the end
 """
 

@@ -23,6 +23,6 @@ if cluster is not None:
     if source:
         deploy_copy(cluster, source)
     elif option("cancel"):
-        given_back(name="Restore: given back", cluster=cluster)
+        given_back(name="Hand restored members back to Patroni", cluster=cluster)
     else:
         deploy_in_place(cluster)

@@ -140,7 +140,7 @@ def lent(cluster: Cluster, secrets_directory: Path, source_secrets: Path) -> Com
     """
     node = cluster.node(host.name)
     if cluster.source is None or "postgres" not in node.roles:
-        host.noop("no source to be believed")
+        host.noop("no source cluster to trust")
         return
     own = leaf_source(cluster, secrets_directory, plans=planning())
     source = leaf_sources(cluster.source, source_secrets, plans=planning())

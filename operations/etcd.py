@@ -45,7 +45,7 @@ from operations.acts.last_lines import show_last_lines
 from operations.live.etcd_loaded import etcd_pictures, stale_members
 from operations.runs.etcd_snapshot import copies_kept
 from operations.util.first_look import looks_again
-from operations.util.hosts import acts_for, in_this_run
+from operations.util.hosts import acts_here, in_this_run
 from operations.util.planning import planning, undecided
 from operations.util.said import said
 
@@ -91,8 +91,7 @@ def quorum(cluster: Cluster) -> Commands:
 
     Refuses while a member is unhealthy that has loaded its files, an alarm is raised or an added member never started.
     """
-    if not cluster.etcd or not acts_for(cluster.etcd):
-        host.noop("another host looks after the quorum")
+    if not acts_here(cluster.etcd):
         return
     seen = _settled(cluster)
     if planning() and quorum_obstacle(seen):

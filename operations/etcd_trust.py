@@ -52,7 +52,7 @@ def own(cluster: Cluster, secrets_directory: Path) -> Commands:
         host.noop("another host looks after it")
         return
     if not is_between(cluster):
-        host.noop("etcd believes nobody but whom its own CA vouches for")
+        host.noop("etcd accepts only certificates of its own CA")
         return
     if planning():
         yield from undecided("etcd's certificates, by a CA of its own")

@@ -30,7 +30,7 @@ from operations.acts.tablespaces import places_made
 from operations.live.awaited import noticed_seconds
 from operations.patroni_configuration import corrected, declared_configuration, wake_command
 from operations.util.first_look import looks_again
-from operations.util.hosts import acts_for, coordinator, here, in_this_run, read
+from operations.util.hosts import acts_here, coordinator, here, in_this_run, read
 from operations.util.planning import planning, undecided
 from operations.util.said import said
 
@@ -115,8 +115,7 @@ def formed(cluster: Cluster, secrets: Mapping[str, Secret]) -> Commands:
     A member that is being cloned is waited for as long as its copy grows. Refuses, with the last lines of the member
     that holds it up, when the cluster does not settle.
     """
-    if not acts_for(cluster.members):
-        host.noop("another host waits for the cluster")
+    if not acts_here(cluster.members):
         return
     seen = _settled(cluster, wait_seconds=0)
     if planning() and not seen["settled"]:

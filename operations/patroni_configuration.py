@@ -37,7 +37,7 @@ from operations.live.admission import hba_lines_next, hba_lines_now
 from operations.live.awaited import await_active, await_hba, await_leader, await_standbys, noticed_seconds, running
 from operations.live.preflight import origin_of
 from operations.util.first_look import looks_again
-from operations.util.hosts import acts_for, here, in_this_run, read, read_all
+from operations.util.hosts import acts_here, here, in_this_run, read, read_all
 from operations.util.planning import planning, undecided
 from operations.util.said import said
 
@@ -72,8 +72,7 @@ def configuration(cluster: Cluster, restart_follows: bool = False) -> Commands:
 
     + restart_follows: the same run goes on with the ordered restart, so nobody has to be told of it
     """
-    if not acts_for(cluster.members):
-        host.noop("another host looks after the configuration")
+    if not acts_here(cluster.members):
         return
     node, seen = _configured(cluster)
     if seen["config"] is None:
@@ -160,8 +159,7 @@ def admitted(cluster: Cluster) -> Commands:
     Let declared members into a cluster that runs before they knock: pg_hba first, then their copy. Does nothing while
     no Patroni answers, for then the cluster is yet to begin.
     """
-    if not acts_for(cluster.members):
-        host.noop("another host does it")
+    if not acts_here(cluster.members):
         return
     yield from let_in(cluster)
 
@@ -173,7 +171,7 @@ def let_in(cluster: Cluster) -> Commands:
         if seen is not None and seen["config"]:
             break
     else:
-        host.noop("no Patroni answers that could let anybody in")
+        host.noop("no Patroni answers yet that would have to allow them")
         return
     # Who has no certificate yet is not asked for one before it has it.
     lines = hba_lines_now(cluster, seen["config"])
@@ -184,7 +182,7 @@ def let_in(cluster: Cluster) -> Commands:
         await_hba(cluster, living, lines)
         yield from _refuse_unread(cluster, living, patch, seen["config"])
     else:
-        host.noop("everybody is let in")
+        host.noop("every member is allowed already")
 
 
 def _patched(

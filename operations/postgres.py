@@ -25,7 +25,7 @@ from facts.postgres_statistics import PostgresStatistics
 from operations.acts.act import Act
 from operations.acts.component import Commands
 from operations.util.first_look import looks_again
-from operations.util.hosts import acts_for, read
+from operations.util.hosts import acts_for, acts_here, read
 from operations.util.planning import planning, undecided
 from operations.util.said import said
 
@@ -40,8 +40,7 @@ def objects(cluster: Cluster, secrets: Mapping[str, Secret], *, renews: bool = F
 
     + renews: this run may give the admin role another password
     """
-    if not acts_for(cluster.members):
-        host.noop("another host looks after roles and databases")
+    if not acts_here(cluster.members):
         return
     if cluster.source is not None:
         host.noop(f"roles and databases are those of {cluster.source.name}")

@@ -24,7 +24,7 @@ from operations.acts.component import Commands
 from operations.live.standby_cluster import fed
 from operations.pgbackrest_stanza import has_backup
 from operations.util.console import print_lines
-from operations.util.hosts import acts_for, coordinator, here, in_this_run, read, read_all, read_each, refuse_silence
+from operations.util.hosts import acts_here, coordinator, here, in_this_run, read, read_all, read_each, refuse_silence
 from operations.util.planning import planning
 
 SETTLE_SECONDS = 30
@@ -39,8 +39,10 @@ def proven(cluster: Cluster, secrets: Mapping[str, Secret], places: Mapping[str,
 
     + places: ``ca`` and ``password``: where they lie on the control machine
     """
-    if planning() or not acts_for(cluster.members):
-        host.noop("another host proves it, when all is done")
+    if planning():
+        host.noop("a plan verifies nothing")
+        return
+    if not acts_here(cluster.members):
         return
     own = cluster.node(here())
     names = [node.name for node in cluster.members]

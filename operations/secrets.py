@@ -22,10 +22,10 @@ def kept(cluster: Cluster, secrets: Secrets) -> Commands:
     """
     made = secrets.made
     if not acts_for(cluster.nodes) or (not made and planning()):
-        host.noop("nothing is to be written down")
+        host.noop("no secret has to be stored")
         return
     if planning():
         yield from undecided(f"{', '.join(made)}, generated and written into {secrets.path}")
         return
     secrets.keep()
-    host.noop(f"generated: {', '.join(made)}" if made else "all of them were there")
+    host.noop(f"generated: {', '.join(made)}" if made else "all secrets were stored already")

@@ -149,6 +149,19 @@ def test_the_product_never_imports_its_tests() -> None:
     assert [name_of(path) for path in PRODUCT if any(is_within(x, ("tests",)) for x in imports_of(path))] == []
 
 
+NAMED_MODULE = re.compile(r"(?:from|import|`)\s*((?:cluster|facts|operations|deploys)(?:\.[a-z_]+)+)")
+
+
+def test_modules_that_tests_and_pages_name_exist() -> None:
+    """Also in programs that are texts, and in commands that ask a fact."""
+    texts = {path: path.read_text() for path in [*sources("tests"), ROOT / "docs" / "facts.md", ROOT / "README.md"]}
+    found = {(name_of(path), module) for path, text in texts.items() for module in NAMED_MODULE.findall(text)}
+    named = {one for one in found if not one[1].endswith(".py")}
+    places = ((file, ROOT / module.replace(".", "/")) for file, module in named)
+    absent = [(file, place.name) for file, place in places if not (place.with_suffix(".py").exists() or place.is_dir())]
+    assert sorted(absent) == []
+
+
 # --- What nobody may use ---
 
 BANNED = {

@@ -65,8 +65,11 @@ def _word(name: str) -> Option:
 OPTIONS: dict[str, Option] = {
     option.name: option
     for option in (
-        *map(_flag, ("adopt", "alone", "backups", "cancel", "exclusive", "force", "latest", "probe", "restart")),
-        *map(_flag, ("source_is_lost", "unarchived", "wipe")),
+        *map(
+            _flag,
+            ("adopt", "allow_no_failover", "backups", "cancel", "exclusive", "force", "latest", "probe", "restart"),
+        ),
+        *map(_flag, ("skip_archiving", "source_is_lost", "wipe")),
         *map(
             _word, ("candidate", "confirm", "from", "lsn", "name", "node", "rotate", "set", "source", "time", "without")
         ),
@@ -78,7 +81,10 @@ OPTIONS: dict[str, Option] = {
     )
 }
 
-_RESTART = ("without", "alone", "probe")
+# Names of earlier versions, each with today's. They work until 0.3.0, with a word about it.
+RENAMED: dict[str, str] = {"alone": "allow_no_failover", "unarchived": "skip_archiving"}
+
+_RESTART = ("without", "allow_no_failover", "probe")
 # By the name of the deploy file. Every run has its line here, also one that takes nothing.
 RUNS: dict[str, tuple[str, ...]] = {
     "add_node": (),
@@ -95,11 +101,11 @@ RUNS: dict[str, tuple[str, ...]] = {
     "probe": ("seconds",),
     "promote": ("confirm", "source_is_lost"),
     "reinit_node": ("node", "force"),
-    "remove_node": ("node", "wipe", "alone", "drain_seconds"),
+    "remove_node": ("node", "wipe", "allow_no_failover", "drain_seconds"),
     "replace_node": ("node",),
     "restart_pending": _RESTART,
     "restore": (
-        *("latest", "time", "lsn", "name", "set", "exclusive", "timeline", "node", "repository", "unarchived"),
+        *("latest", "time", "lsn", "name", "set", "exclusive", "timeline", "node", "repository", "skip_archiving"),
         *("confirm", "cancel", "source"),
     ),
     "resume": (),
@@ -123,7 +129,23 @@ def option_findings(runs: Iterable[str], given: Mapping[str, Any]) -> list[Findi
     if not set(named) <= set(RUNS):
         return []
     taken = [name for run in named for name in RUNS[run]]
-    return [*_unknown(named, taken, given), *_impossible(taken, given)]
+    today = {RENAMED.get(name, name): value for name, value in given.items()}
+    return [*_unknown(named, taken, today), *_impossible(taken, today), *_twice(given)]
+
+
+def renamed_words(given: Mapping[str, Any]) -> list[str]:
+    """What to say of options that are given by an earlier name. + given: the words by name"""
+    return [
+        f"--data {old} is called {new} since 0.2.0; the old name works until 0.3.0"
+        for old, new in RENAMED.items()
+        if old in given
+    ]
+
+
+def _twice(given: Mapping[str, Any]) -> Iterator[Finding]:
+    for old, new in RENAMED.items():
+        if old in given and new in given:
+            yield Finding(WHERE, old, f"is an earlier name of {new}, which is given, too", f"Omit --data {old}.")
 
 
 def _unknown(runs: Collection[str], taken: Collection[str], given: Mapping[str, Any]) -> Iterator[Finding]:
@@ -149,4 +171,4 @@ def _impossible(taken: Iterable[str], given: Mapping[str, Any]) -> Iterator[Find
     for name in dict.fromkeys(taken):
         problem = OPTIONS[name].problem(given[name]) if name in given else None
         if problem is not None:
-            yield Finding(WHERE, name, problem, f"Correct --data {name}, or leave it away.")
+            yield Finding(WHERE, name, problem, f"Correct --data {name}, or omit it.")

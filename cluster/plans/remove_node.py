@@ -157,7 +157,7 @@ def _standbys(cluster: Cluster, live: Live, node: Node, *, alone: bool) -> str |
     if len(others) - len(unfit) > int(leads):
         return None
     listed = "".join(f", {name} {' and '.join(why)}" for name, why in unfit.items())
-    return f"without it nobody could take over from the leader{listed} (--data alone=true accepts that)"
+    return f"without it nobody could take over from the leader{listed} (--data allow_no_failover=true accepts that)"
 
 
 def _unfit(live: Live, name: str) -> list[str]:

@@ -12,12 +12,16 @@ def deploy_certificates(cluster: Cluster) -> None:
     """Certificates on this host. + cluster: as declared"""
     own = secrets_directory(cluster)
     source = own if cluster.source is None else secrets_directory(cluster.source)
-    certificates.issued(name="issued and trusted", cluster=cluster, secrets_directory=own, source_secrets=source)
-    certificates.lent(name="source trusted", cluster=cluster, secrets_directory=own, source_secrets=source)
+    certificates.issued(
+        name="Issue certificates and trust the CAs", cluster=cluster, secrets_directory=own, source_secrets=source
+    )
+    certificates.lent(
+        name="Trust the source cluster's CA", cluster=cluster, secrets_directory=own, source_secrets=source
+    )
 
 
 @deploy("etcd's CA")
 def deploy_etcd_trust(cluster: Cluster) -> None:
     """etcd left to those alone whom its own CA vouches for, once all trust that. + cluster: as declared"""
     own = secrets_directory(cluster)
-    etcd_trust.own(name="nobody else is let in", cluster=cluster, secrets_directory=own)
+    etcd_trust.own(name="Accept only certificates of etcd's own CA", cluster=cluster, secrets_directory=own)

@@ -9,5 +9,5 @@ from operations import etcd
 @deploy("etcd")
 def deploy_etcd(cluster: Cluster) -> None:
     """etcd on this host, and the order point behind which it has its quorum. + cluster: as declared"""
-    etcd.member(name="configured and started", cluster=cluster)
-    etcd.quorum(name="quorum, later members, restarts one at a time", cluster=cluster)
+    etcd.member(name="Configure and start etcd", cluster=cluster)
+    etcd.quorum(name="Wait for quorum, add members, restart one at a time", cluster=cluster)

@@ -12,4 +12,4 @@ from operations.first_look import asked
 @deploy("Hosts")
 def deploy_first_look(cluster: Cluster) -> None:
     """One question to each host for all of its components. + cluster: as declared"""
-    asked(name="asked", cluster=cluster, secrets=cluster_secrets(cluster))
+    asked(name="Ask each host once for everything", cluster=cluster, secrets=cluster_secrets(cluster))

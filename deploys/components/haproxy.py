@@ -20,4 +20,4 @@ def deploy_haproxy(cluster: Cluster, secrets: Mapping[str, Secret]) -> None:
     + cluster: as declared
     + secrets: all of the cluster's, by name
     """
-    service(name="configured and running", cluster=cluster, stats_password=secrets["HAPROXY_STATS_PASSWORD"])
+    service(name="Configure and start HAProxy", cluster=cluster, stats_password=secrets["HAPROXY_STATS_PASSWORD"])

@@ -11,7 +11,9 @@ from operations.runs import adopt
 @deploy("Adoption")
 def deploy_adoption(cluster: Cluster) -> None:
     """The newest data of the members lead, before the others start. + cluster: as declared"""
-    adopt.adopted(name="the newest data lead", cluster=cluster, secrets=cluster_secrets(cluster))
+    adopt.adopted(
+        name="Start the member with the newest data as leader", cluster=cluster, secrets=cluster_secrets(cluster)
+    )
 
 
 @deploy("PostgreSQL")
@@ -23,9 +25,9 @@ def deploy_patroni(cluster: Cluster, *, renews: bool = False) -> None:
     + renews: the admin role may get another password
     """
     secrets = cluster_secrets(cluster)
-    patroni_configuration.admitted(name="members let in", cluster=cluster)
-    patroni.member(name="Patroni configured and started", cluster=cluster, secrets=secrets)
-    patroni.formed(name="one leader, every standby streaming", cluster=cluster, secrets=secrets)
-    patroni_configuration.configuration(name="dynamic configuration", cluster=cluster)
-    postgres.objects(name="admin role and databases", cluster=cluster, secrets=secrets, renews=renews)
-    postgres.statistics(name="statistics of statements", cluster=cluster)
+    patroni_configuration.admitted(name="Allow new members in pg_hba before they connect", cluster=cluster)
+    patroni.member(name="Configure and start Patroni", cluster=cluster, secrets=secrets)
+    patroni.formed(name="Wait for a leader and streaming standbys", cluster=cluster, secrets=secrets)
+    patroni_configuration.configuration(name="Apply the dynamic configuration", cluster=cluster)
+    postgres.objects(name="Create the admin role and databases", cluster=cluster, secrets=secrets, renews=renews)
+    postgres.statistics(name="Enable statement statistics", cluster=cluster)

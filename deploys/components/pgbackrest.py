@@ -17,11 +17,11 @@ def deploy_pgbackrest(cluster: Cluster) -> None:
     + cluster: as declared
     """
     cipher_pass = cluster_secrets(cluster)["PGBACKREST_CIPHER_PASS"]
-    pgbackrest.configured(name="configured and running", cluster=cluster, cipher_pass=cipher_pass)
-    pgbackrest_source.reads_source(name="archive of the source", cluster=cluster)
+    pgbackrest.configured(name="Configure and start pgBackRest", cluster=cluster, cipher_pass=cipher_pass)
+    pgbackrest_source.reads_source(name="Configure access to the source's archive", cluster=cluster)
 
 
 @deploy("Backups")
 def deploy_stanza(cluster: Cluster) -> None:
     """The cluster's place in the repository, which takes a primary. + cluster: as declared"""
-    pgbackrest_stanza.stanza(name="stanza", cluster=cluster)
+    pgbackrest_stanza.stanza(name="Create the stanza and check archiving", cluster=cluster)

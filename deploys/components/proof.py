@@ -19,4 +19,4 @@ def deploy_proof(cluster: Cluster) -> None:
         "ca": str(authority_path(cluster, secrets_directory(cluster))),
         "password": "$PATRONI_ADMIN_PASSWORD" if given else f"{secrets.path} (PATRONI_ADMIN_PASSWORD)",
     }
-    proof.proven(name="every endpoint leads where it should", cluster=cluster, secrets=secrets, places=places)
+    proof.proven(name="Verify every endpoint", cluster=cluster, secrets=secrets, places=places)

@@ -9,7 +9,7 @@ from typing import Any
 from pyinfra import host
 
 from cluster.declared.model import Cluster, Node
-from cluster.declared.options import OPTIONS
+from cluster.declared.options import OPTIONS, RENAMED
 from cluster.errors import ConfigError
 
 
@@ -20,12 +20,17 @@ def option(name: str) -> Any:
     + name: of one of ``OPTIONS``
     """
     # Of the command line alone: what an inventory calls "name" or "source" is its own.
-    value, declared = host.inventory.get_override_data().get(name), OPTIONS[name]
+    given, declared = host.inventory.get_override_data(), OPTIONS[name]
+    value = next((given[word] for word in (name, *_earlier(name)) if word in given), None)
     if value is None:
         return declared.default
     if problem := declared.problem(value):
-        raise ConfigError(f"{name}: {problem}\nHINT: correct --data {name}, or leave it away.")
+        raise ConfigError(f"{name}: {problem}\nHINT: correct --data {name}, or omit it.")
     return declared.kind(value)
+
+
+def _earlier(name: str) -> list[str]:
+    return [old for old, new in RENAMED.items() if new == name]
 
 
 def members_named(cluster: Cluster, name: str) -> tuple[str, ...]:

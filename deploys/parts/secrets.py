@@ -59,7 +59,7 @@ def _loaded(directory: Path, environment: Pairs, inherited: Pairs) -> Secrets:
 @deploy("Secrets")
 def deploy_secrets(cluster: Cluster) -> None:
     """Those that this run makes are written down before any host gets one. + cluster: as declared"""
-    kept(name="kept", cluster=cluster, secrets=cluster_secrets(cluster))
+    kept(name="Keep the generated secrets", cluster=cluster, secrets=cluster_secrets(cluster))
 
 
 def held_secrets(cluster: Cluster) -> HeldSecrets:

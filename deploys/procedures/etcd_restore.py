@@ -25,10 +25,10 @@ def deploy_etcd_restore(declared: Cluster) -> None:
     if not cluster.etcd or not cluster.members:
         raise ConfigError("without: nothing of the cluster is left\nHINT: name only hosts that are gone for good.")
     procedure.rebuilt(
-        name="etcd begins again, one member leads",
+        name="Rebuild etcd, start one member as leader",
         cluster=cluster,
         source=node_named(declared, "from"),
         confirmed=option("confirm") == declared.name,
     )
-    etcd.quorum(name="the other hosts join etcd", cluster=cluster)
-    procedure.finished(name="all members stream", cluster=cluster)
+    etcd.quorum(name="Join the other hosts to etcd", cluster=cluster)
+    procedure.finished(name="Wait for streaming standbys", cluster=cluster)

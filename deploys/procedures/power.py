@@ -24,13 +24,13 @@ def deploy_stop(cluster: Cluster, *, confirmed: bool, force: bool) -> None:
     + confirmed, force: as ``patroni_halt`` has them
     """
     refuse_standby(cluster, "'systemctl stop patroni' on its members, the leader last; then etcd.")
-    stop.announced(name="judged", cluster=cluster, confirmed=confirmed, force=force)
-    services.stopped(name="HAProxy", cluster=cluster, phase="clients")
-    services.stopped(name="timers of backups", cluster=cluster, phase="timers")
-    stop.halted(name="PostgreSQL and Patroni", cluster=cluster)
-    services.stopped(name="pgBackRest", cluster=cluster, phase="archive")
-    services.stopped(name="etcd", cluster=cluster, phase="etcd")
-    stop.told(name="all of it", cluster=cluster)
+    stop.announced(name="Check that the cluster may be stopped", cluster=cluster, confirmed=confirmed, force=force)
+    services.stopped(name="Stop HAProxy", cluster=cluster, phase="clients")
+    services.stopped(name="Stop the timers", cluster=cluster, phase="timers")
+    stop.halted(name="Stop PostgreSQL and Patroni", cluster=cluster)
+    services.stopped(name="Stop pgBackRest", cluster=cluster, phase="archive")
+    services.stopped(name="Stop etcd", cluster=cluster, phase="etcd")
+    stop.told(name="Report", cluster=cluster)
 
 
 @deploy("Start")
@@ -42,15 +42,15 @@ def deploy_start(cluster: Cluster, without: Collection[str]) -> None:
     + without: members that were given up
     """
     refuse_standby(cluster, "'systemctl start etcd patroni' on its members; it gets from its source what it lacks.")
-    start.readied(name="nobody comes too early", cluster=cluster, without=without)
-    services.started(name="etcd", cluster=cluster, phase="etcd")
-    services.quorum(name="etcd's quorum", cluster=cluster)
-    services.started(name="pgBackRest", cluster=cluster, phase="archive")
-    start.led(name="the newest data lead", cluster=cluster, without=without)
-    start.followed(name="the others stream", cluster=cluster, without=without)
-    services.started(name="HAProxy", cluster=cluster, phase="clients")
-    services.started(name="timers of backups", cluster=cluster, phase="timers")
-    start.told(name="all of it", cluster=cluster, without=without)
+    start.readied(name="Hold back members until the newest data is known", cluster=cluster, without=without)
+    services.started(name="Start etcd", cluster=cluster, phase="etcd")
+    services.quorum(name="Wait for etcd's quorum", cluster=cluster)
+    services.started(name="Start pgBackRest", cluster=cluster, phase="archive")
+    start.led(name="Start the member with the newest data", cluster=cluster, without=without)
+    start.followed(name="Start the standbys and wait until they stream", cluster=cluster, without=without)
+    services.started(name="Start HAProxy", cluster=cluster, phase="clients")
+    services.started(name="Start the timers", cluster=cluster, phase="timers")
+    start.told(name="Report", cluster=cluster, without=without)
 
 
 @deploy("Destroy")
@@ -63,9 +63,15 @@ def deploy_destroy(cluster: Cluster, *, confirmed: bool, wipe: bool, backups: bo
     """
     secrets = str(secrets_directory(cluster))
     told: dict[str, Any] = {"wipe": wipe, "secrets": secrets}
-    destroy.announced(name="judged", cluster=cluster, confirmed=confirmed, backups=backups, **told)
-    services.stopped(name="HAProxy", cluster=cluster, phase="clients")
-    destroy.aligned(name="the last record on all members", cluster=cluster)
-    destroy.stopped(name="PostgreSQL and Patroni", cluster=cluster)
-    destroy.cleared(name="all traces", cluster=cluster, wipe=wipe, backups=backups)
-    destroy.told(name="all of it", cluster=cluster, **told)
+    destroy.announced(
+        name="Announce what is removed, and check that it may be",
+        cluster=cluster,
+        confirmed=confirmed,
+        backups=backups,
+        **told,
+    )
+    services.stopped(name="Stop HAProxy", cluster=cluster, phase="clients")
+    destroy.aligned(name="Replicate the last record to all members", cluster=cluster)
+    destroy.stopped(name="Stop PostgreSQL and Patroni", cluster=cluster)
+    destroy.cleared(name="Remove units and files", cluster=cluster, wipe=wipe, backups=backups)
+    destroy.told(name="Report", cluster=cluster, **told)

@@ -31,23 +31,29 @@ def deploy_removal(declared: Cluster, leaving: str, *, alone: bool, wipe: bool, 
     refuse_indispensable(cluster, cluster.node(leaving))
     rest, secrets = remaining(cluster, {leaving}), cluster_secrets(cluster)
     stays = here() in {node.name for node in rest}
-    procedure.begun(name=f"{leaving} goes", cluster=cluster, leaving=leaving, alone=alone, wipe=wipe)
+    procedure.begun(
+        name=f"Check that {leaving} may leave, move the leader away",
+        cluster=cluster,
+        leaving=leaving,
+        alone=alone,
+        wipe=wipe,
+    )
     if stays:
         deploy_haproxy(cluster=rest, secrets=secrets)
-    procedure.stopped(name=f"{leaving} stopped", cluster=cluster, leaving=leaving, drain_seconds=drain_seconds)
-    patroni_traces.forgotten(name=f"{leaving} forgotten", cluster=cluster, leaving=leaving)
+    procedure.stopped(name=f"Stop {leaving}'s services", cluster=cluster, leaving=leaving, drain_seconds=drain_seconds)
+    patroni_traces.forgotten(name=f"Delete {leaving}'s keys and slots", cluster=cluster, leaving=leaving)
     if stays:
         deploy_certificates(cluster=rest)
         deploy_pgbackrest(cluster=rest)
         # Not the whole of deploy_patroni: another member that is lame does not hold this one.
-        patroni.member(name="configuration of the others", cluster=rest, secrets=secrets)
-        patroni_configuration.configuration(name="dynamic configuration without it", cluster=rest)
-    etcd_membership.left(name=f"{leaving} out of etcd", cluster=cluster, leaving=leaving)
+        patroni.member(name="Configure the remaining members", cluster=rest, secrets=secrets)
+        patroni_configuration.configuration(name="Apply the dynamic configuration without it", cluster=rest)
+    etcd_membership.left(name=f"Remove {leaving} from etcd", cluster=cluster, leaving=leaving)
     if stays:
-        etcd.member(name="etcd of those that stay", cluster=rest)
-        etcd.quorum(name="quorum of those that stay", cluster=rest)
-    procedure.cleared(name=f"{leaving} cleared", cluster=cluster, leaving=leaving, wipe=wipe)
-    procedure.over(name=f"{leaving} is out", cluster=cluster, leaving=leaving)
+        etcd.member(name="Configure the remaining members of etcd", cluster=rest)
+        etcd.quorum(name="Check the quorum of the remaining members", cluster=rest)
+    procedure.cleared(name=f"Remove {leaving}'s units and files", cluster=cluster, leaving=leaving, wipe=wipe)
+    procedure.over(name="Report", cluster=cluster, leaving=leaving)
 
 
 def _without_removed(declared: Cluster, leaving: str) -> Cluster:

@@ -10,16 +10,16 @@ from operations.runs.restart_pending import restarted
 
 def deploy_restart(cluster: Cluster, *, configured: bool = False) -> None:
     """
-    Restart whom a setting waits for: ``--data without=NAME``, ``--data alone=true``, ``--data probe=true``.
+    Restart whom a setting waits for: ``--data without=NAME``, ``--data allow_no_failover=true``, ``--data probe=true``.
 
     + cluster: as declared
     + configured: the same run brings the configuration to what is declared first
     """
     restarted(
-        name="ordered restart",
+        name="Restart members in order",
         cluster=cluster,
         without=members_named(cluster, "without"),
-        alone=option("alone"),
+        alone=option("allow_no_failover"),
         configured=configured,
         probe=probe_of(cluster),
     )

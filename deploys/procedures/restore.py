@@ -62,10 +62,10 @@ def deploy_in_place(cluster: Cluster) -> None:
         member=member_named(cluster, "node"),
         repository=option("repository"),
         confirmed=bool(option("confirm")),
-        unarchived=option("unarchived"),
+        unarchived=option("skip_archiving"),
     )
     # Nothing in the repository belongs to the new timeline yet.
-    backup(name="Backup: incr", cluster=cluster, kind="incr")
+    backup(name="Take an incremental backup", cluster=cluster, kind="incr")
 
 
 def deploy_copy(cluster: Cluster, source: str) -> None:
@@ -85,7 +85,7 @@ def deploy_copy(cluster: Cluster, source: str) -> None:
             f"HINT: copy {secrets_directory(declared[source])} from the machine that built it."
         )
     _deploy_from(source=declared[source], cluster=cluster, target=asked_moment())
-    backup(name="Backup: full", cluster=cluster, kind="full")
+    backup(name="Take a full backup", cluster=cluster, kind="full")
 
 
 @deploy("Restore")
@@ -94,7 +94,7 @@ def _deploy_from(source: Cluster, cluster: Cluster, target: Target) -> None:
     secrets = cluster_secrets(cluster)
     deploy_ground(cluster)
     restored_from(
-        name=f"data of {source.name}",
+        name=f"Restore the data of {source.name}",
         cluster=cluster,
         source=source,
         target=target,
@@ -103,5 +103,5 @@ def _deploy_from(source: Cluster, cluster: Cluster, target: Target) -> None:
         repository=option("repository"),
     )
     deploy_patroni(cluster=cluster, renews=True)  # the data bring the source's
-    begun_with(name="over", cluster=cluster)
+    begun_with(name="Report", cluster=cluster)
     deploy_doors(cluster)

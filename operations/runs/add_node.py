@@ -15,7 +15,7 @@ from operations.acts.component import Commands
 from operations.live.etcd import look_at_etcd
 from operations.live.members import look
 from operations.util.console import print_lines
-from operations.util.hosts import acts_for, in_this_run, read, read_first
+from operations.util.hosts import acts_here, in_this_run, read, read_first
 
 
 @operation()
@@ -23,8 +23,7 @@ def announced(cluster: Cluster) -> Commands:
     """
     Say who joins. Changes nothing; a build of the whole cluster follows. Refuses what ``refuse_addition`` refuses.
     """
-    if not acts_for(cluster.members):
-        host.noop("another host does it")
+    if not acts_here(cluster.members):
         return
     asked = look_at_etcd(cluster)
     seen = asked[1] if asked is not None else None
@@ -36,7 +35,7 @@ def announced(cluster: Cluster) -> Commands:
         print_lines([*addition_lines(cluster, found), *(f"  note   {line}" for line in starts)])
     else:
         print_lines([f"{cluster.name} has all its declared hosts"])
-    host.noop("said")
+    host.noop("reported above")
     return
     yield
 

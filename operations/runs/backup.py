@@ -35,7 +35,7 @@ def backup(cluster: Cluster, kind: str) -> Commands:
     """
     node = cluster.repository
     if node is None or node.name != here():
-        host.noop("the repository host does it")
+        host.noop("the repository host runs this step")
         return
     if planning():
         yield from undecided(f"a {kind} backup")

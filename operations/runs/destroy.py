@@ -26,7 +26,7 @@ from operations.packages import let_go
 from operations.runs.services import present
 from operations.runs.stop import await_the_last_record, power_question, primary_stopped, stop_member
 from operations.util.console import print_lines
-from operations.util.hosts import acts_for, in_this_run, read
+from operations.util.hosts import acts_for, acts_here, in_this_run, read
 from operations.util.planning import planning, undecided
 
 # Begun by a timer, by a run or by hand; none of them is enabled.
@@ -46,8 +46,7 @@ def announced(cluster: Cluster, *, confirmed: bool, wipe: bool, backups: bool, s
     + wipe: PostgreSQL's data go, too; + backups: and the backups
     + secrets: where the control machine has them
     """
-    if not acts_for(cluster.nodes):
-        host.noop("another host does it")
+    if not acts_here(cluster.nodes):
         return
     nodes = in_this_run(cluster)
     above = str(PurePosixPath(etcd_data_directory(cluster)).parent)
@@ -66,8 +65,7 @@ def announced(cluster: Cluster, *, confirmed: bool, wipe: bool, backups: bool, s
 @operation()
 def aligned(cluster: Cluster) -> Commands:
     """Where there is one primary: let all others have its last record, so that whoever's data are kept, all are."""
-    if not cluster.members or not acts_for(cluster.members):
-        host.noop("another host does it")
+    if not acts_here(cluster.members):
         return
     seen = _seen(present(cluster).members, cluster)
     primaries = [name for name, one in seen.items() if one["in_recovery"] is False]
@@ -139,6 +137,6 @@ def told(cluster: Cluster, *, wipe: bool, secrets: str) -> Commands:
         kept = {} if wipe else _seen(present(cluster).members, cluster)
         holding = [name for name, one in kept.items() if one["control"] is not None]
         print_lines(destroyed_lines(cluster, holding, secrets=secrets))
-    host.noop("said")
+    host.noop("reported above")
     return
     yield

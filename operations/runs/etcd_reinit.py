@@ -18,7 +18,7 @@ from operations.acts.act import Act
 from operations.acts.component import Commands
 from operations.runs.remove_node.etcd_membership import removed
 from operations.util.console import print_lines
-from operations.util.hosts import acts_for, coordinator, read_all
+from operations.util.hosts import acts_here, coordinator, read_all
 from operations.util.planning import planning
 
 # Disabled, for with a vote and without its log no boot may start it: it would deny what it has acknowledged.
@@ -35,8 +35,7 @@ def put_aside(cluster: Cluster, member: str) -> Commands:
     + member: name of the host
     """
     node, rest = cluster.node(member), remaining(cluster, {member})
-    if not acts_for(rest.etcd or cluster.etcd):
-        host.noop("another host does it")
+    if not acts_here(rest.etcd or cluster.etcd):
         return
     endpoints = cluster.etcd_endpoints
     seen = host.get_fact(EtcdCluster, endpoints=endpoints, prefix=cluster.scope_key, if_open=True)

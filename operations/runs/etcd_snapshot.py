@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 
-from pyinfra import host
 from pyinfra.api import StringCommand, operation
 
 from cluster.components.component import Component
@@ -31,7 +30,7 @@ from operations.acts.commands import or_journal
 from operations.acts.component import Commands, brought_up
 from operations.live.etcd import look_at_etcd
 from operations.util.console import print_lines
-from operations.util.hosts import acts_for, in_this_run, read_all
+from operations.util.hosts import acts_here, in_this_run, read_all
 from operations.util.planning import planning
 from operations.util.said import said
 
@@ -59,8 +58,7 @@ def taken(cluster: Cluster) -> Commands:
     Take a snapshot of etcd now, on every host of etcd in this run, by the unit that its timer starts, and bring the
     newest one to the repository host. Refuses while etcd has no quorum, and on hosts that have not been set up for it.
     """
-    if not acts_for(cluster.etcd):
-        host.noop("another host does it")
+    if not acts_here(cluster.etcd):
         return
     nodes = in_this_run(cluster.etcd)
     _refuse_unready(nodes)

@@ -32,7 +32,7 @@ from operations.runs.remove_node.etcd_membership import led_by_another, refuse_q
 from operations.runs.remove_node.procedure import services_stopped
 from operations.runs.switchover import led_by
 from operations.util.console import print_lines
-from operations.util.hosts import acts_for, coordinator, here, read
+from operations.util.hosts import acts_here, coordinator, here, read
 from operations.util.planning import planning, undecided
 
 
@@ -45,8 +45,7 @@ def begun(cluster: Cluster, moving: str) -> Commands:
     + moving: the node's name
     """
     node, rest = cluster.node(moving), remaining(cluster, {moving})
-    if not acts_for(rest.members):
-        host.noop("another host does it")
+    if not acts_here(rest.members):
         return
     if not _is_elsewhere(cluster, node):
         host.noop(f"{moving} is where it is declared")
@@ -80,11 +79,11 @@ def stopped(cluster: Cluster, moving: str, drain_seconds: int) -> Commands:
     + drain_seconds: how long clients have to finish; those that are left then are cut off
     """
     if here() != moving:
-        host.noop("this host stays")
+        host.noop(f"{moving} moves, not this host")
         return
     node = cluster.node(moving)
     if not _is_elsewhere(cluster, node):
-        host.noop("nothing of it is elsewhere")
+        host.noop("it has no membership elsewhere")
         return
     yield from services_stopped(cluster, node, drain_seconds)
 
@@ -97,8 +96,7 @@ def out_of_etcd(cluster: Cluster, moving: str) -> Commands:
     + moving: the node's name
     """
     node, rest = cluster.node(moving), remaining(cluster, {moving})
-    if not acts_for(rest.etcd):
-        host.noop("another host looks after etcd")
+    if not acts_here(rest.etcd):
         return
     seen = _asked(rest)
     former = former_memberships(cluster, node, seen)

@@ -19,7 +19,7 @@ from operations.acts.act import Act
 from operations.acts.component import Commands
 from operations.live.members import look
 from operations.util.console import print_lines
-from operations.util.hosts import acts_for, in_this_run, read
+from operations.util.hosts import acts_here, in_this_run, read
 
 _PATCH = (Path(__file__).parents[1] / "util" / "on_host" / "patroni_patch.py").read_text()
 
@@ -30,8 +30,7 @@ def pause(cluster: Cluster) -> Commands:
     Pause Patroni on the whole cluster: PostgreSQL runs on, and nobody fails over, starts or stops it any more. Refuses
     while nobody leads, for nobody would be elected then.
     """
-    if not acts_for(cluster.members):
-        host.noop("another host does it")
+    if not acts_here(cluster.members):
         return
     live = look(cluster)
     _refuse_if_silent(live)
@@ -54,8 +53,7 @@ def pause(cluster: Cluster) -> Commands:
 @operation()
 def resume(cluster: Cluster) -> Commands:
     """Let Patroni act again. Refuses nothing; says so when the cluster is then not well."""
-    if not acts_for(cluster.members):
-        host.noop("another host does it")
+    if not acts_here(cluster.members):
         return
     live = look(cluster)
     _refuse_if_silent(live)

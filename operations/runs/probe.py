@@ -20,7 +20,7 @@ from cluster.errors import UnsafeError
 from cluster.secrets.secrets import Secret
 from operations.acts.component import Commands
 from operations.util.console import print_lines
-from operations.util.hosts import acts_for
+from operations.util.hosts import acts_here
 from operations.util.planning import planning
 
 ROOT = Path(__file__).parent.parent
@@ -34,8 +34,10 @@ def measured(cluster: Cluster, probe: Secret, seconds: float) -> Commands:
 
     + probe: ``cluster.probe_question``
     """
-    if planning() or not acts_for(cluster.members):
-        host.noop("another host measures, when its turn comes")
+    if planning():
+        host.noop("a plan measures nothing")
+        return
+    if not acts_here(cluster.members):
         return
     with probing(probe):
         gevent.sleep(seconds)

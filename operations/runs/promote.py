@@ -27,7 +27,7 @@ from operations.live.standby_cluster import leaders_end, source_of
 from operations.patroni_configuration import patch_command
 from operations.runs.switchover import until_it_writes
 from operations.util.console import print_lines
-from operations.util.hosts import acts_for, here, in_this_run, read
+from operations.util.hosts import acts_here, here, in_this_run, read
 from operations.util.planning import planning
 
 FOLLOW_SECONDS = 120
@@ -43,8 +43,7 @@ def promoted(cluster: Cluster, *, confirmed: bool = False, lost: bool = False) -
     + confirmed: without it the plan is shown and nothing is done
     + lost: the source's members that cannot be reached are off, and what did not arrive is given up
     """
-    if not acts_for(cluster.members):
-        host.noop("another host does it")
+    if not acts_here(cluster.members):
         return
     live = look(cluster, [node.name for node in cluster.members], 0 if planning() else ANSWER_SECONDS)
     if live.patroni["config"] is None:

@@ -22,7 +22,7 @@ from operations.acts.patroni_rest import Post
 from operations.acts.tablespaces import places_made
 from operations.live.members import look
 from operations.util.console import print_lines
-from operations.util.hosts import acts_for, read, read_all
+from operations.util.hosts import acts_here, read, read_all
 from operations.util.planning import planning
 
 PROGRESS_SECONDS = 10
@@ -37,8 +37,7 @@ def reinit(cluster: Cluster, member: str, force: bool = False) -> Commands:
     + member: its name
     + force: also a healthy standby, and one with WAL that the leader does not have
     """
-    if not acts_for(cluster.members):
-        host.noop("another host does it")
+    if not acts_here(cluster.members):
         return
     live, node = look(cluster), cluster.node(member)
     if is_being_copied(live, member):

@@ -36,7 +36,7 @@ from operations.live.members import look
 from operations.runs.remove_node.etcd_membership import refuse_quorum_loss, removed
 from operations.runs.remove_node.procedure import etcdctl
 from operations.util.console import print_lines
-from operations.util.hosts import acts_for, coordinator, read_all
+from operations.util.hosts import acts_here, coordinator, read_all
 from operations.util.planning import planning, undecided
 
 
@@ -49,8 +49,7 @@ def made_way(cluster: Cluster, newcomer: str) -> Commands:
     + newcomer: name of the node, which is the lost one's
     """
     node, rest = cluster.node(newcomer), remaining(cluster, {newcomer})
-    if not acts_for(rest.members):
-        host.noop("another host does it")
+    if not acts_here(rest.members):
         return
     live = look(rest)
     if is_in_place(cluster, live, node):
@@ -107,8 +106,7 @@ def settled(cluster: Cluster, names: Sequence[str], *, replaced: bool = False) -
     + names: of the nodes
     + replaced: the notes, too, that they are being replaced
     """
-    if not acts_for(cluster.etcd):
-        host.noop("another host does it")
+    if not acts_here(cluster.etcd):
         return
     asked = look_at_etcd(cluster)
     if asked is None and planning():

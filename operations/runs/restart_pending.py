@@ -33,7 +33,7 @@ from operations.live.members import look
 from operations.patroni_configuration import declared_configuration, patch_command
 from operations.runs.probe import probing
 from operations.util.console import print_lines
-from operations.util.hosts import acts_for, read
+from operations.util.hosts import acts_here, read
 from operations.util.planning import planning, undecided
 
 # A lower value reaches a standby with the next WAL; one that replays with a delay is left for a later run.
@@ -89,8 +89,7 @@ def restarted(
     + configured: the same run brings the configuration to what is declared first, so its plan is made for that
     + probe: how clients connect, to measure what they feel; absent: nothing is measured
     """
-    if not acts_for(cluster.members):
-        host.noop("another host restarts the members, one at a time")
+    if not acts_here(cluster.members):
         return
     if planning() and host.get_fact(PatroniCluster)["config"] is None:
         yield from undecided("the cluster has to be built first")

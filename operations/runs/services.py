@@ -21,7 +21,7 @@ from facts.host import HostComponent
 from operations.acts.commands import or_journal
 from operations.acts.component import Commands
 from operations.acts.last_lines import show_last_lines
-from operations.util.hosts import acts_for, in_this_run
+from operations.util.hosts import acts_here, in_this_run
 from operations.util.planning import planning, undecided
 
 QUORUM_SECONDS = 60
@@ -38,7 +38,7 @@ def stopped(cluster: Cluster, phase: Phase) -> Commands:
     if running:
         yield StringCommand(f"systemctl stop {' '.join(map(quote, running))}")
     else:
-        host.noop("nothing of it runs here")
+        host.noop("none of these units runs here")
 
 
 @operation()
@@ -55,7 +55,7 @@ def started(cluster: Cluster, phase: Phase) -> Commands:
         else:
             host.log(f"{name} is {unit['enabled'] or 'not installed'} here and stays down")
     if not down:
-        host.noop("it runs")
+        host.noop("its units run")
 
 
 def _start(unit: str) -> StringCommand:
@@ -79,8 +79,7 @@ def present(cluster: Cluster) -> Cluster:
 @operation()
 def quorum(cluster: Cluster) -> Commands:
     """Wait until etcd has its quorum; a member that is dead is none's business. Refuses when it does not come."""
-    if not cluster.etcd or not acts_for(cluster.etcd):
-        host.noop("another host asks etcd")
+    if not acts_here(cluster.etcd):
         return
     question = {"endpoints": present(cluster).etcd_endpoints, "prefix": cluster.scope_key}
     seen = host.get_fact(EtcdCluster, **question, if_open=planning())

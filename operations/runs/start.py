@@ -29,7 +29,7 @@ from operations.patroni_configuration import patch_command
 from operations.runs.services import present
 from operations.runs.stop import power_of, stop_member
 from operations.util.console import print_lines
-from operations.util.hosts import acts_for, read_all, read_first
+from operations.util.hosts import acts_for, acts_here, read_all, read_first
 from operations.util.planning import planning, undecided
 
 PROGRESS_SECONDS = 15
@@ -48,8 +48,7 @@ def readied(cluster: Cluster, without: Collection[str] = ()) -> Commands:
 
     + without: members that were given up
     """
-    if not acts_for(cluster.members):
-        host.noop("another host does it")
+    if not acts_here(cluster.members):
         return
     nodes = _nodes(cluster, without)
     seen = power_of(cluster, nodes)
@@ -60,7 +59,7 @@ def readied(cluster: Cluster, without: Collection[str] = ()) -> Commands:
         refuse_unread(cluster, _all(cluster, seen), without)
         yield from (Act(node, stop_member(cluster)) for node in nodes if is_running(seen[node.name]))
     else:
-        host.noop("an election can end by itself")
+        host.noop("an election may still end by itself")
 
 
 def _nodes(cluster: Cluster, without: Collection[str]) -> list[Node]:
@@ -84,13 +83,12 @@ def led(cluster: Cluster, without: Collection[str] = ()) -> Commands:
 
     + without: members that were given up
     """
-    if not acts_for(cluster.members):
-        host.noop("another host does it")
+    if not acts_here(cluster.members):
         return
     nodes = _nodes(cluster, without)
     seen = power_of(cluster, nodes)
     if _is_led(cluster, nodes, seen):
-        host.noop("somebody leads")
+        host.noop("the cluster has a leader")
         return
     if planning():
         yield from undecided("who leads")
@@ -140,8 +138,7 @@ def followed(cluster: Cluster, without: Collection[str] = ()) -> Commands:
 
     + without: members that were given up
     """
-    if not acts_for(cluster.members):
-        host.noop("another host does it")
+    if not acts_here(cluster.members):
         return
     nodes = _nodes(cluster, without)
     seen = power_of(cluster, nodes)
@@ -150,7 +147,7 @@ def followed(cluster: Cluster, without: Collection[str] = ()) -> Commands:
         yield from (Act(node, StringCommand(_START)) for node in down)
     _await_streaming(cluster, wanted)
     if not down:
-        host.noop("everybody streams")
+        host.noop("all standbys are streaming")
 
 
 def _wanted(nodes: Sequence[Node], seen: Mapping[str, SeenPower]) -> list[Node]:
@@ -182,6 +179,6 @@ def told(cluster: Cluster, without: Collection[str] = ()) -> Commands:
         left = [node.name for node in cluster.members if node not in nodes]
         said = _said(_wanted(nodes, seen))
         print_lines(started_lines(cluster, said, seen, left))
-    host.noop("said")
+    host.noop("reported above")
     return
     yield

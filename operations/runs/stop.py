@@ -23,7 +23,7 @@ from operations.acts.component import Commands
 from operations.live.members import look
 from operations.runs.services import present
 from operations.util.console import print_lines
-from operations.util.hosts import acts_for, read, read_all
+from operations.util.hosts import acts_for, acts_here, read, read_all
 from operations.util.planning import planning, undecided
 
 REPLAY_SECONDS = 60
@@ -60,8 +60,7 @@ def announced(cluster: Cluster, *, confirmed: bool = False, force: bool = False)
     + confirmed: the operator has named the cluster
     + force: a backup under way breaks off
     """
-    if not acts_for(cluster.members):
-        host.noop("another host does it")
+    if not acts_here(cluster.members):
         return
     here = present(cluster)
     live, seen = look(here), power_of(cluster, here.members)
@@ -74,7 +73,7 @@ def announced(cluster: Cluster, *, confirmed: bool = False, force: bool = False)
         return
     if not confirmed:
         raise UnsafeError(f"nothing was touched\nHINT: add --data confirm={cluster.name} to stop it.")
-    host.noop("judged")
+    host.noop("nothing is in the way")
 
 
 def _clients(cluster: Cluster, seen: Mapping[str, SeenPower]) -> int:
@@ -88,8 +87,7 @@ def halted(cluster: Cluster) -> Commands:
     Stop PostgreSQL and Patroni on all members: the primary first, while nobody can take over and its standbys still
     receive, so that its last record is on all of them; then these. Goes on with what was begun.
     """
-    if not acts_for(cluster.members):
-        host.noop("another host does it")
+    if not acts_here(cluster.members):
         return
     nodes = present(cluster).members
     seen = power_of(cluster, nodes)
@@ -159,6 +157,6 @@ def told(cluster: Cluster) -> Commands:
     if acts_for(cluster.members) and not planning():
         seen = read(present(cluster).members, MemberPower, **power_question(cluster))
         print_lines(stopped_lines(cluster, {name: one for name, one in seen.items() if one is not None}))
-    host.noop("said")
+    host.noop("reported above")
     return
     yield

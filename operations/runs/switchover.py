@@ -26,7 +26,7 @@ from operations.acts.patroni_rest import Post
 from operations.live.members import look
 from operations.runs.probe import probing
 from operations.util.console import print_lines
-from operations.util.hosts import acts_for, read
+from operations.util.hosts import acts_here, read
 from operations.util.planning import planning
 
 # How long each wait is at the most; what is late then is named, with its last lines.
@@ -56,8 +56,7 @@ def switchover(
     + probe: how clients connect, to measure what they feel; absent: nothing is measured
     + force: also while a backup is under way, which breaks off
     """
-    if not acts_for(cluster.members):
-        host.noop("another host does it")
+    if not acts_here(cluster.members):
         return
     yield from led_by(cluster, candidate, without, probe, force=force)
 

@@ -40,7 +40,7 @@ def drilled(cluster: Cluster, label: str | None = None) -> Commands:
     """
     node = cluster.repository
     if node is None or node.name != here():
-        host.noop("the repository host does it")
+        host.noop("the repository host runs this step")
         return
     before = _drill(cluster)
     if planning():

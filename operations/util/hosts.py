@@ -92,6 +92,18 @@ def acts_for(nodes: Sequence[Node]) -> bool:
     return coordinator(nodes).name == here()
 
 
+def acts_here(nodes: Sequence[Node]) -> bool:
+    """
+    The same, for a step that one host does for all: on the others the step is a no-op that says who coordinates it.
+
+    + nodes: among which one coordinates; none: there is nothing to do for this cluster
+    """
+    if nodes and acts_for(nodes):
+        return True
+    host.noop(f"{coordinator(nodes).name} coordinates this step" if nodes else "no host of this cluster needs it")
+    return False
+
+
 def read(nodes: Iterable[Node], fact: type[FactBase[Any]], **arguments: Any) -> dict[str, Any]:
     """
     A fact of several hosts, live and in parallel. None stands for a host that cannot be reached.

@@ -46,30 +46,30 @@ def steps(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Steps:
 
 
 GROUND = [
-    "Hosts | asked",
-    "Secrets | kept",
+    "Hosts | Ask each host once for everything",
+    "Secrets | Keep the generated secrets",
     "Packages | Install and hold",
     "Clock | Keep the clock where no service does",
-    "Certificates | issued and trusted",
-    "Certificates | source trusted",
-    "etcd | configured and started",
-    "etcd | quorum, later members, restarts one at a time",
-    "pgBackRest | configured and running",
-    "pgBackRest | archive of the source",
+    "Certificates | Issue certificates and trust the CAs",
+    "Certificates | Trust the source cluster's CA",
+    "etcd | Configure and start etcd",
+    "etcd | Wait for quorum, add members, restart one at a time",
+    "pgBackRest | Configure and start pgBackRest",
+    "pgBackRest | Configure access to the source's archive",
 ]
 MEMBERS = [
-    "PostgreSQL | members let in",
-    "PostgreSQL | Patroni configured and started",
-    "PostgreSQL | one leader, every standby streaming",
-    "PostgreSQL | dynamic configuration",
-    "PostgreSQL | admin role and databases",
-    "PostgreSQL | statistics of statements",
+    "PostgreSQL | Allow new members in pg_hba before they connect",
+    "PostgreSQL | Configure and start Patroni",
+    "PostgreSQL | Wait for a leader and streaming standbys",
+    "PostgreSQL | Apply the dynamic configuration",
+    "PostgreSQL | Create the admin role and databases",
+    "PostgreSQL | Enable statement statistics",
 ]
 DOORS = [
-    "etcd's CA | nobody else is let in",
-    "Backups | stanza",
-    "HAProxy | configured and running",
-    "Proof | every endpoint leads where it should",
+    "etcd's CA | Accept only certificates of etcd's own CA",
+    "Backups | Create the stanza and check archiving",
+    "HAProxy | Configure and start HAProxy",
+    "Proof | Verify every endpoint",
 ]
 
 
@@ -78,7 +78,7 @@ def test_no_step_begins_before_the_one_above_is_done_on_all(steps: Steps, adopts
     """Every host calls every step, also where it has no part in it: else pyinfra would put them side by side."""
     for cluster in (fake_cluster(roles=("postgres", "etcd", "haproxy")), apart()):
         found = steps(cluster, build.deploy_all, adopts=adopts)
-        adoption = ["Adoption | the newest data lead"] if adopts else []
+        adoption = ["Adoption | Start the member with the newest data as leader"] if adopts else []
         assert [name for name, _ in found] == [*GROUND, *adoption, *MEMBERS, *DOORS]
         assert all(callers == {node.name for node in cluster} for _, callers in found)
 

@@ -40,7 +40,7 @@ def test_an_option_that_is_not_given_has_its_default():
 def test_refuses_any_other_by_name():
     with told(force="maybe"), pytest.raises(ConfigError) as refused:
         option("force")
-    assert str(refused.value) == "force: 'maybe' is not true or false\nHINT: correct --data force, or leave it away."
+    assert str(refused.value) == "force: 'maybe' is not true or false\nHINT: correct --data force, or omit it."
 
 
 @pytest.mark.parametrize(("asked", "noun"), [(meant_node, "host"), (meant_member, "member")])

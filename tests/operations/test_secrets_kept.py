@@ -62,10 +62,10 @@ def test_they_are_written_when_their_turn_comes(tmp_path: Path, stage: Any) -> N
         [*(f"{stem}.{end}" for stem in ("ca", *OWN_AUTHORITIES.values()) for end in ("crt", "key")), "secrets.json"]
     )
     host, commands = run(kept, secrets=Secrets.plan(tmp_path / "main", {}))
-    assert (commands, host.noop_description) == ([], "all of them were there")
+    assert (commands, host.noop_description) == ([], "all secrets were stored already")
     stage(planning=True)
     host, commands = run(kept, secrets=Secrets.plan(tmp_path / "main", {}))
-    assert (commands, host.noop_description) == ([], "nothing is to be written down")
+    assert (commands, host.noop_description) == ([], "no secret has to be stored")
 
 
 def test_no_host_gets_one_that_another_run_has_replaced(tmp_path: Path, stage: Any) -> None:

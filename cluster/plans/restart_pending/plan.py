@@ -140,7 +140,7 @@ def _standby_step(member: Member, leader: Member, standbys: Sequence[Member], al
         return Stop(
             f"{member.name} is the last standby that could take over; {', '.join(lost)} could not",
             "mend the others first ('deploys/check.py' names what they have), or accept the seconds of its restart "
-            "with --data alone=true",
+            "with --data allow_no_failover=true",
         )
     return Restart(member.name, member.takes, leads=False, tries=bool(leader.takes))
 
@@ -156,7 +156,8 @@ def _leader_step(leader: Member, standbys: Sequence[Member], alone: bool) -> Ste
     if standbys and not alone and not any(one.eligible for one in standbys):
         return Stop(
             f"no standby could take over while {leader.name} restarts",
-            "mend a standby first ('deploys/check.py' names what they have), or accept it with --data alone=true",
+            "mend a standby first ('deploys/check.py' names what they have), or accept it with "
+            "--data allow_no_failover=true",
         )
     return Restart(leader.name, leader.takes, leads=True)
 

@@ -10,7 +10,7 @@ from cluster.verdicts.live import Live
 
 # initdb's own size, which nothing of ours changes.
 SEGMENT_BYTES = 16 * MIB
-GIVE_UP = "--data unarchived=true gives up what is not archived"
+GIVE_UP = "--data skip_archiving=true gives up what is not archived"
 
 
 def archive_obstacle(live: Live) -> str | None:

@@ -42,7 +42,7 @@ from operations.acts.last_lines import show_last_lines
 from operations.acts.restore_followers import elected
 from operations.acts.restore_member import halted, released
 from operations.util.console import print_lines
-from operations.util.hosts import acts_for, in_this_run, read, read_all
+from operations.util.hosts import acts_here, in_this_run, read, read_all
 from operations.util.planning import planning, undecided
 
 START_SECONDS = 60
@@ -63,8 +63,7 @@ def rebuilt(cluster: Cluster, source: str | None = None, *, confirmed: bool = Fa
     + source: the host whose data or snapshot is taken; None: the newest
     + confirmed: the operator has named the cluster; without that only the plan is shown
     """
-    if not acts_for(cluster.etcd):
-        host.noop("another host does it")
+    if not acts_here(cluster.etcd):
         return
     remains, standing = _remains(cluster), _standings(cluster)
     order = order_of(remains)
@@ -200,8 +199,7 @@ def _keys(cluster: Cluster, order: Order) -> Mapping[str, str] | None:
 @operation()
 def finished(cluster: Cluster) -> Commands:
     """Let the other members run again, wait until they stream, and forget the rebuilding. + cluster: as ``rebuilt``"""
-    if not acts_for(cluster.etcd):
-        host.noop("another host does it")
+    if not acts_here(cluster.etcd):
         return
     if planning():
         yield from undecided("the other members")

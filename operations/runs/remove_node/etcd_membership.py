@@ -16,7 +16,7 @@ from cluster.verdicts.removal_notes import remaining
 from facts.etcd import ETCDCTL, EtcdCluster, EtcdStatus
 from operations.acts.act import Act
 from operations.acts.component import Commands
-from operations.util.hosts import acts_for, coordinator, in_this_run
+from operations.util.hosts import acts_here, coordinator, in_this_run
 from operations.util.planning import planning
 
 # etcd refuses while its members have not all been connected for 5 s, which one that was just restarted has not.
@@ -31,8 +31,7 @@ def left(cluster: Cluster, leaving: str) -> Commands:
     + leaving: the node's name
     """
     node, rest = cluster.node(leaving), remaining(cluster, {leaving})
-    if not rest.etcd or not acts_for(rest.etcd):
-        host.noop("another host looks after etcd")
+    if not acts_here(rest.etcd):
         return
     seen = host.get_fact(EtcdCluster, endpoints=rest.etcd_endpoints, prefix=cluster.scope_key, if_open=planning())
     refuse_quorum_loss(cluster, seen, node)

@@ -22,7 +22,7 @@ from operations.acts.component import Commands
 from operations.live.members import look
 from operations.patroni_configuration import patch_command
 from operations.runs.remove_node.procedure import etcdctl
-from operations.util.hosts import acts_for, coordinator, in_this_run, read
+from operations.util.hosts import acts_here, coordinator, in_this_run, read
 from operations.util.planning import planning, undecided
 
 # wal_sender_timeout is 60 s: for so long a primary believes that a standby which died without a word is there.
@@ -41,8 +41,7 @@ def forgotten(cluster: Cluster, leaving: str) -> Commands:
     + leaving: the node's name
     """
     node, rest = cluster.node(leaving), remaining(cluster, {leaving})
-    if not acts_for(rest.members):
-        host.noop("another host does it")
+    if not acts_here(rest.members):
         return
     live = look(rest)
     if live.etcd is None or live.etcd["keys"] is None or not live.patroni["answers"]:
@@ -56,7 +55,7 @@ def forgotten(cluster: Cluster, leaving: str) -> Commands:
         yield Act(coordinator(rest.etcd), etcdctl(rest, f"del {quote(key)}"))
     acted = yield from _slots_dropped(cluster, rest, live, node)
     if key not in live.etcd["keys"] and not acted:
-        host.noop(f"nobody knows {leaving}")
+        host.noop(f"{leaving} has no keys and no slots")
 
 
 def _refuse_if_out_of_reach(node: Node) -> None:

@@ -34,7 +34,7 @@ from operations.live.members import look
 from operations.packages import let_go
 from operations.runs.switchover import led_by
 from operations.util.console import print_lines
-from operations.util.hosts import acts_for, coordinator, here, in_this_run
+from operations.util.hosts import acts_for, acts_here, coordinator, here, in_this_run
 from operations.util.planning import planning
 
 
@@ -67,8 +67,7 @@ def begun(cluster: Cluster, leaving: str, *, alone: bool = False, wipe: bool = F
     + wipe: its data will be removed
     """
     node, rest = cluster.node(leaving), remaining(cluster, {leaving})
-    if not acts_for(rest.members):
-        host.noop("another host does it")
+    if not acts_here(rest.members):
         return
     reached = bool(in_this_run((node,)))
     live = look(cluster if reached else rest)
@@ -109,7 +108,7 @@ def stopped(cluster: Cluster, leaving: str, drain_seconds: int) -> Commands:
     + drain_seconds: how long clients have to finish; those that are left then are cut off
     """
     if here() != leaving:
-        host.noop("this host stays")
+        host.noop(f"{leaving} leaves, not this host")
         return
     yield from services_stopped(cluster, cluster.node(leaving), drain_seconds)
 
@@ -176,7 +175,7 @@ def cleared(cluster: Cluster, leaving: str, *, wipe: bool = False) -> Commands:
     + wipe: remove PostgreSQL's data, too
     """
     if here() != leaving:
-        host.noop("this host stays")
+        host.noop(f"{leaving} leaves, not this host")
         return
     node = cluster.node(leaving)
     ties, stopped_before = ties_on(cluster, node, wipe=wipe), _units(cluster, node)
@@ -198,6 +197,6 @@ def over(cluster: Cluster, leaving: str) -> Commands:
     node = cluster.node(leaving)
     if acts_for(remaining(cluster, {leaving}).members) and not planning():
         print_lines(farewell_lines(cluster, node, reached=bool(in_this_run((node,)))))
-    host.noop("said")
+    host.noop("reported above")
     return
     yield

@@ -37,7 +37,7 @@ from operations.acts.restore_member import (
 from operations.live.members import look
 from operations.live.repository import known_tablespaces, repository_to_read
 from operations.util.console import print_lines
-from operations.util.hosts import acts_for, in_this_run, read
+from operations.util.hosts import acts_here, in_this_run, read
 from operations.util.planning import planning, undecided
 
 
@@ -62,8 +62,7 @@ def restored(
     + confirmed: the operator has named the cluster; without that only the plan is shown
     + unarchived: give up what the primary could not archive
     """
-    if not acts_for(cluster.members):
-        host.noop("another host does it")
+    if not acts_here(cluster.members):
         return
     live, seen = look(cluster), _seen(cluster, room=True)
     source = repository_to_read(cluster, repository, holes=True)
@@ -85,8 +84,7 @@ def given_back(cluster: Cluster) -> Commands:
     End a restore that was begun, and let the cluster run with the data that it had. Refuses once restored data have
     led, and when the data that were touched are the only ones.
     """
-    if not acts_for(cluster.members):
-        host.noop("another host does it")
+    if not acts_here(cluster.members):
         return
     seen, live = _seen(cluster), look(cluster)
     order = order_of(seen)

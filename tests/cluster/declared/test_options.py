@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.declared.options import OPTIONS, RUNS, option_findings
+from cluster.declared.options import OPTIONS, RENAMED, RUNS, option_findings, renamed_words
 from cluster.settings.settings import Settings
 
 ROOT = Path(__file__).parents[3]
@@ -59,6 +59,22 @@ def test_settings_and_the_words_of_the_connectors_go_through() -> None:
 )
 def test_a_value_that_cannot_be_is_refused(run: str, name: str, value: object, problem: str) -> None:
     assert problems(run, **{name: value})[name].startswith(problem)
+
+
+@pytest.mark.parametrize(("old", "new"), RENAMED.items())
+def test_an_earlier_name_works_with_a_word_about_it(old: str, new: str) -> None:
+    run = next(run for run, options in RUNS.items() if new in options)
+    assert problems(run, **{old: True}) == {} and old not in OPTIONS
+    assert renamed_words({old: True}) == [f"--data {old} is called {new} since 0.2.0; the old name works until 0.3.0"]
+    assert renamed_words({new: True}) == []
+
+
+@pytest.mark.parametrize(("old", "new"), RENAMED.items())
+def test_an_earlier_name_beside_today_s_is_refused_and_so_is_a_wrong_value(old: str, new: str) -> None:
+    run = next(run for run, options in RUNS.items() if new in options)
+    assert f"earlier name of {new}" in problems(run, **{old: True, new: True})[old]
+    assert "is not true or false" in problems(run, **{old: "maybe"})[new]
+    assert problems("status", **{old: True}) != {}
 
 
 def test_several_runs_take_what_each_of_them_takes_and_those_of_others_take_anything() -> None:

@@ -107,7 +107,7 @@ def test_the_synchronous_standby_may_go_where_another_becomes_it() -> None:
 def test_the_last_one_that_may_be_synchronous_stays(tags: dict[str, Any]) -> None:
     synchronous = with_member(live(config={"synchronous_mode": True}), "pg3", synchronous=True)
     said = refusal(with_member(synchronous, "pg2", tags=tags))
-    assert "leader, pg2 may not be synchronous by its tags, and the cluster is (--data alone=true" in said
+    assert "leader, pg2 may not be synchronous by its tags, and the cluster is (--data allow_no_failover=true" in said
     assert refusal(with_member(live(), "pg2", tags=tags)) == ""
 
 

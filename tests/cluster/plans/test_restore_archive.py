@@ -40,7 +40,7 @@ def primary(mode: str = "on", **configured: str) -> Live:
 def test_a_primary_that_archives_elsewhere_promises_nothing(live: Live, what: str) -> None:
     assert archive_obstacle(live) == (
         f"pg1 does not archive its WAL: {what}\nHINT: deploys/check.py says how to mend it; "
-        "--data unarchived=true gives up what is not archived."
+        "--data skip_archiving=true gives up what is not archived."
     )
 
 
@@ -55,7 +55,7 @@ def test_a_hole_after_the_backup_ends_a_restore_to_the_end() -> None:
     assert said.startswith(
         "WAL is missing in the archive since the backup 20261121-110000F, from 0000000300000000000000"
     )
-    assert "--data unarchived=true" in said
+    assert "--data skip_archiving=true" in said
 
 
 def test_one_before_the_backup_or_of_another_database_does_not() -> None:

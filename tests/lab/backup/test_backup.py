@@ -69,8 +69,8 @@ def test_debian_12_s_own_version_does_with_what_it_has(tmp_path_factory: pytest.
 def test_wal_is_archived_from_the_first_start(built: Built) -> None:
     listed = pgbackrest(built, f"repo-ls --recurse archive/{built.lab.name}")
     assert "/000000010000000000000001-" in listed
-    assert "pgBackRest | configured and running" in changed(built.run)
-    assert "Backups | stanza" in changed(built.run)
+    assert "pgBackRest | Configure and start pgBackRest" in changed(built.run)
+    assert "Backups | Create the stanza and check archiving" in changed(built.run)
     assert kinds(built) == {"backup-none"}
 
 

@@ -339,7 +339,7 @@ def test_a_lost_repository_host_is_built_anew(built: Built) -> None:
     write_segments(built, 2)
     lifecycle.up(built.lab, [REPOSITORY])
     rebuilt = run(built.inventory)
-    assert changed(rebuilt)["Backups | stanza"] == [repository(built)]
+    assert changed(rebuilt)["Backups | Create the stanza and check archiving"] == [repository(built)]
     assert "NO BACKUP YET" in rebuilt.log
     assert "full backup, complete at" in take(built, "incr")
     assert kinds(built) == set()

@@ -120,7 +120,7 @@ def test_a_wrong_key_is_named_as_such(refused: dict[str, Run]) -> None:
 
 
 def test_declared_right_the_build_goes_on_where_it_was_refused(built: Built) -> None:
-    assert "Backups | stanza" in changed(built.run)
+    assert "Backups | Create the stanza and check archiving" in changed(built.run)
     assert archived(built, 1) == archived(built, 2)
 
 

@@ -34,9 +34,9 @@ STARTING = "Starting operation: "
 DELAYS = (0.05, 0.5, 0.2, 1.0)
 # These take long on fresh hosts, and so are killed twice, the second time later.
 LONG = {
-    "etcd | configured and started": (0.1, 1.2),
-    "PostgreSQL | Patroni configured and started": (0.4, 1.2),
-    "PostgreSQL | one leader, every standby streaming": (0.2, 2.0),
+    "etcd | Configure and start etcd": (0.1, 1.2),
+    "PostgreSQL | Configure and start Patroni": (0.4, 1.2),
+    "PostgreSQL | Wait for a leader and streaming standbys": (0.2, 2.0),
 }
 
 # One initdb, and one cluster that came of it.

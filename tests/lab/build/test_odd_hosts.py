@@ -105,7 +105,7 @@ def test_it_goes_back_to_a_backup(built: Built) -> None:
 
 def test_a_host_goes_and_comes_back(built: Built) -> None:
     gone = built.lab.host("pg2").container
-    told(built, "remove_node", f"node={gone}", "alone=true", "wipe=true", "drain_seconds=0")
+    told(built, "remove_node", f"node={gone}", "allow_no_failover=true", "wipe=true", "drain_seconds=0")
     assert list(members(built.lab)) == [built.lab.host("pg1").container]
     told(built, "add_node")
     wait_until_settled(built.lab, TWO)

@@ -182,7 +182,7 @@ class TestDedicatedHosts:
         container = dedicated.lab.host("haproxy1").container
         run_in(container, "systemctl stop haproxy && rm /etc/haproxy/haproxy.cfg")
         limited = run(dedicated.inventory, CLUSTER, "--limit", container)
-        assert changed(limited) == {"HAProxy | configured and running": [container]}
+        assert changed(limited) == {"HAProxy | Configure and start HAProxy": [container]}
         assert sql(dedicated.lab, "select pg_is_in_recovery()", 5000, "haproxy1") == [(False,)]
 
 
@@ -261,6 +261,6 @@ class TestTwoClusters:
         red, blue = pair
         asked = ("--limit", blue.lab.host("pg1").container, "--data", "patroni_maximum_lag_mib=2")
         done = run(red.inventory, CLUSTER, *asked)
-        assert changed(done).keys() == {"PostgreSQL | dynamic configuration"}
+        assert changed(done).keys() == {"PostgreSQL | Apply the dynamic configuration"}
         lags = [patroni(built.lab, "pg1", "config")["maximum_lag_on_failover"] for built in pair]
         assert lags == [1024 * 1024, 2 * 1024 * 1024]

@@ -30,8 +30,8 @@ from tests.lab.vocabulary.runs import (
 )
 from tests.lab.vocabulary.waiting import wait_until
 
-CONFIGURED = "PostgreSQL | Patroni configured and started"
-FORMED = "PostgreSQL | one leader, every standby streaming"
+CONFIGURED = "PostgreSQL | Configure and start Patroni"
+FORMED = "PostgreSQL | Wait for a leader and streaming standbys"
 ADD, CHECK, REMOVE, RESTART, SWITCHOVER = (
     f"deploys/{name}.py" for name in ("add_node", "check", "remove_node", "restart_pending", "switchover")
 )

@@ -35,10 +35,10 @@ VERDICT = re.compile(
 PROCEDURE = """
 from pyinfra.api import StringCommand, operation
 
-from deploys.components.probe import probe_of
-from deploys.components.start import declared_cluster
-from operations.probe import probing
-from operations.util.remote import acts_for
+from deploys.procedures.probe import probe_of
+from deploys.parts.begin import declared_cluster
+from operations.runs.probe import probing
+from operations.util.hosts import acts_for
 
 
 @operation()

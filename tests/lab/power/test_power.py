@@ -152,7 +152,7 @@ def test_a_start_undoes_a_stop_that_was_killed_in_the_middle(built: Built) -> No
     suspended = built.lab.host(next(name for name in MEMBERS if built.lab.host(name) != leader(built.lab)))
     run_in(suspended.container, "kill -STOP $(systemctl show -p MainPID --value patroni)")
     done = run(built.inventory, START)
-    assert list(changed(done)) == ["Start | nobody comes too early"]
+    assert list(changed(done)) == ["Start | Hold back members until the newest data is known"]
     wait_until_settled(built.lab)
 
 

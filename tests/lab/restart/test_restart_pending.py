@@ -273,7 +273,7 @@ def test_a_lower_value_does_not_wait_for_a_standby_whose_replay_is_held_up(built
     configure(declare(built, tmp_path, max_connections=now, **patient))
     inventory = declare(built, tmp_path, max_connections=now - 20, **patient)
     with held_up(built, late):
-        done = felt(built, inventory, "--data", "alone=true")
+        done = felt(built, inventory, "--data", "allow_no_failover=true")
         done.assert_cost("lowered, with a standby whose replay is held up", GAP_SECONDS)
         assert f"deferred to a later run: {late.container} " in done.run.log
         assert late.short_name not in done.restarted

@@ -41,7 +41,7 @@ ALONE = ("pg1",)
 PLACES = (ETCD, PATRONI_ETCD, PATRONI, POSTGRES, HAPROXY)
 SUPPLIED = (PATRONI, POSTGRES, HAPROXY)  # those for etcd are of its own CA, whatever the user supplies
 PORTS = {2379: ETCD, 2380: ETCD, 8008: PATRONI, 5432: POSTGRES, 7000: HAPROXY}
-ISSUED = "Certificates | issued and trusted"
+ISSUED = "Certificates | Issue certificates and trust the CAs"
 EXTRA_NAME = "db.example.net"
 LOOP_SECONDS = 10
 

@@ -31,7 +31,7 @@ from tests.lab.vocabulary.runs import (
 # The last one whose clusters have one CA for everything.
 FORMER = "c7bbb3597021780a5872dea8d52671adebf1596e"
 HOSTS = (*MEMBERS, "backup1")
-TRUST = "etcd's CA | nobody else is let in"
+TRUST = "etcd's CA | Accept only certificates of etcd's own CA"
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +83,7 @@ def test_a_run_that_is_killed_anywhere_is_gone_on_with(alone: tuple[str, ...], t
         wait_until_settled(ready.lab, alone)
         with Load(dsn(ready.lab)) as load:
             for line, delay in (
-                (f"{STARTING}Certificates | issued and trusted", 0.4),
+                (f"{STARTING}Certificates | Issue certificates and trust the CAs", 0.4),
                 (f"{STARTING}etcd | quorum", 0.3),
                 (f"{STARTING}PostgreSQL | Patroni configured", 0.2),
                 (f"{STARTING}{TRUST}", 0.4),

@@ -6,7 +6,7 @@ import json
 import re
 
 from tests.lab.docker import run_in
-from tests.lab.vocabulary.runs import Built, leader, run, start
+from tests.lab.vocabulary.runs import Built, Site, leader, run, start
 
 BACKUP, CHECK, SWITCHOVER = (f"deploys/{name}.py" for name in ("backup", "check", "switchover"))
 REPOSITORY = "backup1"
@@ -41,7 +41,7 @@ def absent(built: Built) -> set[int]:
     return set(range(min(there), max(there))) - there
 
 
-def findings(built: Built) -> dict[str, str]:
+def findings(built: Site) -> dict[str, str]:
     """What a check finds: the problem by its kind."""
     said, log = start(built.inventory, CHECK, "--json").communicate(timeout=SECONDS)
     assert said.startswith("{"), log

@@ -153,7 +153,7 @@ def test_the_member_that_alone_could_take_over_stays(monkeypatch: pytest.MonkeyP
     world = world_of(3, lame={"h2"})
     assert refusal(monkeypatch, world, "h3") == (
         "h3 cannot be taken out of main now: without it nobody could take over from the leader, h2 does not stream: "
-        "starting (--data alone=true accepts that)\nHINT: mend that first; nothing was changed."
+        "starting (--data allow_no_failover=true accepts that)\nHINT: mend that first; nothing was changed."
     )
     assert world.done == []
     remove(monkeypatch, world, "h3", alone=True)

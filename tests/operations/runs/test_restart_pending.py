@@ -337,7 +337,7 @@ def test_a_member_that_is_away_is_left_out_only_on_purpose(monkeypatch: pytest.M
     assert refusal(monkeypatch, world, without=["h3"]) == (
         "h2 is the last standby that could take over; h3 could not; no member is restarted now\n"
         "HINT: mend the others first ('deploys/check.py' names what they have), or accept the seconds of its restart "
-        "with --data alone=true."
+        "with --data allow_no_failover=true."
     )
     assert world.done == []
     assert act(monkeypatch, world, without=["h3"], alone=True) == ["h1"]
