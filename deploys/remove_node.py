@@ -6,8 +6,8 @@
 The host is still in the inventory. A leader hands over first; clients have ``drain_seconds`` to disconnect; its
 services are stopped and disabled, its key, slot and certificates are removed, the others are configured without it, and
 it leaves etcd last. Its data are kept without ``wipe``. Refuses the last host of a role, the last member that could
-take over (``allow_no_failover`` accepts that), and the loss of etcd's quorum. Repeatable, and can be interrupted at any point: see
-docs/runs/remove-node.md.
+take over (``allow_no_failover`` accepts that), and the loss of etcd's quorum. Repeatable, and can be
+interrupted at any point: see docs/runs/remove-node.md.
 """
 
 from deploys.parts.begin import known_cluster
