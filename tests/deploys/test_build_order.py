@@ -98,7 +98,7 @@ def test_the_admin_role_gets_another_password_only_when_it_is_named(
 ) -> None:
     seen: list[bool] = []
     for name in ("deploy_first_look", "deploy_ground", "deploy_etcd_trust", "deploy_doors"):
-        monkeypatch.setattr(build, name, lambda **_: None)
+        monkeypatch.setattr(build, name, lambda *_, **__: None)
     monkeypatch.setattr(build, "deploy_patroni", lambda cluster, renews: seen.append(renews))
     build.deploy_all(fake_cluster(), rotates=rotates)
     assert seen == [renews]
