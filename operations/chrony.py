@@ -12,9 +12,12 @@ from cluster.packages.plan import PackagesPlan
 from facts.chrony import HostClock
 from operations.acts.component import Commands, brought_up
 from operations.packages import install, update
+from operations.util.first_look import looks_again
+from operations.util.said import said
 
 
 @operation()
+@looks_again
 def running(cluster: Cluster) -> Commands:
     """
     Install and start chrony on a host that may set its clock and on which no clock service runs. Another service that
@@ -25,7 +28,7 @@ def running(cluster: Cluster) -> Commands:
     if cluster.settings.chrony_mode == "never":
         host.noop("chrony_mode is never")
         return
-    seen = host.get_fact(HostClock)
+    seen = said(HostClock)
     if not is_wanted(seen):
         host.noop(keeper_of(seen))
         return

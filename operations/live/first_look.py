@@ -12,6 +12,7 @@ from cluster.declared.repositories import repositories_of, repository_question
 from cluster.packages.plan import packages_question
 from cluster.secrets.secrets import Secret
 from facts.certificates import HostCertificates
+from facts.chrony import HostClock
 from facts.etcd import EtcdCluster
 from facts.host import HostComponent
 from facts.packages import HostPackages
@@ -51,6 +52,7 @@ def first_commands(cluster: Cluster, questions: Mapping[str, Question]) -> dict[
 
 def _of_any(cluster: Cluster, node: Node, secrets: Secrets) -> Iterator[Question]:
     yield HostPackages, packages_question(cluster, node)
+    yield HostClock, {}
     components = [one.files(cluster, node, secrets) for one in components_on(cluster, node)]
     # Whether there are data decides how a service is begun.
     data = [f"{cluster.data_directory}/PG_VERSION", f"{etcd_data_directory(cluster)}/member"]

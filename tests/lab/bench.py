@@ -22,8 +22,8 @@ from tests.lab.lifecycle import down, up
 from tests.lab.paths import ROOT
 from tests.lab.spec import DEFAULT_HOSTS, Lab
 
-PACKAGED_SECONDS, BARE_SECONDS, IDLE_SECONDS = 45, 150, 8
-COMMANDS_A_HOST, MEMORY_MIB = 40, 250
+PACKAGED_SECONDS, BARE_SECONDS, IDLE_SECONDS, STATUS_SECONDS = 45, 150, 6, 4
+COMMANDS_A_HOST, MEMORY_MIB, CONTROL_SECONDS = 8, 250, 2.5
 IDLE_LIMIT_PERCENT = 6.0
 RUN_SECONDS = 600
 
@@ -51,13 +51,21 @@ def fresh_cluster(lab: Lab, directory: Path) -> Fresh:
 
 
 def verdicts(
-    packaged: Measured, bare: Measured, idle: Measured, counted: Measured, gap_seconds: float, idle_percent: float
+    packaged: Measured,
+    bare: Measured,
+    idle: Measured,
+    counted: Measured,
+    status: Measured,
+    gap_seconds: float,
+    idle_percent: float,
 ) -> Iterator[tuple[str, float, float, str]]:
     """What was measured, its limit, and its unit."""
     yield "packages installed, fresh hosts to proven cluster", packaged.seconds, PACKAGED_SECONDS, "s"
     yield "bare hosts to proven cluster", bare.seconds, BARE_SECONDS, "s"
     yield "nothing to do", idle.seconds, IDLE_SECONDS, "s"
     yield "nothing to do, remote commands on the busiest host", max(counted.commands.values()), COMMANDS_A_HOST, ""
+    yield "nothing to do, CPU of the control machine", idle.cpu_seconds, CONTROL_SECONDS, "s"
+    yield "status.py", status.seconds, STATUS_SECONDS, "s"
     yield "memory of the control machine", max(packaged.memory_mib, idle.memory_mib), MEMORY_MIB, "MiB"
     yield "CPU of an idle member, of a core", idle_percent, IDLE_LIMIT_PERCENT, "%"
     yield "no write during a full backup", gap_seconds, GAP_SECONDS, "s"
@@ -93,6 +101,7 @@ def main() -> int:
         idle = min((measured_run(fresh.inventory) for _ in range(3)), key=lambda one: one.seconds)
         of_run = (seconds_of(labs[0], DEFAULT_HOSTS) - before) / 3
         counted = measured_run(fresh.inventory, "--debug")
+        status = min((measured_run(fresh.inventory, deploy="status") for _ in range(3)), key=lambda one: one.seconds)
         down(labs[0])
         bare = fresh_cluster(labs[1], directory).run
     finally:
@@ -107,7 +116,7 @@ def main() -> int:
     print_backups(figures, gap_seconds)
     print()
     beyond = 0
-    for what, value, limit, unit in verdicts(fresh.run, bare, idle, counted, gap_seconds, sum(shares.values())):
+    for what, value, limit, unit in verdicts(fresh.run, bare, idle, counted, status, gap_seconds, sum(shares.values())):
         beyond += value > limit
         print(f"  {what:<52} {value:7.1f} {unit:<3} limit {limit} {'' if value <= limit else '  BEYOND'}")
     return 1 if beyond else 0

@@ -1,4 +1,4 @@
-"""One run of deploys/cluster.py, measured from outside, and what the clusters are declared with. For `make bench`."""
+"""One run of a deploy file, measured from outside, and what the clusters are declared with. For `make bench`."""
 
 import os
 import re
@@ -16,7 +16,7 @@ SMALL = {"postgres_memory_mib": 512, "patroni_ttl": 20, "patroni_loop_wait": 5, 
 @dataclass
 class Measured:
     """
-    One run of deploys/cluster.py.
+    One run of a deploy file.
 
     + cpu_seconds: of the control machine; + costs: seconds by operation; + commands: remote commands by host
     """
@@ -28,9 +28,9 @@ class Measured:
     commands: dict[str, int] = field(default_factory=dict)
 
 
-def measured_run(inventory: Path, *options: str) -> Measured:
-    """Run it, and take the time at every line that begins an operation."""
-    command = [sys.executable, "-m", "pyinfra", "-y", *options, str(inventory), "deploys/cluster.py"]
+def measured_run(inventory: Path, *options: str, deploy: str = "cluster") -> Measured:
+    """Run it, and take the time at every line that begins an operation. + deploy: name of the file"""
+    command = [sys.executable, "-m", "pyinfra", "-y", *options, str(inventory), f"deploys/{deploy}.py"]
     environment = {**os.environ, "PYINFRA_PROGRESS": "off"}
     started = time.monotonic()
     process = subprocess.Popen(
