@@ -23,7 +23,7 @@ from cluster.declared.model import Cluster, Node
 from cluster.errors import UnsafeError
 from cluster.observed.etcd import SeenEtcd
 from cluster.observed.host import SeenComponent
-from cluster.plans.etcd_reinit import mending
+from cluster.plans.etcd_reinit import fixing
 from cluster.verdicts.etcd_members import (
     joining,
     moved_members,
@@ -180,7 +180,7 @@ def _settled(cluster: Cluster) -> SeenEtcd:
 def _refuse_unless_healthy(cluster: Cluster, seen: SeenEtcd) -> None:
     if obstacle := quorum_obstacle(seen):
         lame = _shown(cluster, seen)
-        raise UnsafeError(f"{obstacle}\nHINT: {mending(cluster, seen, lame)}; no other member is touched meanwhile.")
+        raise UnsafeError(f"{obstacle}\nHINT: {fixing(cluster, seen, lame)}; no other member is touched meanwhile.")
 
 
 def _shown(cluster: Cluster, seen: SeenEtcd) -> Sequence[Node]:
@@ -192,7 +192,7 @@ def _shown(cluster: Cluster, seen: SeenEtcd) -> Sequence[Node]:
 def _to_join(cluster: Cluster, seen: SeenEtcd) -> tuple[Node, ...]:
     if seen["members"] is None:
         _shown(cluster, seen)
-        raise UnsafeError(f"{quorum_obstacle(seen)}\nHINT: mend what the last lines of etcd name, and run again.")
+        raise UnsafeError(f"{quorum_obstacle(seen)}\nHINT: fix what the last lines of etcd name, and run again.")
     if moved := moved_members(cluster, seen["members"]):
         raise UnsafeError(
             "\n".join(moved) + "\nHINT: go back to that address and port; deploys/move_node.py changes an address."
@@ -208,7 +208,7 @@ def _join(cluster: Cluster, node: Node, voters: Sequence[Node], seen: SeenEtcd) 
     mine = known.get(peer_url(cluster, node))
     if mine is None:
         if obstacle := quorum_obstacle(seen):
-            way = mending(cluster, seen, unwell(cluster, seen))
+            way = fixing(cluster, seen, unwell(cluster, seen))
             raise UnsafeError(f"{node.name} cannot join: {obstacle}\nHINT: {way}; only then.")
         yield StringCommand(_add(cluster, voters, node))
     if mine is None or not mine["started"]:

@@ -95,14 +95,14 @@ def configuration(cluster: Cluster, restart_follows: bool = False) -> Commands:
 
 def corrected(cluster: Cluster) -> Commands:
     """
-    Send the difference of the configuration where nobody leads: it may be what PostgreSQL does not start with, so no
-    leader can be waited for before. Does nothing where somebody leads, and where the cluster is yet to begin.
+    Send the difference of the configuration where there is no leader: it may be what PostgreSQL does not start with, so
+    no leader can be waited for before. Does nothing where there is one, and where the cluster is yet to begin.
     """
     node, seen = _configured(cluster)
     if seen["config"] and seen["leader"] is None and not planning():
         declared = _declared(cluster, seen, seen["config"])
         if patch := config_patch(declared, seen["config"]):
-            host.log("nobody leads: the configuration is corrected first")
+            host.log("there is no leader: the configuration is corrected first")
             yield from _patched(cluster, declared, node, seen, patch)
         yield from _files_corrected(cluster, declared, seen)
         _name_undeclared(declared, seen["config"])

@@ -53,7 +53,9 @@ def proven(cluster: Cluster, secrets: Mapping[str, Secret], places: Mapping[str,
     seen = settling.get()[own.name]
     if faults := [*etcd.get(), *_member_faults(cluster, seen), *broken_endpoints(tried)]:
         listed = "".join(f"\n  {fault}" for fault in faults)
-        raise UnsafeError(f"the cluster is built but does not prove itself:{listed}\nHINT: mend the first, run again.")
+        raise UnsafeError(
+            f"the cluster is built, but the final verification failed:{listed}\nHINT: fix the first, run again."
+        )
     version = next((one["version"] for one in tried), str(cluster.settings.postgres_version))
     print_lines(connection_card(cluster, seen, version, places, has_backup(cluster), fed(cluster, seen["leader"])))
     host.noop("every endpoint leads where it should")

@@ -95,11 +95,13 @@ def may_import(file: str) -> tuple[str, ...]:
     if file == "cluster/errors.py":
         return ("cluster.findings", "pyinfra")
     if file.startswith("cluster/"):
-        return (*GROUND, *below(folder_of(file)), "pydantic", "yaml", "cryptography", "jinja2")
+        # Text in, text out is pure: what a component's files say is made where the component is declared.
+        texts = ("jinja2",) if folder_of(file) == "components" else ()
+        return (*GROUND, *below(folder_of(file)), "pydantic", "yaml", "cryptography", *texts)
     if file.startswith("facts/"):
         return ("facts", "cluster.observed", "cluster.components", "pyinfra")
     if file.startswith("operations/"):
-        return ("operations", "facts", "cluster", "pyinfra", "gevent", "jinja2")
+        return ("operations", "facts", "cluster", "pyinfra", "gevent")
     return ("deploys.parts", "deploys.components", "deploys.procedures", "operations", "cluster", "pyinfra")
 
 

@@ -27,7 +27,7 @@ OPEN_FILES = 16384
 
 # Succeeds when Patroni's process takes the signal by which it reads its files again: SIGHUP, the lowest bit of those
 # that it catches. Until it has come so far, the signal ends it. Its REST API is not asked: that it answers with a
-# certificate that is wrong or has expired, or at another address, is what a reload has to mend.
+# certificate that is wrong or has expired, or at another address, is what a reload has to fix.
 _CATCHES = 'grep -q "^SigCgt:.*[13579bdf]$" /proc/$(systemctl show -p MainPID --value {unit})/status 2>/dev/null'
 
 # The stop of a loaded primary takes its time: killed after Debian's 30 s, Patroni would leave PostgreSQL running

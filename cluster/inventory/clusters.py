@@ -97,7 +97,7 @@ def _address(host: DeclaredHost, settings: Settings, observed: Iterable[str] | N
         return Finding(INVENTORY, "cluster_address", f"{host.name} has no address", hint)
     if observed is None:
         problem = f"cannot be reached, so its address in {settings.cluster_network} is not known"
-        return Finding(host.name, "cluster_network", problem, "Mend the connection, or declare its cluster_address.")
+        return Finding(host.name, "cluster_network", problem, "Fix the connection, or declare its cluster_address.")
     return _address_within(settings.cluster_network, host, sorted(observed))
 
 

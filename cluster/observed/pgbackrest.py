@@ -1,4 +1,4 @@
-"""The shapes of the repository's answers, as those of cluster/observed/shapes.py."""
+"""What the repository host says of backups, the WAL archive and restore drills."""
 
 from __future__ import annotations
 

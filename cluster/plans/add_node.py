@@ -57,7 +57,7 @@ def refuse_addition(cluster: Cluster, seen: SeenEtcd | None, rooms: Mapping[str,
             f"there is no cluster {cluster.name} yet that a host could join\nHINT: deploys/cluster.py builds it."
         )
     if reasons := [*_taken(cluster, seen["members"], seen["keys"]), *_lacks(rooms)]:
-        raise UnsafeError(f"{'; '.join(reasons)}\nHINT: nothing was changed; mend that, or correct the inventory.")
+        raise UnsafeError(f"{'; '.join(reasons)}\nHINT: nothing was changed; fix that, or correct the inventory.")
 
 
 def _taken(cluster: Cluster, members: Sequence[SeenEtcdMember], keys: Mapping[str, str]) -> Iterator[str]:

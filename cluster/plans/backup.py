@@ -92,10 +92,10 @@ def failure(what: str, error: str) -> str:
     + what: its name
     + error: what its journal says, empty when it says nothing
     """
-    mend = MAKE_ROOM if error.startswith(FULL_WORDS) else "mend what it says, or run this again"
+    fix = MAKE_ROOM if error.startswith(FULL_WORDS) else "fix what it says, or run this again"
     return (
         f"the {what} failed: {error or 'see its last lines above'}\n"
-        f"HINT: it is tried again by itself in ten minutes, three times; {mend}."
+        f"HINT: it is tried again by itself in ten minutes, three times; {fix}."
     )
 
 
@@ -109,7 +109,7 @@ def unproven(said: Sequence[str], cause: str) -> str:
     errors = [line.partition("ERROR: ")[2] for line in said if "ERROR: " in line]
     return (
         f"WAL is not archived, so no backup would be of use: {cause or (errors or ['it gives no reason'])[-1]}\n"
-        "HINT: mend that and run this again; the primary keeps its WAL meanwhile, and takes writes while it has room."
+        "HINT: fix that and run this again; the primary keeps its WAL meanwhile, and takes writes while it has room."
     )
 
 

@@ -96,5 +96,5 @@ def destroyed_lines(cluster: Cluster, kept: Iterable[str], *, secrets: str) -> l
     return [
         f"{cluster.name} is destroyed",
         f"  {again} builds it again{', with the data that were kept' if names else ''}",
-        f"  who does not want that removes {secrets} when no backup is needed any more: it has their pass phrase",
+        f"  otherwise delete {secrets} once you no longer need the backups; it contains their passphrase",
     ]

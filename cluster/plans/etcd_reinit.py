@@ -21,12 +21,12 @@ def reinit_command(name: str) -> str:
     return f"`{RUN}/etcd_reinit.py --data node={name}`"
 
 
-def mending(cluster: Cluster, seen: SeenEtcd, lame: Sequence[Node]) -> str:
-    """How a member of etcd is mended that is not healthy. + lame: those whose last lines were shown"""
+def fixing(cluster: Cluster, seen: SeenEtcd, lame: Sequence[Node]) -> str:
+    """How a member of etcd is fixed that is not healthy. + lame: those whose last lines were shown"""
     if seen["members"] is None or not seen["unhealthy"] or len(cluster.etcd) == 1:
-        return "mend that member first"
+        return "fix that member first"
     return (
-        f"mend what the last lines of {lame[0].name} name; where they complain of its data, "
+        f"fix what the last lines of {lame[0].name} name; where they complain of its data, "
         f"{reinit_command(lame[0].name)} puts these aside and lets it join anew"
     )
 

@@ -54,7 +54,7 @@ def refuse_move(cluster: Cluster, live: Live, node: Node) -> None:
     """Refuse, with all reasons, to let a host move now. + live: the picture of all members"""
     if reasons := list(_reasons(cluster, live, node)):
         raise UnsafeError(
-            f"{node.name} does not move now: {'; '.join(reasons)}\nHINT: mend that first; nothing was changed."
+            f"{node.name} does not move now: {'; '.join(reasons)}\nHINT: fix that first; nothing was changed."
         )
 
 
@@ -63,7 +63,7 @@ def _reasons(cluster: Cluster, live: Live, node: Node) -> Iterator[str]:
         yield f"no Patroni answers: {live.patroni['error']}"
         return
     if live.leader is None:
-        yield "nobody leads"
+        yield "there is no leader"
     if live.patroni["paused"]:
         yield "the cluster is paused, which deploys/resume.py ends"
     others = (scheduled_switchover(live.patroni), outage(live.etcd), quorum_loss(cluster, live.etcd, node))

@@ -62,7 +62,7 @@ def _obstacles(cluster: Cluster, live: Live, source: Source, end: SeenEnd, lost:
     if scheduled := scheduled_switchover(live.patroni):
         yield f"{scheduled}\nHINT: wait for it, or `patronictl flush {cluster.name} switchover` on a member."
     if reason := outage(live.etcd):
-        yield f"{reason}\nHINT: mend etcd of {cluster.name} first: without it nobody can be promoted."
+        yield f"{reason}\nHINT: fix etcd of {cluster.name} first: without it nobody can be promoted."
     yield from _source_obstacles(cluster, source, lost)
     if (missing := missing_bytes(source, end)) and not lost:
         yield (

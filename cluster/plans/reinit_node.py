@@ -42,13 +42,13 @@ def _cluster_obstacle(cluster: Cluster, live: Live, name: str) -> str | None:
     if not seen["answers"]:
         return f"no Patroni answers: {seen['error']}\nHINT: start Patroni on a member with good data first."
     if live.leader is None:
-        return f"{cluster.name} has no leader to copy from\nHINT: this data may be the best there is; mend that first."
+        return f"{cluster.name} has no leader to copy from\nHINT: this data may be the best there is; fix that first."
     if seen["paused"]:
         return f"{cluster.name} is paused\nHINT: run deploys/resume.py first, so that somebody watches the leader."
     if scheduled := scheduled_switchover(seen):
         return f"{scheduled}\nHINT: wait for it, or `patronictl flush {cluster.name} switchover` on a member."
     if obstacle := outage(live.etcd):
-        return f"{obstacle}\nHINT: mend etcd first; without it the leader steps down in the middle of the copy."
+        return f"{obstacle}\nHINT: fix etcd first; without it the leader steps down in the middle of the copy."
     copied = [other for other in seen["members"] if other != name and is_being_copied(live, other)]
     if copied:
         return f"{copied[0]} is being copied already\nHINT: one at a time; wait for it."
@@ -122,7 +122,7 @@ def source_text(cluster: Cluster, live: Live, name: str) -> str:
 def _room_obstacle(cluster: Cluster, live: Live, name: str) -> str | None:
     leading = live.postgres[str(live.leader)]
     if leading is None or not leading["answers"]:
-        return f"the leader {live.leader} does not answer\nHINT: mend that first; it is what a copy has to follow."
+        return f"the leader {live.leader} does not answer\nHINT: fix that first; it is what a copy has to follow."
     # Which of them Patroni takes nobody knows before.
     sources = [] if cluster.repository is not None else copy_sources(live, name)
     return next((obstacle for one in sources if (obstacle := _taken(one, live.postgres.get(one))) is not None), None)
@@ -130,7 +130,7 @@ def _room_obstacle(cluster: Cluster, live: Live, name: str) -> str | None:
 
 def _taken(source: str, state: SeenPostgres | None) -> str | None:
     if state is None or not state["answers"]:
-        return f"{source} does not answer, from which Patroni may copy\nHINT: mend that first."
+        return f"{source} does not answer, from which Patroni may copy\nHINT: fix that first."
     most, taken = int(state["settings"]["max_wal_senders"]["setting"]), len(state["replication"])
     if most - taken >= SENDERS_FOR_A_COPY:
         return None

@@ -117,7 +117,7 @@ def refuse_removal(cluster: Cluster, live: Live, node: Node, *, reached: bool, a
     if reasons:
         raise UnsafeError(
             f"{node.name} cannot be taken out of {cluster.name} now: {'; '.join(reasons)}\n"
-            "HINT: mend that first; nothing was changed."
+            "HINT: fix that first; nothing was changed."
         )
 
 
@@ -128,7 +128,7 @@ def _troubles(live: Live) -> Iterator[str]:
         yield f"no Patroni answers: {seen['error']}"
         return
     if live.leader is None:
-        yield "nobody leads"
+        yield "there is no leader"
     if seen["paused"]:
         yield "the cluster is paused, which deploys/resume.py ends"
     if scheduled := scheduled_switchover(seen):

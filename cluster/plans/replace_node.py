@@ -86,7 +86,7 @@ def refuse_replacement(cluster: Cluster, live: Live, node: Node, newcomer: Newco
 def _cluster_reasons(live: Live) -> list[str]:
     if not live.patroni["answers"]:
         return [f"no Patroni answers: {live.patroni['error']}"]
-    nobody = ["nobody leads, so there is nothing to copy from"] if live.leader is None else []
+    nobody = ["there is no leader, so there is nothing to copy from"] if live.leader is None else []
     paused = ["the cluster is paused, which deploys/resume.py ends"] if live.patroni["paused"] else []
     others = (scheduled_switchover(live.patroni), outage(live.etcd))
     return [*nobody, *paused, *(one for one in others if one is not None)]

@@ -39,7 +39,8 @@ def refuse_stop(
         reasons += [*_unled(live, seen), *_backup(live, force=force)]
     if reasons:
         raise UnsafeError(
-            f"{cluster.name} cannot be stopped now: {'; '.join(reasons)}\nHINT: see to that first; nothing was changed."
+            f"{cluster.name} cannot be stopped now: {'; '.join(reasons)}\n"
+            "HINT: resolve this first; nothing was changed."
         )
 
 
@@ -69,7 +70,7 @@ def _unled(live: Live, seen: Mapping[str, SeenPower]) -> Iterator[str]:
     if asked is not None and not patroni["scheduled_switchover"] and not _is_done(live, asked):
         yield "a switchover is under way"
     if live.leader is None or primary_of(seen) != live.leader:
-        yield "nobody leads; wait for the election, or see deploys/check.py"
+        yield "there is no leader; wait for the election, or see deploys/check.py"
 
 
 def _is_done(live: Live, asked: str) -> bool:

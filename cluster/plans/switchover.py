@@ -58,7 +58,7 @@ def switchover_plan(
             "HINT: 'patronictl switchover' on a member lets another one lead it."
         )
     if obstacles := cluster_obstacles(cluster, live, without):
-        raise UnsafeError(f"no switchover now: {'; '.join(obstacles)}\nHINT: mend that first; nothing was changed.")
+        raise UnsafeError(f"no switchover now: {'; '.join(obstacles)}\nHINT: fix that first; nothing was changed.")
     leader, timeline = str(live.leader), int(leaders_timeline(live.patroni) or 0)
     if (minutes := backup_minutes(live)) is not None and not force:
         raise UnsafeError(_breaks_a_backup(leader, minutes))
@@ -213,7 +213,7 @@ def _slots(cluster: Cluster, live: Live, chosen: str) -> list[str]:
 
 def _nobody(leader: str, reasons: dict[str, list[str]]) -> str:
     listed = "".join(f"\n  {name}: {'; '.join(why)}" for name, why in reasons.items())
-    return f"no member can take over from {leader}{listed or ': there is no other'}\nHINT: mend one of them, run again."
+    return f"no member can take over from {leader}{listed or ': there is no other'}\nHINT: fix one of them, run again."
 
 
 def _unfit(leader: str, candidate: str, why: list[str], fit: list[str]) -> str:

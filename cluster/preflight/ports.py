@@ -186,7 +186,7 @@ def _source_finding(node: Node, strange: Sequence[tuple[Node, str]]) -> Finding:
     peer, source = strange[0]
     others = ", ".join(one.name for one, _ in strange)
     problem = f"{node.address}: connections to {others} come from {source}, and members are let in by their address"
-    hint = f"Declare {source}, or mend the route: `ip route get {peer.address}` on the host says from where it goes."
+    hint = f"Declare {source}, or fix the route: `ip route get {peer.address}` on the host says from where it goes."
     if ipaddress.ip_address(source).version != node.address.ip.version:
         hint = (
             "Declare addresses of one kind, IPv4 or IPv6, for all hosts in postgres and etcd; "

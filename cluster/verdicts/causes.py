@@ -25,7 +25,7 @@ _FOLLOWING = re.compile(r"could not (connect to the primary server|receive data 
 # Ends that name no cause of their own; the line before does.
 _WORDLESS = re.compile(r"could not load |configuration file .* contains errors")
 
-MEND = "mend what they name and run again."
+MEND = "fix what they name and run again."
 _CONFIGURE = f"`{RUN}/configure.py`"
 _BUILD = f"`{RUN}/cluster.py`"
 _REFUSED = re.compile(r"no pg_hba\.conf entry for .*host \"([^\"]+)\"|pg_hba\.conf rejects .*host \"([^\"]+)\"")
@@ -41,7 +41,7 @@ class Cause:
     Why it does not go on.
 
     + words: PostgreSQL's own
-    + way: what mends it, a sentence
+    + way: what fixes it, a sentence
     + certain: that waiting does not help
     + starts: whether PostgreSQL runs, and only does not follow
     """

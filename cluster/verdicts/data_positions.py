@@ -51,9 +51,9 @@ def most_advanced(
     cluster: Cluster, seen: Mapping[str, SeenPower | None], without: Collection[str], last: str | None = None
 ) -> Node:
     """
-    The member to begin with when nobody leads: of the newest timeline, the one that led, for the others have no more
-    than it sent them; when that one is not there, the one with the most WAL. Refuses to leave out a member that nobody
-    gave up, whose data may go further, and data that are another cluster's.
+    The member to begin with when there is no leader: of the newest timeline, the one that led, because the others have
+    no more than it sent them; when that one is not there, the one with the most WAL. Refuses to leave out a member that
+    was not given up and whose data may go further, and data that are another cluster's.
 
     + seen: ``MemberPower`` by member; None for one that is not in this run
     + without: members that were given up
@@ -89,7 +89,7 @@ def refuse_unread(cluster: Cluster, seen: Mapping[str, SeenPower | None], withou
         names = ",".join([*without, *reasons])
         raise UnsafeError(
             f"it is not known which member of {cluster.name} has the newest data: {listed}\n"
-            f"HINT: mend that, or give up what only it may have with --data without={names}."
+            f"HINT: bring it back, or accept losing what only it has: --data without={names}."
         )
 
 

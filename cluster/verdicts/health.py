@@ -33,8 +33,8 @@ def has_begun(cluster: Cluster, keys: Mapping[str, str]) -> bool:
 
 def was_cut_off(cluster: Cluster, seen: SeenPatroni, keys: Mapping[str, str]) -> bool:
     """
-    Whether a bootstrap began and will never end, because its host died in the middle: nobody leads, nobody is at it,
-    and it was never complete, so nobody can have stored anything. Patroni then waits for ever.
+    Whether a bootstrap began and will never end, because its host died in the middle: there is no leader, no member is
+    at work on it, and it was never complete, so nothing can have been stored. Patroni then waits for ever.
 
     + seen: ``PatroniCluster``
     + keys: what etcd holds below the cluster's prefix

@@ -81,6 +81,6 @@ def _refuse_if_left(asked: Act, leader: Node, state: str) -> None:
         raise UnsafeError(
             f"{leader.name} cannot archive {segment}: the repository does not have it, and without it the last writes "
             f"cannot be restored; {state}\n"
-            "HINT: deploys/check.py names the cause. Run again when it is mended; --data skip_archiving=true gives up "
+            "HINT: deploys/check.py names the cause. Run again when it is fixed; --data skip_archiving=true gives up "
             "what is not archived, --data cancel=true gives the cluster back as it was."
         )

@@ -27,7 +27,7 @@ class Copying:
     def goes_on(self, node: Node, state: str) -> bool:
         """
         Look at one member's copy, say how large it is, and whether it has grown in time. One that begins again for a
-        reason that no wait mends does not go on. + state: as Patroni says
+        reason that no wait fixes does not go on. + state: as Patroni says
         """
         size = read_all([node], DirectorySize, directory=self._directory)[node.name]
         host.log(f"{node.name} is {state}: {size} MiB so far")

@@ -46,7 +46,7 @@ echo
 
 
 def leaderless(cluster: Cluster) -> Commands:
-    """Wait until nobody leads, and take away what Patroni remembers of the old data. Refuses while somebody does."""
+    """Wait until there is no leader, and delete what Patroni remembers of the old data. Refuses while there is one."""
     script = _FORGET.format(
         etcdctl=ETCDCTL,
         endpoints=",".join(cluster.etcd_endpoints),
@@ -71,7 +71,7 @@ def led(cluster: Cluster, node: Node) -> Commands:
     watch = Watch(cluster.data_directory)
     seen = watch.until_settled(lambda seconds: _seen(node, [node], seconds), [node], LEAD_SECONDS)
     if seen["leader"] is None or not seen["settled"]:
-        otherwise = "mend what they name and run this again, it goes on from here."
+        otherwise = "fix what they name and run this again, it goes on from here."
         watch.refuse(node, f"{node.name} does not lead", otherwise=otherwise)
 
 
@@ -79,7 +79,7 @@ def elected(cluster: Cluster, nodes: Sequence[Node]) -> Node:
     """The one of these members that leads, when all others stream from it. Refuses when that does not come about."""
     seen = _seen(nodes[0], nodes, LEAD_SECONDS)
     if seen["leader"] is None:
-        Watch(cluster.data_directory).refuse(nodes[0], f"nobody leads {cluster.name} after {LEAD_SECONDS} s", nodes)
+        Watch(cluster.data_directory).refuse(nodes[0], f"{cluster.name} has no leader after {LEAD_SECONDS} s", nodes)
     return cluster.node(str(seen["leader"]))
 
 

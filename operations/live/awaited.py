@@ -48,9 +48,9 @@ def await_leader(cluster: Cluster, node: Node) -> None:
     if seen["settled"]:
         host.log(f"{seen['leader']} leads with it")
     elif watch.causes(members):
-        watch.refuse(node, f"nobody leads {cluster.name} with the new configuration either", members)
+        watch.refuse(node, f"{cluster.name} has no leader with the new configuration either", members)
     else:
-        host.log(f"nobody leads {cluster.name} yet, and no PostgreSQL says why")
+        host.log(f"{cluster.name} has no leader yet, and no PostgreSQL says why")
 
 
 def _asked(node: Node, seconds: int) -> SeenPatroni:

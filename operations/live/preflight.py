@@ -171,7 +171,7 @@ def _pictures(cluster: Cluster) -> dict[str, Any]:
 
 def _findings(cluster: Cluster, held: HeldSecrets, observed: Observed, rotates: Collection[str]) -> list[Finding]:
     if remarks := host_remarks(cluster, observed):
-        logger.warning(f"worth a look, and no reason to stop:\n{findings_table(remarks)}")
+        logger.warning(f"warnings (the run continues):\n{findings_table(remarks)}")
     return [
         *control_findings(cluster, held.values, held.origin, datetime.now(UTC)),
         *stranger_findings(cluster, held, observed.pictures, observed.keys, rotates, adopts=observed.adopts),

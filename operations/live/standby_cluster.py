@@ -22,7 +22,7 @@ def leaders_end(cluster: Cluster, leader: str | None) -> SeenEnd:
     node = cluster.node(leader) if leader is not None else cluster.members[0]
     end: SeenEnd | None = read([node], WalEnd)[node.name]
     if end is None:
-        raise UnsafeError(f"{node.name} cannot be reached\nHINT: it leads {cluster.name}; mend that first.")
+        raise UnsafeError(f"{node.name} cannot be reached\nHINT: it leads {cluster.name}; fix that first.")
     return end
 
 

@@ -141,5 +141,5 @@ def _is_elsewhere(cluster: Cluster, node: Node) -> bool:
 def _asked(cluster: Cluster) -> SeenEtcd:
     asked = look_at_etcd(cluster)
     if asked is None:
-        raise UnsafeError("etcd does not answer\nHINT: mend it, and run again; this run goes on where it stopped.")
+        raise UnsafeError("etcd does not answer\nHINT: fix it, and run again; this run goes on where it stopped.")
     return asked[1]

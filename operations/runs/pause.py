@@ -28,7 +28,7 @@ _PATCH = (Path(__file__).parents[1] / "util" / "on_host" / "patroni_patch.py").r
 def pause(cluster: Cluster) -> Commands:
     """
     Pause Patroni on the whole cluster: PostgreSQL runs on, and nobody fails over, starts or stops it any more. Refuses
-    while nobody leads, for nobody would be elected then.
+    while there is no leader, for nobody would be elected then.
     """
     if not acts_here(cluster.members):
         return
@@ -88,7 +88,7 @@ def _turned(cluster: Cluster, live: Live, *, on: bool) -> Commands:
     if late := [name for name, knows in seen.items() if knows is not on]:
         raise UnsafeError(
             f"{', '.join(late)} has not seen the {'pause' if on else 'end of the pause'} after {_loops(cluster)} s\n"
-            "HINT: look at 'journalctl -u patroni' there; run again when it is mended."
+            "HINT: look at 'journalctl -u patroni' there; run again when it is fixed."
         )
     if live.silent:
         host.log("does not answer, and learns it later: " + ", ".join(live.silent))

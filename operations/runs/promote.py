@@ -76,7 +76,7 @@ def _taken_over(cluster: Cluster, began: float, before: int | None) -> Commands:
     """
     live = look(cluster)
     if live.leader is None:
-        raise UnsafeError(f"nobody leads {cluster.name}\nHINT: run again when somebody does; nothing is lost by that.")
+        raise UnsafeError(f"{cluster.name} has no leader\nHINT: run again when there is one; nothing is lost by that.")
     leader = cluster.node(live.leader)
     state = live.postgres[leader.name]
     fresh = before is not None or state is None or state["in_recovery"] is not False

@@ -84,7 +84,7 @@ def _newcomer(cluster: Cluster, rest: Cluster, live: Live, node: Node) -> Newcom
 def _out_of_etcd(cluster: Cluster, rest: Cluster, node: Node, lost: Sequence[str]) -> Commands:
     asked = look_at_etcd(rest)
     if asked is None:
-        raise UnsafeError("etcd does not answer\nHINT: mend it, and run again; this run goes on where it stopped.")
+        raise UnsafeError("etcd does not answer\nHINT: fix it, and run again; this run goes on where it stopped.")
     seen = asked[1]
     if memberships := [one for one in seen["members"] or () if one["id"] in lost]:
         refuse_quorum_loss(cluster, seen, node)
@@ -113,7 +113,7 @@ def settled(cluster: Cluster, names: Sequence[str], *, replaced: bool = False) -
         yield from undecided("notes about them")
         return
     if asked is None:
-        raise UnsafeError("etcd does not answer\nHINT: mend it, and run again; this run goes on where it stopped.")
+        raise UnsafeError("etcd does not answer\nHINT: fix it, and run again; this run goes on where it stopped.")
     witness, seen = asked
     kinds = (removal_key, *([replacement_key] if replaced else []))
     keys = [key_of(cluster, name) for name in names for key_of in kinds]

@@ -43,8 +43,8 @@ _START = f"systemctl reset-failed {UNIT} 2>/dev/null; systemctl start {UNIT} {or
 @operation()
 def readied(cluster: Cluster, without: Collection[str] = ()) -> Commands:
     """
-    Before etcd gets its quorum: let members go on that a stop has suspended; and where nobody leads, hold back those
-    that would be elected only because they came first. Refuses while it cannot be known who has the newest data.
+    Before etcd gets its quorum: let members go on that a stop has suspended; and where there is no leader, hold back
+    those that would be elected only because they came first. Refuses while it cannot be known who has the newest data.
 
     + without: members that were given up
     """

@@ -159,7 +159,7 @@ def _new_leader(cluster: Cluster, plan: Switchover, asked: Post) -> Node:
     if seen["leader"] is None:
         Watch(cluster.data_directory).refuse(
             cluster.node(plan.candidate),
-            f"nobody leads {cluster.name} after {wait_seconds} s; Patroni answered {asked.status}: {asked.text}",
+            f"{cluster.name} has no leader after {wait_seconds} s; Patroni answered {asked.status}: {asked.text}",
             [cluster.node(plan.leader)],
         )
     return cluster.node(seen["leader"])

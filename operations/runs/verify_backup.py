@@ -93,7 +93,7 @@ def _proof(cluster: Cluster, node: Node, known: SeenProof | None) -> SeenProof:
         elif (looks := looks + 1) > LOOKS:  # systemd begins a moment after it was told to
             break
     show_last_lines(node, DRILL_SERVICE)
-    raise UnsafeError("the restore drill left no proof\nHINT: see its last lines above; mend that, and run this again.")
+    raise UnsafeError("the restore drill left no proof\nHINT: see its last lines above; fix that, and run this again.")
 
 
 def _judge(node: Node, proof: SeenProof) -> None:
@@ -103,7 +103,7 @@ def _judge(node: Node, proof: SeenProof) -> None:
     show_last_lines(node, DRILL_SERVICE)
     reasons = "; ".join(proof["reasons"])
     if proof["verdict"] == UNDECIDED:
-        raise UnsafeError(f"the restore drill came to no verdict: {reasons}\nHINT: mend that, and run this again.")
+        raise UnsafeError(f"the restore drill came to no verdict: {reasons}\nHINT: fix that, and run this again.")
     raise UnsafeError(
         f"backup {proof['label']} is not proven: {reasons}\n"
         "HINT: take another one with deploys/backup.py --data type=full; "

@@ -18,7 +18,7 @@ from cluster.plans.destroy import backups_on, data_on, traces_on
 from tests.golden.examples import EXAMPLES, ROOT, SECRETS, example, with_store
 from tests.inventories import clusters_of
 
-# They belong to packages, which stay: without their source these would never be mended.
+# They belong to packages, which stay: without their source these would never be fixed.
 KEPT = {CREATECLUSTER, KEY, PREFERENCES, SOURCE}
 
 

@@ -54,7 +54,7 @@ def test_a_member_that_does_not_come_back_ends_the_run(monkeypatch: pytest.Monke
         run_operation(monkeypatch, world, cluster, etcd.quorum)
     assert str(refused.value) == (
         "etcd is not healthy: https://10.0.0.2:2379: context deadline exceeded\n"
-        "HINT: mend what the last lines of h2 name; where they complain of its data, "
+        "HINT: fix what the last lines of h2 name; where they complain of its data, "
         "`pyinfra inventory.py deploys/etcd_reinit.py --data node=h2` puts these aside and lets it join anew; "
         "no other member is touched meanwhile."
     )
@@ -138,7 +138,7 @@ def test_without_a_quorum_nothing_is_done(monkeypatch: pytest.MonkeyPatch) -> No
     world = EtcdWorld.of(cluster)
     world.hosts["h2"].healthy = world.hosts["h3"].healthy = False
     world.hosts["h1"].config = 2
-    with pytest.raises(UnsafeError, match=r"^etcd does not answer: Error: context deadline exceeded\nHINT: mend "):
+    with pytest.raises(UnsafeError, match=r"^etcd does not answer: Error: context deadline exceeded\nHINT: fix "):
         run_operation(monkeypatch, world, cluster, etcd.quorum)
     assert world.done == []
 
@@ -210,7 +210,7 @@ def test_nobody_joins_while_a_member_is_unwell(monkeypatch: pytest.MonkeyPatch) 
         run_operation(monkeypatch, world, cluster, etcd.quorum)
     assert str(refused.value) == (
         "h5 cannot join: etcd is not healthy: https://10.0.0.4:2379: context deadline exceeded\n"
-        "HINT: mend what the last lines of h4 name; where they complain of its data, "
+        "HINT: fix what the last lines of h4 name; where they complain of its data, "
         "`pyinfra inventory.py deploys/etcd_reinit.py --data node=h4` puts these aside and lets it join anew; "
         "only then."
     )

@@ -428,10 +428,10 @@ def test_what_an_earlier_build_left_there_stops_no_other_change(
 
 
 class Down(PatroniWorld):
-    """Nobody leads until a PATCH came; SQL asked of a member that is down fails, as psql does."""
+    """There is no leader until a PATCH came; SQL asked of a member that is down fails, as psql does."""
 
     down: tuple[str, ...] = ()
-    mends: bool = True
+    fixes: bool = True
 
     def run(self, host: str, command: str, stdin: str) -> tuple[bool, list[str]]:
         """See World."""
@@ -441,7 +441,7 @@ class Down(PatroniWorld):
         if "journalctl" in command:
             return True, ["its last line"]
         done = super().run(host, command, stdin)
-        if self.patches and self.mends:
+        if self.patches and self.fixes:
             self.leader, self.down = "h1", ()
         return done
 
@@ -477,12 +477,12 @@ def test_with_no_leader_the_difference_goes_to_patroni_and_the_leader_is_waited_
 def test_one_that_does_not_start_with_the_new_values_either_is_quoted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(awaited, "LEAD_SECONDS", -1)
     world = leaderless(postgres_parameters={"huge_pages": "on"})
-    world.mends, world.fatal = False, {"h2": MEMORY}  # type: ignore[attr-defined]
+    world.fixes, world.fatal = False, {"h2": MEMORY}  # type: ignore[attr-defined]
     declared = fake_cluster(postgres_parameters={"huge_pages": "on", "work_mem": "7MB"})
     with pytest.raises(UnsafeError) as refused:
         run_operation(monkeypatch, world, declared, patroni_configuration.configuration)
     assert str(refused.value).startswith(
-        f"nobody leads main with the new configuration either; h2's PostgreSQL ended with: {MEMORY}\n"
+        f"main has no leader with the new configuration either; h2's PostgreSQL ended with: {MEMORY}\n"
         "HINT: the last lines of h2 stand above; when a parameter is the cause, declare another value"
     )
 
@@ -492,7 +492,7 @@ def test_a_standby_that_is_down_is_not_asked_for_sql_and_named(
 ) -> None:
     known = PatroniWorld.of(fake_cluster())
     world = Down(known.names, known.config, known.leader)
-    world.down, world.mends = ("h3",), False
+    world.down, world.fixes = ("h3",), False
     declared = fake_cluster(postgres_parameters={"log_min_duration_statement": "2s"})
     run_operation(monkeypatch, world, declared, patroni_configuration.configuration)
     assert len(world.patches) == 1

@@ -96,7 +96,10 @@ def refusal(monkeypatch: pytest.MonkeyPatch, world: UsedWorld) -> list[str]:
     with pytest.raises(UnsafeError) as refused:
         prove(monkeypatch, world)
     first, *faults, last = str(refused.value).splitlines()
-    assert (first, last) == ("the cluster is built but does not prove itself:", "HINT: mend the first, run again.")
+    assert (first, last) == (
+        "the cluster is built, but the final verification failed:",
+        "HINT: fix the first, run again.",
+    )
     return [fault.strip() for fault in faults]
 
 

@@ -97,7 +97,7 @@ def _unread(postgres: Postgres) -> Iterator[Stop]:
 
 def _etcd(etcd: SeenEtcd | None) -> Iterator[Stop]:
     if reason := outage(etcd):
-        yield Stop(reason, "mend etcd first; Patroni demotes a primary whose etcd is away: 'journalctl -u etcd'")
+        yield Stop(reason, "fix etcd first; Patroni demotes a primary whose etcd is away: 'journalctl -u etcd'")
 
 
 def lowering_obstacles(live: Live) -> list[Stop]:

@@ -139,7 +139,7 @@ def _standby_step(member: Member, leader: Member, standbys: Sequence[Member], al
     if member.eligible and lost and not alone and not any(one.eligible for one in others):
         return Stop(
             f"{member.name} is the last standby that could take over; {', '.join(lost)} could not",
-            "mend the others first ('deploys/check.py' names what they have), or accept the seconds of its restart "
+            "fix the others first ('deploys/check.py' names what they have), or accept the seconds of its restart "
             "with --data allow_no_failover=true",
         )
     return Restart(member.name, member.takes, leads=False, tries=bool(leader.takes))
@@ -151,12 +151,12 @@ def _leader_step(leader: Member, standbys: Sequence[Member], alone: bool) -> Ste
         if low := [name for name in raised if one.runs and one.running[name] < leader.wanted[name]]:
             return Stop(
                 f"{one.name} runs with a lower {', '.join(low)} and would stop replaying: it {one.unfit}",
-                f"mend {one.name} or stop its Patroni, then run again",
+                f"fix {one.name} or stop its Patroni, then run again",
             )
     if standbys and not alone and not any(one.eligible for one in standbys):
         return Stop(
             f"no standby could take over while {leader.name} restarts",
-            "mend a standby first ('deploys/check.py' names what they have), or accept it with "
+            "fix a standby first ('deploys/check.py' names what they have), or accept it with "
             "--data allow_no_failover=true",
         )
     return Restart(leader.name, leader.takes, leads=True)

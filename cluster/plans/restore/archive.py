@@ -27,7 +27,7 @@ def archive_obstacle(live: Live) -> str | None:
         what = f"archive_command is '{command['setting']}'"
     else:
         return None
-    return f"{live.leader} does not archive its WAL: {what}\nHINT: deploys/check.py says how to mend it; {GIVE_UP}."
+    return f"{live.leader} does not archive its WAL: {what}\nHINT: deploys/check.py says how to fix it; {GIVE_UP}."
 
 
 def hole_obstacle(seen: SeenPgbackrest, backup: SeenBackup, target: Target) -> str | None:

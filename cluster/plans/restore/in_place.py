@@ -121,7 +121,7 @@ def _keys(live: Live) -> Mapping[str, str]:
 
 def _obstacle(cluster: Cluster, live: Live, repository: SeenPgbackrest) -> str | None:
     if obstacle := outage(live.etcd):
-        return f"{obstacle}\nHINT: mend etcd first: the restored cluster gets its leader from it."
+        return f"{obstacle}\nHINT: fix etcd first: the restored cluster gets its leader from it."
     if live.patroni["paused"]:
         return f"{cluster.name} is paused\nHINT: run deploys/resume.py first: Patroni has to begin with the new data."
     if scheduled := scheduled_switchover(live.patroni):
@@ -241,5 +241,5 @@ def giving_back_obstacle(
             "HINT: --data latest=true restores all that was archived."
         )
     if obstacle := outage(live.etcd):
-        return f"{obstacle}\nHINT: mend etcd first."
+        return f"{obstacle}\nHINT: fix etcd first."
     return None

@@ -73,7 +73,7 @@ def asked_target(given: Mapping[str, Any], timeline: int = 0, *, exclusive: bool
     if len(named) > 1:
         raise ConfigError(f"{' and '.join(named)} name two moments\nHINT: give one of {WAYS}.")
     if not named and not label:
-        raise ConfigError(f"it is not said to which moment\nHINT: give {WAYS}; see docs/runs/restore.md.")
+        raise ConfigError(f"no restore target was given\nHINT: give {WAYS}; see docs/runs/restore.md.")
     kind = named[0] if named else "set"
     value = _READERS[kind](given[kind]) if kind in _READERS else ""
     if exclusive and kind not in ("time", "lsn"):

@@ -191,7 +191,7 @@ def _keys(cluster: Cluster, order: Order) -> Mapping[str, str] | None:
         show_last_lines(home, UNIT)
         raise UnsafeError(
             f"the rebuilt etcd on {home.name} does not answer after {START_SECONDS} s\n"
-            "HINT: its last lines stand above; mend what they name and run this again, it goes on from here."
+            "HINT: its last lines stand above; fix what they name and run this again, it goes on from here."
         )
     return seen["keys"]
 

@@ -48,9 +48,7 @@ def left(cluster: Cluster, leaving: str) -> Commands:
 def refuse_quorum_loss(cluster: Cluster, seen: SeenEtcd, node: Node) -> None:
     """Refuse to take a host out of etcd that it cannot do without. + seen: ``EtcdCluster``, live"""
     if loss := quorum_loss(cluster, seen, node):
-        raise UnsafeError(
-            f"{node.name} stays in etcd: {loss}\nHINT: mend the other members first; nothing was removed."
-        )
+        raise UnsafeError(f"{node.name} stays in etcd: {loss}\nHINT: fix the other members first; nothing was removed.")
 
 
 def removed(cluster: Cluster, member_id: str) -> StringCommand:

@@ -48,7 +48,7 @@ def without_removed(cluster: Cluster, leaving: str) -> Cluster:
     asked = look_at_etcd(cluster)
     if asked is None:
         raise ConfigError(
-            f"etcd of {cluster.name} does not answer, and nobody leaves without it\n"
+            f"etcd of {cluster.name} does not answer; a host cannot be removed without it\n"
             "HINT: look at 'journalctl -u etcd'; nothing was changed."
         )
     refuse_half_done(cluster, asked[1], leaving)

@@ -133,7 +133,7 @@ def test_what_safety_rests_on_is_always_there() -> None:
 def test_a_reload_waits_for_patroni_and_tells_postgresql_too() -> None:
     (unit,) = patroni_component(cluster(), cluster().members[0], SECRETS).units
     assert unit.load is not None
-    # The certificate that it shows may be what the reload mends.
+    # The certificate that it shows may be what the reload fixes.
     assert "until " in unit.load and "8008" not in unit.load and "/etc/patroni/rest" not in unit.load
     assert "systemctl reload patroni" in unit.load and "systemctl restart" not in unit.load
     assert "/var/lib/postgresql/17/main/postmaster.pid" in unit.load

@@ -102,7 +102,7 @@ def test_a_host_that_cannot_be_asked_for_its_address():
             "pg1",
             "cluster_network",
             "cannot be reached, so its address in 10.0.0.0/24 is not known",
-            "Mend the connection, or declare its cluster_address.",
+            "Fix the connection, or declare its cluster_address.",
         )
     ]
 

@@ -82,7 +82,7 @@ def test_there_has_to_be_a_cluster() -> None:
     ],
 )
 def test_a_name_or_an_address_that_somebody_has(picture: Any, words: str) -> None:
-    assert refusal(picture) == f"{words}\nHINT: nothing was changed; mend that, or correct the inventory."
+    assert refusal(picture) == f"{words}\nHINT: nothing was changed; fix that, or correct the inventory."
 
 
 def test_the_copy_has_to_find_room() -> None:

@@ -92,7 +92,7 @@ def test_a_repository_in_which_a_segment_fits_is_no_obstacle() -> None:
 def test_a_failure_says_why_and_a_full_repository_what_to_do() -> None:
     assert failure("diff backup", "") == (
         "the diff backup failed: see its last lines above\n"
-        "HINT: it is tried again by itself in ten minutes, three times; mend what it says, or run this again."
+        "HINT: it is tried again by itself in ten minutes, three times; fix what it says, or run this again."
     )
     assert "three times; enlarge its file system" in failure("full backup", f"{FULL_WORDS}: 0 MiB are left")
 

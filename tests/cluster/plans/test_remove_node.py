@@ -123,7 +123,7 @@ def test_what_the_inventory_has_to_say_differently_without_it_is_told() -> None:
 def test_a_host_out_of_reach_that_etcd_knows_may_be_alive() -> None:
     assert refusal(live(config={"ttl": 45}), reached=False) == (
         "pg3 cannot be taken out of main now: this run does not reach it, and its Patroni is known to etcd: it runs, "
-        "or died less than 45 s ago (wait, or let the run have it)\nHINT: mend that first; nothing was changed."
+        "or died less than 45 s ago (wait, or let the run have it)\nHINT: fix that first; nothing was changed."
     )
 
 
@@ -131,7 +131,7 @@ def test_a_host_out_of_reach_that_etcd_knows_may_be_alive() -> None:
     ("changes", "words"),
     [
         ({"paused": True}, "the cluster is paused, which deploys/resume.py ends"),
-        ({"leader": None}, "nobody leads"),
+        ({"leader": None}, "there is no leader"),
         ({"scheduled_switchover": {"at": "noon"}}, "a switchover is scheduled for noon"),
         ({"answers": False, "error": "refused"}, "no Patroni answers: refused"),
     ],

@@ -86,7 +86,7 @@ def test_a_raise_stops_before_the_primary_while_a_running_standby_cannot_be_rais
     assert [step.member for step in plan.restarts] == ["pg2"]
     assert plan.steps[-1] == Stop(
         "pg3 runs with a lower max_connections and would stop replaying: it does not stream",
-        "mend pg3 or stop its Patroni, then run again",
+        "fix pg3 or stop its Patroni, then run again",
     )
 
 

@@ -32,7 +32,7 @@ def with_etcd(live: Live, **other: Any) -> Live:
     return replace(live, etcd=etcd)
 
 
-ETCD_HINT = "mend etcd first; Patroni demotes a primary whose etcd is away: 'journalctl -u etcd'"
+ETCD_HINT = "fix etcd first; Patroni demotes a primary whose etcd is away: 'journalctl -u etcd'"
 BACK = "bring it back, or go on without it: --data without=pg3"
 
 

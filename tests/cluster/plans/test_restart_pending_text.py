@@ -192,8 +192,8 @@ def test_one_reason_is_one_sentence_and_several_are_a_list() -> None:
     assert refusal_text("no member is restarted now", [one]) == (
         "pg3 is down; no member is restarted now\nHINT: bring it back."
     )
-    assert refusal_text("no member is restarted now", [one, Stop("etcd has an alarm: NOSPACE", "mend etcd")]) == (
+    assert refusal_text("no member is restarted now", [one, Stop("etcd has an alarm: NOSPACE", "fix etcd")]) == (
         "2 reasons, no member is restarted now:\n"
         "  pg3 is down\n    HINT: bring it back.\n"
-        "  etcd has an alarm: NOSPACE\n    HINT: mend etcd."
+        "  etcd has an alarm: NOSPACE\n    HINT: fix etcd."
     )

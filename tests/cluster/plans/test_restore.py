@@ -104,7 +104,7 @@ def test_a_cluster_in_no_state_for_it_is_refused() -> None:
     planned = with_patroni(live(), scheduled_switchover={"at": "noon"})
     assert refusal(planned).startswith("a switchover is scheduled for noon\n")
     silent: Any = {**etcd(), "members": None, "errors": {"members": "no leader"}}
-    assert "HINT: mend etcd first" in refusal(replace(live(), etcd=silent))
+    assert "HINT: fix etcd first" in refusal(replace(live(), etcd=silent))
 
 
 @pytest.mark.parametrize(

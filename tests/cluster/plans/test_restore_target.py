@@ -19,7 +19,7 @@ def test_a_time_is_kept_in_utc_whatever_its_offset() -> None:
 @pytest.mark.parametrize(
     ("words", "problem"),
     [
-        ({}, "it is not said to which moment"),
+        ({}, "no restore target was given"),
         ({"time": "yesterday"}, "'yesterday' is no time"),
         ({"time": "2026-11-21 14:30:00"}, "does not say in which time zone"),
         ({"lsn": "16B374D848"}, "is no position in the WAL"),

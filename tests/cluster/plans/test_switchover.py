@@ -105,7 +105,7 @@ def test_every_member_s_reasons_are_listed_when_none_is_fit() -> None:
         "no member can take over from pg1\n"
         "  pg2: does not stream: starting; has the tag nofailover\n"
         "  pg3: is on timeline 2, the leader on 3\n"
-        "HINT: mend one of them, run again."
+        "HINT: fix one of them, run again."
     )
 
 
@@ -136,7 +136,7 @@ def test_in_synchronous_mode_only_a_synchronous_standby_is_fit() -> None:
 )
 def test_a_cluster_in_no_state_for_it_is_refused(other: dict[str, Any], words: str) -> None:
     assert refusal(with_patroni(healthy(), **other)) == (
-        f"no switchover now: {words}\nHINT: mend that first; nothing was changed."
+        f"no switchover now: {words}\nHINT: fix that first; nothing was changed."
     )
 
 

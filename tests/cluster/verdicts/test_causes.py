@@ -1,4 +1,4 @@
-"""Why PostgreSQL does not start or follow: its own words, the run that mends them, and when no wait does."""
+"""Why PostgreSQL does not start or follow: its own words, the run that fixes them, and when no wait does."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def fatal(words: str, *ages: float, running: bool = False) -> SeenCause:
 
 
 def test_the_newest_end_is_the_cause() -> None:
-    said = cause_in(seen((1, f"FATAL:  {MEMORY}"), (300, "FATAL:  something that was mended")))
+    said = cause_in(seen((1, f"FATAL:  {MEMORY}"), (300, "FATAL:  something that was fixed")))
     assert said is not None and said.words == MEMORY
     assert str(said) == f"its PostgreSQL ended with: {MEMORY}"
 
@@ -94,7 +94,7 @@ def test_sessions_and_orders_are_no_cause(words: str, running: bool) -> None:
 
 
 def test_a_server_that_runs_did_not_end() -> None:
-    """What it ended with before it was mended is behind it."""
+    """What it ended with before it was fixed is behind it."""
     assert cause_in(fatal(MEMORY, 30, running=True)) is None
 
 
@@ -144,4 +144,4 @@ def test_the_refusal_quotes_it_and_names_the_run() -> None:
     assert stuck_text("h1 does not lead", "h2", cause, "h2").startswith(
         "h1 does not lead; h2's PostgreSQL ended with: "
     )
-    assert stuck_text("h1 does not lead", "h1", None).endswith("stand above; mend what they name and run again.")
+    assert stuck_text("h1 does not lead", "h1", None).endswith("stand above; fix what they name and run again.")

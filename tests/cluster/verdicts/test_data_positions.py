@@ -70,7 +70,7 @@ def test_whoever_may_have_more_is_named(third: Any, why: str) -> None:
         chosen(member("in production"), member(), third)
     assert str(refused.value) == (
         f"it is not known which member of main has the newest data: {why}\n"
-        "HINT: mend that, or give up what only it may have with --data without=h3."
+        "HINT: bring it back, or accept losing what only it has: --data without=h3."
     )
     assert chosen(member("in production"), member(), third, without=("h3",)) == "h1"
 

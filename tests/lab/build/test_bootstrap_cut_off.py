@@ -24,9 +24,9 @@ def test_a_bootstrap_that_was_cut_off_is_begun_again(tmp_path_factory: pytest.Te
         faults.start(member)
         wait_until("etcd answers", lambda: _initialize(ready) is not None, seconds=60)
         assert _initialize(ready) == ""
-        mended = run(ready.inventory)
-        print(f"begun again and proven in {mended.seconds:.1f} s")
-        assert "begun again" in mended.log
+        fixed = run(ready.inventory)
+        print(f"begun again and proven in {fixed.seconds:.1f} s")
+        assert "begun again" in fixed.log
         assert _initialize(ready) == system_identifier(ready.lab)
         assert_changes_nothing(ready.inventory)
 

@@ -106,7 +106,7 @@ def test_the_primary_is_frozen_until_another_leads_and_thaws_as_if_nothing_had_b
 def _let_another_host_lead_etcd(built: Built, old: Host) -> None:
     """
     A frozen leader of etcd that thaws may, in about one of twenty cases, still revoke the others' leases, and with
-    them the new primary's lock (https://github.com/etcd-io/etcd/issues/15247). That is etcd's to mend; a test of
+    them the new primary's lock (https://github.com/etcd-io/etcd/issues/15247). That is etcd's to fix; a test of
     Patroni that fails for it now and then would be worth nothing.
     """
     seen = [one["Status"] for one in json.loads(etcdctl(old, "endpoint status --cluster -w json"))]

@@ -180,7 +180,7 @@ def test_spoiled_data_is_made_anew(cluster: Built) -> None:
     leading, lame, identifier = leader(cluster.lab), replicas(cluster.lab)[0], system_identifier(cluster.lab)
     said = refused(cluster, REINIT, f"node={lame.container}")
     assert f"{lame.container} streams from {leading.container} and needs no new copy" in said
-    # Nothing that Patroni mends by itself: PostgreSQL comes up no more.
+    # Nothing that Patroni fixes by itself: PostgreSQL comes up no more.
     spoil = "cd /var/lib/postgresql/*/*/ && mv global/pg_filenode.map spoiled && kill -9 $(head -1 postmaster.pid)"
     run_in(lame.container, spoil)
     wait_until("it does not stream", lambda: members(cluster.lab)[lame.container]["state"] != "streaming", seconds=60)

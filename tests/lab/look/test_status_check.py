@@ -1,4 +1,4 @@
-"""``status.py`` and ``check.py`` on a cluster to which things happen: each is named, and gone when it is mended."""
+"""``status.py`` and ``check.py`` on a cluster to which things happen: each is named, and gone when it is fixed."""
 
 from __future__ import annotations
 

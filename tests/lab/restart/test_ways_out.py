@@ -1,7 +1,7 @@
 """
 From every broken state, what a refusal or a check names, taken literally from its HINT, leads out; the data are there.
 
-Each state is one that all members are in, so that nobody leads and SQL helps nobody.
+Each state is one that all members are in, so that there is no leader and SQL helps nobody.
 """
 
 from __future__ import annotations

@@ -117,7 +117,7 @@ def assert_one_cluster(built: Built) -> None:
 
 def test_moments_that_cannot_be_reached_are_refused_before_anything_stops(built: Built) -> None:
     note(built, 1)
-    assert "it is not said to which moment" in refused(built)
+    assert "no restore target was given" in refused(built)
     assert "lies before the end of the first backup" in refused(built, "time=2020-01-01T00:00:00+00:00")
     assert "is in the future" in refused(built, "time=2100-01-01T00:00:00+00:00")
     assert "does not say in which time zone" in refused(built, "time=2026-01-01T00:00:00")

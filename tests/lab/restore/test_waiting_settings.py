@@ -46,7 +46,7 @@ def altered(built: Built, command: str) -> None:
     psql(built, "select pg_reload_conf()")
 
 
-def mended(built: Built) -> None:
+def fixed(built: Built) -> None:
     psql(built, "alter system reset archive_command")
     psql(built, "select pg_reload_conf()")
 
@@ -60,7 +60,7 @@ def test_another_archive_command_is_named_and_no_restore_promises_to_lose_nothin
     said = one_line(done.log)
     assert done.code == 1 and "does not archive its WAL: archive_command is '/bin/true'" in said, done
     assert "LOST nothing" not in said
-    mended(built)
+    fixed(built)
 
 
 def test_an_archiver_that_dies_counts_no_failure_and_is_named(built: Built) -> None:
@@ -74,7 +74,7 @@ def test_an_archiver_that_dies_counts_no_failure_and_is_named(built: Built) -> N
     found = findings(built)
     assert "archiver-failing" not in found
     assert found["wal-stuck"].startswith("a segment has been ready for the archive for 10 min"), found
-    mended(built)
+    fixed(built)
     wait_until("it is archived", lambda: "wal-stuck" not in findings(built), seconds=2 * SECONDS)
 
 

@@ -1,4 +1,4 @@
-"""Copies that are waited for: as long as they grow, and not when they begin again for a reason that no wait mends."""
+"""Copies that are waited for: as long as they grow, and not when they begin again for a reason that no wait fixes."""
 
 from __future__ import annotations
 

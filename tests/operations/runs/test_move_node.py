@@ -135,7 +135,7 @@ def test_a_patroni_of_which_etcd_knows_nothing_is_stopped_where_its_file_has_it(
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"leader": None}, "nobody leads"),
+        ({"leader": None}, "there is no leader"),
         ({"paused": True}, "the cluster is paused, which deploys/resume.py ends"),
         ({"scheduled": {"at": "noon"}}, "a switchover is scheduled for noon"),
         ({"unhealthy": {"h2"}}, "etcd would have 2 members, 1 of them healthy, and 2 are needed"),

@@ -130,7 +130,7 @@ def test_etcd_s_quorum_is_never_given_up(monkeypatch: pytest.MonkeyPatch, world:
 def test_nobody_joins_a_cluster_that_nobody_leads(monkeypatch: pytest.MonkeyPatch, world: RemovalWorld) -> None:
     world.leader, world.paused = None, True
     said = refusal(monkeypatch, world)
-    assert "nobody leads, so there is nothing to copy from; the cluster is paused" in said
+    assert "there is no leader, so there is nothing to copy from; the cluster is paused" in said
 
 
 def test_a_leader_that_will_change_in_the_middle_is_waited_for(

@@ -264,7 +264,7 @@ def test_a_standby_that_runs_and_does_not_stream_ends_the_run(monkeypatch: pytes
     world.answers["h2"] = {"asked": True, "status": 200, "text": "restarted", "ready": False, "seconds": 300.1}
     assert refusal(monkeypatch, world) == (
         "h2 is not well 300.1 s after its restart: restarted; h1, h3 still wait for a restart\n"
-        "HINT: the last lines of h2 stand above; mend what they name and run again."
+        "HINT: the last lines of h2 stand above; fix what they name and run again."
     )
     assert world.done == []
 
@@ -336,7 +336,7 @@ def test_a_member_that_is_away_is_left_out_only_on_purpose(monkeypatch: pytest.M
     assert refusal(monkeypatch, world).startswith("h3 is down; no member is restarted now\n")
     assert refusal(monkeypatch, world, without=["h3"]) == (
         "h2 is the last standby that could take over; h3 could not; no member is restarted now\n"
-        "HINT: mend the others first ('deploys/check.py' names what they have), or accept the seconds of its restart "
+        "HINT: fix the others first ('deploys/check.py' names what they have), or accept the seconds of its restart "
         "with --data allow_no_failover=true."
     )
     assert world.done == []

@@ -138,7 +138,7 @@ def test_hosts_boot_by_themselves_after_a_stop(monkeypatch: pytest.MonkeyPatch) 
         ({"paused": True}, "it is paused, which deploys/resume.py ends"),
         ({"scheduled": {"at": "12:00"}}, "a switchover is scheduled for 12:00"),
         ({"keys": {"/service/main/failover": '{"member": "h2"}'}}, "a switchover is under way"),
-        ({"leader": None}, "nobody leads; wait for the election, or see deploys/check.py"),
+        ({"leader": None}, "there is no leader; wait for the election, or see deploys/check.py"),
         ({"backup": True}, "a backup has been under way for 10 min (--data force=true lets it break off)"),
     ],
 )
@@ -147,7 +147,7 @@ def test_it_is_not_stopped_in_the_middle_of_something(
 ) -> None:
     world = world_of(**changes)
     assert refusal(stop, monkeypatch, world) == (
-        f"main cannot be stopped now: {words}\nHINT: see to that first; nothing was changed."
+        f"main cannot be stopped now: {words}\nHINT: resolve this first; nothing was changed."
     )
     assert world.done == []
 
@@ -240,7 +240,7 @@ def test_a_member_that_may_have_more_is_waited_for(monkeypatch: pytest.MonkeyPat
     world.dead.add("h3")
     assert refusal(start, monkeypatch, world) == (
         "it is not known which member of main has the newest data: h3 is not in this run\n"
-        "HINT: mend that, or give up what only it may have with --data without=h3."
+        "HINT: bring it back, or accept losing what only it has: --data without=h3."
     )
     assert world.done == []
 

@@ -139,7 +139,7 @@ def test_a_candidate_that_dies_leaves_the_cluster_to_patroni_and_says_so(
     world.answers["/switchover"] = (503, "Switchover status unknown")
     world.hooks["/switchover"] = die
     said = refusal(monkeypatch, world, switchover.switchover)
-    assert said.startswith("nobody leads main after 20 s; Patroni answered 503: Switchover status unknown\nHINT: ")
+    assert said.startswith("main has no leader after 20 s; Patroni answered 503: Switchover status unknown\nHINT: ")
 
 
 def test_a_member_that_does_not_follow_is_named(monkeypatch: pytest.MonkeyPatch, world: SwitchoverWorld) -> None:
@@ -158,7 +158,7 @@ def test_limit_leaves_a_member_out_of_the_choice(monkeypatch: pytest.MonkeyPatch
 
 def test_a_leader_that_limit_leaves_out_is_not_touched(monkeypatch: pytest.MonkeyPatch, world: SwitchoverWorld) -> None:
     assert refusal(monkeypatch, world, switchover.switchover, limit=("h2", "h3")) == (
-        "no switchover now: the leader h1 is left out by --limit\nHINT: mend that first; nothing was changed."
+        "no switchover now: the leader h1 is left out by --limit\nHINT: fix that first; nothing was changed."
     )
     assert world.done == []
 
