@@ -23,6 +23,6 @@ cluster = declared_cluster(restores=True)
 
 if cluster is not None:
     restart = option("restart")
-    configuration(name="dynamic configuration", cluster=cluster, restart_follows=restart)
+    configuration(name="Apply the dynamic configuration", cluster=cluster, restart_follows=restart)
     if restart:
         deploy_restart(cluster, configured=True)
