@@ -1,4 +1,4 @@
-"""The endpoints for clients: HAProxy's hosts, or the members without HAProxy; and their ports on the control machine."""
+"""Endpoints for clients: HAProxy's hosts, or the members without HAProxy, and their ports on the control machine."""
 
 from __future__ import annotations
 
