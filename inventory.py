@@ -1,10 +1,10 @@
 """The hosts of your cluster. As shipped: the local lab, containers on this machine that `make lab` starts.
 
 For hosts of your own replace the names, the addresses and how to log in; docs/your-own-hosts.md takes five minutes.
-A host may stand in several groups. Settings for all hosts stand in group_data/all.py.
+A host may be in several groups. Settings for all hosts are in group_data/all.py.
 """
 
-# How pyinfra logs in. Remove this for hosts that your ssh configuration knows.
+# How pyinfra logs in. Remove this if your ssh configuration has it.
 _lab = {
     "ssh_hostname": "127.0.0.1",
     "ssh_user": "deploy",

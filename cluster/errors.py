@@ -1,4 +1,4 @@
-"""The refusals of this project: a sentence, then a way out. The only module of this layer that knows pyinfra."""
+"""The refusals of this project: a sentence, then a HINT. The only module of this layer that knows pyinfra."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is wrong, where, and the way out: the rows of the one table that a refusal prints."""
+"""What is wrong, where, and how to fix it: the rows of the one table that a refusal prints."""
 
 from __future__ import annotations
 

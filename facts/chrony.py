@@ -1,4 +1,4 @@
-"""Who keeps the clock of a host."""
+"""The clock service of a host."""
 
 from __future__ import annotations
 

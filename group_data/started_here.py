@@ -8,6 +8,6 @@ _ROOT = Path(__file__).resolve().parent.parent
 
 if not Path("deploys", "components").is_dir():
     raise DeployError(
-        f"pyinfra was started in {Path.cwd()}, where it finds neither config.py nor what the deploys are made of\n"
-        f"HINT: change to {_ROOT} first; the inventory may lie anywhere."
+        f"pyinfra was started in {Path.cwd()}, where config.py and the modules of this project are missing\n"
+        f"HINT: change to {_ROOT} first; the inventory may be anywhere."
     )

@@ -1,6 +1,6 @@
 """A cluster and its standby cluster at another site, in one inventory: read-only, up to date, ready to be promoted.
 
-The standby cluster has etcd, secrets and a CA of its own; its roles and passwords are the source's. It streams from the
+The standby cluster has its own etcd, secrets and CA; its roles and passwords are the source's. It streams from the
 source's members, and takes what they no longer have from the source's repository.
 """
 

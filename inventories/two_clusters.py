@@ -1,6 +1,6 @@
 """Two clusters in one inventory. Hosts with the same cluster_name belong together; nothing of one reaches the other.
 
-Secrets and the CA of each lie in a directory of its own: .secrets/shop/ and .secrets/billing/.
+Each has its own directory for secrets and CA: .secrets/shop/ and .secrets/billing/.
 """
 
 _shop = {

@@ -1,4 +1,4 @@
-"""chrony, where no other service keeps a host's clock."""
+"""chrony, on hosts without another clock service."""
 
 from __future__ import annotations
 

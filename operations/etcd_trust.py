@@ -1,4 +1,4 @@
-"""The last steps of a living etcd from the cluster's CA, of which every service has a certificate, to its own."""
+"""Migrate a running etcd from the cluster's CA to its own: the last steps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Packages: their source, their installation with nothing started by it, and that nobody else upgrades them."""
+"""Packages: their source, their installation without starting services, and their holds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Roles and databases, on whichever member leads at the moment."""
+"""Roles and databases, created on the current leader."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Clocks that nothing keeps."""
+"""Hosts without a running clock service."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""File systems with data that fill up; kinds of its own for the repository, in which nobody may delete by hand."""
+"""File systems with data that fill up; the repository has its own types of findings."""
 
 from __future__ import annotations
 

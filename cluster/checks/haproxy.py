@@ -1,4 +1,4 @@
-"""What is wrong with HAProxy: it is down, or leads its clients elsewhere than to the primary."""
+"""What is wrong with HAProxy: it is down, or sends its clients to another member than the primary."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is wrong with living members that the inventory has at another address."""
+"""Members that are not at their declared address."""
 
 from __future__ import annotations
 

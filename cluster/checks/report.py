@@ -1,4 +1,4 @@
-"""Everything that is wrong with a living cluster, gravest first, each with its cause and the way out."""
+"""All findings about a running cluster, the most severe first, and how they are printed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""chrony, on hosts that may set their clock and have nobody else who does: certificates and leases live by clocks."""
+"""chrony, on hosts that can set their clock and have no other clock service."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a component is, said once: everything that goes through all components goes through these declarations."""
+"""The type of a component's declaration: everything that lists components derives it from these fields."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Snapshots of etcd: where they lie, who takes them, and the units that do it every so often."""
+"""Snapshots of etcd: where they are stored, on which hosts, and the units that take them."""
 
 from __future__ import annotations
 

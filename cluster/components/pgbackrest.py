@@ -1,4 +1,4 @@
-"""pgBackRest's configuration, and where its programs lie. https://pgbackrest.org/configuration.html"""
+"""pgBackRest's configuration, and the paths of its programs. https://pgbackrest.org/configuration.html"""
 
 from __future__ import annotations
 

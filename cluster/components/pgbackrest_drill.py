@@ -1,4 +1,4 @@
-"""The restore drill on the repository host: where it lies, and what it is told. It has a configuration of its own."""
+"""The restore drill on the repository host: its paths, its pgBackRest configuration, and its options."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where clients knock: HAProxy's hosts, or the members when there is none; and how the control machine gets there."""
+"""Endpoints for clients: HAProxy's hosts, or the members without HAProxy, and their ports on the control machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which certificates a host needs: for whom, under which names, and where they lie."""
+"""Which certificates a host needs: owner, names and path of each."""
 
 from __future__ import annotations
 

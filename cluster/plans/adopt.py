@@ -1,4 +1,4 @@
-"""Whether the data with which a cluster begins are all of one life of it."""
+"""Whether the data from which a cluster is bootstrapped all have one history."""
 
 from __future__ import annotations
 

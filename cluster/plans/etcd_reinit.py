@@ -1,4 +1,4 @@
-"""Whether one member's data of etcd may be put aside, so that it gets them anew from the others."""
+"""Whether etcd's data on one host may be moved aside and rebuilt from the others."""
 
 from __future__ import annotations
 

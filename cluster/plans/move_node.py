@@ -1,4 +1,4 @@
-"""Whether a living member may move to another address, and what that takes."""
+"""Whether a member may move to another address, and the steps."""
 
 from __future__ import annotations
 

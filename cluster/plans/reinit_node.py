@@ -1,4 +1,4 @@
-"""Whether a member's data may be thrown away and copied anew, and from whom."""
+"""Whether a member's data may be removed and copied again, and from which member."""
 
 from __future__ import annotations
 

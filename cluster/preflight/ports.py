@@ -1,4 +1,4 @@
-"""Ports: which of them a host must reach on its peers, and which are taken by somebody else."""
+"""Ports: which ones a host must reach on other hosts, and which ones are used by other programs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether the secrets of this machine are those that a living cluster has, before any of them is written anywhere."""
+"""Whether the control machine's secrets are those of the running cluster, before anything is written."""
 
 from __future__ import annotations
 

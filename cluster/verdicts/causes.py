@@ -1,4 +1,4 @@
-"""Why a member's PostgreSQL does not start or follow, in its own words, and the way out of that."""
+"""Why a member's PostgreSQL does not start or follow: its error, and what to do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Verdicts about the live cluster: whether it is well, and who holds it up."""
+"""Verdicts about the live cluster: whether it is healthy, and which member is not."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """
-Which data, backups and WAL are of one life of a cluster.
+Which data, backups and WAL share one history of a cluster.
 
 A copy has the system identifier of its original. What the two do not share is where they left their timelines, and how
 far each of them wrote.

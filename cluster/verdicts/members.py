@@ -1,4 +1,4 @@
-"""Members that live elsewhere than the inventory has them, or that it does not have any more."""
+"""Members that are not at their declared address, or no longer in the inventory."""
 
 from __future__ import annotations
 

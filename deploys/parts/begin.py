@@ -1,4 +1,4 @@
-"""How every run begins: a quick connection, a quiet console, and a refusal of everything that is wrong."""
+"""How every run starts: connect to the hosts, read the declaration, refuse everything that is wrong in one table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a single run is told with ``--data``. What each may be told stands in ``cluster/declared/options.py``."""
+"""The options of a single run, ``--data NAME=VALUE``. ``cluster/declared/options.py`` has those of each run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the control machine keeps what only it may know, and the secrets of a cluster."""
+"""The secrets of a cluster, and where the control machine stores them."""
 
 from collections.abc import Mapping
 from functools import cache

@@ -1,4 +1,4 @@
-"""What a restore is told on the command line, and a cluster that begins with a backup."""
+"""A restore: its options, and the order of bootstrapping a cluster from a backup."""
 
 from __future__ import annotations
 

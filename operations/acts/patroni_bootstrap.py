@@ -1,4 +1,4 @@
-"""Begin the cluster again when the host that was to begin it died in the middle."""
+"""Restart a bootstrap that was interrupted because its host died."""
 
 from __future__ import annotations
 

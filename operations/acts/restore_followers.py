@@ -1,4 +1,4 @@
-"""After the restore of one member: it leads, and the others are made from it again."""
+"""After the restore of one member: make it the leader, and rebuild the others from it."""
 
 from __future__ import annotations
 

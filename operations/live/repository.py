@@ -1,4 +1,4 @@
-"""The repository that a restore reads."""
+"""What a restore reads from the repository: backups, WAL, configuration."""
 
 from __future__ import annotations
 

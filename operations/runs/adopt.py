@@ -1,4 +1,4 @@
-"""A cluster that begins with data that its members have, where etcd knows nothing of it."""
+"""Bootstrap a cluster from the data of its members, if etcd does not know it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A living host moves to another address: stopped where it is, out of etcd, and built up where it is declared."""
+"""Move a live host to another address: stop it, remove it from etcd, build it at the declared address."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keep Patroni from acting for a while, and let it act again."""
+"""Pause and resume Patroni."""
 
 from __future__ import annotations
 

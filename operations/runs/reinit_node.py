@@ -1,4 +1,4 @@
-"""Throw a member's data away and let Patroni copy it anew."""
+"""Remove a member's data and let Patroni copy them again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A fresh host in the place of a lost one: what the others keep of the lost one makes way."""
+"""Replace a lost host: remove its etcd member, slot and markers, so that a new host can take its place."""
 
 from __future__ import annotations
 

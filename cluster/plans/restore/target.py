@@ -1,4 +1,4 @@
-"""To which moment a restore goes, as the operator names it and as PostgreSQL takes it."""
+"""The target of a restore: as the operator gives it, and as PostgreSQL's recovery settings."""
 
 from __future__ import annotations
 

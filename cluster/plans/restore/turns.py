@@ -1,4 +1,4 @@
-"""Whether a moment lies on two timelines: where a restore gave up what came after it, the same time was lived twice."""
+"""Timeline history: whether two timelines contain a target, because an earlier restore abandoned one of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A member that is gone for good: its key in etcd, and the replication slots that the others keep for it."""
+"""Delete what Patroni keeps of a removed member: its key in etcd, and its replication slots on the others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A new cluster that begins with another one's backup: its first member's data, before Patroni is started on them."""
+"""Bootstrap a new cluster from a backup: restore the data of its first member, before Patroni starts."""
 
 from __future__ import annotations
 
