@@ -6,6 +6,7 @@ import ast
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from fnmatch import fnmatch
 from functools import cache
 
 import pytest
@@ -50,6 +51,12 @@ def test_every_file_of_the_lab_is_listed_once() -> None:
     assert not absent, f"add to FILES in {WHERE}, with an area of {', '.join(AREAS)}: {' '.join(absent)}"
     assert sorted(set(counts) - there) == [], f"take out of FILES in {WHERE}: there is no such file"
     assert [name for name, count in counts.items() if count > 1] == [], f"twice in FILES in {WHERE}"
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_no_file_is_in_a_folder_that_pytest_passes_by(file: LabFile, pytestconfig: pytest.Config) -> None:
+    passed_by = pytestconfig.getini("norecursedirs")
+    assert [pattern for pattern in passed_by if fnmatch(file.area, pattern)] == []
 
 
 def test_the_files_are_listed_in_their_order() -> None:
