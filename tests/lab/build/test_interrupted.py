@@ -69,7 +69,7 @@ def test_killed_in_every_operation_in_turn(built: Built, fresh: Site) -> None:
     ("line", "delay"),
     [
         pytest.param("systemctl start patroni", 0.0, id="its files are written and Patroni is not started"),
-        pytest.param(f"{STARTING}PostgreSQL | one leader", 0.7, id="the first member makes the cluster"),
+        pytest.param(f"{STARTING}PostgreSQL | Wait for a leader", 0.7, id="the first member makes the cluster"),
     ],
 )
 def test_killed_once_at_a_dangerous_moment(built: Built, fresh: Site, line: str, delay: float) -> None:

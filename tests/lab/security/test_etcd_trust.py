@@ -84,8 +84,8 @@ def test_a_run_that_is_killed_anywhere_is_gone_on_with(alone: tuple[str, ...], t
         with Load(dsn(ready.lab)) as load:
             for line, delay in (
                 (f"{STARTING}Certificates | Issue certificates and trust the CAs", 0.4),
-                (f"{STARTING}etcd | quorum", 0.3),
-                (f"{STARTING}PostgreSQL | Patroni configured", 0.2),
+                (f"{STARTING}etcd | Wait for quorum", 0.3),
+                (f"{STARTING}PostgreSQL | Configure and start Patroni", 0.2),
                 (f"{STARTING}{TRUST}", 0.4),
                 (f"{STARTING}{TRUST}", 1.0),
                 (f"{STARTING}{TRUST}", 1.6),
