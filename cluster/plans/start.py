@@ -19,9 +19,9 @@ def last_leader(cluster: Cluster, keys: Mapping[str, str] | None) -> str | None:
     + keys: what etcd holds below the cluster's prefix; None when it does not say
     """
     known = keys or {}
-    if (holder := known.get(f"{cluster.scope_key}leader")) is not None:
+    if (holder := known.get(cluster.key("leader"))) is not None:
         return holder
-    turns = json.loads(known.get(f"{cluster.scope_key}history", "[]"))
+    turns = json.loads(known.get(cluster.key("history"), "[]"))
     # Before Patroni 2.1 there was no fifth column.
     return str(turns[-1][4]) if turns and len(turns[-1]) > 4 else None
 

@@ -109,7 +109,7 @@ def stanza_findings(
     + goes_on: it begins with data or backups of its own
     """
     seen = {name: one for name, one in pictures.items() if one is not None}
-    begun = (keys or {}).get(f"{cluster.scope_key}initialize") is not None
+    begun = (keys or {}).get(cluster.key("initialize")) is not None
     if begun or goes_on or any(one["restoring"] for one in seen.values()):
         return
     if not copies and any(_has_data(one) or one["scope"] == cluster.name for one in seen.values()):

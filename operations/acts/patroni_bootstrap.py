@@ -59,7 +59,7 @@ def _refuse_if_others_have_data(cluster: Cluster) -> None:
 
 def _forget(cluster: Cluster, keys: Mapping[str, str]) -> str:
     """Delete the key in one transaction with a look at its value."""
-    key = f"{cluster.scope_key}initialize"
+    key = cluster.key("initialize")
     endpoints = ",".join(cluster.etcd_endpoints)
     transaction = f"""value("{key}") = "{keys[key]}"\\n\\ndel {key}\\n\\n\\n"""
     return f"printf '{transaction}' | {ETCDCTL} ETCDCTL_ENDPOINTS={endpoints} etcdctl txn | grep -qx SUCCESS"

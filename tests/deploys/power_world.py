@@ -121,7 +121,7 @@ class PowerWorld:
     def run(self, host: str, command: str, stdin: str) -> tuple[bool, list[str]]:
         """See World."""
         assert host not in self.dead, f"{host} is dead and was asked: {command[:80]}"
-        if "ask restoring" in command:
+        if "ask held" in command:
             self._replay(host, command)
             return True, self._power(host)
         if "def streaming_from" in command:

@@ -215,9 +215,9 @@ def refuse_foreign(
     + keys: what the rebuilt etcd holds below the cluster's prefix
     + identifier: of the members' data; + turns: where these left their earlier timelines
     """
-    known = (keys or {}).get(f"{cluster.scope_key}initialize")
+    known = (keys or {}).get(cluster.key("initialize"))
     turn = parted(turns, turns_in(cluster, keys or {}))
-    if known == identifier and f"{cluster.scope_key}config" in (keys or {}) and turn is None:
+    if known == identifier and cluster.key("config") in (keys or {}) and turn is None:
         return
     what = f"knows {cluster.name} as {known}, the data are {identifier}" if known else f"does not know {cluster.name}"
     if known == identifier and turn is not None:

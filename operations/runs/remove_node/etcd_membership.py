@@ -10,8 +10,8 @@ from pyinfra.api import StringCommand, operation
 from cluster.declared.model import Cluster, Node
 from cluster.errors import UnsafeError
 from cluster.observed.etcd import SeenEtcd
-from cluster.plans.remove_node import etcd_members_of, quorum_loss
-from cluster.verdicts.etcd_members import serving
+from cluster.plans.remove_node import quorum_loss
+from cluster.verdicts.etcd_members import etcd_members_of, serving
 from cluster.verdicts.removal_notes import remaining
 from facts.etcd import ETCDCTL, EtcdCluster, EtcdStatus
 from operations.acts.act import Act

@@ -46,7 +46,7 @@ def forgotten(cluster: Cluster, leaving: str) -> Commands:
     live = look(rest)
     if live.etcd is None or live.etcd["keys"] is None or not live.patroni["answers"]:
         raise UnsafeError("etcd or Patroni does not answer\nHINT: fix that, and run again; nothing is left half done.")
-    key = f"{cluster.scope_key}members/{leaving}"
+    key = cluster.key("members", leaving)
     if planning() and traces_of(cluster, live, node).any:
         yield from undecided(f"what the others know of {leaving}")
         return

@@ -57,7 +57,7 @@ def without_removed(cluster: Cluster, leaving: str) -> Cluster:
 
 
 @operation()
-def begun(cluster: Cluster, leaving: str, *, alone: bool = False, wipe: bool = False) -> Commands:
+def begun(cluster: Cluster, leaving: str, *, alone: bool = False, wipe: bool = False, force: bool = False) -> Commands:
     """
     Judge whether a host may go, say what will happen, note in etcd that it goes, and let another member lead when it
     does. Refuses what ``refuse_removal`` refuses. Does nothing when it is gone.
@@ -65,6 +65,7 @@ def begun(cluster: Cluster, leaving: str, *, alone: bool = False, wipe: bool = F
     + leaving: the node's name
     + alone: although nobody could take over from the leader afterwards
     + wipe: its data will be removed
+    + force: also while a backup is under way that reads from it, which breaks off
     """
     node, rest = cluster.node(leaving), remaining(cluster, {leaving})
     if not acts_here(rest.members):
@@ -74,13 +75,13 @@ def begun(cluster: Cluster, leaving: str, *, alone: bool = False, wipe: bool = F
     if was_removed(cluster, live, node):
         host.noop(f"{leaving} is no part of {cluster.name} any more")
         return
-    refuse_removal(cluster, live, node, reached=reached, alone=alone)
+    refuse_removal(cluster, live, node, reached=reached, alone=alone, force=force)
     slots = [f"  note   {remark}" for remark in slot_remarks(cluster, live)]
     print_lines([*removal_lines(cluster, live, node, reached=reached, wipe=wipe), *slots])
     yield from _noted(rest, live, leaving)
     if live.leader == leaving:
         missing = [one.name for one in cluster.members if live.member(one.name) is None]
-        yield from led_by(cluster, without=missing)
+        yield from led_by(cluster, without=missing, leaving=leaving, force=force)
 
 
 def _noted(rest: Cluster, live: Live, leaving: str) -> Commands:

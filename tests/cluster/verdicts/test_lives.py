@@ -50,7 +50,7 @@ def test_where_nobody_knows_nothing_is_ahead() -> None:
 
 def test_a_repository_with_the_wal_of_another_life_is_refused() -> None:
     assert repository_obstacle(seen(archive=archive(segment(2, 7))), "main", "42", end=(2, 8 * SEGMENT_BYTES)) is None
-    refused = repository_obstacle(seen(archive=archive(segment(2, 9))), "main", "42", end=(2, 8 * SEGMENT_BYTES))
+    refused = str(repository_obstacle(seen(archive=archive(segment(2, 9))), "main", "42", end=(2, 8 * SEGMENT_BYTES)))
     assert refused is not None
     assert refused.startswith(
         f"the repository has WAL of another life of the cluster main: {segment(2, 9)}, which its primary, on "
