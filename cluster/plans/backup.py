@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from cluster.components.pgbackrest_backup import FULL_WORDS
-from cluster.declared.tuning import MIB
-from cluster.measures import LEAST_MIB
+from cluster.measures import LEAST_MIB, size_text
 from cluster.observed.pgbackrest import SeenBackup, SeenPgbackrest
 from cluster.observed.postgres import SeenPostgres
 from cluster.obstacles import Obstacle
@@ -126,7 +125,7 @@ def backup_lines(backup: SeenBackup) -> list[str]:
     ended = datetime.fromtimestamp(backup["stopped_at"], UTC)
     return [
         f"{backup['label']}  {backup['type']} backup, complete at {ended:%Y-%m-%d %H:%M:%S} UTC after {seconds} s",
-        f"  size  {mib(backup['size'])} of data, {mib(backup['stored'])} added to the repository",
+        f"  size  {size_text(backup['size'])} of data, {size_text(backup['stored'])} added to the repository",
         f"  WAL   {backup['wal_start']} to {backup['wal_stop']}",
         *(["  DAMAGED PAGES are in it: see pg_amcheck, and the log of this backup"] if backup["damaged"] else []),
     ]
@@ -135,12 +134,5 @@ def backup_lines(backup: SeenBackup) -> list[str]:
 def progress_line(what: str, seen: SeenPgbackrest, seconds: float) -> str:
     """How far a backup is that is under way. + what: its name; + seconds: since it was begun"""
     running = seen["running"]
-    done = f", {mib(running['done'])} of {mib(running['total'])}" if running and running["total"] else ""
+    done = f", {size_text(running['done'])} of {size_text(running['total'])}" if running and running["total"] else ""
     return f"{what} under way for {seconds:.0f} s{done}"
-
-
-def mib(size: int) -> str:
-    """A size for people. + size: in bytes"""
-    if size < MIB:
-        return f"{size / 1024:.0f} KiB"
-    return f"{size / MIB / 1024:.1f} GiB" if size >= 10240 * MIB else f"{size / MIB:.1f} MiB"

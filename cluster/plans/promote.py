@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from cluster.declared.model import Cluster
-from cluster.declared.tuning import MIB
+from cluster.measures import MIB
 from cluster.observed.wal_end import SeenEnd
 from cluster.obstacles import Obstacle
 from cluster.verdicts.live import Live

@@ -6,9 +6,10 @@ import json
 from collections.abc import Collection, Mapping
 
 from cluster.declared.model import Cluster, Node
+from cluster.measures import lsn_text
 from cluster.observed.patroni import SeenPatroni
 from cluster.observed.shutdown import SeenPower
-from cluster.verdicts.data_positions import as_lsn, may_start, reach
+from cluster.verdicts.data_positions import may_start, reach
 from cluster.verdicts.health import leaders_timeline
 
 
@@ -35,7 +36,7 @@ def _data(name: str, one: SeenPower) -> str:
     control = one["control"]
     if control is None:
         return f"{name}   has no data"
-    return f"{name}   timeline {control['timeline']}, WAL up to {as_lsn(reach(one))}, {control['state']}"
+    return f"{name}   timeline {control['timeline']}, WAL up to {lsn_text(reach(one))}, {control['state']}"
 
 
 def started_lines(

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from cluster.declared.model import Cluster
 from cluster.finding_types.finding_type import RUN
+from cluster.measures import lsn_text
 from cluster.observed.shutdown import SeenPower
 from cluster.obstacles import Obstacle, refuse
-from cluster.verdicts.data_positions import as_lsn, is_running, primary_of
+from cluster.verdicts.data_positions import is_running, primary_of
 from cluster.verdicts.live import Live
 from cluster.verdicts.obstacles import (
     ETCD,
@@ -113,12 +114,12 @@ def stopped_lines(cluster: Cluster, seen: Mapping[str, SeenPower]) -> list[str]:
     if not ends:
         return [f"{cluster.name} is stopped; no member has data"]
     newest = max(ends.values())
-    last = f"{as_lsn(newest[1])} on timeline {newest[0]}"
+    last = f"{lsn_text(newest[1])} on timeline {newest[0]}"
     behind = [name for name, end in ends.items() if end != newest]
     if not behind:
         return [f"{cluster.name} is stopped: all {len(ends)} members ended at {last}"]
     return [
         f"{cluster.name} is stopped at {last}",
-        *(f"  note   {name} ended at {as_lsn(ends[name][1])} on timeline {ends[name][0]}" for name in behind),
+        *(f"  note   {name} ended at {lsn_text(ends[name][1])} on timeline {ends[name][0]}" for name in behind),
         "  start it with deploys/start.py, which begins with the newest data; a boot of single hosts may not",
     ]

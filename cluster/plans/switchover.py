@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from cluster.declared.model import Cluster
-from cluster.declared.tuning import MIB
 from cluster.errors import UnsafeError
 from cluster.finding_types.finding_type import RUN
+from cluster.measures import MIB
 from cluster.observed.patroni import SeenMember
 from cluster.observed.postgres import SeenPostgres
 from cluster.obstacles import Obstacle, refuse

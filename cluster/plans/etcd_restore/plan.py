@@ -9,6 +9,7 @@ from itertools import combinations
 from cluster.components.etcd import etcd_data_directory
 from cluster.declared.model import Cluster, Node
 from cluster.errors import UnsafeError
+from cluster.measures import lsn_text
 from cluster.observed.etcd import SeenRemains, SeenWal
 from cluster.observed.postgres import SeenPostgres
 from cluster.plans.etcd_reinit import reinit_command
@@ -40,7 +41,7 @@ class Standing:
     @property
     def position(self) -> str:
         """As PostgreSQL writes it."""
-        return f"{self.end >> 32:X}/{self.end & 0xFFFFFFFF:X}"
+        return lsn_text(self.end)
 
 
 def standings(

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from cluster.components.pgbackrest import ARCHIVE_COMMAND
-from cluster.declared.tuning import MIB
+from cluster.measures import segment_start
 from cluster.observed.pgbackrest import SeenBackup, SeenPgbackrest
 from cluster.obstacles import Obstacle
 from cluster.plans.restore.target import Target
 from cluster.verdicts.live import Live
 
-# initdb's own size, which nothing of ours changes.
-SEGMENT_BYTES = 16 * MIB
 GIVE_UP = "--data skip_archiving=true gives up what is not archived"
 
 
@@ -45,7 +43,7 @@ def hole_obstacle(seen: SeenPgbackrest, backup: SeenBackup, target: Target) -> O
     for hole in listed:
         # Names without their timeline sort as the WAL was written.
         after = hole["id"] == seen["archive"]["id"] and hole["last"][8:] >= backup["wal_start"][8:]
-        if after and (target.kind == "latest" or _begin(hole["first"]) <= target.position):
+        if after and (target.kind == "latest" or segment_start(hole["first"]) <= target.position):
             ways = GIVE_UP if target.kind == "latest" else "name a moment before that"
             return Obstacle(
                 f"WAL is missing in the archive since the backup {backup['label']}, from {hole['first']} to "
@@ -53,8 +51,3 @@ def hole_obstacle(seen: SeenPgbackrest, backup: SeenBackup, target: Target) -> O
                 f"{ways}; see docs/runs/backup.md",
             )
     return None
-
-
-def _begin(segment: str) -> int:
-    """The position in bytes at which a segment begins. + segment: its name"""
-    return (int(segment[8:16], 16) * 256 + int(segment[16:24], 16)) * SEGMENT_BYTES

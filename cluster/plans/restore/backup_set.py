@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 
+from cluster.measures import moment_text
 from cluster.observed.pgbackrest import SeenBackup
 from cluster.obstacles import Obstacle
 from cluster.plans.restore.target import Target
@@ -75,7 +75,7 @@ def set_obstacle(backups: Sequence[SeenBackup], known: Iterable[SeenBackup], tar
     begin = next(one for one in backups if not target.label or one["label"] == target.label)
     return Obstacle(
         f"{target} lies before the end of the {'' if target.label else 'first '}backup {begin['label']}, which was "
-        f"complete at {moment(begin['stopped_at'])}",
+        f"complete at {moment_text(begin['stopped_at'])}",
         f"name a later moment, or --data set={begin['label']} alone for the end of that backup",
     )
 
@@ -87,9 +87,4 @@ def _no_such_set(backups: Sequence[SeenBackup], known: Iterable[SeenBackup], tar
 
 
 def _listed(backups: Sequence[SeenBackup]) -> str:
-    return ", ".join(f"{one['label']} (complete at {moment(one['stopped_at'])})" for one in backups[-5:])
-
-
-def moment(seconds: float) -> str:
-    """A time for people. + seconds: since the epoch"""
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return ", ".join(f"{one['label']} (complete at {moment_text(one['stopped_at'])})" for one in backups[-5:])

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from cluster.declared.model import Cluster
-from cluster.declared.tuning import MIB
 from cluster.errors import UnsafeError
+from cluster.measures import MIB, lsn_text, moment_text
 from cluster.observed.pgbackrest import SeenBackup, SeenPgbackrest
 from cluster.observed.restore import SeenRestore
 from cluster.obstacles import Obstacle, refuse
 from cluster.plans.restore.archive import hole_obstacle
-from cluster.plans.restore.backup_set import chosen_set, moment, on_timeline, set_obstacle
+from cluster.plans.restore.backup_set import chosen_set, on_timeline, set_obstacle
 from cluster.plans.restore.obstacles import order_of, state_obstacles
 from cluster.plans.restore.target import Target
 from cluster.plans.restore.turns import timelines_obstacle
@@ -129,10 +129,10 @@ def _timeline(live: Live, order: Mapping[str, Any] | None) -> int:
 
 def _target_obstacle(live: Live, target: Target, now: int) -> Obstacle | None:
     if target.kind == "time" and target.epoch > now:
-        return Obstacle(f"{target} is in the future: it is {moment(now)}", AS_FAR)
+        return Obstacle(f"{target} is in the future: it is {moment_text(now)}", AS_FAR)
     written = max((state["written"] or 0 for state in live.postgres.values() if state is not None), default=0)
     if target.kind == "lsn" and written and target.position > written:
-        reached = f"{written >> 32:X}/{written & 0xFFFFFFFF:X}"
+        reached = lsn_text(written)
         return Obstacle(f"{target} is not written yet: {reached} is", AS_FAR)
     return None
 

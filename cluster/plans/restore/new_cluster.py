@@ -6,17 +6,18 @@ from collections.abc import Mapping
 
 from cluster.components.pgbackrest_server import clients
 from cluster.declared.model import Cluster
+from cluster.measures import SEGMENT_BYTES, moment_text, segment_start
 from cluster.observed.pgbackrest import SeenPgbackrest
 from cluster.observed.restore import SeenRestore
 from cluster.obstacles import Obstacle, refuse
 from cluster.plans.backup import repository_obstacle
-from cluster.plans.restore.backup_set import chosen_set, moment, on_timeline, set_obstacle
+from cluster.plans.restore.backup_set import chosen_set, on_timeline, set_obstacle
 from cluster.plans.restore.in_place import AS_FAR, Restore, room_obstacle
 from cluster.plans.restore.obstacles import order_obstacle
 from cluster.plans.restore.target import Target
 from cluster.plans.restore.text import source_lines
 from cluster.plans.restore.turns import timelines_obstacle
-from cluster.verdicts.lives import SEGMENT_BYTES, begin_of, timeline_of
+from cluster.verdicts.lives import timeline_of
 
 
 def new_plan(
@@ -80,7 +81,7 @@ def _source_obstacle(cluster: Cluster, source: Cluster, repository: SeenPgbackre
 
 def _target_obstacle(repository: SeenPgbackrest, target: Target, now: int) -> Obstacle | None:
     if target.kind == "time" and target.epoch > now:
-        return Obstacle(f"{target} is in the future: it is {moment(now)}", AS_FAR)
+        return Obstacle(f"{target} is in the future: it is {moment_text(now)}", AS_FAR)
     if target.kind == "lsn" and repository["archive"] and target.position > _end(repository["archive"]["max"]):
         newest = repository["archive"]["max"]
         return Obstacle(f"{target} is not in the archive, whose newest segment is {newest}", "name an earlier one")
@@ -89,7 +90,7 @@ def _target_obstacle(repository: SeenPgbackrest, target: Target, now: int) -> Ob
 
 def _end(segment: str) -> int:
     """The position at which a segment ends. + segment: its name"""
-    return begin_of(segment) + SEGMENT_BYTES
+    return segment_start(segment) + SEGMENT_BYTES
 
 
 def new_lines(cluster: Cluster, source: Cluster, plan: Restore) -> list[str]:

@@ -9,10 +9,10 @@ from pyinfra import host
 from pyinfra.api import operation
 from pyinfra.api.command import PyinfraCommand
 
-from cluster.components.patroni_dynamic import version_of
 from cluster.declared.model import Cluster, Node
 from cluster.errors import UnsafeError
 from cluster.inventory.clusters import slot_name
+from cluster.measures import version_of
 from cluster.plans.remove_node import traces_of
 from cluster.verdicts.live import Live
 from cluster.verdicts.removal_notes import remaining, removals

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from cluster.components.pgbackrest_backup import FULL_WORDS
+from cluster.measures import size_text
 from cluster.plans.backup import (
     backup_lines,
     failure,
-    mib,
     newest,
     progress_line,
     repository_obstacle,
@@ -128,4 +128,4 @@ def test_progress_has_a_size_where_pgbackrest_tells() -> None:
 
 @pytest.mark.parametrize("size, text", [(0, "0 KiB"), (2048, "2 KiB"), (MIB, "1.0 MiB"), (10240 * MIB, "10.0 GiB")])
 def test_sizes(size: int, text: str) -> None:
-    assert mib(size) == text
+    assert size_text(size) == text

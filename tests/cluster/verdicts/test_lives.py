@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from cluster.declared.model import Cluster
 from cluster.errors import UnsafeError
 from cluster.inventory.clusters import declared_clusters
+from cluster.measures import SEGMENT_BYTES
 from cluster.plans.adopt import refuse_two_lives
 from cluster.plans.backup import end_of, repository_obstacle
-from cluster.verdicts.lives import SEGMENT_BYTES, beyond, is_foreign, parted, stanza_findings, stanza_obstacle
+from cluster.verdicts.lives import beyond, is_foreign, parted, stanza_findings, stanza_obstacle
 from tests.cluster.plans.test_backup import seen
 from tests.cluster.preflight_hosts import IDENTIFIER, KEYS, data, host, picture, running
 from tests.deploys.fake_hosts import fake_cluster
