@@ -21,7 +21,7 @@ from operations.acts.act import Act
 from operations.acts.component import Commands
 from operations.live.members import look
 from operations.patroni_configuration import patch_command
-from operations.runs.remove_node.procedure import etcdctl
+from operations.runs.remove_node.procedure import told_etcd
 from operations.util.hosts import acts_here, coordinator, in_this_run, read
 from operations.util.planning import planning, undecided
 
@@ -52,7 +52,7 @@ def forgotten(cluster: Cluster, leaving: str) -> Commands:
         return
     if key in live.etcd["keys"]:
         _refuse_if_out_of_reach(node)
-        yield Act(coordinator(rest.etcd), etcdctl(rest, f"del {quote(key)}"))
+        yield Act(coordinator(rest.etcd), told_etcd(rest, f"del {quote(key)}"))
     acted = yield from _slots_dropped(cluster, rest, live, node)
     if key not in live.etcd["keys"] and not acted:
         host.noop(f"{leaving} has no keys and no slots")

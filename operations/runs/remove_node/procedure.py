@@ -11,6 +11,7 @@ from pyinfra.api import StringCommand, operation
 
 from cluster.components.all import emptied_directories, own_units, units_of
 from cluster.components.component_type import Phase
+from cluster.components.etcd import etcdctl
 from cluster.components.patroni_unit import UNIT as PATRONI_UNIT
 from cluster.declared.model import Cluster, Node
 from cluster.errors import ConfigError, UnsafeError
@@ -20,7 +21,6 @@ from cluster.verdicts.live import Live
 from cluster.verdicts.members import refuse_moved
 from cluster.verdicts.removal_notes import Removal, remaining, removal_key, removals
 from cluster.verdicts.slots import slot_remarks
-from facts.etcd import ETCDCTL
 from facts.host import HostComponent
 from facts.patroni import PatroniCluster
 from facts.postgres_sessions import ClientsLeft
@@ -91,12 +91,12 @@ def _noted(rest: Cluster, live: Live, leaving: str) -> Commands:
     config = live.patroni["config"] or {}
     note = Removal(datetime.now(UTC).isoformat(timespec="seconds"), config.get("member_slots_ttl"))
     witness = coordinator(rest.etcd)
-    yield Act(witness, etcdctl(rest, f"put {quote(removal_key(rest, leaving))} {quote(note.text)}"))
+    yield Act(witness, told_etcd(rest, f"put {quote(removal_key(rest, leaving))} {quote(note.text)}"))
 
 
-def etcdctl(cluster: Cluster, words: str) -> StringCommand:
+def told_etcd(cluster: Cluster, words: str) -> StringCommand:
     """A command of etcd's own client on a host with etcd. + words: quoted, without secrets"""
-    return StringCommand(f"{ETCDCTL} ETCDCTL_ENDPOINTS={','.join(cluster.etcd_endpoints)} etcdctl {words} >/dev/null")
+    return StringCommand(f"{etcdctl(cluster.etcd_endpoints)} {words} >/dev/null")
 
 
 @operation()
