@@ -43,25 +43,6 @@ class SeenRemains(TypedDict):
     now: int
 
 
-class SeenWal(TypedDict):
-    """
-    How far one member's data go. None where there are none.
-
-    + running: PostgreSQL runs; + patroni: what systemd says of Patroni's unit
-    + primary: whether its control file is a primary's, running or not
-    + identifier, timeline, end: of the data; end: where its WAL ends, in bytes
-    + turns: where the data left their earlier timelines, in bytes
-    """
-
-    running: bool
-    patroni: str
-    primary: bool
-    identifier: str | None
-    timeline: int
-    end: int
-    turns: dict[int, int]
-
-
 class SeenEtcdMember(TypedDict):
     """A member as etcd lists it. + started: false for one that was added and never came"""
 

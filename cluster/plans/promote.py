@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from cluster.declared.model import Cluster
 from cluster.measures import MIB
-from cluster.observed.wal_end import SeenEnd
+from cluster.observed.member_data import SeenData
 from cluster.obstacles import Obstacle
+from cluster.verdicts.data_positions import is_running, position_of
 from cluster.verdicts.live import Live
 from cluster.verdicts.obstacles import backup_obstacles, cluster_obstacles
 
@@ -24,7 +25,7 @@ class SourceMember:
     + end: None where its host cannot be reached
     """
 
-    end: SeenEnd | None
+    end: SeenData | None
 
     @property
     def reached(self) -> bool:
@@ -34,14 +35,14 @@ class SourceMember:
     @property
     def runs(self) -> bool:
         """Whether it takes writes, or may at any moment: Patroni would start PostgreSQL, and promote it."""
-        return self.end is not None and (self.end["runs"] or self.end["patroni"])
+        return self.end is not None and is_running(self.end)
 
 
 Source = Mapping[str, SourceMember]
 
 
 def promotion_obstacles(
-    cluster: Cluster, live: Live, source: Source, end: SeenEnd, *, lost: bool, force: bool = False
+    cluster: Cluster, live: Live, source: Source, end: SeenData, *, lost: bool, force: bool = False
 ) -> list[Obstacle]:
     """
     Why a standby cluster is not promoted now.
@@ -80,7 +81,7 @@ def _source_obstacles(cluster: Cluster, source: Source, lost: bool) -> Iterator[
         )
 
 
-def _missing(cluster: Cluster, source: Source, end: SeenEnd, lost: bool) -> Iterator[Obstacle]:
+def _missing(cluster: Cluster, source: Source, end: SeenData, lost: bool) -> Iterator[Obstacle]:
     if (missing := missing_bytes(source, end)) and not lost:
         yield Obstacle(
             f"{cluster.name} lacks the last {missing} bytes that {name_of(cluster)} wrote",
@@ -88,17 +89,36 @@ def _missing(cluster: Cluster, source: Source, end: SeenEnd, lost: bool) -> Iter
         )
 
 
-def missing_bytes(source: Source, end: SeenEnd) -> int | None:
+def missing_bytes(source: Source, end: SeenData) -> int | None:
     """What a source wrote last that its standby cluster does not have; None when the source's last word is unknown."""
-    ends = [member.end for member in source.values() if member.end is not None]
-    written = [one["checkpoint"] for one in ends if one["state"] == "shut down" and one["checkpoint"] is not None]
-    if not written or end["position"] is None:
+    position, written = wal_position(end), list(_last_written(source))
+    if not written or position is None:
         return None
-    missing = max(written) - end["position"]
+    missing = max(written)[1] - position
     return missing if missing > HEADER_BYTES else 0
 
 
-def promotion_lines(cluster: Cluster, live: Live, source: Source, end: SeenEnd) -> list[str]:
+def _last_written(source: Source) -> Iterator[tuple[int, int]]:
+    """
+    Timeline and position of the last record of each member that led and is down. One that was stopped ends with a
+    checkpoint, which says it; of one that crashed it is known when its WAL was read to its end.
+    """
+    for name, member in source.items():
+        if member.end is None or member.end["server"] or member.end["control"] is None:
+            continue
+        found, control = position_of(name, member.end), member.end["control"]
+        if control["state"] == "shut down":
+            yield found.timeline, int(control["checkpoint"])
+        elif found.led and found.whole:
+            yield found.timeline, found.reach
+
+
+def wal_position(one: SeenData) -> int | None:
+    """What a member that runs has written, or replayed, in bytes; None where its PostgreSQL does not answer."""
+    return one["replayed"] if one["in_recovery"] else one["written"]
+
+
+def promotion_lines(cluster: Cluster, live: Live, source: Source, end: SeenData) -> list[str]:
     """The plan, as it is printed. + live, source, end: as ``promotion_obstacles`` has them"""
     silent = [name for name, member in source.items() if not member.reached]
     state = f"{', '.join(silent)} cannot be reached" if silent else "stopped on all its members"
@@ -110,7 +130,7 @@ def promotion_lines(cluster: Cluster, live: Live, source: Source, end: SeenEnd) 
     ]
 
 
-def _loss(cluster: Cluster, source: Source, end: SeenEnd) -> str:
+def _loss(cluster: Cluster, source: Source, end: SeenData) -> str:
     missing = missing_bytes(source, end)
     if missing is None:
         since = f"after {end['replayed_at']}, the last transaction that arrived" if end["replayed_at"] else "lately"
@@ -123,16 +143,17 @@ def name_of(cluster: Cluster) -> str:
     return cluster.source.name if cluster.source is not None else "nobody"
 
 
-def fed_words(cluster: Cluster, source: Sequence[SeenEnd], own: SeenEnd) -> str:
+def fed_words(cluster: Cluster, source: Sequence[SeenData], own: SeenData) -> str:
     """
     Of what a cluster is a standby, how it is fed and how far it is behind.
 
     + source: how far the members of its source are, those that were reached; + own: the standby leader
     """
-    ends = [end["position"] for end in source if end["position"] is not None]
-    if not ends or own["position"] is None:
+    ends = [position for end in source if (position := wal_position(end)) is not None]
+    mine = wal_position(own)
+    if not ends or mine is None:
         lag = "whose PostgreSQL runs nowhere" if source else "which cannot be reached"
     else:
-        lag = f"{max(0, max(ends) - own['position']) // MIB} MiB behind"
+        lag = f"{max(0, max(ends) - mine) // MIB} MiB behind"
     feed = "streams from" if cluster.settings.patroni_standby_streams else "reads the archive of"
     return f"{feed} {name_of(cluster)}, {lag}"

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from cluster.declared.model import Cluster
 from cluster.finding_types.finding_type import RUN
 from cluster.measures import lsn_text
-from cluster.observed.shutdown import SeenPower
+from cluster.observed.member_data import SeenData
 from cluster.obstacles import Obstacle, refuse
 from cluster.verdicts.data_positions import is_running, primary_of
 from cluster.verdicts.live import Live
@@ -23,23 +23,23 @@ from cluster.verdicts.obstacles import (
 )
 
 
-def is_stopped(seen: Mapping[str, SeenPower]) -> bool:
-    """Whether nothing runs on any member. + seen: ``MemberPower`` by member"""
+def is_stopped(seen: Mapping[str, SeenData]) -> bool:
+    """Whether nothing runs on any member. + seen: ``MemberData`` by member"""
     return not any(is_running(one) for one in seen.values())
 
 
-def is_under_way(seen: Mapping[str, SeenPower]) -> bool:
+def is_under_way(seen: Mapping[str, SeenData]) -> bool:
     """Whether a stop was begun: nobody else suspends Patroni."""
     return any(one["held"] for one in seen.values())
 
 
 def refuse_stop(
-    cluster: Cluster, live: Live, seen: Mapping[str, SeenPower], absent: Iterable[str], *, force: bool = False
+    cluster: Cluster, live: Live, seen: Mapping[str, SeenData], absent: Iterable[str], *, force: bool = False
 ) -> None:
     """
     Refuse, with all reasons, to stop the cluster now. A stop that was begun is gone on with.
 
-    + live: of the members in this run; + seen: ``MemberPower`` of them
+    + live: of the members in this run; + seen: ``MemberData`` of them
     + absent: members that are not in this run; one that lives would take over
     + force: a backup under way breaks off
     """
@@ -61,7 +61,7 @@ def _alive(cluster: Cluster, live: Live, absent: Iterable[str]) -> Iterator[Obst
             )
 
 
-def _unled(live: Live, seen: Mapping[str, SeenPower]) -> Iterator[Obstacle]:
+def _unled(live: Live, seen: Mapping[str, SeenData]) -> Iterator[Obstacle]:
     if not live.patroni["answers"]:
         return
     asked = next((text for key, text in live.keys.items() if key.endswith("/failover")), None)
@@ -83,7 +83,11 @@ def _is_done(live: Live, asked: str) -> bool:
 
 
 def stop_lines(
-    cluster: Cluster, seen: Mapping[str, SeenPower], clients: int, absent: Iterable[str], waiting: Iterable[str] = ()
+    cluster: Cluster,
+    seen: Mapping[str, SeenData],
+    clients: int,
+    absent: Iterable[str],
+    waiting: Iterable[str] = (),
 ) -> list[str]:
     """
     What the operator should know before it happens.
@@ -107,8 +111,8 @@ def stop_lines(
     ]
 
 
-def stopped_lines(cluster: Cluster, seen: Mapping[str, SeenPower]) -> list[str]:
-    """Where everybody ended, as pg_controldata says. + seen: ``MemberPower`` by member, all of them down"""
+def stopped_lines(cluster: Cluster, seen: Mapping[str, SeenData]) -> list[str]:
+    """Where everybody ended, as pg_controldata says. + seen: ``MemberData`` by member, all of them down"""
     ends = {name: (one["control"]["timeline"], one["control"]["checkpoint"]) for name, one in seen.items()
             if one["control"] is not None}  # fmt: skip
     if not ends:

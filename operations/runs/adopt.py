@@ -17,11 +17,11 @@ from cluster.secrets.secrets import Secret
 from cluster.verdicts.data_positions import most_advanced
 from operations.acts.component import Commands, brought_up
 from operations.live.etcd import look_at_etcd
+from operations.live.member_data import all_members_data
 from operations.live.preflight import once
 from operations.patroni_configuration import declared_configuration
 from operations.runs.services import present
 from operations.runs.start import awaited
-from operations.runs.stop import power_of
 from operations.util.console import print_lines
 from operations.util.hosts import here
 from operations.util.planning import planning, undecided
@@ -53,7 +53,7 @@ def _chosen(cluster: Cluster) -> Node | None:
         raise UnsafeError(f"etcd does not say whether it knows {cluster.name}\nHINT: look at 'journalctl -u etcd'.")
     if cluster.key("config") in (asked[1]["keys"] or {}):
         return None
-    seen = power_of(cluster, present(cluster).members)
+    seen = all_members_data(cluster, present(cluster).members)
     chosen = most_advanced(cluster, {node.name: seen.get(node.name) for node in cluster.members}, ())
     refuse_two_lives(cluster, chosen.name, seen)
     print_lines(choice_lines(cluster, seen, chosen))

@@ -14,17 +14,18 @@ from cluster.components.etcd import etcd_data_directory
 from cluster.components.patroni_unit import UNIT as PATRONI
 from cluster.declared.model import Cluster, Node
 from cluster.errors import UnsafeError
-from cluster.observed.shutdown import SeenPower
+from cluster.observed.member_data import SeenData
 from cluster.plans.destroy import backups_on, data_on, destroyed_lines, destruction_lines, refuse_strangers, traces_on
 from cluster.verdicts.data_positions import is_running
 from facts.host import HostComponent
-from facts.member_shutdown import ClustersNamed, MemberPower
+from facts.member_data import ClustersNamed, MemberData
 from operations.acts.commands import remove_paths
 from operations.acts.component import Commands
 from operations.acts.tablespaces import tablespaces_removed
+from operations.live.member_data import data_question, members_data
 from operations.packages import let_go
 from operations.runs.services import present
-from operations.runs.stop import await_the_last_record, power_question, primary_stopped, stop_member
+from operations.runs.stop import await_the_last_record, primary_stopped, stop_member
 from operations.util.console import print_lines
 from operations.util.hosts import acts_for, acts_here, in_this_run, read
 from operations.util.planning import planning, undecided
@@ -76,8 +77,8 @@ def aligned(cluster: Cluster) -> Commands:
     await_the_last_record(cluster, _seen(present(cluster).members, cluster))
 
 
-def _seen(nodes: Sequence[Node], cluster: Cluster) -> dict[str, SeenPower]:
-    said = read(nodes, MemberPower, **power_question(cluster))
+def _seen(nodes: Sequence[Node], cluster: Cluster) -> dict[str, SeenData]:
+    said = members_data(cluster, nodes)
     return {name: one for name, one in said.items() if one is not None}
 
 
@@ -85,7 +86,7 @@ def _seen(nodes: Sequence[Node], cluster: Cluster) -> dict[str, SeenPower]:
 def stopped(cluster: Cluster) -> Commands:
     """Stop PostgreSQL and Patroni on this host, whatever state they are in."""
     node = cluster.node(host.name)
-    if "postgres" not in node.roles or not is_running(host.get_fact(MemberPower, **power_question(cluster))):
+    if "postgres" not in node.roles or not is_running(host.get_fact(MemberData, **data_question(cluster))):
         host.noop("no PostgreSQL runs here")
         return
     yield stop_member(cluster, at_any_price=True)

@@ -11,8 +11,8 @@ from pyinfra.api import StringCommand, operation
 
 from cluster.components.patroni_unit import UNIT
 from cluster.declared.model import Cluster, Node
+from cluster.observed.member_data import SeenData
 from cluster.observed.patroni import SeenPatroni
-from cluster.observed.shutdown import SeenPower
 from cluster.plans.start import choice_lines, last_leader, started_lines
 from cluster.verdicts.data_positions import is_running, may_start, most_advanced, primary_of, refuse_unread
 from cluster.verdicts.etcd_members import outage
@@ -25,9 +25,10 @@ from operations.acts.copies import Copying
 from operations.acts.last_lines import Watch
 from operations.acts.restore_followers import leaderless
 from operations.live.etcd import look_at_etcd
+from operations.live.member_data import all_members_data
 from operations.patroni_configuration import patch_command
 from operations.runs.services import present
-from operations.runs.stop import power_of, stop_member
+from operations.runs.stop import stop_member
 from operations.util.console import print_lines
 from operations.util.hosts import acts_for, acts_here, read_all, read_first
 from operations.util.planning import planning, undecided
@@ -51,7 +52,7 @@ def readied(cluster: Cluster, without: Collection[str] = ()) -> Commands:
     if not acts_here(cluster.members):
         return
     nodes = _nodes(cluster, without)
-    seen = power_of(cluster, nodes)
+    seen = all_members_data(cluster, nodes)
     held = [node for node in nodes if seen[node.name]["held"]]
     if primary_of(seen) is not None:
         yield from (Act(node, StringCommand(_RELEASE)) for node in held)
@@ -66,7 +67,7 @@ def _nodes(cluster: Cluster, without: Collection[str]) -> list[Node]:
     return [node for node in present(cluster).members if node.name not in without]
 
 
-def _all(cluster: Cluster, seen: Mapping[str, SeenPower]) -> dict[str, SeenPower | None]:
+def _all(cluster: Cluster, seen: Mapping[str, SeenData]) -> dict[str, SeenData | None]:
     return {node.name: seen.get(node.name) for node in cluster.members}
 
 
@@ -86,7 +87,7 @@ def led(cluster: Cluster, without: Collection[str] = ()) -> Commands:
     if not acts_here(cluster.members):
         return
     nodes = _nodes(cluster, without)
-    seen = power_of(cluster, nodes)
+    seen = all_members_data(cluster, nodes)
     if _is_led(cluster, nodes, seen):
         host.noop("the cluster has a leader")
         return
@@ -103,7 +104,7 @@ def led(cluster: Cluster, without: Collection[str] = ()) -> Commands:
     yield from awaited(cluster, chosen)
 
 
-def _is_led(cluster: Cluster, nodes: Sequence[Node], seen: Mapping[str, SeenPower]) -> bool:
+def _is_led(cluster: Cluster, nodes: Sequence[Node], seen: Mapping[str, SeenData]) -> bool:
     """Whether somebody leads; an election that can be under way is given its time."""
     active = [node for node in nodes if seen[node.name]["patroni"] == "active" and not seen[node.name]["held"]]
     settings = cluster.settings
@@ -141,7 +142,7 @@ def followed(cluster: Cluster, without: Collection[str] = ()) -> Commands:
     if not acts_here(cluster.members):
         return
     nodes = _nodes(cluster, without)
-    seen = power_of(cluster, nodes)
+    seen = all_members_data(cluster, nodes)
     wanted = _wanted(nodes, seen)
     if down := [node for node in wanted if not is_running(seen[node.name])]:
         yield from (Act(node, StringCommand(_START)) for node in down)
@@ -150,7 +151,7 @@ def followed(cluster: Cluster, without: Collection[str] = ()) -> Commands:
         host.noop("all standbys are streaming")
 
 
-def _wanted(nodes: Sequence[Node], seen: Mapping[str, SeenPower]) -> list[Node]:
+def _wanted(nodes: Sequence[Node], seen: Mapping[str, SeenData]) -> list[Node]:
     return [node for node in nodes if may_start(seen[node.name]) or is_running(seen[node.name])]
 
 
@@ -175,7 +176,7 @@ def told(cluster: Cluster, without: Collection[str] = ()) -> Commands:
     """Say who leads, and who was left out. + without: members that were given up"""
     nodes = _nodes(cluster, without)
     if acts_for(cluster.members) and not planning():
-        seen = power_of(cluster, nodes)
+        seen = all_members_data(cluster, nodes)
         left = [node.name for node in cluster.members if node not in nodes]
         said = _said(_wanted(nodes, seen))
         print_lines(started_lines(cluster, said, seen, left))

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cluster.declared.model import Cluster
-from tests.cluster.live_members import patroni_member, postgres_state
+from tests.cluster.live_members import patroni_member
+from tests.deploys.power_world import CONTROL, wal_text
 from tests.deploys.removal_world import encoded, line
 
 DATA = "/var/lib/etcd/main"
@@ -73,9 +74,7 @@ class EtcdRestoreWorld:
         if "ask $name $name" in command:
             return True, self._remains(host)
         if "pg_waldump" in command:
-            return True, self._wal(host)
-        if "pg_controldata" in command:
-            return True, self._postgres(host)
+            return True, self._data(host)
         if "ask health ectl" in command:
             return True, self._etcd()
         if command.startswith("journalctl"):
@@ -163,37 +162,22 @@ class EtcdRestoreWorld:
             line("now", str(NOW)),
         ]
 
-    def _control(self, host: str) -> str:
-        state = "in production" if host in self.primaries else "shut down in recovery"
-        settings = "max_connections max_worker_processes max_wal_senders max_prepared_xacts max_locks_per_xact"
-        return (
-            f"Database system identifier:           {self.identifiers[host]}\n"
-            f"Database cluster state:               {state}\n"
-            f"Latest checkpoint's TimeLineID:       {self.timelines[host]}\n"
-            + "".join(f"{name} setting:              100\n" for name in settings.split())
-        )
-
-    def _wal(self, host: str) -> list[str]:
-        up = host in self.running or host in self.runs_on
-        end = f"{self.ends[host] >> 32:X}/{self.ends[host] & 0xFFFFFFFF:X}"
-        stop = (
-            f"pg_waldump: error: error in WAL record at 0/3000148: invalid record length at {end}: expected 24, got 0"
-        )
+    def _data(self, host: str) -> list[str]:
+        up, answers = host in self.running or host in self.runs_on, host in self.running
+        primary, timeline, end = host in self.primaries, self.timelines[host], self.ends[host]
+        state = "in production" if primary else "shut down in recovery"
+        control = CONTROL.format(identifier=self.identifiers[host], state=state, end="0/28", timeline=timeline)
+        sql = {"in_recovery": not primary, "written" if primary else "received": end}
         return [
-            line("control", self._control(host)),
-            line("running", "", 0 if up else 3),
+            line("unit", f"ActiveState={'active' if answers else 'inactive'}\nUnitFileState=enabled"),
+            line("held", "", 1),
+            line("restoring", "", 2),
+            line("data", "there"),
+            line("runs", "", 0 if up else 1),
+            line("sql", json.dumps(sql) if answers else "no server", 0 if answers else 2),
+            line("control", control),
             line("turns", self.turns.get(host, "")),
-            line("patroni", "active" if host in self.running else "inactive"),
-            line("wal", "" if up else f"{self.timelines[host]} 0/3000148\n{stop}"),
-        ]
-
-    def _postgres(self, host: str) -> list[str]:
-        state = postgres_state(host in self.primaries, timeline=self.timelines[host], written=self.ends[host], slots=[])
-        sql = {name: value for name, value in state.items() if name not in ("answers", "error", "control")}
-        up = host in self.running
-        return [
-            line("sql", json.dumps(sql) if up else "no server", 0 if up else 2),
-            line("control", self._control(host)),
+            line("wal", "" if up else wal_text(timeline, end)),
         ]
 
     def _patroni(self, host: str) -> dict[str, Any]:

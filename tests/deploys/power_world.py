@@ -220,6 +220,7 @@ class PowerWorld:
         one, data = self.members[host], self.members[host]
         primary = self.leader == host and one.served
         sql = {"in_recovery": not primary, "received": None if primary else one.end, "replayed": one.end - one.owing}
+        sql |= {"written": one.end if primary else None}
         state = "in production" if primary else "shut down" if data.led else "shut down in recovery"
         control = CONTROL.format(
             identifier=data.identifier, state=state, end=lsn_text(data.end - RECORD), timeline=data.timeline
@@ -234,7 +235,7 @@ class PowerWorld:
             line("sql", json.dumps(sql) if one.served else "no server", 0 if one.served else 2),
             line("control", "" if one.empty else control, 1 if one.empty else 0),
             line("turns", ""),
-            line("wal", "" if one.served else f"invalid record length at {lsn_text(one.end)}: wanted 24, got 0", 1),
+            line("wal", "" if one.served else wal_text(one.timeline, one.end)),
         ]
 
     def _patroni(self, host: str, expected: set[str]) -> dict[str, Any]:
@@ -268,6 +269,12 @@ class PowerWorld:
             up = "active" if unit in self.units[host] else "inactive"
             lines += [f"unit|{unit}", "LoadState=loaded", f"ActiveState={up}", "UnitFileState=enabled"]
         return lines
+
+
+def wal_text(timeline: int, end: int) -> str:
+    """What is said of the WAL of a member that is down."""
+    error = f"error in WAL record at 0/28: invalid record length at {lsn_text(end)}: expected at least 24, got 0"
+    return f"{timeline} 0/28\npg_waldump: error: {error}"
 
 
 def _coded(text: str) -> str:

@@ -12,6 +12,7 @@ from pyinfra.api.exceptions import ConnectError
 from cluster.declared.model import Cluster
 from tests.cluster.declared.test_standby_clusters import both
 from tests.cluster.live_members import patroni_member, postgres_state
+from tests.deploys.power_world import CONTROL
 
 FOLLOWS = {"standby_cluster": {"host": "10.0.0.1", "port": 5432}}
 WRITTEN = "0/40000000"
@@ -84,11 +85,18 @@ class PromotionWorld:
         }
 
     def _end(self, host: str, source: bool) -> list[str]:
-        control = f"Database cluster state:               shut down\nLatest checkpoint location:           {WRITTEN}"
-        runs = host in self.running or not source
-        sql = _line("sql", 0, f"{(1 << 30) + 120}|2026-11-21 14:30:07+00") if runs else _line("sql", 2, "no server")
-        unit = _line("unit", 0, "active" if runs else "inactive")
-        return [sql, unit, _line("control", 0, control)]
+        runs, at = host in self.running or not source, (1 << 30) + 120
+        sql = {"in_recovery": not source, "written": at, "replayed": at, "replayed_at": "2026-11-21 14:30:07+00"}
+        control = CONTROL.format(identifier="76", state="shut down", end=WRITTEN, timeline=1)
+        return [
+            _line("unit", 0, f"ActiveState={'active' if runs else 'inactive'}\nUnitFileState=enabled"),
+            *(_line(name, 1, "") for name in ("held", "restoring")),
+            _line("data", 0, "there"),
+            _line("runs", 0 if runs else 1, ""),
+            _line("sql", 0 if runs else 2, json.dumps(sql) if runs else "no server"),
+            _line("control", 0, control),
+            *(_line(name, 0, "") for name in ("turns", "wal")),
+        ]
 
     def _access(self) -> list[str]:
         path = "/etc/pgbackrest/source"

@@ -8,12 +8,12 @@ from cluster.declared.model import Cluster
 from cluster.measures import age_text
 from cluster.observed.etcd import SeenRemains
 from cluster.plans.etcd_restore.order import Order
-from cluster.plans.etcd_restore.plan import Standing, most_advanced
+from cluster.verdicts.data_positions import DataPosition, furthest
 
 Remains = Mapping[str, SeenRemains | None]
 
 
-def restore_lines(cluster: Cluster, remains: Remains, standing: Sequence[Standing], order: Order) -> list[str]:
+def restore_lines(cluster: Cluster, remains: Remains, standing: Sequence[DataPosition], order: Order) -> list[str]:
     """
     What was found, and the plan.
 
@@ -22,11 +22,11 @@ def restore_lines(cluster: Cluster, remains: Remains, standing: Sequence[Standin
     + order: as it would be begun, or was
     """
     joining = [node.name for node in cluster.etcd if node.name != order.home]
-    first = most_advanced(standing, order.primary)
+    first = furthest(standing, order.primary)
     width = max(len(node.name) for node in cluster)
     found = [("etcd", name, _etcd(seen)) for name, seen in remains.items() if name in _names(cluster)]
     found += [("snapshots", name, _snapshots(seen)) for name, seen in remains.items()]
-    found += [("PostgreSQL", one.name, f"{one.state}, timeline {one.timeline}, {one.position}") for one in standing]
+    found += [("PostgreSQL", one.name, one.text) for one in standing]
     begun = f"The rebuilding of the etcd of {cluster.name} was begun, and is gone on with"
     return [
         begun if order.leads else f"The etcd of {cluster.name} is lost: nobody answers for its quorum",

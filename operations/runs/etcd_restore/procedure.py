@@ -14,33 +14,30 @@ from cluster.components.etcd import UNIT, etcd_data_directory
 from cluster.components.etcd_snapshot import SNAPSHOTS, keepers
 from cluster.declared.model import Cluster, Node
 from cluster.errors import UnsafeError
-from cluster.observed.etcd import SeenEtcd, SeenRemains, SeenWal
+from cluster.observed.etcd import SeenEtcd, SeenRemains
 from cluster.observed.patroni import SeenPatroni
 from cluster.plans.etcd_restore.order import NOTES, Order, order_of
 from cluster.plans.etcd_restore.plan import (
-    Standing,
     answering,
     chosen_source,
     home_of,
-    most_advanced,
     refuse_divided,
     refuse_foreign,
     refuse_needless,
     refuse_running,
     refuse_unread,
-    standings,
 )
 from cluster.plans.etcd_restore.text import outcome_lines, restore_lines
+from cluster.verdicts.data_positions import PRIMARY, DataPosition, data_positions, furthest
 from facts.etcd import EtcdCluster
 from facts.etcd_recovery import EtcdRemains
 from facts.patroni import PatroniCluster
-from facts.postgres_state import PostgresState
-from facts.postgres_wal import PostgresWal
 from operations.acts.component import Commands
 from operations.acts.etcd_restore_host import begun, forgotten, noted, outdated_forgotten, put_aside
 from operations.acts.last_lines import show_last_lines
 from operations.acts.restore_followers import elected
 from operations.acts.restore_member import halted, released
+from operations.live.member_data import all_members_data, members_data
 from operations.util.console import print_lines
 from operations.util.hosts import acts_here, in_this_run, read, read_all
 from operations.util.planning import planning, undecided
@@ -91,7 +88,7 @@ def _given_up(cluster: Cluster) -> Commands:
 
 def _released(cluster: Cluster) -> Commands:
     """Let Patroni run again where it does not."""
-    states: dict[str, SeenWal] = read_all(cluster.members, PostgresWal)
+    states = all_members_data(cluster, cluster.members)
     for node in cluster.members:
         if states[node.name]["patroni"] != "active":
             yield released(node)
@@ -110,15 +107,15 @@ def _remains(cluster: Cluster) -> dict[str, SeenRemains | None]:
     return read(keepers(cluster), EtcdRemains, prefix=cluster.scope_key, endpoint=loopback, **places)
 
 
-def _standings(cluster: Cluster) -> list[Standing]:
-    wal, postgres = read(cluster.members, PostgresWal), read(cluster.members, PostgresState)
-    silent = [name for name, seen in wal.items() if seen is None]
+def _standings(cluster: Cluster) -> list[DataPosition]:
+    seen = members_data(cluster, cluster.members)
+    silent = [name for name, one in seen.items() if one is None]
     refuse_unread(cluster, silent, [node.name for node in cluster if not in_this_run([node])])
-    return standings(cluster, postgres, wal)
+    return data_positions(seen)
 
 
 def _judged(
-    cluster: Cluster, remains: Remains, standing: list[Standing], source: str | None, former: Order | None
+    cluster: Cluster, remains: Remains, standing: list[DataPosition], source: str | None, former: Order | None
 ) -> Order:
     """The order of a rebuilding to be begun, or the reason why there is none. + former: one from another source"""
     refuse_unread(cluster, [name for name, seen in remains.items() if seen is None], ())
@@ -126,7 +123,7 @@ def _judged(
         refuse_needless(cluster, remains)
     refuse_divided(cluster, standing)
     chosen = chosen_source(cluster, remains, source)
-    primary = next((one.name for one in standing if one.state == "primary"), former.primary if former else None)
+    primary = next((one.name for one in standing if one.state == PRIMARY), former.primary if former else None)
     return Order(f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}", chosen, home_of(cluster, chosen).name, primary)
 
 
@@ -173,13 +170,13 @@ def _touched(cluster: Cluster) -> list[Node]:
     return [node for node in cluster if node.roles & {"etcd", "postgres"}]
 
 
-def _furthest(cluster: Cluster, order: Order) -> Standing:
+def _furthest(cluster: Cluster, order: Order) -> DataPosition:
     """The member to lead, judged when nothing moves any more. Refuses when PostgreSQL runs somewhere all the same."""
-    wal: dict[str, SeenWal] = read_all(cluster.members, PostgresWal)
-    refuse_running(wal)
-    standing = standings(cluster, {}, wal)
+    seen = all_members_data(cluster, cluster.members)
+    refuse_running(seen)
+    standing = data_positions(seen)
     refuse_divided(cluster, standing)
-    return most_advanced(standing, order.primary)
+    return furthest(standing, order.primary)
 
 
 def _keys(cluster: Cluster, order: Order) -> Mapping[str, str] | None:

@@ -155,7 +155,8 @@ def test_a_stanza_in_a_store_is_named_too() -> None:
 
 def power(timeline: int, turns: dict[int, int], reach: int, state: str = "shut down in recovery") -> Any:
     control = {"identifier": "1", "state": state, "timeline": timeline, "checkpoint": reach, "recovered": 0}
-    return {"control": control, "turns": turns, "end": reach, "received": None, "replayed": None}
+    silent = {"in_recovery": None, "written": None, "received": None, "replayed": None}
+    return {"control": control, "turns": turns, "timeline": timeline, "end": reach, "whole": True, **silent}
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ from tests.cluster.preflight_hosts import a_cluster
 from tests.cluster.restart_live import restart_live
 
 CLUSTER = a_cluster()
-END: Any = {"runs": True, "position": 1, "replayed_at": "", "patroni": True, "state": "", "checkpoint": None}
+END: Any = {"in_recovery": True, "replayed": 1, "replayed_at": ""}
 REPOSITORY: Any = {
     "answers": True,
     "status": 0,

@@ -202,7 +202,9 @@ def test_with_nothing_left_there_is_nothing_to_rebuild_from(monkeypatch: pytest.
 
 def test_data_of_two_clusters_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     world = world_of(identifiers={"h1": "76", "h2": "76", "h3": "99"})
-    assert refusal(monkeypatch, world).startswith("the data are of different clusters: 76 on h1, 76 on h2, 99 on h3\n")
+    assert refusal(monkeypatch, world).startswith(
+        "the members of main hold different clusters: h1 has 76, h2 has 76, h3 has 99\n"
+    )
     assert world.done == []
 
 
