@@ -214,7 +214,7 @@ def test_once_it_is_well_again_the_run_goes_on_where_it_stopped(built: Growing) 
 
 
 def test_a_member_at_a_wrong_address_is_refused_before_it_joins(built: Growing, tmp_path: Path) -> None:
-    lab = built.lab
+    lab, first = built.lab, built.lab.host("etcd1")
     wrong = tmp_path / "inventory.py"
     wrong.write_text(built.five.read_text().replace(f'"{first.address4}"', f'"{EVERYWHERE}"'))
     for name in FIVE:
