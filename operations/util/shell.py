@@ -8,13 +8,16 @@ from pyinfra import logger
 from pyinfra.api import Host, StringCommand
 from pyinfra.connectors.util import CommandOutput, OutputLine
 
+from operations.util.journal import notes
+
 BEGIN, END = "--- pyinfra-patroni begins ---", "--- pyinfra-patroni ends ---"
 
 # A login script may print before the command and after it, with or without the end of a line, and may leave a mask or
 # a language of its own: files that others have to read and programs whose words are read are not its to decide.
+# It is noted in the journal around the marks, as an act of this run that it may be.
 _BEFORE = f"umask 022; export LC_ALL=C.UTF-8; printf '\\n%s\\n' '{BEGIN}'; echo '{BEGIN}' >&2; ("
 # On a line of its own, for the command's last word may be a comment or the end of a document.
-_AFTER = f"\n); code=$?; printf '\\n%s\\n' '{END}'; echo '{END}' >&2; exit $code"
+_AFTER = f"\n); code=$?; printf '\\n%s\\n' '{END}'; echo '{END}' >&2"
 
 _PASSWORD_HINT = (
     "HINT: let sudo ask nothing there (NOPASSWD), or take the host's `_sudo_password` from the environment, in the "
@@ -34,7 +37,8 @@ _HINTS = {
 
 def marked(command: Any) -> StringCommand:
     """A shell command between marks, on both of its outputs; its exit code stays. + command: text, or pyinfra's own"""
-    return StringCommand(_BEFORE, "\n", command, _AFTER, _separator="")
+    before, after = notes()
+    return StringCommand(before, _BEFORE, "\n", command, _AFTER, after, "; exit $code", _separator="")
 
 
 def between(output: CommandOutput) -> tuple[bool, bool, CommandOutput]:

@@ -1,0 +1,92 @@
+"""
+The journal on the hosts: what this run notes there of itself and of each of its acts.
+
+A run's beginning and end are noted together with the lock. An act is noted by its own command, before and after it, on
+the host where it runs: so it costs nothing, and is noted also when the run is killed in the middle of it.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from pathlib import Path
+from shlex import quote
+from typing import Any
+
+from facts.runs.journal import JOURNAL
+
+PROJECT = Path(__file__).parents[2] / "pyproject.toml"
+
+_act: ContextVar[dict[str, Any] | None] = ContextVar("act", default=None)
+_run: str | None = None
+_count = 0
+
+
+def at() -> str:
+    """This moment, by the control machine's clock."""
+    return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def version() -> str:
+    """Of this project; empty where its declaration is not beside it."""
+    try:
+        return str(tomllib.loads(PROJECT.read_text())["project"]["version"])
+    except (OSError, KeyError, ValueError):
+        return ""
+
+
+def line(event: str, run: str, **words: Any) -> str:
+    """One entry. + words: what else it says; None and empty ones are left out"""
+    return json.dumps(
+        {"event": event, "run": run, **{name: one for name, one in words.items() if one not in (None, "")}}
+    )
+
+
+def note_acts_of(run: str | None) -> None:
+    """Note the acts that come, as those of a run. + run: its id; None: note none"""
+    global _run, _count
+    _run, _count = run, 0
+
+
+def noted() -> int:
+    """How many acts there were."""
+    return _count
+
+
+@contextmanager
+def acting(operation: str, **words: Any) -> Iterator[None]:
+    """
+    Let the next command, on whichever host, be noted as an act.
+
+    + operation: its name; + words: ``what`` it does, and the state ``before`` and ``after``, as far as they are known
+    """
+    global _count
+    if _run is None:
+        yield
+        return
+    _count += 1
+    token = _act.set({"operation": operation, "n": _count, **words})
+    try:
+        yield
+    finally:
+        _act.reset(token)
+
+
+def notes() -> tuple[str, str]:
+    """The shell's words that note the act at hand, before it and after it; empty ones where there is no act."""
+    act = _act.get()
+    if act is None or _run is None:
+        return "", ""
+    begins = line("act", _run, at=at(), **act)
+    ends = json.dumps({"event": "done", "run": _run, "n": act["n"]})[:-1]
+    # Whatever is wrong with the journal is no reason to fail: an act is done or not, noted or not.
+    begin = f"read -r noted_at rest < /proc/uptime; printf '%s\\n' {quote(begins)} >> {JOURNAL}"
+    before = f"noted_at=0; {{ {begin}; }} 2>/dev/null; "
+    took = '"$(( ${noted_to%.*} - ${noted_at%.*} ))"'
+    ending = f"""printf '%s, "exit": %s, "seconds": %s}}\\n' {quote(ends)} "$code" {took}"""
+    after = f"; noted_to=0; {{ read -r noted_to rest < /proc/uptime; {ending} >> {JOURNAL}; }} 2>/dev/null"
+    return before, after
