@@ -10,11 +10,14 @@ from facts.answer import Answer
 
 LOCK_DIRECTORY = "/run/pyinfra-patroni-lock"
 
+# Of the kernel and of the first process: a container is started again without the kernel.
+KERNEL = "echo $(cat /proc/sys/kernel/random/boot_id)/$(sed 's/.*) //' /proc/1/stat | cut -d' ' -f20)"
+
 # A lock of another boot, or one that was not renewed in time, is none. The kernel's clock only goes forward.
 _LOOK = r"""
 [ -e {file} ] || exit 0
 read -r run boot renewed lasts note < {file} || exit 1
-[ "$boot" = "$(cat /proc/sys/kernel/random/boot_id)/$(sed 's/.*) //' /proc/1/stat | cut -d' ' -f20)" ] || exit 0
+[ "$boot" = "$({kernel})" ] || exit 0
 now=$(cut -d. -f1 /proc/uptime)
 [ "$((renewed + lasts))" -lt "$now" ] || echo "host|other|$((now - renewed))||$note"
 """
@@ -29,7 +32,7 @@ class RunLock(Answer[SeenRunLock | None]):
 
     def command(self, cluster: str) -> str:
         """One file, which a run renews."""
-        return _LOOK.format(file=quote(f"{LOCK_DIRECTORY}/{cluster}"))
+        return _LOOK.format(kernel=KERNEL, file=quote(f"{LOCK_DIRECTORY}/{cluster}"))
 
     @staticmethod
     def default() -> None:

@@ -1,5 +1,5 @@
 """
-The journal on the hosts: what this run notes there of itself and of each of its acts.
+What a run puts around the command of each of its acts: a note in the host's journal, and a look at its lock there.
 
 A run's beginning and end are noted together with the lock. An act is noted by its own command, before and after it, on
 the host where it runs: so it costs nothing, and is noted also when the run is killed in the middle of it.
@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from shlex import quote
@@ -23,7 +24,17 @@ PROJECT = Path(__file__).parents[2] / "pyproject.toml"
 
 _act: ContextVar[dict[str, Any] | None] = ContextVar("act", default=None)
 _run: str | None = None
+_looks: Mapping[str, str] = {}
 _count = 0
+
+
+@dataclass(frozen=True)
+class Around:
+    """Words of the shell around a command. + look: what ends it before it has begun, when the lock is gone"""
+
+    before: str = ""
+    look: str = ""
+    after: str = ""
 
 
 def at() -> str:
@@ -46,10 +57,14 @@ def line(event: str, run: str, **words: Any) -> str:
     )
 
 
-def note_acts_of(run: str | None) -> None:
-    """Note the acts that come, as those of a run. + run: its id; None: note none"""
-    global _run, _count
-    _run, _count = run, 0
+def note_acts_of(run: str | None, looks: Mapping[str, str] | None = None) -> None:
+    """
+    Note the acts that come, as those of a run.
+
+    + run: its id; None: note none; + looks: by pyinfra's name of a host, the words that look at the lock there
+    """
+    global _run, _looks, _count
+    _run, _looks, _count = run, looks or {}, 0
 
 
 def noted() -> int:
@@ -76,11 +91,11 @@ def acting(operation: str, **words: Any) -> Iterator[None]:
         _act.reset(token)
 
 
-def notes() -> tuple[str, str]:
-    """The shell's words that note the act at hand, before it and after it; empty ones where there is no act."""
+def around_act(host: str) -> Around:
+    """What is put around the command of the act at hand; nothing where there is no act. + host: pyinfra's name of it"""
     act = _act.get()
     if act is None or _run is None:
-        return "", ""
+        return Around()
     begins = line("act", _run, at=at(), **act)
     ends = json.dumps({"event": "done", "run": _run, "n": act["n"]})[:-1]
     # Whatever is wrong with the journal is no reason to fail: an act is done or not, noted or not.
@@ -89,4 +104,4 @@ def notes() -> tuple[str, str]:
     took = '"$(( ${noted_to%.*} - ${noted_at%.*} ))"'
     ending = f"""printf '%s, "exit": %s, "seconds": %s}}\\n' {quote(ends)} "$code" {took}"""
     after = f"; noted_to=0; {{ read -r noted_to rest < /proc/uptime; {ending} >> {JOURNAL}; }} 2>/dev/null"
-    return before, after
+    return Around(before, _looks.get(host, ""), after)

@@ -28,6 +28,7 @@ from cluster.verdicts.run_lock import RENEW_SECONDS, STALE_SECONDS, lost_text
 from operations.live.preflight import declared_clusters_of
 from operations.util import journal, own_process
 from operations.util.changes import watch_changes
+from operations.util.hosts import target_named
 from operations.util.run_lock import RunLock, now
 
 RUN_OPTION = "break_lock"
@@ -123,7 +124,8 @@ def _locked(clusters: Iterable[Cluster], holder: SeenHolder, *, breaks: bool) ->
     try:
         for lock in locks:
             lock.take(_beginning(lock, holder))
-        journal.note_acts_of(holder["run"])
+        looks = {target_named(name).name: lock.look(name) for lock in locks for name in lock.boots}
+        journal.note_acts_of(holder["run"], looks)
         yield OneRun(locks)
     except BaseException as error:
         why = str(error).partition("\n")[0] or type(error).__name__

@@ -21,12 +21,13 @@ from cluster.verdicts.run_lock import (
     is_over,
     lock_key,
     loss,
+    lost_text,
     others,
     refused_text,
     settled,
     taken_over_line,
 )
-from facts.runs.run_lock import locks_in
+from facts.runs.run_lock import KERNEL, LOCK_DIRECTORY, locks_in
 from operations.util.hosts import heard, target_of
 from operations.util.own_process import is_gone
 
@@ -38,6 +39,13 @@ RENEW_SECONDS = 20
 
 # Of a machine that sleeps time goes on as well, where the kernel has a clock for that.
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+# A host that was started again meanwhile has forgotten the lock, and the next renewal takes it there anew.
+_LOOK = (
+    "has=; {{ read -r has rest < {file}; }} 2>/dev/null; "
+    '[ "$has" = {run} ] || {{ [ -z "$has" ] && [ "$({kernel})" != {boot} ]; }} || {{ echo {lost} >&2; exit 75; }}'
+).replace("{kernel}", KERNEL)
+_LOST = lost_text("it was given up, or taken from it").replace("\n", " ")
 
 Locks = dict[str, SeenLocks | None]
 
@@ -129,6 +137,11 @@ class RunLock:
                 self.boots[name] = one["boot"]
             if one["etcd"] is not None and one["etcd"]["word"] == "mine":
                 self.lease, self.speaker = one["etcd"]["lease"], self.cluster.node(name)
+
+    def look(self, name: str) -> str:
+        """Words of the shell that end a command on a host where the lock is not this run's any more. + name: of it"""
+        run, boot = self.holder["run"], quote(self.boots[name])
+        return _LOOK.format(file=quote(f"{LOCK_DIRECTORY}/{self.cluster.name}"), run=run, boot=boot, lost=quote(_LOST))
 
     def renew(self) -> str | None:
         """Renew it everywhere. Returns why it is lost; None while nothing says so."""

@@ -134,6 +134,12 @@ FILES = (
         3,
         until="test_after_a_power_cut_a_start_loses_nothing",
     ),
+    LabFile(
+        "test_one_run.py",
+        "build",
+        "of two runs at once one acts and the other is refused, and a run that died holds others up for a minute at most",
+        5,
+    ),
     LabFile("test_probe.py", "look"),
     LabFile("test_promises.py", "build", "what a run of cluster.py leaves alone on a cluster that lives", 1),
     LabFile("test_refusals_live.py", "build", "data of others and unfit hosts are refused, and nothing is touched", 2),
@@ -224,6 +230,11 @@ PROMISES: Mapping[str, tuple[str, ...]] = {
         "test_interrupted.py::test_killed_once_at_a_dangerous_moment",
         "test_bootstrap_cut_off.py::test_a_bootstrap_that_was_cut_off_is_begun_again",
         "test_switchover.py::test_a_killed_run_is_gone_on_with",
+    ),
+    "Of two runs at once one acts": (
+        "test_one_run.py::test_two_builds_at_once",
+        "test_one_run.py::test_a_restart_beside_a_switchover",
+        "test_one_run.py::test_a_run_whose_machine_died_holds_others_up_for_a_minute_at_most",
     ),
     "A repository host that is down": ("test_backup.py::test_a_dead_repository_host_holds_up_nobody",),
     "The newest backup is restored every week": (

@@ -7,7 +7,7 @@ log=/var/log/pyinfra-patroni
 umask 077
 failed() { echo "host|error|0||$(printf %s "$1" | base64 -w0)"; exit 0; }
 said=$(mkdir -p "$dir" 2>&1) || failed "$said"
-# Of the kernel and of the first process: a container is started again without the kernel.
+# As facts/runs/run_lock.py has it.
 boot=$(cat /proc/sys/kernel/random/boot_id)/$(sed 's/.*) //' /proc/1/stat | cut -d' ' -f20)
 echo "boot|$boot|0||"
 touch "$dir/.mutex" 2>/dev/null || failed "$dir cannot be written"

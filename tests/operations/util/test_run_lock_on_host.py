@@ -1,4 +1,4 @@
-"""The lock's program as a host runs it: one run has it, a dead one's ends by itself, and what it notes stays bounded."""
+"""The lock's program as a host runs it: one run has it, a dead one's ends by itself; the journal stays bounded."""
 
 from __future__ import annotations
 
