@@ -16,11 +16,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from shlex import quote
-from typing import Any
+from typing import Any, TypeVar
+
+from pyinfra.api.command import PyinfraCommand
 
 from facts.runs.journal import JOURNAL
 
 PROJECT = Path(__file__).parents[2] / "pyproject.toml"
+
+# An install may be of dozens of packages; a line stays a line.
+WHAT_CHARACTERS = 300
+_WORDS = "journal_words"
+
+C = TypeVar("C", bound=PyinfraCommand)
 
 _act: ContextVar[dict[str, Any] | None] = ContextVar("act", default=None)
 _run: str | None = None
@@ -55,6 +63,23 @@ def line(event: str, run: str, **words: Any) -> str:
     return json.dumps(
         {"event": event, "run": run, **{name: one for name, one in words.items() if one not in (None, "")}}
     )
+
+
+def described(command: C, what: str, before: Any = None, after: Any = None) -> C:
+    """
+    A command with what the journal says of it: never its text, and nothing that a run would not print.
+
+    + what: it does; + before, after: the state that it changes, where that is known
+    """
+    known = {"before": before, "after": after} if after else {}
+    setattr(command, _WORDS, {"what": what[:WHAT_CHARACTERS], **known})
+    return command
+
+
+def words_of(command: object) -> dict[str, Any]:
+    """What the journal says of a command; of one that brings another to a host what it says of that."""
+    found: dict[str, Any] = getattr(command, _WORDS, None) or getattr(getattr(command, "command", None), _WORDS, {})
+    return found
 
 
 def note_acts_of(run: str | None, looks: Mapping[str, str] | None = None) -> None:

@@ -78,7 +78,7 @@ class OneRun:
         if not self.may_act():
             _tell_once(host, lost_text(str(self.lost)))
             return (False, CommandOutput([])) if isinstance(command, StringCommand) else False
-        with journal.acting(_operation(state, host), **getattr(command, "words", {})):
+        with journal.acting(_operation(state, host), **journal.words_of(command)):
             return execute(command, state, host, *rest)
 
 

@@ -137,8 +137,9 @@ FILES = (
     LabFile(
         "test_one_run.py",
         "build",
-        "of two runs at once one acts and the other is refused, and a run that died holds others up for a minute at most",
-        5,
+        "of two runs at once one acts and the other is refused; a run that died holds others up for a minute at most",
+        2.5,
+        until="test_a_lock_that_is_broken_stops_its_run_before_its_next_step",
     ),
     LabFile("test_probe.py", "look"),
     LabFile("test_promises.py", "build", "what a run of cluster.py leaves alone on a cluster that lives", 1),

@@ -31,9 +31,7 @@ from tests.lab.vocabulary.runs import (
 from tests.lab.vocabulary.waiting import wait_until
 
 STARTING = "Starting operation: "
-REFUSED = re.compile(
-    r"locked by another run: (.*) by (\S+) \(process (\d+)\) since (\S+), run (\w+) \(seen in (\S+)"
-)
+REFUSED = re.compile(r"locked by another run: (.*) by (\S+) \(process (\d+)\) since (\S+), run (\w+) \(seen in (\S+)")
 
 # pyinfra as on another machine, whose process ids mean nothing here.
 ELSEWHERE = (
@@ -127,22 +125,6 @@ def test_a_restart_beside_a_switchover(built: Built) -> None:
     wait_until_settled(built.lab)
 
 
-def test_a_host_joins_while_it_leaves(built: Built) -> None:
-    leaving = replicas(built.lab)[0]
-    node = f"node={leaving.container}"
-    with held_up(built, "deploys/remove_node.py", "--data", node) as first:
-        assert_refused_beside(first, from_elsewhere(built, "deploys/add_node.py"), "deploys/remove_node.py")
-        done = goes_on(first)
-    assert done.code == 0, done
-    with held_up(built, "deploys/add_node.py") as first:
-        done = from_elsewhere(built, "deploys/remove_node.py", "--data", node)
-        assert_refused_beside(first, done, "deploys/add_node.py")
-        done = goes_on(first)
-    assert done.code == 0, done
-    wait_until_settled(built.lab)
-    assert_changes_nothing(built.inventory)
-
-
 def test_a_run_that_was_killed_here_holds_nobody_up(built: Built) -> None:
     with held_up(built, CLUSTER) as first:
         kill_run(first)
@@ -172,6 +154,22 @@ def test_a_lock_that_is_broken_stops_its_run_before_its_next_step(built: Built) 
         stopped = goes_on(first)
     assert stopped.code == 1 and "this run has lost its lock" in stopped.log, stopped
     assert leader(built.lab) == before
+
+
+def test_a_host_joins_while_it_leaves(built: Built) -> None:
+    leaving = replicas(built.lab)[0]
+    node = f"node={leaving.container}"
+    with held_up(built, "deploys/remove_node.py", "--data", node) as first:
+        assert_refused_beside(first, from_elsewhere(built, "deploys/add_node.py"), "deploys/remove_node.py")
+        done = goes_on(first)
+    assert done.code == 0, done
+    with held_up(built, "deploys/add_node.py") as first:
+        done = from_elsewhere(built, "deploys/remove_node.py", "--data", node)
+        assert_refused_beside(first, done, "deploys/add_node.py")
+        done = goes_on(first)
+    assert done.code == 0, done
+    wait_until_settled(built.lab)
+    assert_changes_nothing(built.inventory)
 
 
 def test_without_etcd_the_hosts_have_the_lock(built: Built) -> None:
