@@ -82,7 +82,7 @@ def refused_text(cluster: Cluster, place: SeenRunLock, where: str) -> str:
 def taken_over_line(cluster: Cluster, holder: SeenHolder, *, broken: bool) -> str:
     """What is said when a lock is taken from a run. + broken: by the operator's word; else that run is dead"""
     if broken:
-        return f"{cluster.name}: the lock is broken of {holder_words(holder)}; it stops before its next step"
+        return f"{cluster.name}: breaks the lock of {holder_words(holder)}; that run stops before its next step"
     return f"{cluster.name}: takes over the lock of {holder_words(holder)}, whose process is gone"
 
 

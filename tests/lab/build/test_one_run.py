@@ -150,7 +150,7 @@ def test_a_lock_that_is_broken_stops_its_run_before_its_next_step(built: Built) 
     with held_up(built, "deploys/switchover.py") as first:
         done = from_elsewhere(built, CLUSTER, "--data", "break_lock=true")
         said = " ".join(done.log.split())
-        assert done.code == 0 and "the lock is broken of" in said and f"(process {first.pid})" in said, done
+        assert done.code == 0 and "breaks the lock of" in said and f"(process {first.pid})" in said, done
         stopped = goes_on(first)
     assert stopped.code == 1 and "this run has lost its lock" in stopped.log, stopped
     assert leader(built.lab) == before
