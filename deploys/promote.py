@@ -1,10 +1,12 @@
 """Promote a standby cluster: it accepts writes, and no longer follows its source.
 
     pyinfra inventory.py deploys/promote.py --data confirm=CLUSTER [--data source_is_lost=true]
+        [--data force=true]
 
 Without ``confirm`` it only shows the plan and what would be lost. Refuses while the source runs anywhere, because there
 would be two primaries; and while a member of it cannot be reached, unless ``source_is_lost`` confirms that it is off
-for good. Repeatable: a cluster that accepts writes is left as it is. See docs/runs/promote.md.
+for good; and during a backup that reads from its leader, which ``force`` aborts. Repeatable: a cluster that accepts
+writes is left as it is. See docs/runs/promote.md.
 """
 
 from deploys.parts.options import option
@@ -19,4 +21,5 @@ if cluster is not None:
         cluster=cluster,
         confirmed=bool(option("confirm")),
         lost=option("source_is_lost"),
+        force=option("force"),
     )

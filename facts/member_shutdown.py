@@ -7,10 +7,11 @@ import re
 from shlex import quote
 from typing import Any
 
+from cluster.measures import lsn_bytes
 from cluster.observed.shutdown import SeenPower
 from facts.answer import ASK, Answer, answers
 from facts.pgbackrest_restore import STATE
-from facts.postgres_history import TURNS, position, turns_of
+from facts.postgres_history import TURNS, turns_of
 
 # The WAL of a checkpoint interval; whatever cannot be read in that time counts as far as pg_controldata says.
 WAL_SECONDS = 120
@@ -115,15 +116,15 @@ def _control(code: int, text: str) -> dict[str, Any] | None:
         "identifier": lines["Database system identifier"],
         "state": lines["Database cluster state"],
         "timeline": max(int(lines["Latest checkpoint's TimeLineID"]), followed),
-        "checkpoint": position(lines[ends[0]]),
-        "recovered": position(lines.get(ends[1], "0/0")),
+        "checkpoint": lsn_bytes(lines[ends[0]]),
+        "recovered": lsn_bytes(lines.get(ends[1], "0/0")),
     }
 
 
 def _end(text: str) -> int:
     """pg_waldump reads until there is nothing, and says where that was: the last position in its complaint."""
     found = re.findall(r" at ([0-9A-F]+/[0-9A-F]+)", text)
-    return position(found[-1]) if found else 0
+    return lsn_bytes(found[-1]) if found else 0
 
 
 class ClustersNamed(Answer[list[str]]):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from shlex import quote
 
+from cluster.measures import lsn_bytes
 from cluster.observed.wal_end import SeenEnd
 from facts.answer import ASK, Answer, answers
 from facts.postgres_state import WHERE
@@ -46,10 +47,5 @@ class WalEnd(Answer[SeenEnd]):
             "replayed_at": at,
             "patroni": found.get("unit", (0, "inactive"))[1] not in ("inactive", "failed"),
             "state": lines.get("Database cluster state", ""),
-            "checkpoint": _bytes(checkpoint) if checkpoint else None,
+            "checkpoint": lsn_bytes(checkpoint) if checkpoint else None,
         }
-
-
-def _bytes(position: str) -> int:
-    high, _, low = position.partition("/")
-    return (int(high, 16) << 32) + int(low, 16)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 
+from cluster.measures import lsn_bytes
 from cluster.observed.etcd import SeenWal
 from facts.answer import ASK, Answer, answers
-from facts.postgres_history import TURNS, position, turns_of
+from facts.postgres_history import TURNS, turns_of
 from facts.postgres_state import WHERE
 
 # A control file knows the last checkpoint only; what came after it is in the WAL. On a newer timeline than the control
@@ -77,4 +78,4 @@ def _end(text: str) -> tuple[int, int]:
     stopped = re.search(rf"(?:error in WAL record at {_LSN}: .* at|find a valid record after) {_LSN}", "\n".join(said))
     records = re.findall(rf"lsn: {_LSN}", "\n".join(said))
     at = stopped[2] if stopped else records[-1] if records else began
-    return int(timeline), position(at)
+    return int(timeline), lsn_bytes(at)

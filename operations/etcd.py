@@ -40,7 +40,7 @@ from operations.acts.act import Act
 from operations.acts.commands import or_journal, stamp, start_unit, write_file
 from operations.acts.component import Commands, brought_up
 from operations.acts.etcd_first_start import bootstrapped, first_start
-from operations.acts.etcd_learner import etcdctl, promoted, strays_removed
+from operations.acts.etcd_learner import asked, promoted, strays_removed
 from operations.acts.last_lines import show_last_lines
 from operations.live.etcd_loaded import etcd_pictures, stale_members
 from operations.runs.etcd_snapshot import copies_kept
@@ -221,8 +221,8 @@ def _join(cluster: Cluster, node: Node, voters: Sequence[Node], seen: SeenEtcd) 
 
 def _add(cluster: Cluster, voters: Sequence[Node], node: Node) -> str:
     # etcd refuses until all members have been connected for 5 s, which the one that joined just before has not.
-    listed = etcdctl(cluster, voters, f"member list | grep -qF {peer_url(cluster, node)},")
-    add = etcdctl(cluster, voters, f"member add {node.name} --learner --peer-urls={peer_url(cluster, node)}")
+    listed = asked(cluster, voters, f"member list | grep -qF {peer_url(cluster, node)},")
+    add = asked(cluster, voters, f"member add {node.name} --learner --peer-urls={peer_url(cluster, node)}")
     return f"timeout {QUORUM_SECONDS} sh -c 'until {listed} || {add}; do sleep 0.5; done'"
 
 

@@ -156,7 +156,7 @@ def _found(cluster: Cluster, leader: Node | None, leading: SeenPostgres | None) 
         end = end_of(leading)
     judged = {one: repository_obstacle(said, cluster.name, identifier, one.title, end) for one, said in seen.items()}
     fit = {one: said for one, said in seen.items() if judged[one] is None}
-    return Found(fit, tuple(obstacle for obstacle in judged.values() if obstacle), leader)
+    return Found(fit, tuple(str(obstacle) for obstacle in judged.values() if obstacle), leader)
 
 
 def _archivers_words(cluster: Cluster, leader: Node | None) -> str:

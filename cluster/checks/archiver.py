@@ -9,9 +9,8 @@ from typing import Any
 from cluster.checks.complaints import Complaint, complaint
 from cluster.checks.overview import Overview
 from cluster.declared.model import Node
-from cluster.declared.tuning import MIB
+from cluster.measures import MIB, size_text
 from cluster.observed.postgres import SeenPostgres
-from cluster.plans.backup import mib
 
 # initdb's own size, which nothing of ours changes.
 SEGMENT_MIB = 16
@@ -76,5 +75,7 @@ def _cause(overview: Overview, node: Node) -> str:
 
 def _waiting(overview: Overview, node: Node, segments: int) -> str:
     room = overview.rooms(node).get(overview.cluster.data_directory)
-    left = f", which has {mib(room['free_mib'] * MIB)} left" if room is not None else ""
-    return f"{segments} segments of WAL, {mib(segments * SEGMENT_MIB * MIB)}, wait for the archive on the disk{left}"
+    left = f", which has {size_text(room['free_mib'] * MIB)} left" if room is not None else ""
+    return (
+        f"{segments} segments of WAL, {size_text(segments * SEGMENT_MIB * MIB)}, wait for the archive on the disk{left}"
+    )

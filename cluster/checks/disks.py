@@ -8,10 +8,8 @@ from typing import Any
 from cluster.checks.complaints import Complaint, complaint
 from cluster.checks.overview import Overview
 from cluster.declared.model import Node
-from cluster.declared.tuning import MIB
-from cluster.measures import FULL_PERCENT, LEAST_MIB, NEARLY_FULL_PERCENT, used_percent
+from cluster.measures import FULL_PERCENT, LEAST_MIB, MIB, NEARLY_FULL_PERCENT, size_text, used_percent
 from cluster.observed.pgbackrest import SeenPgbackrest
-from cluster.plans.backup import mib
 
 
 def room_complaints(overview: Overview, node: Node) -> Iterable[Complaint]:
@@ -35,7 +33,9 @@ def _repository(node: Node, room: Mapping[str, Any], problem: str, seen: SeenPgb
     elif used >= NEARLY_FULL_PERCENT:
         yield complaint("repository-nearly-full", node.name, problem, **words)
     elif room["free_mib"] * MIB < largest:
-        yield complaint("repository-nearly-full", node.name, f"{problem}; a full backup took {mib(largest)}", **words)
+        yield complaint(
+            "repository-nearly-full", node.name, f"{problem}; a full backup took {size_text(largest)}", **words
+        )
 
 
 def _largest(seen: SeenPgbackrest | None) -> int:

@@ -10,8 +10,9 @@ from cluster.checks.overview import Overview
 from cluster.components.etcd import peer_url
 from cluster.components.etcd_snapshot import TIMER, copyists
 from cluster.declared.model import Node
+from cluster.measures import age_text
 from cluster.observed.etcd import SeenEtcd, SeenEtcdMember, SeenSnapshots
-from cluster.plans.etcd_snapshot import COPY_SECONDS, oldest_allowed, span
+from cluster.plans.etcd_snapshot import COPY_SECONDS, oldest_allowed
 from cluster.verdicts.etcd_members import joining, unfinished
 
 DATABASE_PERCENT = 80
@@ -95,7 +96,7 @@ def _snapshots(overview: Overview, node: Node) -> Iterable[Complaint]:
     # A cluster that was just built, or a host that was just started, has not had the time for one.
     waited = seen["now"] - max(newest["at"] if newest else 0, component["units"][TIMER]["started_at"])
     if waited > allowed:
-        age = f"{span(seen['now'] - newest['at'])} old" if newest else "not there"
+        age = f"{age_text(seen['now'] - newest['at'])} old" if newest else "not there"
         yield complaint("etcd-snapshot-old", node.name, f"the newest snapshot of etcd is {age}")
 
 
@@ -108,5 +109,5 @@ def _copies(overview: Overview, node: Node) -> Iterable[Complaint]:
         return
     newest = seen["newest"]
     if newest is None or seen["now"] - newest["at"] > COPY_SECONDS:
-        age = f"{span(seen['now'] - newest['at'])} old" if newest else "not there"
+        age = f"{age_text(seen['now'] - newest['at'])} old" if newest else "not there"
         yield complaint("etcd-copy-old", node.name, f"the newest copy of a snapshot of etcd is {age}")

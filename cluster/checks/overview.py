@@ -11,7 +11,7 @@ from typing import Any, cast
 from cluster.components.component import Component
 from cluster.declared.model import Cluster, Node
 from cluster.declared.repositories import Repository, repositories_of
-from cluster.declared.tuning import MIB
+from cluster.measures import MIB
 from cluster.observed.etcd import SeenEtcd, SeenEtcdStatus
 from cluster.observed.patroni import SeenMember, SeenPatroni
 from cluster.observed.pgbackrest import SeenDrill, SeenPgbackrest

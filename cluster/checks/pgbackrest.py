@@ -12,9 +12,10 @@ from cluster.checks.drill import drill_complaints
 from cluster.checks.overview import Overview
 from cluster.declared.model import Node
 from cluster.declared.repositories import Repository, instance
+from cluster.measures import SEGMENT_BYTES
 from cluster.observed.pgbackrest import SeenPgbackrest
 from cluster.plans.backup import NO_BACKUP, WELL, end_of, newest
-from cluster.verdicts.lives import SEGMENT_BYTES, beyond
+from cluster.verdicts.lives import beyond
 from cluster.verdicts.repository_errors import cause
 
 # What a primary may write between its own answer and that of the repository.

@@ -10,8 +10,8 @@ from cluster.checks.complaints import Complaint, complaint
 from cluster.checks.overview import Overview
 from cluster.checks.parameters import overridden
 from cluster.declared.model import Node
-from cluster.declared.tuning import MIB
 from cluster.inventory.clusters import slot_name
+from cluster.measures import MIB, duration_text
 from cluster.observed.postgres import SeenPostgres
 from cluster.plans.configure import file_error
 from cluster.verdicts.health import upstream
@@ -61,19 +61,15 @@ def _transactions(node: Node, seen: SeenPostgres) -> Iterable[Complaint]:
     for one in seen["transactions"]:
         if one["seconds"] > OLD_SECONDS:
             who = f"{one['user']} in {one['database']} ({one['application'] or 'no name'}, {one['state']})"
-            problem = f"a transaction of {who} is open for {hours(one['seconds'])}"
+            problem = f"a transaction of {who} is open for {duration_text(one['seconds'])}"
             yield complaint("transaction-old", node.name, problem, pid=one["pid"])
     prepared = seen["prepared"]
     # A standby shows its primary's.
     if prepared is not None and prepared["oldest_seconds"] > OLD_SECONDS and not seen["in_recovery"]:
-        problem = f"{prepared['count']} transactions are prepared, the oldest for {hours(prepared['oldest_seconds'])}"
+        problem = (
+            f"{prepared['count']} transactions are prepared, the oldest for {duration_text(prepared['oldest_seconds'])}"
+        )
         yield complaint("prepared-old", node.name, problem)
-
-
-def hours(seconds: float) -> str:
-    """A time as hours and minutes."""
-    minutes = int(seconds) // 60
-    return f"{minutes // 60} h {minutes % 60} min"
 
 
 def _slots(overview: Overview, node: Node, seen: SeenPostgres) -> Iterable[Complaint]:

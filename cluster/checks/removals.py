@@ -9,8 +9,7 @@ from cluster.checks.complaints import Complaint, complaint
 from cluster.checks.overview import Overview
 from cluster.components.component import Component
 from cluster.declared.model import Cluster, Node
-from cluster.plans.remove_node import is_known
-from cluster.verdicts.removal_notes import remaining
+from cluster.verdicts.removal_notes import is_known, remaining
 
 
 def without_removed(whole: Overview, components: Callable[[Cluster, Node], tuple[Component, ...]]) -> Overview:

@@ -86,7 +86,7 @@ OPTIONS: dict[str, Option] = {
 # Names of earlier versions, each with today's. They work until 0.3.0, with a word about it.
 RENAMED: dict[str, str] = {"alone": "allow_no_failover", "unarchived": "skip_archiving"}
 
-_RESTART = ("without", "allow_no_failover", "probe")
+_RESTART = ("without", "allow_no_failover", "probe", "force")
 # By the name of the deploy file. Every run has its line here, also one that takes nothing.
 RUNS: dict[str, tuple[str, ...]] = {
     "add_node": (),
@@ -99,12 +99,12 @@ RUNS: dict[str, tuple[str, ...]] = {
     "etcd_restore": ("from", "without", "confirm"),
     "etcd_snapshot": (),
     "journal": ("runs", "since"),
-    "move_node": ("node", "drain_seconds"),
+    "move_node": ("node", "drain_seconds", "force"),
     "pause": (),
     "probe": ("seconds",),
-    "promote": ("confirm", "source_is_lost"),
+    "promote": ("confirm", "source_is_lost", "force"),
     "reinit_node": ("node", "force"),
-    "remove_node": ("node", "wipe", "allow_no_failover", "drain_seconds"),
+    "remove_node": ("node", "wipe", "allow_no_failover", "drain_seconds", "force"),
     "replace_node": ("node",),
     "restart_pending": _RESTART,
     "restore": (

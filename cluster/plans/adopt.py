@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 from cluster.declared.model import Cluster
 from cluster.errors import UnsafeError
+from cluster.measures import lsn_text
 from cluster.observed.shutdown import SeenPower
-from cluster.verdicts.data_positions import LED, as_lsn, reach
+from cluster.verdicts.data_positions import LED, reach
 from cluster.verdicts.lives import parted
 
 
@@ -25,12 +26,12 @@ def refuse_two_lives(cluster: Cluster, chosen: str, seen: Mapping[str, SeenPower
             continue
         turn = parted(one["turns"], turns)
         if turn is not None:
-            both = f"at {as_lsn(one['turns'][turn])}, those of {chosen} at {as_lsn(turns[turn])}"
+            both = f"at {lsn_text(one['turns'][turn])}, those of {chosen} at {lsn_text(turns[turn])}"
             raise UnsafeError(_refusal(cluster, name, f"left timeline {turn} {both}"))
         timeline = control["timeline"]
         if timeline in turns and control["state"] in LED and reach(one) > turns[timeline]:
-            went_on = f"go on to {as_lsn(reach(one))} on timeline {timeline}, which those of {chosen} left at"
-            raise UnsafeError(_refusal(cluster, name, f"{went_on} {as_lsn(turns[timeline])}"))
+            went_on = f"go on to {lsn_text(reach(one))} on timeline {timeline}, which those of {chosen} left at"
+            raise UnsafeError(_refusal(cluster, name, f"{went_on} {lsn_text(turns[timeline])}"))
 
 
 def _refusal(cluster: Cluster, name: str, what: str) -> str:

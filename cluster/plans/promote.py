@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from cluster.declared.model import Cluster
-from cluster.declared.tuning import MIB
+from cluster.measures import MIB
 from cluster.observed.wal_end import SeenEnd
-from cluster.verdicts.etcd_members import outage
-from cluster.verdicts.health import scheduled_switchover
+from cluster.obstacles import Obstacle
 from cluster.verdicts.live import Live
+from cluster.verdicts.obstacles import backup_obstacles, cluster_obstacles
 
 # A segment begins with a header, which nobody replays: an archive that ends before it has everything.
 HEADER_BYTES = 40
@@ -40,48 +40,51 @@ class SourceMember:
 Source = Mapping[str, SourceMember]
 
 
-def promotion_obstacle(cluster: Cluster, live: Live, source: Source, end: SeenEnd, *, lost: bool) -> str | None:
+def promotion_obstacles(
+    cluster: Cluster, live: Live, source: Source, end: SeenEnd, *, lost: bool, force: bool = False
+) -> list[Obstacle]:
     """
-    Why a standby cluster is not promoted, with the way out; None when it may be.
+    Why a standby cluster is not promoted now.
 
     + live: the standby cluster
     + source: the members of its source by name
     + end: how far the standby leader is
     + lost: somebody knows that what cannot be reached is off and stays off, and gives up what did not arrive
+    + force: also while a backup is under way that reads from its leader, which breaks off
     """
-    return next(_obstacles(cluster, live, source, end, lost), None)
+    return [
+        *cluster_obstacles(cluster, live),
+        *_beyond(live),
+        *_source_obstacles(cluster, source, lost),
+        *_missing(cluster, source, end, lost),
+        *backup_obstacles(live, [live.leader] if live.leader is not None else [], force=force),
+    ]
 
 
-def _obstacles(cluster: Cluster, live: Live, source: Source, end: SeenEnd, lost: bool) -> Iterator[str]:
-    if live.leader is None:
-        yield f"{cluster.name} has no leader\nHINT: wait for the election; 'journalctl -u patroni' says why it is late."
-    elif live.leader not in live.within:
-        yield f"the leader {live.leader} is left out by --limit\nHINT: leave --limit away."
-    if live.patroni["paused"]:
-        yield f"{cluster.name} is paused: Patroni would promote nobody\nHINT: run deploys/resume.py first."
-    if scheduled := scheduled_switchover(live.patroni):
-        yield f"{scheduled}\nHINT: wait for it, or `patronictl flush {cluster.name} switchover` on a member."
-    if reason := outage(live.etcd):
-        yield f"{reason}\nHINT: fix etcd of {cluster.name} first: without it nobody can be promoted."
-    yield from _source_obstacles(cluster, source, lost)
-    if (missing := missing_bytes(source, end)) and not lost:
-        yield (
-            f"{cluster.name} lacks the last {missing} bytes that {name_of(cluster)} wrote\n"
-            "HINT: start that again until they have arrived, or give them up with --data source_is_lost=true."
-        )
+def _beyond(live: Live) -> Iterator[Obstacle]:
+    if live.leader is not None and live.leader not in live.within:
+        yield Obstacle(f"the leader {live.leader} is left out by --limit", "omit --limit")
 
 
-def _source_obstacles(cluster: Cluster, source: Source, lost: bool) -> Iterator[str]:
+def _source_obstacles(cluster: Cluster, source: Source, lost: bool) -> Iterator[Obstacle]:
     if running := [name for name, member in source.items() if member.runs]:
-        yield (
-            f"{name_of(cluster)} still runs on {', '.join(running)}: there would be two primaries\n"
-            f"HINT: stop it first, its leader last: 'systemctl disable --now patroni' on {', '.join(running)}."
+        yield Obstacle(
+            f"{name_of(cluster)} still runs on {', '.join(running)}: there would be two primaries",
+            f"stop it first, its leader last: `systemctl disable --now patroni` on {', '.join(running)}",
         )
     silent = [name for name, member in source.items() if not member.reached]
     if silent and not lost:
-        yield (
-            f"{', '.join(silent)} cannot be reached, so nobody knows whether {name_of(cluster)} still takes writes\n"
-            "HINT: when they are off and stay off, say so: --data source_is_lost=true."
+        yield Obstacle(
+            f"{', '.join(silent)} cannot be reached, so nobody knows whether {name_of(cluster)} still takes writes",
+            "when they are off and stay off, say so: --data source_is_lost=true",
+        )
+
+
+def _missing(cluster: Cluster, source: Source, end: SeenEnd, lost: bool) -> Iterator[Obstacle]:
+    if (missing := missing_bytes(source, end)) and not lost:
+        yield Obstacle(
+            f"{cluster.name} lacks the last {missing} bytes that {name_of(cluster)} wrote",
+            "start that again until they have arrived, or give them up with --data source_is_lost=true",
         )
 
 
@@ -96,7 +99,7 @@ def missing_bytes(source: Source, end: SeenEnd) -> int | None:
 
 
 def promotion_lines(cluster: Cluster, live: Live, source: Source, end: SeenEnd) -> list[str]:
-    """The plan, as it is printed. + live, source, end: as ``promotion_obstacle`` has them"""
+    """The plan, as it is printed. + live, source, end: as ``promotion_obstacles`` has them"""
     silent = [name for name, member in source.items() if not member.reached]
     state = f"{', '.join(silent)} cannot be reached" if silent else "stopped on all its members"
     return [

@@ -6,9 +6,10 @@ import json
 from collections.abc import Collection, Mapping
 
 from cluster.declared.model import Cluster, Node
+from cluster.measures import lsn_text
 from cluster.observed.patroni import SeenPatroni
 from cluster.observed.shutdown import SeenPower
-from cluster.verdicts.data_positions import as_lsn, may_start, reach
+from cluster.verdicts.data_positions import may_start, reach
 from cluster.verdicts.health import leaders_timeline
 
 
@@ -19,9 +20,9 @@ def last_leader(cluster: Cluster, keys: Mapping[str, str] | None) -> str | None:
     + keys: what etcd holds below the cluster's prefix; None when it does not say
     """
     known = keys or {}
-    if (holder := known.get(f"{cluster.scope_key}leader")) is not None:
+    if (holder := known.get(cluster.key("leader"))) is not None:
         return holder
-    turns = json.loads(known.get(f"{cluster.scope_key}history", "[]"))
+    turns = json.loads(known.get(cluster.key("history"), "[]"))
     # Before Patroni 2.1 there was no fifth column.
     return str(turns[-1][4]) if turns and len(turns[-1]) > 4 else None
 
@@ -35,7 +36,7 @@ def _data(name: str, one: SeenPower) -> str:
     control = one["control"]
     if control is None:
         return f"{name}   has no data"
-    return f"{name}   timeline {control['timeline']}, WAL up to {as_lsn(reach(one))}, {control['state']}"
+    return f"{name}   timeline {control['timeline']}, WAL up to {lsn_text(reach(one))}, {control['state']}"
 
 
 def started_lines(

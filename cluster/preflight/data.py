@@ -59,7 +59,7 @@ def mount_findings(pictures: Mapping[str, Picture]) -> Iterable[Finding]:
 
 def _is_adoptable(cluster: Cluster, picture: Picture, keys: Mapping[str, str] | None) -> bool:
     """Data of this version, of which etcd says nothing else."""
-    data, known = picture["data"] or {}, (keys or {}).get(f"{cluster.scope_key}initialize")
+    data, known = picture["data"] or {}, (keys or {}).get(cluster.key("initialize"))
     fits = data.get("version") == str(cluster.settings.postgres_version) and data.get("identifier") is not None
     return fits and known in (None, "", data["identifier"])
 
@@ -160,7 +160,7 @@ def _foreign(cluster: Cluster, picture: Picture, keys: Mapping[str, str] | None)
     if keys is None:
         # With etcd away nobody knows the right identifier, and Patroni's own member is no stranger here.
         return None if ours else (f"{named}, and Patroni here does not manage it", _keep_hint(data["path"]))
-    known = keys.get(f"{cluster.scope_key}initialize")
+    known = keys.get(cluster.key("initialize"))
     same = known == data["identifier"]
     if same and not ours and is_foreign(data, turns_in(cluster, keys)):
         # Patroni would wind them back to this cluster's, and what only they have would be gone.

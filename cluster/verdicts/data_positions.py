@@ -111,8 +111,3 @@ def _refuse_strangers(cluster: Cluster, there: Mapping[str, SeenPower]) -> None:
             f"the members of {cluster.name} hold different clusters: {listed}\n"
             "HINT: move away the data that are not this cluster's, and run again."
         )
-
-
-def as_lsn(position: int) -> str:
-    """A position as PostgreSQL prints it. + position: in bytes"""
-    return f"{position >> 32:X}/{position & 0xFFFFFFFF:X}"

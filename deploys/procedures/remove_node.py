@@ -19,13 +19,15 @@ from operations.util.hosts import here
 
 
 @deploy("Removal")
-def deploy_removal(declared: Cluster, leaving: str, *, alone: bool, wipe: bool, drain_seconds: int) -> None:
+def deploy_removal(
+    declared: Cluster, leaving: str, *, alone: bool, wipe: bool, drain_seconds: int, force: bool
+) -> None:
     """
     Take a host out. Every host calls the steps over all of them; the configuration is that of those that stay.
 
     + declared: the cluster, the host in it
     + leaving: the node's name
-    + alone, wipe, drain_seconds: as ``patroni_removal`` has them
+    + alone, wipe, drain_seconds, force: as ``procedure.begun`` and ``procedure.stopped`` have them
     """
     cluster = _without_removed(declared, leaving)
     refuse_indispensable(cluster, cluster.node(leaving))
@@ -37,6 +39,7 @@ def deploy_removal(declared: Cluster, leaving: str, *, alone: bool, wipe: bool, 
         leaving=leaving,
         alone=alone,
         wipe=wipe,
+        force=force,
     )
     if stays:
         deploy_haproxy(cluster=rest, secrets=secrets)

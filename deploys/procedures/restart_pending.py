@@ -10,7 +10,8 @@ from operations.runs.restart_pending import restarted
 
 def deploy_restart(cluster: Cluster, *, configured: bool = False) -> None:
     """
-    Restart whom a setting waits for: ``--data without=NAME``, ``--data allow_no_failover=true``, ``--data probe=true``.
+    Restart the members on which a setting waits for it, with ``--data`` ``without``, ``allow_no_failover``, ``probe``
+    and ``force``.
 
     + cluster: as declared
     + configured: the same run brings the configuration to what is declared first
@@ -22,4 +23,5 @@ def deploy_restart(cluster: Cluster, *, configured: bool = False) -> None:
         alone=option("allow_no_failover"),
         configured=configured,
         probe=probe_of(cluster),
+        force=option("force"),
     )

@@ -7,11 +7,18 @@ from shlex import quote
 
 from pyinfra.api import StringCommand
 
-from cluster.components.etcd import UNIT, bootstrap_file, declared_peers, etcd_component, etcd_data_directory, peer_url
+from cluster.components.etcd import (
+    UNIT,
+    bootstrap_file,
+    declared_peers,
+    etcd_component,
+    etcd_data_directory,
+    etcdctl,
+    peer_url,
+)
 from cluster.components.files import File
 from cluster.declared.model import Cluster, Node
 from cluster.plans.etcd_restore.order import DATA, NOTES, Order
-from facts.etcd import ETCDCTL
 from operations.acts.act import Act
 from operations.acts.brought import brought
 from operations.acts.commands import start_unit, write_file
@@ -50,7 +57,7 @@ mv {new} {data}
 # most advanced member from leading. Configuration, system identifier and history stay.
 _FORGET = """
 set -e
-ectl() {{ {etcdctl} ETCDCTL_ENDPOINTS={endpoint} etcdctl --dial-timeout=2s --command-timeout=10s "$@"; }}
+ectl() {{ {etcdctl} --command-timeout=10s "$@"; }}
 for key in leader status optime/leader sync failover failsafe; do ectl del {prefix}$key > /dev/null; done
 ectl del --prefix {prefix}members/ > /dev/null
 """
@@ -104,5 +111,5 @@ def outdated_forgotten(cluster: Cluster, order: Order) -> Act:
     """Take away, in the rebuilt etcd, what Patroni remembers of who led. Only while every Patroni is down."""
     home = cluster.node(order.home)
     endpoint = home.address.url(cluster.settings.etcd_client_port)
-    script = _FORGET.format(etcdctl=ETCDCTL, endpoint=endpoint, prefix=quote(cluster.scope_key))
+    script = _FORGET.format(etcdctl=etcdctl([endpoint]), prefix=quote(cluster.scope_key))
     return Act(home, StringCommand(script))

@@ -8,11 +8,12 @@ from pyinfra import host
 from pyinfra.api import StringCommand
 
 from cluster.components.component import Component
+from cluster.components.etcd import etcdctl
 from cluster.declared.model import Cluster
 from cluster.errors import UnsafeError
 from cluster.observed.patroni import SeenPatroni
 from cluster.verdicts.health import was_cut_off
-from facts.etcd import ETCDCTL, EtcdCluster
+from facts.etcd import EtcdCluster
 from facts.host import HostComponent
 from facts.pgbackrest_restore import RestoreState
 from operations.acts.act import Act
@@ -59,7 +60,6 @@ def _refuse_if_others_have_data(cluster: Cluster) -> None:
 
 def _forget(cluster: Cluster, keys: Mapping[str, str]) -> str:
     """Delete the key in one transaction with a look at its value."""
-    key = f"{cluster.scope_key}initialize"
-    endpoints = ",".join(cluster.etcd_endpoints)
+    key = cluster.key("initialize")
     transaction = f"""value("{key}") = "{keys[key]}"\\n\\ndel {key}\\n\\n\\n"""
-    return f"printf '{transaction}' | {ETCDCTL} ETCDCTL_ENDPOINTS={endpoints} etcdctl txn | grep -qx SUCCESS"
+    return f"printf '{transaction}' | {etcdctl(cluster.etcd_endpoints)} txn | grep -qx SUCCESS"

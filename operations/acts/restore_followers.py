@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from pyinfra.api import StringCommand
 
+from cluster.components.etcd import etcdctl
 from cluster.declared.model import Cluster, Node
 from cluster.errors import UnsafeError
 from cluster.observed.patroni import SeenPatroni
 from cluster.verdicts.health import CLONING, holdup, leaders_timeline
 from cluster.verdicts.tablespaces import unknown
-from facts.etcd import ETCDCTL
 from facts.patroni import PatroniCluster
 from facts.pgbackrest_restore import RestoreState
 from operations.acts.act import Act
@@ -33,7 +33,7 @@ PROGRESS_SECONDS = 10
 _OUTDATED = ("status", "failover", "failsafe", "sync", "optime/leader")
 
 _FORGET = """
-ectl() {{ {etcdctl} ETCDCTL_ENDPOINTS={endpoints} etcdctl --dial-timeout=2s --command-timeout=4s "$@"; }}
+ectl() {{ {etcdctl} "$@"; }}
 end=$(( $(date +%s) + {seconds} ))
 while leader=$(ectl get --print-value-only {prefix}leader) && [ -n "$leader" ]; do
   [ "$(date +%s)" -lt "$end" ] || {{ echo "$leader"; exit 0; }}
@@ -48,8 +48,7 @@ echo
 def leaderless(cluster: Cluster) -> Commands:
     """Wait until there is no leader, and delete what Patroni remembers of the old data. Refuses while there is one."""
     script = _FORGET.format(
-        etcdctl=ETCDCTL,
-        endpoints=",".join(cluster.etcd_endpoints),
+        etcdctl=etcdctl(cluster.etcd_endpoints, quick=True),
         seconds=cluster.settings.patroni_ttl + 10,
         prefix=cluster.scope_key,
         keys=" ".join(_OUTDATED),

@@ -51,7 +51,7 @@ def _chosen(cluster: Cluster) -> Node | None:
     asked = look_at_etcd(cluster)
     if asked is None:
         raise UnsafeError(f"etcd does not say whether it knows {cluster.name}\nHINT: look at 'journalctl -u etcd'.")
-    if f"{cluster.scope_key}config" in (asked[1]["keys"] or {}):
+    if cluster.key("config") in (asked[1]["keys"] or {}):
         return None
     seen = power_of(cluster, present(cluster).members)
     chosen = most_advanced(cluster, {node.name: seen.get(node.name) for node in cluster.members}, ())

@@ -57,7 +57,8 @@ def backup(cluster: Cluster, kind: str) -> Commands:
 
 def _no_room(repository: Repository, seen: SeenPgbackrest, kind: str) -> str | None:
     """What is under way has its room, or fails by itself."""
-    return None if seen["attempts"][kind]["running"] else room_obstacle(seen, repository.title)
+    obstacle = None if seen["attempts"][kind]["running"] else room_obstacle(seen, repository.title)
+    return str(obstacle) if obstacle is not None else None
 
 
 def _backed_up(

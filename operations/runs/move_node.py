@@ -37,12 +37,13 @@ from operations.util.planning import planning, undecided
 
 
 @operation()
-def begun(cluster: Cluster, moving: str) -> Commands:
+def begun(cluster: Cluster, moving: str, *, force: bool = False) -> Commands:
     """
     Judge whether a host may move now, say what will happen, and let another member lead when it does. Refuses what
     ``refuse_move`` refuses. Does nothing when it is where it is declared.
 
     + moving: the node's name
+    + force: also while a backup is under way that reads from it, which breaks off
     """
     node, rest = cluster.node(moving), remaining(cluster, {moving})
     if not acts_here(rest.members):
@@ -51,21 +52,21 @@ def begun(cluster: Cluster, moving: str) -> Commands:
         host.noop(f"{moving} is where it is declared")
         return
     live = look(cluster)
-    refuse_move(cluster, live, node)
+    refuse_move(cluster, live, node, force=force)
     print_lines(move_lines(cluster, live, node))
     if live.leader == moving:
         # As a standby it comes from either address until it is stopped, and nobody waits for who is not let in.
         if not planning():
             yield from let_in(_at_both(cluster, live, node))
-        yield from led_by(cluster, without=[one.name for one in cluster.members if live.member(one.name) is None])
+        missing = [one.name for one in cluster.members if live.member(one.name) is None]
+        yield from led_by(cluster, without=missing, force=force)
     elif planning():
         yield from undecided(f"what {moving} has still at the former address")
 
 
 def _at_both(cluster: Cluster, live: Live, node: Node) -> Cluster:
     """The cluster as if a living member were a second one at its former address, too."""
-    keys = (live.etcd["keys"] if live.etcd is not None else None) or {}
-    former = member_addresses(cluster, keys).get(node.name, str(node.address))
+    former = member_addresses(cluster, live.keys).get(node.name, str(node.address))
     return replace(cluster, nodes=(*cluster.nodes, replace(node, address=Address(former))))
 
 

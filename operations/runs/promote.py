@@ -12,7 +12,8 @@ from cluster.components.standby_cluster import SOURCE_BOUNDED
 from cluster.declared.model import Cluster, Node
 from cluster.errors import UnsafeError
 from cluster.observed.patroni import SeenPatroni
-from cluster.plans.promote import name_of, promotion_lines, promotion_obstacle
+from cluster.obstacles import refuse
+from cluster.plans.promote import name_of, promotion_lines, promotion_obstacles
 from cluster.verdicts.causes import copied_anew
 from cluster.verdicts.health import holdup, leaders_timeline
 from cluster.verdicts.live import Live
@@ -34,14 +35,15 @@ FOLLOW_SECONDS = 120
 
 
 @operation()
-def promoted(cluster: Cluster, *, confirmed: bool = False, lost: bool = False) -> Commands:
+def promoted(cluster: Cluster, *, confirmed: bool = False, lost: bool = False, force: bool = False) -> Commands:
     """
     Let a standby cluster take writes, and return when it does and all its members follow. Called on every host; one
-    acts. Refuses what ``promotion_obstacle`` refuses. Changes nothing on a cluster that takes writes already; goes on
+    acts. Refuses what ``promotion_obstacles`` finds. Changes nothing on a cluster that takes writes already; goes on
     with a promotion that was cut off.
 
     + confirmed: without it the plan is shown and nothing is done
     + lost: the source's members that cannot be reached are off, and what did not arrive is given up
+    + force: also while a backup is under way that reads from its leader, which breaks off
     """
     if not acts_here(cluster.members):
         return
@@ -53,15 +55,15 @@ def promoted(cluster: Cluster, *, confirmed: bool = False, lost: bool = False) -
     began = time.monotonic()
     follows = is_standby(live.patroni["config"])
     if follows:
-        yield from _let_go(cluster, live, confirmed=confirmed, lost=lost)
+        yield from _let_go(cluster, live, confirmed=confirmed, lost=lost, force=force)
     yield from _taken_over(cluster, began, int(leaders_timeline(live.patroni) or 0) if follows else None)
 
 
-def _let_go(cluster: Cluster, live: Live, *, confirmed: bool, lost: bool) -> Commands:
+def _let_go(cluster: Cluster, live: Live, *, confirmed: bool, lost: bool, force: bool) -> Commands:
     """Judge, say, and take the section away by which Patroni follows another cluster."""
     source, end = source_of(cluster), leaders_end(cluster, live.leader)
-    if obstacle := promotion_obstacle(cluster, live, source, end, lost=lost):
-        raise UnsafeError(obstacle)
+    obstacles = promotion_obstacles(cluster, live, source, end, lost=lost, force=force)
+    refuse(f"{cluster.name} is not promoted now", obstacles)
     print_lines(promotion_lines(cluster, live, source, end))
     if not confirmed:
         raise UnsafeError(f"nothing was touched\nHINT: add --data confirm={cluster.name} to promote it.")

@@ -11,7 +11,8 @@ from cluster.declared.model import Cluster, Node
 from cluster.errors import UnsafeError
 from cluster.observed.patroni import SeenPatroni
 from cluster.observed.postgres import SeenPostgres
-from cluster.plans.reinit_node import is_being_copied, reinit_obstacle, reinit_remarks, source_text
+from cluster.obstacles import refuse
+from cluster.plans.reinit_node import is_being_copied, reinit_obstacles, reinit_remarks, source_text
 from cluster.verdicts.health import CLONING
 from cluster.verdicts.live import Live
 from facts.patroni import DirectorySize, PatroniCluster
@@ -32,10 +33,10 @@ PROGRESS_SECONDS = 10
 def reinit(cluster: Cluster, member: str, force: bool = False) -> Commands:
     """
     Rebuild one member from the others or the repository, and return when it streams. One that is being copied already
-    is waited for. Refuses what ``reinit_obstacle`` refuses.
+    is waited for. Refuses what ``reinit_obstacles`` finds.
 
     + member: its name
-    + force: also a healthy standby, and one with WAL that the leader does not have
+    + force: also a healthy standby, one with WAL that the leader does not have, and one that a backup reads from
     """
     if not acts_here(cluster.members):
         return
@@ -47,8 +48,7 @@ def reinit(cluster: Cluster, member: str, force: bool = False) -> Commands:
             yield from places_made(cluster, node, fresh=False)  # without them it fails again and again
             _wait(cluster, node, live, before=None)
         return
-    if obstacle := reinit_obstacle(cluster, live, member, force=force):
-        raise UnsafeError(obstacle)
+    refuse(f"{member} is not rebuilt now", reinit_obstacles(cluster, live, member, force=force))
     print_lines(
         [
             f"Rebuild of {member} in {cluster.name}: it gets its data from {source_text(cluster, live, member)}",

@@ -34,7 +34,7 @@ from operations.acts.component import Commands
 from operations.live.etcd import look_at_etcd
 from operations.live.members import look
 from operations.runs.remove_node.etcd_membership import refuse_quorum_loss, removed
-from operations.runs.remove_node.procedure import etcdctl
+from operations.runs.remove_node.procedure import told_etcd
 from operations.util.console import print_lines
 from operations.util.hosts import acts_here, coordinator, read_all
 from operations.util.planning import planning, undecided
@@ -63,7 +63,7 @@ def made_way(cluster: Cluster, newcomer: str) -> Commands:
         ids = tuple(one["id"] for one in found.voters)
         note = Replacement(datetime.now(UTC).isoformat(timespec="seconds"), ids)
         key = quote(replacement_key(cluster, newcomer))
-        yield Act(coordinator(rest.etcd), etcdctl(rest, f"put {key} {quote(note.text)}"))
+        yield Act(coordinator(rest.etcd), told_etcd(rest, f"put {key} {quote(note.text)}"))
     yield from _out_of_etcd(cluster, rest, node, note.etcd)
     for name in unusable_slots(live, node):
         yield Act(cluster.node(name), _drop(cluster, slot_name(newcomer)))
@@ -119,6 +119,6 @@ def settled(cluster: Cluster, names: Sequence[str], *, replaced: bool = False) -
     keys = [key_of(cluster, name) for name in names for key_of in kinds]
     notes = [key for key in keys if key in (seen["keys"] or {})]
     for key in notes:
-        yield Act(witness, etcdctl(cluster, f"del {quote(key)}"))
+        yield Act(witness, told_etcd(cluster, f"del {quote(key)}"))
     if not notes:
         host.noop("there is no note about them")

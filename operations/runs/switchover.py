@@ -68,9 +68,15 @@ def led_by(
     without: Sequence[str] = (),
     probe: Secret | None = None,
     *,
+    leaving: str | None = None,
     force: bool = False,
 ) -> Commands:
-    """The switchover itself, on the host that acts: for procedures of which it is one step. + candidate: as above"""
+    """
+    The switchover itself, on the host that acts: for procedures of which it is one step.
+
+    + candidate, without, probe, force: as above
+    + leaving: the host for whose removal it is
+    """
     expected = [node.name for node in cluster.members if node.name not in without]
     # A run that was cut off may have left a switchover under way.
     live = _synchronous(cluster, look(cluster, expected, 0 if planning() else ANSWER_SECONDS))
@@ -79,13 +85,14 @@ def led_by(
         print_lines([told, *_still_to_come(cluster, live, expected)])
         host.noop(f"{candidate} leads already")
         return
-    plan = switchover_plan(cluster, live, candidate, without, force=force)
+    plan = switchover_plan(cluster, live, candidate, without, leaving=leaving, force=force)
     print_lines(_announced(cluster, live, plan))
     # What is on disk by then need not be written while nobody can write.
     for name in (plan.leader, plan.candidate):
         yield Act(cluster.node(name), _checkpoint(cluster))
     _refuse_if_moved(plan, live := look(cluster))
-    switchover_plan(cluster, live, plan.candidate, without, force=force)  # refuses what has come up since
+    # Refuses what has come up since.
+    switchover_plan(cluster, live, plan.candidate, without, leaving=leaving, force=force)
     with probing(probe):
         yield from _switched(cluster, plan, [plan.leader, *_streaming(live.patroni, expected)])
 

@@ -11,6 +11,7 @@ from shlex import quote
 import gevent
 from pyinfra import logger
 
+from cluster.components.etcd import etcdctl
 from cluster.declared.model import Cluster, Node
 from cluster.errors import UnsafeError
 from cluster.observed.run_lock import SeenHolder, SeenLocks, SeenRunLock, written
@@ -31,7 +32,7 @@ from facts.runs.run_lock import KERNEL, LOCK_DIRECTORY, locks_in
 from operations.util.hosts import heard, target_of
 from operations.util.own_process import is_gone
 
-PROGRAM = (Path(__file__).parent / "on_host" / "run_lock.sh").read_text()
+_PROGRAM = (Path(__file__).parent / "on_host" / "run_lock.sh").read_text()
 
 # A host has to look for its mutex, and for an etcd that does not answer.
 TAKE_SECONDS = 45
@@ -48,6 +49,11 @@ _LOOK = (
 _LOST = lost_text("it was given up, or taken from it").replace("\n", " ")
 
 Locks = dict[str, SeenLocks | None]
+
+
+def lock_program(endpoints: Iterable[str]) -> str:
+    """What is run on a host, with its words in front. + endpoints: of etcd, for the client in it"""
+    return _PROGRAM.replace("THE_CLIENT", etcdctl(endpoints, quick=True))
 
 
 def now() -> float:
@@ -218,7 +224,7 @@ class RunLock:
         words = [verb, self.cluster.name, self.holder["run"], str(LEASE_SECONDS), written(self.holder), runs, lines]
         words += [lock_key(self.cluster) if etcd else "", ",".join(self.cluster.etcd_endpoints)]
         words += [self.lease, " ".join(notes)]
-        return f"set -- {' '.join(map(quote, words))}\n{PROGRAM}"
+        return f"set -- {' '.join(map(quote, words))}\n{lock_program(self.cluster.etcd_endpoints)}"
 
 
 def _understood(lines: list[str] | None) -> SeenLocks | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cluster.declared.model import Cluster
-from cluster.verdicts.data_positions import as_lsn
+from cluster.measures import lsn_text
 from tests.cluster.live_members import patroni_member, postgres_state
 from tests.deploys.removal_world import line
 
@@ -121,7 +121,7 @@ class PowerWorld:
     def run(self, host: str, command: str, stdin: str) -> tuple[bool, list[str]]:
         """See World."""
         assert host not in self.dead, f"{host} is dead and was asked: {command[:80]}"
-        if "ask restoring" in command:
+        if "ask held" in command:
             self._replay(host, command)
             return True, self._power(host)
         if "def streaming_from" in command:
@@ -222,7 +222,7 @@ class PowerWorld:
         sql = {"in_recovery": not primary, "received": None if primary else one.end, "replayed": one.end - one.owing}
         state = "in production" if primary else "shut down" if data.led else "shut down in recovery"
         control = CONTROL.format(
-            identifier=data.identifier, state=state, end=as_lsn(data.end - RECORD), timeline=data.timeline
+            identifier=data.identifier, state=state, end=lsn_text(data.end - RECORD), timeline=data.timeline
         )
         unit = f"ActiveState={'active' if one.patroni else 'inactive'}\nUnitFileState={one.enabled}"
         return [
@@ -234,7 +234,7 @@ class PowerWorld:
             line("sql", json.dumps(sql) if one.served else "no server", 0 if one.served else 2),
             line("control", "" if one.empty else control, 1 if one.empty else 0),
             line("turns", ""),
-            line("wal", "" if one.served else f"invalid record length at {as_lsn(one.end)}: wanted 24, got 0", 1),
+            line("wal", "" if one.served else f"invalid record length at {lsn_text(one.end)}: wanted 24, got 0", 1),
         ]
 
     def _patroni(self, host: str, expected: set[str]) -> dict[str, Any]:

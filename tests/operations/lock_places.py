@@ -10,7 +10,7 @@ from shlex import quote
 from cluster.observed.run_lock import SeenHolder, SeenLocks, written
 from facts.runs.journal import JOURNAL_DIRECTORY
 from facts.runs.run_lock import LOCK_DIRECTORY, RunLock, locks_in
-from operations.util.run_lock import PROGRAM
+from operations.util.run_lock import lock_program
 
 KEY = "/pyinfra-patroni/main/run"
 
@@ -86,8 +86,9 @@ class Place:
         lease: str = "", notes: str = "", cluster: str = "main",
     ) -> SeenLocks:  # fmt: skip
         words = [verb, cluster, run, str(seconds), written(holder(run)), over, lines, KEY if etcd else ""]
-        words += [f"https://127.0.0.1:{self.port}", lease, notes]
-        code, lines_said = self.run(f"set -- {' '.join(map(quote, words))}\n{PROGRAM}")
+        endpoints = [f"https://127.0.0.1:{self.port}"]
+        words += [*endpoints, lease, notes]
+        code, lines_said = self.run(f"set -- {' '.join(map(quote, words))}\n{lock_program(endpoints)}")
         assert code == 0
         return locks_in(lines_said)
 

@@ -9,6 +9,7 @@ from itertools import combinations
 from cluster.components.etcd import etcd_data_directory
 from cluster.declared.model import Cluster, Node
 from cluster.errors import UnsafeError
+from cluster.measures import lsn_text
 from cluster.observed.etcd import SeenRemains, SeenWal
 from cluster.observed.postgres import SeenPostgres
 from cluster.plans.etcd_reinit import reinit_command
@@ -40,7 +41,7 @@ class Standing:
     @property
     def position(self) -> str:
         """As PostgreSQL writes it."""
-        return f"{self.end >> 32:X}/{self.end & 0xFFFFFFFF:X}"
+        return lsn_text(self.end)
 
 
 def standings(
@@ -215,9 +216,9 @@ def refuse_foreign(
     + keys: what the rebuilt etcd holds below the cluster's prefix
     + identifier: of the members' data; + turns: where these left their earlier timelines
     """
-    known = (keys or {}).get(f"{cluster.scope_key}initialize")
+    known = (keys or {}).get(cluster.key("initialize"))
     turn = parted(turns, turns_in(cluster, keys or {}))
-    if known == identifier and f"{cluster.scope_key}config" in (keys or {}) and turn is None:
+    if known == identifier and cluster.key("config") in (keys or {}) and turn is None:
         return
     what = f"knows {cluster.name} as {known}, the data are {identifier}" if known else f"does not know {cluster.name}"
     if known == identifier and turn is not None:

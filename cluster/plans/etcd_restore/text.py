@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from cluster.declared.model import Cluster
+from cluster.measures import age_text
 from cluster.observed.etcd import SeenRemains
 from cluster.plans.etcd_restore.order import Order
 from cluster.plans.etcd_restore.plan import Standing, most_advanced
-from cluster.plans.etcd_snapshot import span
 
 Remains = Mapping[str, SeenRemains | None]
 
@@ -62,7 +62,7 @@ def _snapshots(seen: SeenRemains | None) -> str:
     if not seen["snapshots"]:
         return f"none{damaged}"
     newest = max(seen["snapshots"], key=lambda one: one["revision"])
-    return f"revision {newest['revision']}, {span(seen['now'] - newest['at'])} old{damaged}"
+    return f"revision {newest['revision']}, {age_text(seen['now'] - newest['at'])} old{damaged}"
 
 
 def outcome_lines(cluster: Cluster, order: Order, leader: str, seconds: float) -> list[str]:

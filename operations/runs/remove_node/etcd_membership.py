@@ -7,13 +7,14 @@ from collections.abc import Collection
 from pyinfra import host
 from pyinfra.api import StringCommand, operation
 
+from cluster.components.etcd import etcdctl
 from cluster.declared.model import Cluster, Node
 from cluster.errors import UnsafeError
 from cluster.observed.etcd import SeenEtcd
-from cluster.plans.remove_node import etcd_members_of, quorum_loss
-from cluster.verdicts.etcd_members import serving
+from cluster.plans.remove_node import quorum_loss
+from cluster.verdicts.etcd_members import etcd_members_of, serving
 from cluster.verdicts.removal_notes import remaining
-from facts.etcd import ETCDCTL, EtcdCluster, EtcdStatus
+from facts.etcd import EtcdCluster, EtcdStatus
 from operations.acts.act import Act
 from operations.acts.component import Commands
 from operations.util.hosts import acts_here, coordinator, in_this_run
@@ -53,7 +54,7 @@ def refuse_quorum_loss(cluster: Cluster, seen: SeenEtcd, node: Node) -> None:
 
 def removed(cluster: Cluster, member_id: str) -> StringCommand:
     """Take a membership out; one that is out already is well. + cluster: the hosts to ask; + member_id: as hex"""
-    ctl = f"{ETCDCTL} ETCDCTL_ENDPOINTS={','.join(cluster.etcd_endpoints)} etcdctl"
+    ctl = etcdctl(cluster.etcd_endpoints)
     # The list is asked for first: an error of the list is not an absence.
     gone = f'listed=$({ctl} member list) && ! printf %s "$listed" | grep -q "^{member_id},"'
     attempt = f"{gone} || {ctl} member remove {member_id} >/dev/null"
@@ -73,5 +74,5 @@ def led_by_another(cluster: Cluster, rest: Cluster, seen: SeenEtcd, leaving: Col
     urls = {node.address.url(cluster.settings.etcd_client_port) for node in serving(rest, seen["members"])}
     heir = next((one["id"] for url, one in status.items() if url in urls and not one["learner"]), None)
     if heir is not None:
-        move = f"{ETCDCTL} ETCDCTL_ENDPOINTS={leader} etcdctl move-leader {heir} >/dev/null"
+        move = f"{etcdctl([leader])} move-leader {heir} >/dev/null"
         yield Act(coordinator(rest.etcd), StringCommand(move))

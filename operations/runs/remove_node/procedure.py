@@ -11,6 +11,7 @@ from pyinfra.api import StringCommand, operation
 
 from cluster.components.all import emptied_directories, own_units, units_of
 from cluster.components.component_type import Phase
+from cluster.components.etcd import etcdctl
 from cluster.components.patroni_unit import UNIT as PATRONI_UNIT
 from cluster.declared.model import Cluster, Node
 from cluster.errors import ConfigError, UnsafeError
@@ -20,7 +21,6 @@ from cluster.verdicts.live import Live
 from cluster.verdicts.members import refuse_moved
 from cluster.verdicts.removal_notes import Removal, remaining, removal_key, removals
 from cluster.verdicts.slots import slot_remarks
-from facts.etcd import ETCDCTL
 from facts.host import HostComponent
 from facts.patroni import PatroniCluster
 from facts.postgres_sessions import ClientsLeft
@@ -57,7 +57,7 @@ def without_removed(cluster: Cluster, leaving: str) -> Cluster:
 
 
 @operation()
-def begun(cluster: Cluster, leaving: str, *, alone: bool = False, wipe: bool = False) -> Commands:
+def begun(cluster: Cluster, leaving: str, *, alone: bool = False, wipe: bool = False, force: bool = False) -> Commands:
     """
     Judge whether a host may go, say what will happen, note in etcd that it goes, and let another member lead when it
     does. Refuses what ``refuse_removal`` refuses. Does nothing when it is gone.
@@ -65,6 +65,7 @@ def begun(cluster: Cluster, leaving: str, *, alone: bool = False, wipe: bool = F
     + leaving: the node's name
     + alone: although nobody could take over from the leader afterwards
     + wipe: its data will be removed
+    + force: also while a backup is under way that reads from it, which breaks off
     """
     node, rest = cluster.node(leaving), remaining(cluster, {leaving})
     if not acts_here(rest.members):
@@ -74,13 +75,13 @@ def begun(cluster: Cluster, leaving: str, *, alone: bool = False, wipe: bool = F
     if was_removed(cluster, live, node):
         host.noop(f"{leaving} is no part of {cluster.name} any more")
         return
-    refuse_removal(cluster, live, node, reached=reached, alone=alone)
+    refuse_removal(cluster, live, node, reached=reached, alone=alone, force=force)
     slots = [f"  note   {remark}" for remark in slot_remarks(cluster, live)]
     print_lines([*removal_lines(cluster, live, node, reached=reached, wipe=wipe), *slots])
     yield from _noted(rest, live, leaving)
     if live.leader == leaving:
         missing = [one.name for one in cluster.members if live.member(one.name) is None]
-        yield from led_by(cluster, without=missing)
+        yield from led_by(cluster, without=missing, leaving=leaving, force=force)
 
 
 def _noted(rest: Cluster, live: Live, leaving: str) -> Commands:
@@ -90,12 +91,12 @@ def _noted(rest: Cluster, live: Live, leaving: str) -> Commands:
     config = live.patroni["config"] or {}
     note = Removal(datetime.now(UTC).isoformat(timespec="seconds"), config.get("member_slots_ttl"))
     witness = coordinator(rest.etcd)
-    yield Act(witness, etcdctl(rest, f"put {quote(removal_key(rest, leaving))} {quote(note.text)}"))
+    yield Act(witness, told_etcd(rest, f"put {quote(removal_key(rest, leaving))} {quote(note.text)}"))
 
 
-def etcdctl(cluster: Cluster, words: str) -> StringCommand:
+def told_etcd(cluster: Cluster, words: str) -> StringCommand:
     """A command of etcd's own client on a host with etcd. + words: quoted, without secrets"""
-    return StringCommand(f"{ETCDCTL} ETCDCTL_ENDPOINTS={','.join(cluster.etcd_endpoints)} etcdctl {words} >/dev/null")
+    return StringCommand(f"{etcdctl(cluster.etcd_endpoints)} {words} >/dev/null")
 
 
 @operation()

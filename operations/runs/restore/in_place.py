@@ -13,7 +13,8 @@ from pyinfra.api.command import PyinfraCommand
 from cluster.declared.model import Cluster, Node
 from cluster.errors import UnsafeError
 from cluster.observed.restore import SeenRestore
-from cluster.plans.restore.in_place import Restore, giving_back_obstacle, has_led, order_of, restore_plan
+from cluster.plans.restore.in_place import Restore, giving_back_obstacle, has_led, restore_plan
+from cluster.plans.restore.obstacles import order_of
 from cluster.plans.restore.target import Target
 from cluster.plans.restore.text import restore_lines
 from cluster.verdicts.health import leaders_timeline
@@ -93,7 +94,7 @@ def given_back(cluster: Cluster) -> Commands:
         return
     chosen, touched = cluster.node(order["member"]), any(one is not None and one["begun"] for one in seen.values())
     if obstacle := giving_back_obstacle(cluster, live, seen, chosen.name):
-        raise UnsafeError(obstacle)
+        raise UnsafeError(str(obstacle))
     yield ended(chosen)
     yield from _never_led(cluster, seen, chosen)
     leader = yield from _released(cluster, order["led"], without=chosen if touched else None)

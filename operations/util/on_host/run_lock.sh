@@ -51,8 +51,7 @@ exec 9>&-
 [ -n "$key" ] || exit 0
 
 silent() { echo "etcd|silent|0||$(printf %s "$1" | base64 -w0)"; exit 0; }
-pki=/etc/etcd/pki
-[ -e "$pki/etcd.key" ] && command -v etcdctl > /dev/null || silent 'no etcd client here'
+[ -e /etc/etcd/pki/etcd.key ] && command -v etcdctl > /dev/null || silent 'no etcd client here'
 open() {
   for one in $(echo "$endpoints" | tr , ' '); do
     place=${one#https://}
@@ -62,10 +61,7 @@ open() {
   return 1
 }
 open || silent 'nothing listens'
-ectl() {
-  timeout 10 env ETCDCTL_API=3 ETCDCTL_CACERT=$pki/ca.crt ETCDCTL_CERT=$pki/etcd.crt ETCDCTL_KEY=$pki/etcd.key \
-    ETCDCTL_ENDPOINTS="$endpoints" etcdctl --dial-timeout=2s --command-timeout=4s "$@" 2>&1
-}
+ectl() { timeout 10 THE_CLIENT "$@" 2>&1; }
 txn() { # compare
   printf '%s\n\nput %s %s --lease=%s\n\nget %s\n\n' "$1" "$key" "$note" "$lease" "$key" | ectl txn
 }

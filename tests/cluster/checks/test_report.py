@@ -719,7 +719,7 @@ def with_copy(days: float | None, *, kept: int = 48) -> World:
     return world
 
 
-@pytest.mark.parametrize("days, age", [(8.0, "192 h old"), (None, "not there")])
+@pytest.mark.parametrize("days, age", [(8.0, "8 days old"), (None, "not there")])
 def test_a_repository_host_without_a_recent_copy_is_a_remark(days: float | None, age: str) -> None:
     overview = with_copy(days).overview()
     listed = complaints(overview)

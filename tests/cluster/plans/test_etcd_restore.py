@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cluster.errors import UnsafeError
+from cluster.measures import age_text
 from cluster.plans.etcd_restore.order import DATA, SNAPSHOT, Order, Source, order_of
 from cluster.plans.etcd_restore.plan import Standing, home_of, most_advanced, refuse_unread, sources
 from cluster.plans.etcd_restore.text import restore_lines
-from cluster.plans.etcd_snapshot import span
 from tests.deploys.fake_hosts import fake_cluster
 
 LIVE = "/var/lib/etcd/main/member/snap/db"
@@ -125,4 +125,4 @@ def test_the_plan_says_what_was_found_and_what_comes() -> None:
 
 @pytest.mark.parametrize(("seconds", "said"), [(-3, "0 s"), (119, "119 s"), (120, "2 min"), (7200, "2 h")])
 def test_durations_are_said_as_people_say_them(seconds: int, said: str) -> None:
-    assert span(seconds) == said
+    assert age_text(seconds) == said

@@ -17,7 +17,7 @@ from cluster.plans.promote import (
     fed_words,
     missing_bytes,
     promotion_lines,
-    promotion_obstacle,
+    promotion_obstacles,
 )
 from tests.cluster.declared.test_standby_clusters import both
 from tests.cluster.live_members import healthy, with_patroni
@@ -50,7 +50,8 @@ RUNS = SourceMember(end(runs=True, position=WRITTEN, state="in production", chec
 def obstacle(
     source: dict[str, SourceMember], live: Any = OURS, at: SeenEnd | None = None, *, lost: bool = False
 ) -> str:
-    return promotion_obstacle(dr(), live, source, at or own(), lost=lost) or ""
+    found = promotion_obstacles(dr(), live, source, at or own(), lost=lost)
+    return "\n".join(map(str, found))
 
 
 def test_a_stopped_source_is_no_obstacle() -> None:
@@ -62,7 +63,7 @@ def test_a_stopped_source_is_no_obstacle() -> None:
 def test_a_source_that_runs_is_one_whatever_is_said(member: SourceMember, lost: bool) -> None:
     assert obstacle({"s1": STOPPED, "s2": member}, lost=lost) == (
         "shop still runs on s2: there would be two primaries\n"
-        "HINT: stop it first, its leader last: 'systemctl disable --now patroni' on s2."
+        "HINT: stop it first, its leader last: `systemctl disable --now patroni` on s2."
     )
 
 
@@ -87,8 +88,8 @@ def test_what_has_not_arrived_is_waited_for_or_given_up() -> None:
 @pytest.mark.parametrize(
     ("live", "words"),
     [
-        (with_patroni(OURS, leader=None), "dr has no leader"),
-        (with_patroni(OURS, paused=True), "dr is paused: Patroni would promote nobody"),
+        (with_patroni(OURS, leader=None), "there is no leader"),
+        (with_patroni(OURS, paused=True), "dr is paused: no standby takes over"),
         (with_patroni(OURS, scheduled_switchover={"at": "noon"}), "a switchover is scheduled for noon"),
         (LIVE, "the leader d1 is left out by --limit"),
         (replace(OURS, etcd=None), "etcd"),

@@ -10,10 +10,11 @@ import pytest
 from cluster.components.all import units_of
 from cluster.declared.model import Cluster
 from cluster.errors import UnsafeError
+from cluster.measures import lsn_text
 from cluster.plans.destroy import destroyed_lines, destruction_lines, refuse_strangers
 from cluster.plans.start import last_leader
 from cluster.plans.stop import stopped_lines
-from cluster.verdicts.data_positions import as_lsn, last_record, most_advanced, primary_of
+from cluster.verdicts.data_positions import last_record, most_advanced, primary_of
 from tests.deploys.fake_hosts import fake_cluster
 
 ROLES = ("postgres", "etcd", "haproxy")
@@ -110,7 +111,7 @@ def test_a_stop_says_who_ended_elsewhere() -> None:
 
 
 def test_positions_are_printed_as_postgresql_does() -> None:
-    assert as_lsn((5 << 32) + 0x28) == "5/28"
+    assert lsn_text((5 << 32) + 0x28) == "5/28"
 
 
 def with_repository() -> Cluster:

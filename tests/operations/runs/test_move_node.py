@@ -136,7 +136,7 @@ def test_a_patroni_of_which_etcd_knows_nothing_is_stopped_where_its_file_has_it(
     ("change", "words"),
     [
         ({"leader": None}, "there is no leader"),
-        ({"paused": True}, "the cluster is paused, which deploys/resume.py ends"),
+        ({"paused": True}, "main is paused: no standby takes over"),
         ({"scheduled": {"at": "noon"}}, "a switchover is scheduled for noon"),
         ({"unhealthy": {"h2"}}, "etcd would have 2 members, 1 of them healthy, and 2 are needed"),
     ],

@@ -50,12 +50,12 @@ def test_without_a_confirmation_nothing_is_done(monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize("lost", [False, True])
 def test_a_source_that_runs_is_looked_at_on_its_own_hosts(monkeypatch: pytest.MonkeyPatch, lost: bool) -> None:
     said = refusal(monkeypatch, PromotionWorld(running={"s2"}), lost=lost)
-    assert said.startswith("shop still runs on s2: there would be two primaries\n")
+    assert said.startswith("dr is not promoted now: shop still runs on s2: there would be two primaries\n")
 
 
 def test_a_host_that_is_off_is_not_taken_for_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     world = PromotionWorld(off={"s1", "s2"})
-    assert refusal(monkeypatch, world).startswith("s1, s2 cannot be reached, so nobody knows")
+    assert refusal(monkeypatch, world).startswith("dr is not promoted now: s1, s2 cannot be reached, so nobody knows")
     assert promote(monkeypatch, world, lost=True) == ["d1"]
 
 

@@ -177,7 +177,8 @@ def test_a_source_without_a_backup_is_none(monkeypatch: pytest.MonkeyPatch, secr
     world = NewWorld()
     world.stanzas["shop"] = {**INFO, "name": "shop", "backup": []}
     assert refusal(monkeypatch, world, secrets_of_source) == (
-        "there is no backup of shop\nHINT: run deploys/backup.py for it first."
+        "copy does not begin with a backup now: there is no backup of shop\n"
+        "HINT: run deploys/backup.py for it first; nothing was changed."
     )
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from cluster.observed.run_lock import written
 from facts.runs.run_lock import locks_in
-from operations.util.run_lock import PROGRAM
+from operations.util.run_lock import lock_program
 from tests.operations.lock_places import Place, holder
 
 
@@ -120,7 +120,7 @@ def test_two_that_begin_at_once_are_one_and_another(place: Place) -> None:
     for number in range(5):
         runs = [f"r{number}{letter}" for letter in "abcd"]
         words = [["take", "main", run, "45", written(holder(run)), "", "", "", "", "", ""] for run in runs]
-        scripts = [f"set -- {' '.join(map(quote, one))}\n{place.text(PROGRAM)}" for one in words]
+        scripts = [f"set -- {' '.join(map(quote, one))}\n{place.text(lock_program(()))}" for one in words]
         begun = [subprocess.Popen(["sh", "-c", script], stdout=subprocess.PIPE, text=True) for script in scripts]
         said = [locks_in(one.communicate()[0].splitlines())["host"]["word"] for one in begun]
         assert sorted(said) == ["mine", "other", "other", "other"]
