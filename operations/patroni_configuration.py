@@ -26,6 +26,7 @@ from cluster.plans.configure import (
     file_error,
     undeclared_parameters,
     undoing_patch,
+    values_of,
 )
 from cluster.verdicts.standby_role import refuse_other_role
 from facts.patroni import ANSWER_SECONDS, MemberResources, PatroniCluster
@@ -201,7 +202,7 @@ def _patched(
     changes = changes_of(patch, observed, catalog)
     for change in changes:
         host.log(f"{change} {'after a restart of PostgreSQL' if change.waits else 'at once'}")
-    old, new = {one.name: one.old for one in changes}, {one.name: one.new for one in changes}
+    old, new = values_of(patch, observed, changes)
     sent = described(patch_command(patch), f"changes {', '.join(changed_names(patch))}", old, new)
     yield sent if node.name == here() else Act(node, sent)
     if not catalog:

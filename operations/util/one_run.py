@@ -128,7 +128,7 @@ def _locked(clusters: Iterable[Cluster], holder: SeenHolder, *, breaks: bool) ->
         journal.note_acts_of(holder["run"], looks)
         yield OneRun(locks)
     except BaseException as error:
-        why = str(error).partition("\n")[0] or type(error).__name__
+        why = "interrupted" if isinstance(error, SystemExit) else str(error).partition("\n")[0] or type(error).__name__
         raise
     finally:
         acts, seconds = journal.noted(), round(time.monotonic() - began)
