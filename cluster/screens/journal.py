@@ -124,7 +124,13 @@ def _time(at: str) -> str:
 
 def _what(act: Mapping[str, Any]) -> str:
     what = f", {act['what']}" if "what" in act else ""
-    return f"{what} ({act['before']} -> {act['after']})" if "before" in act and "after" in act else what
+    return f"{what} ({_change(act['before'], act['after'])})" if "before" in act and "after" in act else what
+
+
+def _change(before: Any, after: Any) -> str:
+    if isinstance(before, dict) and isinstance(after, dict):
+        return ", ".join(f"{name} {_change(before.get(name), value)}" for name, value in after.items())
+    return " -> ".join("(unset)" if one is None else str(one) for one in (before, after))
 
 
 def _outcome(done: SeenEntry | None) -> str:

@@ -63,11 +63,12 @@ class OneRun:
         Whether the next step may be taken. A lock that was not renewed in time, as when this machine slept, is asked
         for again before that.
         """
-        with self._one:
-            if self.lost is None and self._stale():
-                self.renewed()
-            if self.lost is None and self._stale():
-                self.lost = f"no host of {self._stale()[0]} renews it"
+        if self.lost is None and self._stale():  # else nobody waits for a renewal that a frozen host holds up
+            with self._one:
+                if self._stale():
+                    self.renewed()
+                if stale := self._stale():
+                    self.lost = self.lost or f"no host of {stale[0]} renews it"
         return self.lost is None
 
     def _stale(self) -> list[str]:

@@ -68,6 +68,14 @@ def test_all_hosts_are_merged_in_the_order_of_runs_and_acts_and_the_silent_one_i
     ]
 
 
+def test_of_several_values_each_is_shown() -> None:
+    act = entry("act", "aa", n=1, operation="Apply", before={"ttl": 30, "x": None}, after={"ttl": 20, "x": 1})
+    seen: dict[str, SeenJournal | None] = {"h1": journal(FIRST, act)}
+    assert "    h1  Apply (ttl 30 -> 20, x (unset) -> 1): no end was noted" in journal_lines(
+        CLUSTER, seen, noted_runs(seen)
+    )
+
+
 def test_a_run_that_failed_says_why_and_one_without_acts_that_nothing_was_to_be_done() -> None:
     failed = entry("end", "aa", exit=1, acts=0, seconds=1, why="h1 is locked")
     seen: dict[str, SeenJournal | None] = {"h1": journal(FIRST, failed)}
