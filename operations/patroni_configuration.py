@@ -26,6 +26,7 @@ from cluster.plans.configure import (
     file_error,
     undeclared_parameters,
     undoing_patch,
+    values_of,
 )
 from cluster.verdicts.standby_role import refuse_other_role
 from facts.patroni import ANSWER_SECONDS, MemberResources, PatroniCluster
@@ -38,6 +39,7 @@ from operations.live.awaited import await_active, await_hba, await_leader, await
 from operations.live.preflight import origin_of
 from operations.util.first_look import looks_again
 from operations.util.hosts import acts_here, here, in_this_run, read, read_all
+from operations.util.journal import described
 from operations.util.planning import planning, undecided
 from operations.util.said import said
 
@@ -46,7 +48,8 @@ _SCRIPT = (Path(__file__).parent / "util" / "on_host" / "patroni_patch.py").read
 
 def patch_command(patch: Mapping[str, Any]) -> StringCommand:
     """Send a PATCH to Patroni's /config, on whichever member it is run. + patch: merged there; None removes a key"""
-    return StringCommand(f"python3 -c {quote(_SCRIPT)}", _stdin=[json.dumps(patch)])
+    command = StringCommand(f"python3 -c {quote(_SCRIPT)}", _stdin=[json.dumps(patch)])
+    return described(command, f"changes {', '.join(changed_names(patch))}")
 
 
 def declared_configuration(cluster: Cluster) -> dict[str, Any]:
@@ -199,7 +202,9 @@ def _patched(
     changes = changes_of(patch, observed, catalog)
     for change in changes:
         host.log(f"{change} {'after a restart of PostgreSQL' if change.waits else 'at once'}")
-    yield patch_command(patch) if node.name == here() else Act(node, patch_command(patch))
+    old, new = values_of(patch, observed, changes)
+    sent = described(patch_command(patch), f"changes {', '.join(changed_names(patch))}", old, new)
+    yield sent if node.name == here() else Act(node, sent)
     if not catalog:
         return False
     asked = running(cluster.members, seen)

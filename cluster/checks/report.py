@@ -99,6 +99,7 @@ def as_data(overview: Overview, found: Iterable[Complaint]) -> dict[str, Any]:
             "members": {node.name: _member_data(overview, node) for node in overview.cluster.members},
             "etcd": {node.name: node in overview.healthy_etcd for node in overview.cluster.etcd},
             "haproxy": {node.name: servers_up(overview, node, PRIMARY) for node in overview.cluster.balancers},
+            **({"run": {**lock["holder"]}} if (lock := overview.run_lock) and lock["holder"] else {}),
             **({"removed": {name: note.at for name, note in overview.removed.items()}} if overview.removed else {}),
             **({"backups": _repositories(overview), "drill": overview.drill} if overview.cluster.repository else {}),
         },

@@ -17,6 +17,7 @@ from cluster.measures import used_percent
 from cluster.observed.patroni import SeenMember
 from cluster.screens.backups import backups_words, drill_words
 from cluster.verdicts.health import upstream
+from cluster.verdicts.run_lock import lock_words
 
 WIDTH = 110
 DEAD, SILENT = "no answer", "-"
@@ -55,6 +56,7 @@ def _postgres_version(overview: Overview) -> str | None:
 
 def _summary(overview: Overview) -> list[str]:
     lines = {
+        "Run": lock_words(overview.run_lock),
         "Patroni": _patroni(overview),
         "Commits": mode_words(overview),
         "etcd": _etcd_words(overview),

@@ -64,12 +64,21 @@ def look(deploy: str, print_all: Callable[[Sequence[Overview]], int]) -> None:
     + deploy: name of the deploy file, which has to be alone
     + print_all: prints what was seen of the clusters, and returns the exit code
     """
+    look_alone(deploy, lambda clusters: print_all(observed(map(_look_at, clusters))))
+
+
+def look_alone(deploy: str, print_all: Callable[[Sequence[Cluster]], int]) -> None:
+    """
+    The same, for a run that looks in a way of its own.
+
+    + print_all: looks at the clusters, prints what it has seen, and returns the exit code
+    """
     _begin()
     refuse_company(deploy)
     clusters = [
         cluster for cluster in declared_clusters_of(host.inventory).values() if any(map(is_within_limit, cluster))
     ]
-    code = once(host.inventory, deploy, lambda: print_all(observed(map(_look_at, clusters))))
+    code = once(host.inventory, deploy, lambda: print_all(clusters))
     if acts_for_all():
         end_run(code)
 

@@ -45,6 +45,7 @@ from facts.pgbackrest_drill import PgbackrestDrill
 from facts.postgres_cause import PostgresCause
 from facts.postgres_state import PostgresState
 from facts.preflight.host import HostPicture
+from facts.runs.run_lock import RunLock
 from operations.util.hosts import heard, target_of
 
 # A frozen host costs its connection's timeout already; a host that answers does so in two seconds.
@@ -167,6 +168,7 @@ def _questions(cluster: Cluster, node: Node, components: Sequence[Component]) ->
         "packages": (HostPackages(), packages_question(cluster, node)),
     }
     asked["clock"] = (HostClock(), {})
+    asked["run_lock"] = (RunLock(), {"cluster": cluster.name})
     if places:
         asked["certificates"] = (HostCertificates(), {"places": places})
     if "postgres" in node.roles:

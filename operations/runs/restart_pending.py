@@ -36,6 +36,7 @@ from operations.patroni_configuration import declared_configuration, patch_comma
 from operations.runs.probe import probing
 from operations.util.console import print_lines
 from operations.util.hosts import acts_here, read
+from operations.util.journal import described
 from operations.util.planning import planning, undecided
 
 # A lower value reaches a standby with the next WAL; one that replays with a delay is left for a later run.
@@ -186,7 +187,10 @@ def _restart(cluster: Cluster, picture: Picture, step: Restart) -> Generator[Pyi
     """One member. Returns whether it was restarted; False when it was no longer what the step is for."""
     node = cluster.node(step.member)
     act = Act(node, _command(cluster, picture, step))
-    yield act
+    member = picture.member(step.member)
+    ordered = [name for name in step.names if name in member.running]
+    before, after = ({name: of(name) for name in ordered} for of in (member.running.__getitem__, member.starts_with))
+    yield described(act, f"restarts PostgreSQL for {', '.join(step.names)}", before, after)
     said = json.loads(act.printed[-1])
     if not said["asked"]:
         host.log(f"{node.name} was left alone: {said['text']}")

@@ -27,6 +27,7 @@ from operations.live.members import look
 from operations.runs.probe import probing
 from operations.util.console import print_lines
 from operations.util.hosts import acts_here, read
+from operations.util.journal import described
 from operations.util.planning import planning
 
 # How long each wait is at the most; what is late then is named, with its last lines.
@@ -140,7 +141,7 @@ def _refuse_if_moved(plan: Switchover, live: Live) -> None:
 def _switched(cluster: Cluster, plan: Switchover, streamed: Sequence[str]) -> Commands:
     began = time.monotonic()
     asked = Post(cluster.node(plan.leader), "/switchover", {"leader": plan.leader, "candidate": plan.candidate})
-    yield asked
+    yield described(asked, "switchover", plan.leader, plan.candidate)
     new = _new_leader(cluster, plan, asked)
     yield Act(new, until_it_writes(cluster))
     writes_seconds = time.monotonic() - began

@@ -177,7 +177,7 @@ def heard(target: Host, commands: Sequence[str], seconds: int) -> list[list[str]
     when the host cannot be reached. A fact would fail the host for that, and with it the run.
     """
     silence: list[list[str] | None] = [None] * len(commands)
-    if target in state.failed_hosts:
+    if target in state.failed_hosts and not target.connected:  # one that failed otherwise can be asked, e.g. why
         return silence
     try:
         _connect(target)

@@ -60,9 +60,11 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Iterator[Overview]:
         for context, value in contexts:
             stack.enter_context(context.use(value))
         connect_all(state)
-        state.failed_hosts.add(inventory.get_host(f"{PREFIX}h5"))
+        unreachable = inventory.get_host(f"{PREFIX}h5")
+        unreachable.connected = False
+        state.failed_hosts.add(unreachable)
         (found,) = observed([Look(cluster, {}, Path("/nonexistent/ca.crt"), Path("/nonexistent/etcd-ca.crt"))])
-        assert state.failed_hosts == {inventory.get_host(f"{PREFIX}h5")}, "a look fails no host"
+        assert state.failed_hosts == {unreachable}, "a look fails no host"
         yield found
 
 
