@@ -21,6 +21,13 @@ def problem(name, value):
     return found.problem
 
 
+def test_a_number_that_a_fraction_may_be_has_a_limit_within_which_whole_ones_keep_their_value():
+    """Beyond 2**53 a whole number that is declared would become another one."""
+    for name, field in Settings.model_fields.items():
+        if field.annotation is float:
+            assert max(getattr(limit, "le", 0) for limit in field.metadata) in range(1, 2**53), name
+
+
 def test_nothing_declared_is_valid():
     settings, findings = validated({}, {})
     assert findings == []
