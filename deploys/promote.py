@@ -11,12 +11,12 @@ writes is left as it is. See docs/runs/promote.md.
 
 from deploys.parts.options import option
 from deploys.procedures.promote import meant_standby
-from operations.runs.promote import promoted
+from operations.runs.promote import promote_standby_cluster
 
 cluster = meant_standby()
 
 if cluster is not None:
-    promoted(
+    promote_standby_cluster(
         name="Promotion",
         cluster=cluster,
         confirmed=bool(option("confirm")),

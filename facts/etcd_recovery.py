@@ -6,7 +6,7 @@ import json
 from shlex import quote
 
 from cluster.components.etcd import etcdctl
-from cluster.observed.etcd import SeenRemains, SeenSnapshot
+from cluster.observed.etcd import SeenEtcdRecovery, SeenSnapshot
 from facts.answer import ASK, Answer, answers
 from facts.etcd import HERE
 from facts.etcd_snapshots import named
@@ -45,9 +45,9 @@ ask now date +%s
 """
 
 
-class EtcdRemains(Answer[SeenRemains]):
+class EtcdRecovery(Answer[SeenEtcdRecovery]):
     """
-    What is left of etcd on this host, see ``SeenRemains``. Asks nothing of other hosts but what takes the quorum.
+    What is left of etcd on this host, see ``SeenEtcdRecovery``. Asks nothing of other hosts but what takes the quorum.
 
     + data: etcd's data directory
     + prefix: of the cluster's keys
@@ -61,7 +61,7 @@ class EtcdRemains(Answer[SeenRemains]):
         places = {"data": quote(data), "prefix": quote(prefix), "snapshots": quote(snapshots), "notes": quote(notes)}
         return ASK + _SCRIPT.format(etcdctl=etcdctl([endpoint], quick=True), **places)
 
-    def parsed(self, output: list[str]) -> SeenRemains:
+    def parsed(self, output: list[str]) -> SeenEtcdRecovery:
         """The answers as one picture."""
         names = ("active", "quorum", "data", "kept", "snapshots", "order", "now")
         found = answers(output, names)

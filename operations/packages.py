@@ -121,7 +121,7 @@ def installed(cluster: Cluster) -> Commands:
     yield from _holds(plan)
 
 
-def let_go(cluster: Cluster, node: Node) -> Commands:
+def release_holds(cluster: Cluster, node: Node) -> Commands:
     """Packages of a host that is no part of the cluster any more: they stay, as the administrator's."""
     seen = host.get_fact(HostPackages, **packages_question(cluster, node))
     held = [name for name in held_packages(cluster, node) if seen["packages"].get(name, {}).get("held")]

@@ -7,8 +7,8 @@ from dataclasses import asdict
 from typing import Any
 
 from cluster.checks.certificates import certificate_complaints
+from cluster.checks.check_finding import CheckFinding
 from cluster.checks.chrony import clock_complaints
-from cluster.checks.complaints import Complaint
 from cluster.checks.configuration import configuration_complaints
 from cluster.checks.etcd import etcd_complaints
 from cluster.checks.haproxy import PRIMARY, haproxy_complaints, servers_up
@@ -36,18 +36,18 @@ CHECKS = (
 _BACKUPS = "  backups, their age, what failed and when one was proven; every segment of the WAL archive"
 
 
-def complaints(overview: Overview) -> list[Complaint]:
+def complaints(overview: Overview) -> list[CheckFinding]:
     """All findings about one cluster, alarms first, then warnings, then remarks."""
     found = dict.fromkeys(one for check in CHECKS for one in check(overview))
     return sorted(found, key=lambda one: (SEVERITIES.index(one.severity), one.finding))
 
 
-def failing(found: Iterable[Complaint]) -> list[Complaint]:
+def failing(found: Iterable[CheckFinding]) -> list[CheckFinding]:
     """Those that make a check fail; a remark does not."""
     return [one for one in found if one.severity != REMARK]
 
 
-def check_lines(overview: Overview, found: Sequence[Complaint], columns: int | None = None) -> list[str]:
+def check_lines(overview: Overview, found: Sequence[CheckFinding], columns: int | None = None) -> list[str]:
     """
     What a person reads at the end of a check.
 
@@ -64,14 +64,14 @@ def check_lines(overview: Overview, found: Sequence[Complaint], columns: int | N
     return lines
 
 
-def summary(found: Iterable[Complaint]) -> str:
+def summary(found: Iterable[CheckFinding]) -> str:
     """How many of each severity, e.g. ``1 alarm, 2 warnings``; empty when there is none."""
     severities = [one.severity for one in found]
     counts = ((severity, severities.count(severity)) for severity in SEVERITIES)
     return ", ".join(f"{count} {severity}{'s' if count > 1 else ''}" for severity, count in counts if count)
 
 
-def _total(found: Sequence[Complaint]) -> str:
+def _total(found: Sequence[CheckFinding]) -> str:
     if not found:
         return "nothing to complain about"
     return f"{len(found)} finding{'s' if len(found) > 1 else ''} ({summary(found)})"
@@ -88,7 +88,7 @@ def _looked_at(overview: Overview) -> list[str]:
     ]
 
 
-def as_data(overview: Overview, found: Iterable[Complaint]) -> dict[str, Any]:
+def as_data(overview: Overview, found: Iterable[CheckFinding]) -> dict[str, Any]:
     """The same for machines. + found: ``complaints`` of the same cluster"""
     seen = overview.patroni
     return {

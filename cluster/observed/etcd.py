@@ -21,7 +21,7 @@ class SeenSnapshots(TypedDict):
     now: int
 
 
-class SeenRemains(TypedDict):
+class SeenEtcdRecovery(TypedDict):
     """
     What one host has of etcd.
 

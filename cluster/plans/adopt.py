@@ -8,7 +8,7 @@ from cluster.declared.model import Cluster
 from cluster.errors import UnsafeError
 from cluster.measures import lsn_text
 from cluster.observed.member_data import SeenData
-from cluster.verdicts.data_positions import LED, position_of
+from cluster.verdicts.data_positions import PRIMARY_STATES, position_of
 from cluster.verdicts.lives import parted
 
 
@@ -29,7 +29,7 @@ def refuse_two_lives(cluster: Cluster, chosen: str, seen: Mapping[str, SeenData]
             both = f"at {lsn_text(one['turns'][turn])}, those of {chosen} at {lsn_text(turns[turn])}"
             raise UnsafeError(_refusal(cluster, name, f"left timeline {turn} {both}"))
         timeline, end = control["timeline"], position_of(name, one).reach
-        if timeline in turns and control["state"] in LED and end > turns[timeline]:
+        if timeline in turns and control["state"] in PRIMARY_STATES and end > turns[timeline]:
             went_on = f"go on to {lsn_text(end)} on timeline {timeline}, which those of {chosen} left at"
             raise UnsafeError(_refusal(cluster, name, f"{went_on} {lsn_text(turns[timeline])}"))
 

@@ -143,7 +143,7 @@ def name_of(cluster: Cluster) -> str:
     return cluster.source.name if cluster.source is not None else "nobody"
 
 
-def fed_words(cluster: Cluster, source: Sequence[SeenData], own: SeenData) -> str:
+def replication_source_words(cluster: Cluster, source: Sequence[SeenData], own: SeenData) -> str:
     """
     Of what a cluster is a standby, how it is fed and how far it is behind.
 

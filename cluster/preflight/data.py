@@ -9,7 +9,7 @@ from typing import Any
 from cluster.components.data_mounts import note_path
 from cluster.components.patroni_unit import SERVICE as PATRONI_UNIT
 from cluster.declared.model import Cluster, Node
-from cluster.finding_types.catalogue import KINDS
+from cluster.finding_types.catalogue import FINDING_TYPES
 from cluster.findings import Finding
 from cluster.plans.restore.in_place import turns_in
 from cluster.verdicts.lives import is_foreign
@@ -53,7 +53,7 @@ def mount_findings(pictures: Mapping[str, Picture]) -> Iterable[Finding]:
     """Every file system with data that is not mounted: nothing may be made anew in its place. + pictures: as above"""
     for name, picture in pictures.items():
         for one in picture["unmounted"]:
-            cure = KINDS["mount-missing"].cure.format(where=name, path=note_path(one["name"]))
+            cure = FINDING_TYPES["mount-missing"].cure.format(where=name, path=note_path(one["name"]))
             yield Finding(name, "mount", one["problem"], cure)
 
 

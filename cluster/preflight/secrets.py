@@ -56,7 +56,7 @@ def digest(nonce: str, value: str) -> str:
     return hashlib.sha256(f"{nonce}{value}".encode()).hexdigest()
 
 
-def stranger_findings(
+def foreign_findings(
     cluster: Cluster,
     held: HeldSecrets,
     pictures: Pictures,

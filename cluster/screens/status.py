@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from cluster.checks.certificates import authority_words, days_left
-from cluster.checks.complaints import Complaint
+from cluster.checks.check_finding import CheckFinding
 from cluster.checks.haproxy import servers_up
 from cluster.checks.overview import Overview
 from cluster.checks.replication import mode_words
@@ -23,7 +23,7 @@ WIDTH = 110
 DEAD, SILENT = "no answer", "-"
 
 
-def status_lines(overview: Overview, found: Sequence[Complaint]) -> list[str]:
+def status_lines(overview: Overview, found: Sequence[CheckFinding]) -> list[str]:
     """
     The screen.
 
@@ -239,7 +239,7 @@ def _days(overview: Overview, node: Node, component: str) -> str:
     return SILENT if left is None else str(left)
 
 
-def _verdict(overview: Overview, found: Sequence[Complaint]) -> str:
+def _verdict(overview: Overview, found: Sequence[CheckFinding]) -> str:
     bad = failing(found)
     if not bad:
         return "Nothing to complain about."

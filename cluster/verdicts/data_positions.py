@@ -14,7 +14,7 @@ from cluster.observed.member_data import SeenData
 # pg_controldata's words for one that wrote WAL of its own, and not only what it received.
 # https://github.com/postgres/postgres/blob/REL_17_STABLE/src/bin/pg_controldata/pg_controldata.c
 PRIMARY = "primary"
-LED = ("in production", "shutting down", "shut down", "in crash recovery")
+PRIMARY_STATES = ("in production", "shutting down", "shut down", "in crash recovery")
 
 
 def primary_of(seen: Mapping[str, SeenData]) -> str | None:
@@ -83,7 +83,7 @@ def position_of(name: str, one: SeenData) -> DataPosition:
     return DataPosition(
         name,
         "down" if one["in_recovery"] is None else "standby" if one["in_recovery"] else "primary",
-        one["in_recovery"] is False or control["state"] in LED,
+        one["in_recovery"] is False or control["state"] in PRIMARY_STATES,
         max(int(control["timeline"]), one["timeline"]),
         max(int(position or 0) for position in known),
         one["whole"],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from cluster.declared.model import Cluster
 from deploys.parts.options import members_named, option
 from deploys.procedures.probe import probe_of
-from operations.runs.restart_pending import restarted
+from operations.runs.restart_pending import restart_in_order
 
 
 def deploy_restart(cluster: Cluster, *, configured: bool = False) -> None:
@@ -16,7 +16,7 @@ def deploy_restart(cluster: Cluster, *, configured: bool = False) -> None:
     + cluster: as declared
     + configured: the same run brings the configuration to what is declared first
     """
-    restarted(
+    restart_in_order(
         name="Restart members in order",
         cluster=cluster,
         without=members_named(cluster, "without"),

@@ -14,7 +14,7 @@ from cluster.declared.model import Cluster, Node
 from cluster.observed.journal import SeenJournal
 from cluster.screens.journal import journal_data, journal_lines, noted_runs, shown_runs, since_moment
 from facts.runs.journal import RunJournal
-from operations.util.hosts import heard, target_of
+from operations.util.hosts import run_each, target_of
 
 READ_SECONDS = 30
 
@@ -43,7 +43,7 @@ def _journals(cluster: Cluster) -> dict[str, SeenJournal | None]:
 
 
 def _journal(node: Node) -> SeenJournal | None:
-    (lines,) = heard(target_of(node), [str(RunJournal().command())], READ_SECONDS)
+    (lines,) = run_each(target_of(node), [str(RunJournal().command())], READ_SECONDS)
     if lines is None:
         return None
     try:

@@ -13,14 +13,14 @@ from typing import Any
 import gevent
 from pyinfra.api.exceptions import FactProcessError, PyinfraError
 
-from cluster.checks.complaints import Complaint
+from cluster.checks.check_finding import CheckFinding
 from cluster.checks.overview import Overview
 from cluster.checks.removals import without_removed
 from cluster.checks.report import as_data, check_lines, complaints, failing
 from cluster.components.all import components_on, held_places
 from cluster.components.component import Component
 from cluster.components.component_type import ComponentType
-from cluster.components.etcd_snapshot import SNAPSHOTS, keepers
+from cluster.components.etcd_snapshot import SNAPSHOTS, snapshot_hosts
 from cluster.declared.model import Cluster, Node
 from cluster.declared.repositories import repositories_of
 from cluster.errors import ConfigError
@@ -46,7 +46,7 @@ from facts.postgres_cause import PostgresCause
 from facts.postgres_state import PostgresState
 from facts.preflight.host import HostPicture
 from facts.runs.run_lock import RunLock
-from operations.util.hosts import heard, target_of
+from operations.util.hosts import run_each, target_of
 
 # A frozen host costs its connection's timeout already; a host that answers does so in two seconds.
 LOOK_SECONDS = QUESTION_SECONDS + 5
@@ -124,7 +124,7 @@ def _look(
     commands = {name: str(question.command(**given)) for name, (question, given) in asked.items()}
     # A command of its own: what else the host is asked would blur the measurement of its clock.
     alone = str(picture.command(**picture_question(cluster, node)))
-    drawn, said = heard(target_of(node), [alone, str(together.command(commands))], LOOK_SECONDS)
+    drawn, said = run_each(target_of(node), [alone, str(together.command(commands))], LOOK_SECONDS)
     if drawn is None and said is None:
         return None, {}
     got: dict[str, SeenAnswer] = _processed(together, said) or {}
@@ -181,7 +181,7 @@ def _questions(cluster: Cluster, node: Node, components: Sequence[Component]) ->
     if "etcd" in node.roles:
         asked["etcd"] = (EtcdCluster(), {**etcd, "prefix": cluster.scope_key})
         asked["etcd_status"] = (EtcdStatus(), etcd)
-    if node in keepers(cluster):
+    if node in snapshot_hosts(cluster):
         asked["etcd_snapshots"] = (EtcdSnapshots(), {"directory": SNAPSHOTS})
     if "backup" in node.roles:
         for one in repositories_of(cluster.settings):
@@ -208,8 +208,8 @@ def print_check(overviews: Sequence[Overview]) -> int:
 
 
 def _print(
-    overviews: Sequence[Overview], text: Callable[[Overview, Sequence[Complaint]], list[str]]
-) -> list[Complaint]:
+    overviews: Sequence[Overview], text: Callable[[Overview, Sequence[CheckFinding]], list[str]]
+) -> list[CheckFinding]:
     """On the standard output, where nothing else is. JSON when pyinfra's own switch asks for it."""
     found = [(overview, complaints(overview)) for overview in overviews]
     if "--json" in sys.argv:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from cluster.declared.model import Cluster, Node
 from cluster.errors import UnsafeError
 from cluster.observed.member_data import SeenData
-from cluster.plans.promote import Source, SourceMember, fed_words
+from cluster.plans.promote import Source, SourceMember, replication_source_words
 from operations.live.member_data import members_data
 
 
@@ -18,7 +18,7 @@ def _sources(cluster: Cluster) -> dict[str, SeenData | None]:
     return {} if cluster.source is None else members_data(cluster.source, cluster.source.members)
 
 
-def leaders_end(cluster: Cluster, leader: str | None) -> SeenData:
+def leader_data(cluster: Cluster, leader: str | None) -> SeenData:
     """How far the standby leader is. Refuses while nobody can say. + leader: its name, when there is one"""
     node: Node = cluster.node(leader) if leader is not None else cluster.members[0]
     end = members_data(cluster, [node])[node.name]
@@ -27,9 +27,9 @@ def leaders_end(cluster: Cluster, leader: str | None) -> SeenData:
     return end
 
 
-def fed(cluster: Cluster, leader: str | None) -> str | None:
+def replication_source(cluster: Cluster, leader: str | None) -> str | None:
     """Of what a cluster is a standby, and how far behind; None when it is none. + leader: its name"""
     if cluster.source is None:
         return None
-    own = leaders_end(cluster, leader)
-    return fed_words(cluster, [end for end in _sources(cluster).values() if end is not None], own)
+    own = leader_data(cluster, leader)
+    return replication_source_words(cluster, [end for end in _sources(cluster).values() if end is not None], own)

@@ -19,7 +19,7 @@ from operations.util.hosts import acts_here, in_this_run, read, read_first
 
 
 @operation()
-def announced(cluster: Cluster) -> Commands:
+def announce(cluster: Cluster) -> Commands:
     """
     Say who joins. Changes nothing; a build of the whole cluster follows. Refuses what ``refuse_addition`` refuses.
     """

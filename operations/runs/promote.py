@@ -24,18 +24,20 @@ from operations.acts.act import Act
 from operations.acts.component import Commands
 from operations.acts.last_lines import Watch
 from operations.live.members import look
-from operations.live.standby_cluster import leaders_end, source_of
+from operations.live.standby_cluster import leader_data, source_of
 from operations.patroni_configuration import patch_command
 from operations.runs.switchover import until_it_writes
 from operations.util.console import print_lines
-from operations.util.hosts import acts_here, here, in_this_run, read
-from operations.util.planning import planning
+from operations.util.hosts import acts_here, current_node, in_this_run, read
+from operations.util.planning import dry_run
 
 FOLLOW_SECONDS = 120
 
 
 @operation()
-def promoted(cluster: Cluster, *, confirmed: bool = False, lost: bool = False, force: bool = False) -> Commands:
+def promote_standby_cluster(
+    cluster: Cluster, *, confirmed: bool = False, lost: bool = False, force: bool = False
+) -> Commands:
     """
     Let a standby cluster take writes, and return when it does and all its members follow. Called on every host; one
     acts. Refuses what ``promotion_obstacles`` finds. Changes nothing on a cluster that takes writes already; goes on
@@ -47,7 +49,7 @@ def promoted(cluster: Cluster, *, confirmed: bool = False, lost: bool = False, f
     """
     if not acts_here(cluster.members):
         return
-    live = look(cluster, [node.name for node in cluster.members], 0 if planning() else ANSWER_SECONDS)
+    live = look(cluster, [node.name for node in cluster.members], 0 if dry_run() else ANSWER_SECONDS)
     if live.patroni["config"] is None:
         raise UnsafeError(
             f"Patroni does not say what {cluster.name} is: {live.patroni['error']}\nHINT: start it first."
@@ -61,7 +63,7 @@ def promoted(cluster: Cluster, *, confirmed: bool = False, lost: bool = False, f
 
 def _let_go(cluster: Cluster, live: Live, *, confirmed: bool, lost: bool, force: bool) -> Commands:
     """Judge, say, and take the section away by which Patroni follows another cluster."""
-    source, end = source_of(cluster), leaders_end(cluster, live.leader)
+    source, end = source_of(cluster), leader_data(cluster, live.leader)
     obstacles = promotion_obstacles(cluster, live, source, end, lost=lost, force=force)
     refuse(f"{cluster.name} is not promoted now", obstacles)
     print_lines(promotion_lines(cluster, live, source, end))
@@ -116,7 +118,7 @@ def _followed(cluster: Cluster, leader: Node, *, beyond: int) -> SeenPatroni:
         lambda seconds: host.get_fact(PatroniCluster, wait_seconds=seconds, **question), cluster.members, FOLLOW_SECONDS
     )
     if not seen["settled"]:
-        node, reason = holdup(cluster, seen, here())
+        node, reason = holdup(cluster, seen, current_node())
         problem = f"{leader.name} takes writes, and {node.name} does not follow after {FOLLOW_SECONDS} s: {reason}"
         watch.refuse(node, problem, otherwise=copied_anew(node.name))
     return seen

@@ -20,11 +20,11 @@ from facts.postgres_state import PostgresState
 from operations.acts.component import Commands
 from operations.acts.copies import Copying
 from operations.acts.patroni_rest import Post
-from operations.acts.tablespaces import places_made
+from operations.acts.tablespaces import make_places
 from operations.live.members import look
 from operations.util.console import print_lines
 from operations.util.hosts import acts_here, read, read_all
-from operations.util.planning import planning
+from operations.util.planning import dry_run
 
 PROGRESS_SECONDS = 10
 
@@ -44,8 +44,8 @@ def reinit(cluster: Cluster, member: str, force: bool = False) -> Commands:
     if is_being_copied(live, member):
         print_lines([f"{member} is being copied already: nothing is begun, its end is waited for"])
         host.noop("a copy is under way")
-        if not planning():
-            yield from places_made(cluster, node, fresh=False)  # without them it fails again and again
+        if not dry_run():
+            yield from make_places(cluster, node, fresh=False)  # without them it fails again and again
             _wait(cluster, node, live, before=None)
         return
     refuse(f"{member} is not rebuilt now", reinit_obstacles(cluster, live, member, force=force))
@@ -55,7 +55,7 @@ def reinit(cluster: Cluster, member: str, force: bool = False) -> Commands:
             *(f"  note   {remark}" for remark in reinit_remarks(cluster, live, member, _size_mib(cluster, node))),
         ]
     )
-    yield from places_made(cluster, node, fresh=False)
+    yield from make_places(cluster, node, fresh=False)
     asked = Post(node, "/reinitialize", {"force": True})
     yield asked
     if asked.status != 200:

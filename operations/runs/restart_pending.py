@@ -37,7 +37,7 @@ from operations.runs.probe import probing
 from operations.util.console import print_lines
 from operations.util.hosts import acts_here, read
 from operations.util.journal import described
-from operations.util.planning import planning, undecided
+from operations.util.planning import decide_later, dry_run
 
 # A lower value reaches a standby with the next WAL; one that replays with a delay is left for a later run.
 REPLAY_MS = 30_000
@@ -75,7 +75,7 @@ class Picture:
 
 
 @operation()
-def restarted(
+def restart_in_order(
     cluster: Cluster,
     without: Sequence[str] = (),
     alone: bool = False,
@@ -98,10 +98,10 @@ def restarted(
     """
     if not acts_here(cluster.members):
         return
-    if planning() and host.get_fact(PatroniCluster)["config"] is None:
-        yield from undecided("the cluster has to be built first")
+    if dry_run() and host.get_fact(PatroniCluster)["config"] is None:
+        yield from decide_later("the cluster has to be built first")
         return
-    picture = _picture(cluster, without, configured=configured and planning())
+    picture = _picture(cluster, without, configured=configured and dry_run())
     late = {name for name, seen in picture.live.postgres.items() if seen and seen["apply_delay_ms"] > REPLAY_MS}
     plan = whole_plan(picture.members, alone=alone, given_up=late)
     if plan.steps or plan.deferred:
@@ -111,8 +111,8 @@ def restarted(
     _refuse_backup(picture, [step.member for step in plan.restarts], force)
     if not plan.restarts:
         host.noop("no setting waits for a restart")
-    elif planning():
-        yield from undecided("each restart, by what is seen then")
+    elif dry_run():
+        yield from decide_later("each restart, by what is seen then")
     else:
         with probing(probe):
             yield from _steps(cluster, without, alone, late, force=force)

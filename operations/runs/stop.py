@@ -22,17 +22,17 @@ from operations.acts.act import Act
 from operations.acts.component import Commands
 from operations.live.member_data import all_members_data, members_data
 from operations.live.members import look
-from operations.runs.services import present
+from operations.runs.services import within_run
 from operations.util.console import print_lines
 from operations.util.hosts import acts_for, acts_here, read_all
-from operations.util.planning import planning, undecided
+from operations.util.planning import decide_later, dry_run
 
 REPLAY_SECONDS = 60
 
 # A suspended Patroni elects nobody, while its PostgreSQL goes on to receive. It knows nothing of it afterwards, and a
 # reboot neither: unlike a pause, it cannot be left behind. systemd ends it as any other: after SIGTERM comes SIGCONT.
 # https://www.freedesktop.org/software/systemd/man/latest/systemd.kill.html#KillSignal=
-_HOLD = f"kill -STOP $(systemctl show -p MainPID --value {UNIT})"
+_SUSPEND = f"kill -STOP $(systemctl show -p MainPID --value {UNIT})"
 
 _STOP = """
 systemctl stop {unit} || exit 1
@@ -42,7 +42,7 @@ runs() {{ {runs}; }}
 
 
 @operation()
-def announced(cluster: Cluster, *, confirmed: bool = False, force: bool = False) -> Commands:
+def announce(cluster: Cluster, *, confirmed: bool = False, force: bool = False) -> Commands:
     """
     Judge whether the cluster may be stopped, and say what will happen and whom it cuts off. Refuses what
     ``refuse_stop`` refuses, and whatever nobody has confirmed.
@@ -52,14 +52,14 @@ def announced(cluster: Cluster, *, confirmed: bool = False, force: bool = False)
     """
     if not acts_here(cluster.members):
         return
-    here = present(cluster)
+    here = within_run(cluster)
     live, seen = look(here), all_members_data(cluster, here.members)
     absent = [node.name for node in cluster.members if node.name not in seen]
     refuse_stop(cluster, live, seen, absent, force=force)
     waiting = activated(live, [name for name, one in seen.items() if is_running(one)])
     print_lines(stop_lines(cluster, seen, _clients(cluster, seen), absent, waiting))
-    if planning():
-        yield from undecided("the stop") if not is_stopped(seen) else ()
+    if dry_run():
+        yield from decide_later("the stop") if not is_stopped(seen) else ()
         return
     if not confirmed:
         raise UnsafeError(f"nothing was touched\nHINT: add --data confirm={cluster.name} to stop it.")
@@ -72,31 +72,31 @@ def _clients(cluster: Cluster, seen: Mapping[str, SeenData]) -> int:
 
 
 @operation()
-def halted(cluster: Cluster) -> Commands:
+def stop_members(cluster: Cluster) -> Commands:
     """
     Stop PostgreSQL and Patroni on all members: the primary first, while nobody can take over and its standbys still
     receive, so that its last record is on all of them; then these. Goes on with what was begun.
     """
     if not acts_here(cluster.members):
         return
-    nodes = present(cluster).members
+    nodes = within_run(cluster).members
     seen = all_members_data(cluster, nodes)
     if is_stopped(seen):
         host.noop("PostgreSQL and Patroni are stopped")
         return
-    if planning():
-        yield from undecided("in which order PostgreSQL stops")
+    if dry_run():
+        yield from decide_later("in which order PostgreSQL stops")
         return
     primary = primary_of(seen)
     if primary is not None:
-        yield from primary_stopped(cluster, cluster.node(primary), seen, stop_member(cluster))
+        yield from stop_primary(cluster, cluster.node(primary), seen, stop_member(cluster))
         seen = all_members_data(cluster, nodes)
     await_the_last_record(cluster, seen)
     yield from (Act(node, stop_member(cluster)) for node in nodes if is_running(seen[node.name]))
     _refuse_survivors(cluster, all_members_data(cluster, nodes))
 
 
-def primary_stopped(cluster: Cluster, primary: Node, seen: Mapping[str, SeenData], stop: StringCommand) -> Commands:
+def stop_primary(cluster: Cluster, primary: Node, seen: Mapping[str, SeenData], stop: StringCommand) -> Commands:
     """
     Stop the primary while Patroni of all others is suspended.
 
@@ -107,7 +107,7 @@ def primary_stopped(cluster: Cluster, primary: Node, seen: Mapping[str, SeenData
     yield Act(primary, StringCommand(checkpoint))
     for name, one in seen.items():
         if name != primary.name and one["patroni"] == "active" and not one["held"]:
-            yield Act(cluster.node(name), StringCommand(_HOLD))
+            yield Act(cluster.node(name), StringCommand(_SUSPEND))
     yield Act(primary, stop)
 
 
@@ -142,10 +142,10 @@ def _refuse_survivors(cluster: Cluster, seen: Mapping[str, SeenData]) -> None:
 
 
 @operation()
-def told(cluster: Cluster) -> Commands:
+def report(cluster: Cluster) -> Commands:
     """Say where everybody ended."""
-    if acts_for(cluster.members) and not planning():
-        seen = members_data(cluster, present(cluster).members)
+    if acts_for(cluster.members) and not dry_run():
+        seen = members_data(cluster, within_run(cluster).members)
         print_lines(stopped_lines(cluster, {name: one for name, one in seen.items() if one is not None}))
     host.noop("reported above")
     return

@@ -28,7 +28,7 @@ from operations.runs.probe import probing
 from operations.util.console import print_lines
 from operations.util.hosts import acts_here, read
 from operations.util.journal import described
-from operations.util.planning import planning
+from operations.util.planning import dry_run
 
 # How long each wait is at the most; what is late then is named, with its last lines.
 LEADER_SECONDS = 60
@@ -59,10 +59,10 @@ def switchover(
     """
     if not acts_here(cluster.members):
         return
-    yield from led_by(cluster, candidate, without, probe, force=force)
+    yield from switch_over(cluster, candidate, without, probe, force=force)
 
 
-def led_by(
+def switch_over(
     cluster: Cluster,
     candidate: str | None = None,
     without: Sequence[str] = (),
@@ -79,7 +79,7 @@ def led_by(
     """
     expected = [node.name for node in cluster.members if node.name not in without]
     # A run that was cut off may have left a switchover under way.
-    live = _synchronous(cluster, look(cluster, expected, 0 if planning() else ANSWER_SECONDS))
+    live = _synchronous(cluster, look(cluster, expected, 0 if dry_run() else ANSWER_SECONDS))
     if candidate is not None and live.leader == candidate:
         told = f"{candidate} leads {cluster.name} already: nothing is done"
         print_lines([told, *_still_to_come(cluster, live, expected)])
@@ -99,7 +99,7 @@ def led_by(
 
 def _synchronous(cluster: Cluster, live: Live) -> Live:
     """A new leader names its synchronous standbys some seconds after it was promoted, and only they may follow it."""
-    if planning() or not is_synchronous(live.patroni) or synchronous_standbys(live.patroni):
+    if dry_run() or not is_synchronous(live.patroni) or synchronous_standbys(live.patroni):
         return live
     return look(cluster, (), 2 * cluster.settings.patroni_loop_wait + ANSWER_SECONDS, synchronous=True)
 
@@ -109,7 +109,7 @@ def _streaming(seen: SeenPatroni, names: Iterable[str]) -> list[str]:
 
 
 def _still_to_come(cluster: Cluster, live: Live, expected: Sequence[str]) -> list[str]:
-    if live.patroni["settled"] or planning():
+    if live.patroni["settled"] or dry_run():
         return []
     node, reason = holdup(_among(cluster, expected), live.patroni, expected[0])
     return [f"not all is well: {node.name} {reason}"]

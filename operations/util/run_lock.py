@@ -29,7 +29,7 @@ from cluster.verdicts.run_lock import (
     taken_over_line,
 )
 from facts.runs.run_lock import KERNEL, LOCK_DIRECTORY, locks_in
-from operations.util.hosts import heard, target_of
+from operations.util.hosts import run_each, target_of
 from operations.util.own_process import is_gone
 
 _PROGRAM = (Path(__file__).parent / "on_host" / "run_lock.sh").read_text()
@@ -215,7 +215,7 @@ class RunLock:
 
     def _asked(self, nodes: Iterable[Node], verb: str, lines: str, seconds: int, *, etcd: bool) -> Locks:
         command = self._command(verb, lines, etcd=etcd and (verb != "free" or bool(self.lease)))
-        jobs = {node.name: gevent.spawn(heard, target_of(node), [command], seconds) for node in nodes}
+        jobs = {node.name: gevent.spawn(run_each, target_of(node), [command], seconds) for node in nodes}
         return {name: _understood(job.get()[0]) for name, job in jobs.items()}
 
     def _command(self, verb: str, lines: str, *, etcd: bool) -> str:

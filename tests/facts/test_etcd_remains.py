@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pyinfra.api.exceptions import FactProcessError
 
-from facts.etcd_recovery import EtcdRemains
+from facts.etcd_recovery import EtcdRecovery
 from facts.etcd_snapshots import EtcdSnapshots
 
 PLACE = "/var/lib/pyinfra-patroni/etcd-snapshots"
@@ -30,7 +30,7 @@ def lines(values: dict[str, Any]) -> list[str]:
 
 
 def remains(**other: Any) -> Any:
-    return EtcdRemains().process(lines({**QUIET, **other}))
+    return EtcdRecovery().process(lines({**QUIET, **other}))
 
 
 def test_the_newest_snapshot_is_the_one_with_the_latest_time() -> None:
@@ -60,10 +60,10 @@ def test_data_that_cannot_be_read_are_no_source_and_damaged_snapshots_are_named(
 
 def test_an_answer_that_is_cut_off_is_no_answer() -> None:
     with pytest.raises(FactProcessError):
-        EtcdRemains().process(lines(QUIET)[:-1])
+        EtcdRecovery().process(lines(QUIET)[:-1])
 
 
 def test_the_commands_are_whole_scripts() -> None:
     places = {"data": "/var/lib/etcd/main", "prefix": "/service/main/", "snapshots": PLACE, "notes": "/n"}
-    text = EtcdRemains().command(**places)
+    text = EtcdRecovery().command(**places)
     assert json.dumps("{") not in text and "/n/order.json" in text and "{data}" not in text

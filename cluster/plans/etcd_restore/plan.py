@@ -8,7 +8,7 @@ from itertools import combinations
 from cluster.components.etcd import etcd_data_directory
 from cluster.declared.model import Cluster, Node
 from cluster.errors import UnsafeError
-from cluster.observed.etcd import SeenRemains
+from cluster.observed.etcd import SeenEtcdRecovery
 from cluster.observed.member_data import SeenData
 from cluster.plans.etcd_reinit import reinit_command
 from cluster.plans.etcd_restore.order import DATA, SNAPSHOT, Order, Source
@@ -16,7 +16,7 @@ from cluster.plans.restore.in_place import turns_in
 from cluster.verdicts.data_positions import PRIMARY, DataPosition, refuse_other_clusters
 from cluster.verdicts.lives import parted
 
-Remains = Mapping[str, SeenRemains | None]
+Remains = Mapping[str, SeenEtcdRecovery | None]
 
 UNTOUCHED = "nothing was touched"
 

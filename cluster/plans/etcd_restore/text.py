@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 
 from cluster.declared.model import Cluster
 from cluster.measures import age_text
-from cluster.observed.etcd import SeenRemains
+from cluster.observed.etcd import SeenEtcdRecovery
 from cluster.plans.etcd_restore.order import Order
 from cluster.verdicts.data_positions import DataPosition, furthest
 
-Remains = Mapping[str, SeenRemains | None]
+Remains = Mapping[str, SeenEtcdRecovery | None]
 
 
 def restore_lines(cluster: Cluster, remains: Remains, standing: Sequence[DataPosition], order: Order) -> list[str]:
@@ -47,7 +47,7 @@ def _again(order: Order) -> str:
     return "" if order.leads else "; compared once more when all are stopped"
 
 
-def _etcd(seen: SeenRemains | None) -> str:
+def _etcd(seen: SeenEtcdRecovery | None) -> str:
     if seen is None:
         return "cannot be read"
     data = max((one["revision"] for one in seen["kept"]), default=None)
@@ -55,7 +55,7 @@ def _etcd(seen: SeenRemains | None) -> str:
     return f"{state}; " + (f"its data at revision {data}" if data is not None else "no data that can be read")
 
 
-def _snapshots(seen: SeenRemains | None) -> str:
+def _snapshots(seen: SeenEtcdRecovery | None) -> str:
     if seen is None:
         return "cannot be read"
     damaged = f"; damaged: {', '.join(seen['damaged'])}" if seen["damaged"] else ""

@@ -21,9 +21,9 @@ from operations.acts.act import Act
 from operations.acts.component import Commands
 from operations.live.members import look
 from operations.patroni_configuration import patch_command
-from operations.runs.remove_node.procedure import told_etcd
+from operations.runs.remove_node.procedure import etcd_command
 from operations.util.hosts import acts_here, coordinator, in_this_run, read
-from operations.util.planning import planning, undecided
+from operations.util.planning import decide_later, dry_run
 
 # wal_sender_timeout is 60 s: for so long a primary believes that a standby which died without a word is there.
 SLOT_SECONDS = 90
@@ -33,7 +33,7 @@ SLOTS_LAST_FROM = (4, 0, 0)
 
 
 @operation()
-def forgotten(cluster: Cluster, leaving: str) -> Commands:
+def deregister(cluster: Cluster, leaving: str) -> Commands:
     """
     Let the others forget a member whose Patroni is stopped or dead: its key in etcd, its slots, and a permanent slot
     of its name. Refuses while its Patroni runs where this run does not reach it.
@@ -47,12 +47,12 @@ def forgotten(cluster: Cluster, leaving: str) -> Commands:
     if live.etcd is None or live.etcd["keys"] is None or not live.patroni["answers"]:
         raise UnsafeError("etcd or Patroni does not answer\nHINT: fix that, and run again; nothing is left half done.")
     key = cluster.key("members", leaving)
-    if planning() and traces_of(cluster, live, node).any:
-        yield from undecided(f"what the others know of {leaving}")
+    if dry_run() and traces_of(cluster, live, node).any:
+        yield from decide_later(f"what the others know of {leaving}")
         return
     if key in live.etcd["keys"]:
         _refuse_if_out_of_reach(node)
-        yield Act(coordinator(rest.etcd), told_etcd(rest, f"del {quote(key)}"))
+        yield Act(coordinator(rest.etcd), etcd_command(rest, f"del {quote(key)}"))
     acted = yield from _slots_dropped(cluster, rest, live, node)
     if key not in live.etcd["keys"] and not acted:
         host.noop(f"{leaving} has no keys and no slots")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from cluster.checks.report import as_data, check_lines, complaints
-from cluster.finding_types.pgbackrest import PGBACKREST_KINDS
+from cluster.finding_types.pgbackrest import PGBACKREST_FINDING_TYPES
 from cluster.screens.backups import backups_words, drill_words
 from cluster.screens.status import status_lines
 from tests.cluster.overview_world import AT, World, at_other_time, backed_up, backup, drill, healthy
@@ -165,7 +165,7 @@ def test_each_kind_is_found_with_its_words_and_nothing_else(case: Case) -> None:
 
 
 def test_every_kind_has_a_case() -> None:
-    assert set(PGBACKREST_KINDS) == {case.kind for case in CASES}
+    assert set(PGBACKREST_FINDING_TYPES) == {case.kind for case in CASES}
 
 
 def test_a_cluster_that_is_backed_up_has_nothing_to_complain_about() -> None:

@@ -12,8 +12,8 @@ import pytest
 
 from cluster.checks.replication import mode_words
 from cluster.checks.report import as_data, check_lines, complaints, failing
-from cluster.finding_types.catalogue import KINDS, SEVERITIES
-from cluster.finding_types.pgbackrest import PGBACKREST_KINDS
+from cluster.finding_types.catalogue import FINDING_TYPES, SEVERITIES
+from cluster.finding_types.pgbackrest import PGBACKREST_FINDING_TYPES
 from cluster.parameters.owned import DANGERS, OWNED
 from cluster.pki.certificates import ETCD, PATRONI, PATRONI_ETCD, POSTGRES, SOURCE
 from cluster.pki.verdicts import Authority
@@ -40,7 +40,7 @@ class Case:
     also: tuple[str, ...] = ()
 
 
-STRANGER = ("slot-stranger",)
+STRANGER = ("slot-undeclared",)
 
 
 def postgres(name: str, **said: Any) -> Callable[[World], Any]:
@@ -210,7 +210,11 @@ CASES = [
         lambda world: world.everywhere("etcd", lambda seen: seen["members"].pop()),
     ),
     Case(
-        *("etcd-stranger", "main", "etcd has a member old at https://10.0.0.9:2380, which the inventory does not have"),
+        *(
+            "etcd-undeclared",
+            "main",
+            "etcd has a member old at https://10.0.0.9:2380, which the inventory does not have",
+        ),
         etcd_member(name="old", peer_urls=["https://10.0.0.9:2380"]),
         ("etcd-not-joined",),
     ),
@@ -246,7 +250,7 @@ CASES = [
         lambda world: world.everywhere("patroni", lambda seen: seen["members"].pop("h3")),
     ),
     Case(
-        *("member-stranger", "main", "h9 is a member and not in the inventory"),
+        *("member-undeclared", "main", "h9 is a member and not in the inventory"),
         lambda world: world.everywhere("patroni", lambda seen: seen["members"].update(h9=seen["members"]["h2"])),
     ),
     Case(
@@ -387,7 +391,7 @@ CASES = [
         *(slot("cdc", type="logical", active=False, retained=3 * MIB), STRANGER),
     ),
     Case(
-        *("slot-stranger", "h1", "h9 is not declared: Patroni drops it at the next start, switchover or resume"),
+        *("slot-undeclared", "h1", "h9 is not declared: Patroni drops it at the next start, switchover or resume"),
         slot("h9"),
     ),
     Case("slot-keeps-much", "h1", "cdc keeps 30000 MiB of WAL", slot("cdc", retained=30_000 * MIB), STRANGER),
@@ -459,8 +463,8 @@ def test_each_kind_is_found_with_its_words_and_nothing_else(case: Case) -> None:
 
 def test_every_kind_has_a_case() -> None:
     # Below, and in test_check_pgbackrest.py.
-    elsewhere = {"authority-old", "etcd-copy-old", "standby-not-streaming", *PGBACKREST_KINDS}
-    assert set(KINDS) - {case.kind for case in CASES} == elsewhere
+    elsewhere = {"authority-old", "etcd-copy-old", "standby-not-streaming", *PGBACKREST_FINDING_TYPES}
+    assert set(FINDING_TYPES) - {case.kind for case in CASES} == elsewhere
 
 
 @pytest.mark.parametrize("receiving", [True, False])
@@ -635,9 +639,10 @@ def test_the_way_out_is_a_command() -> None:
 
 
 def test_every_kind_is_of_a_known_severity_and_says_how() -> None:
-    assert {kind.severity for kind in KINDS.values()} == set(SEVERITIES)
+    assert {kind.severity for kind in FINDING_TYPES.values()} == set(SEVERITIES)
     assert all(
-        (kind.cure.endswith(".") and "`" in kind.cure) or name in WITHOUT_COMMAND for name, kind in KINDS.items()
+        (kind.cure.endswith(".") and "`" in kind.cure) or name in WITHOUT_COMMAND
+        for name, kind in FINDING_TYPES.items()
     )
 
 

@@ -14,10 +14,10 @@ from cluster.observed.member_data import SeenData
 from cluster.plans.promote import (
     HEADER_BYTES,
     SourceMember,
-    fed_words,
     missing_bytes,
     promotion_lines,
     promotion_obstacles,
+    replication_source_words,
 )
 from tests.cluster.declared.test_standby_clusters import both
 from tests.cluster.live_members import healthy, with_patroni
@@ -138,8 +138,8 @@ def test_the_plan_says_what_is_lost() -> None:
 
 def test_how_far_behind() -> None:
     running = end(server=True, in_recovery=False, written=WRITTEN + 5 * 1024 * 1024)
-    assert fed_words(dr(), [end(), running], own(WRITTEN)) == "streams from shop, 5 MiB behind"
-    assert fed_words(dr(), [end()], own()) == "streams from shop, whose PostgreSQL runs nowhere"
-    assert fed_words(dr(), [], own()) == "streams from shop, which cannot be reached"
+    assert replication_source_words(dr(), [end(), running], own(WRITTEN)) == "streams from shop, 5 MiB behind"
+    assert replication_source_words(dr(), [end()], own()) == "streams from shop, whose PostgreSQL runs nowhere"
+    assert replication_source_words(dr(), [], own()) == "streams from shop, which cannot be reached"
     _, archive = both(patroni_standby_streams=False)
-    assert fed_words(archive, [running], own(WRITTEN)) == "reads the archive of shop, 5 MiB behind"
+    assert replication_source_words(archive, [running], own(WRITTEN)) == "reads the archive of shop, 5 MiB behind"

@@ -13,7 +13,7 @@ from cluster.components.all import units_of
 from cluster.declared.model import Cluster
 from cluster.errors import UnsafeError
 from cluster.measures import lsn_text
-from cluster.plans.destroy import destroyed_lines, destruction_lines, refuse_strangers
+from cluster.plans.destroy import destroyed_lines, destruction_lines, refuse_foreign
 from cluster.plans.start import choice_lines, last_leader
 from cluster.plans.stop import stopped_lines
 from cluster.verdicts.data_positions import DataPosition, furthest, last_record, most_advanced, primary_of
@@ -209,6 +209,6 @@ def test_the_way_back_is_said_where_data_were_kept() -> None:
 
 
 def test_hosts_of_another_cluster_are_left_alone() -> None:
-    refuse_strangers(fake_cluster(), {"h1": ["main", "main"], "h2": []})
+    refuse_foreign(fake_cluster(), {"h1": ["main", "main"], "h2": []})
     with pytest.raises(UnsafeError, match="h2 belongs to the cluster orders, not to main"):
-        refuse_strangers(fake_cluster(), {"h1": ["main"], "h2": ["orders", "main"]})
+        refuse_foreign(fake_cluster(), {"h1": ["main"], "h2": ["orders", "main"]})

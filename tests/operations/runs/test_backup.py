@@ -20,7 +20,7 @@ from cluster.inventory.clusters import DeclaredHost, declared_clusters
 from operations.live.repository import refuse_another_life
 from operations.pgbackrest_stanza import _CREATE, ARRIVED, has_backup, stanza
 from operations.runs.backup import backup
-from operations.util.hosts import here
+from operations.util.hosts import current_node
 from tests.deploys.fake_hosts import changed, run_operation
 
 CONTROL = """\
@@ -239,7 +239,7 @@ def test_a_copy_begins_only_where_nothing_of_its_name_is_stored(
 ) -> None:
     @operation()
     def looked(cluster: Cluster) -> Iterator[None]:
-        if here() == "h1":
+        if current_node() == "h1":
             refuse_another_life(cluster)
         yield from ()
 

@@ -10,7 +10,7 @@ from cluster.declared.model import Cluster
 from cluster.errors import UnsafeError
 from cluster.inventory.clusters import DeclaredHost, declared_clusters
 from cluster.verdicts.removal_notes import remaining
-from operations.runs.etcd_restore.procedure import finished, rebuilt
+from operations.runs.etcd_restore.procedure import finish, rebuild
 from tests.deploys.etcd_restore_world import EtcdRestoreWorld
 from tests.deploys.fake_hosts import run_operation
 
@@ -43,8 +43,8 @@ def world_of(**changes: Any) -> EtcdRestoreWorld:
 def restore(monkeypatch: pytest.MonkeyPatch, world: EtcdRestoreWorld, **said: Any) -> list[str]:
     """The operations of the deploy but for the joining, which has tests of its own. Returns what was done."""
     given = {"source": None, "confirmed": True, **said}
-    run_operation(monkeypatch, world, world.cluster, rebuilt, **given)
-    run_operation(monkeypatch, world, world.cluster, finished)
+    run_operation(monkeypatch, world, world.cluster, rebuild, **given)
+    run_operation(monkeypatch, world, world.cluster, finish)
     return world.done
 
 
@@ -177,7 +177,7 @@ def test_while_etcd_has_its_quorum_nothing_is_rebuilt(monkeypatch: pytest.Monkey
 def test_a_host_that_is_left_out_is_not_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     world, told = world_of(), {"source": None, "confirmed": True}
     with pytest.raises(UnsafeError, match="h3 is not in this run, and would go on with what it has"):
-        run_operation(monkeypatch, world, world.cluster, rebuilt, limit=["h1", "h2", "h4"], **told)
+        run_operation(monkeypatch, world, world.cluster, rebuild, limit=["h1", "h2", "h4"], **told)
     assert world.done == []
 
 

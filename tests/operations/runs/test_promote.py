@@ -6,7 +6,7 @@ import pytest
 from pyinfra.api.exceptions import PyinfraError
 
 from cluster.errors import UnsafeError
-from operations.runs.promote import promoted
+from operations.runs.promote import promote_standby_cluster
 from tests.deploys.fake_hosts import changed, run_operation
 from tests.deploys.promotion_world import PromotionWorld
 
@@ -19,7 +19,9 @@ def promote(
 ) -> list[str]:
     """Run it on the standby cluster's host alone. Returns those that it changed."""
     words = {"confirmed": confirmed, "lost": lost}
-    return changed(run_operation(monkeypatch, world, world.cluster(), promoted, ("d1",), OTHERS, **words))
+    return changed(
+        run_operation(monkeypatch, world, world.cluster(), promote_standby_cluster, ("d1",), OTHERS, **words)
+    )
 
 
 def refusal(monkeypatch: pytest.MonkeyPatch, world: PromotionWorld, **words: bool) -> str:

@@ -27,7 +27,7 @@ LOWERED, RESTORED = 'configure h1 {"member_slots_ttl": 0}', 'configure h1 {"memb
 def packages(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What apt holds is not simulated here; the hosts whose packages were let go."""
     told: list[str] = []
-    monkeypatch.setattr(procedure, "let_go", lambda _, node: iter(told.append(node.name) or ()))
+    monkeypatch.setattr(procedure, "release_holds", lambda _, node: iter(told.append(node.name) or ()))
     return told
 
 
@@ -49,11 +49,11 @@ def remove(
     limit = [node.name for node in world.cluster if node.name not in world.dead] if world.dead else ()
     said: dict[str, Any] = {"limit": limit, "leaving": leaving}
     steps: Sequence[tuple[Any, dict[str, Any]]] = (
-        (procedure.begun, {"alone": alone, "wipe": wipe}),
-        (procedure.stopped, {"drain_seconds": 0}),
-        (patroni_traces.forgotten, {}),
-        (etcd_membership.left, {}),
-        (procedure.cleared, {"wipe": wipe}),
+        (procedure.begin, {"alone": alone, "wipe": wipe}),
+        (procedure.stop_services, {"drain_seconds": 0}),
+        (patroni_traces.deregister, {}),
+        (etcd_membership.leave_etcd, {}),
+        (procedure.clear_host, {"wipe": wipe}),
     )
     for operation, arguments in steps:
         run_operation(monkeypatch, world, world.cluster, operation, **said, **arguments)

@@ -6,7 +6,7 @@ import pytest
 
 from cluster.errors import ConfigError, UnsafeError
 from cluster.plans.replace_node import refuse_irreplaceable
-from operations.runs.replace_node import made_way, settled
+from operations.runs.replace_node import clear_markers, remove_lost_member
 from tests.deploys.fake_hosts import fake_cluster, run_operation
 from tests.deploys.removal_world import RemovalWorld
 
@@ -21,7 +21,7 @@ def world() -> RemovalWorld:
 
 
 def replace_third(monkeypatch: pytest.MonkeyPatch, world: RemovalWorld) -> list[str]:
-    run_operation(monkeypatch, world, world.cluster, made_way, newcomer="h3")
+    run_operation(monkeypatch, world, world.cluster, remove_lost_member, newcomer="h3")
     return world.done
 
 
@@ -49,11 +49,11 @@ def test_when_it_is_in_its_place_the_note_goes_and_a_second_run_changes_nothing(
 ) -> None:
     replace_third(monkeypatch, world)
     build(world)
-    run_operation(monkeypatch, world, world.cluster, settled, names=["h3"], replaced=True)
+    run_operation(monkeypatch, world, world.cluster, clear_markers, names=["h3"], replaced=True)
     assert [key for key in world.keys if "replaced" in key] == []
     world.done.clear()
     assert replace_third(monkeypatch, world) == []
-    run_operation(monkeypatch, world, world.cluster, settled, names=["h3"], replaced=True)
+    run_operation(monkeypatch, world, world.cluster, clear_markers, names=["h3"], replaced=True)
     assert world.done == []
 
 

@@ -28,7 +28,7 @@ def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def act(monkeypatch: pytest.MonkeyPatch, world: RestartWorld, **arguments: Any) -> list[str]:
     """Run it on as many hosts as the world has. Returns those that it changed."""
     cluster = fake_cluster(len(world.cluster.members))
-    return changed(run_operation(monkeypatch, world, cluster, restart_pending.restarted, **arguments))
+    return changed(run_operation(monkeypatch, world, cluster, restart_pending.restart_in_order, **arguments))
 
 
 def refusal(monkeypatch: pytest.MonkeyPatch, world: RestartWorld, **arguments: Any) -> str:
@@ -360,10 +360,10 @@ def test_what_postgresql_would_not_start_with_is_found_before_anything_is_restar
 @pytest.mark.parametrize("stage", ["dry", "dry, configured"])
 def test_the_plan_of_a_run_touches_nobody(monkeypatch: pytest.MonkeyPatch, said: list[str], stage: str) -> None:
     """As ``--dry`` does. With ``configured`` it is made for the configuration that the same run will bring first."""
-    monkeypatch.setattr(restart_pending, "planning", lambda: True)
+    monkeypatch.setattr(restart_pending, "dry_run", lambda: True)
     world = RestartWorld.of(**({} if "configured" in stage else {"max_connections": 150}))
     declared = fake_cluster(postgres_parameters={"max_connections": 150})
-    run_operation(monkeypatch, world, declared, restart_pending.restarted, configured="configured" in stage)
+    run_operation(monkeypatch, world, declared, restart_pending.restart_in_order, configured="configured" in stage)
     assert world.done == []
     assert any("max_connections 100 -> 150" in line for line in said)
     assert said[-1] == "decided when its turn comes: each restart, by what is seen then"

@@ -16,7 +16,7 @@ from cluster.pki.verdicts import Authority
 from cluster.plans.restore.target import Target
 from cluster.secrets.secrets import NAMES, Secret
 from operations.runs.restore import new_cluster
-from operations.runs.restore.new_cluster import begun_with, restored_from
+from operations.runs.restore.new_cluster import report, restore_from_source
 from tests.deploys.fake_hosts import run_operation
 from tests.deploys.restore_world import INFO, RestoreWorld, line
 from tests.operations.written import files_written
@@ -106,7 +106,7 @@ def begin(
     cluster, source = known[name], known["shop"]
     others = [node.name for one in known.values() for node in one if one is not cluster]
     said = {"source": source, "target": target, "secrets": SECRETS, "source_secrets": secrets}
-    run_operation(monkeypatch, world, cluster, restored_from, others=others, **said)
+    run_operation(monkeypatch, world, cluster, restore_from_source, others=others, **said)
     return world.done
 
 
@@ -139,10 +139,10 @@ def test_what_a_run_before_has_restored_is_not_restored_again(
     assert begin(monkeypatch, world, secrets_of_source) == []
     known = clusters()
     others = [node.name for node in known["shop"]]
-    run_operation(monkeypatch, world, known["copy"], begun_with, others=others)
+    run_operation(monkeypatch, world, known["copy"], report, others=others)
     assert world.done == ["over c1"] and world.orders == {}
     world.done.clear()
-    run_operation(monkeypatch, world, known["copy"], begun_with, others=others)
+    run_operation(monkeypatch, world, known["copy"], report, others=others)
     assert world.done == []
 
 
@@ -202,6 +202,6 @@ def test_a_unit_that_fails_ends_the_run_with_its_words(
 
 
 def test_the_plan_touches_nothing(monkeypatch: pytest.MonkeyPatch, secrets_of_source: Path) -> None:
-    monkeypatch.setattr(new_cluster, "planning", lambda: True)
-    monkeypatch.setattr(new_cluster, "undecided", lambda what: iter(()))
+    monkeypatch.setattr(new_cluster, "dry_run", lambda: True)
+    monkeypatch.setattr(new_cluster, "decide_later", lambda what: iter(()))
     assert begin(monkeypatch, NewWorld(), secrets_of_source) == []

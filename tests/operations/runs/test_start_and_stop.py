@@ -47,13 +47,13 @@ def stop(
     return steps(
         monkeypatch,
         world,
-        (stop_run.announced, {"confirmed": confirmed, "force": force}),
-        (services.stopped, {"phase": "clients"}),
-        (services.stopped, {"phase": "timers"}),
-        (stop_run.halted, {}),
-        (services.stopped, {"phase": "archive"}),
-        (services.stopped, {"phase": "etcd"}),
-        (stop_run.told, {}),
+        (stop_run.announce, {"confirmed": confirmed, "force": force}),
+        (services.stop_services, {"phase": "clients"}),
+        (services.stop_services, {"phase": "timers"}),
+        (stop_run.stop_members, {}),
+        (services.stop_services, {"phase": "archive"}),
+        (services.stop_services, {"phase": "etcd"}),
+        (stop_run.report, {}),
     )
 
 
@@ -62,15 +62,15 @@ def start(monkeypatch: pytest.MonkeyPatch, world: PowerWorld, *without: str) -> 
     return steps(
         monkeypatch,
         world,
-        (start_run.readied, {"without": without}),
-        (services.started, {"phase": "etcd"}),
-        (services.quorum, {}),
-        (services.started, {"phase": "archive"}),
-        (start_run.led, {"without": without}),
-        (start_run.followed, {"without": without}),
-        (services.started, {"phase": "clients"}),
-        (services.started, {"phase": "timers"}),
-        (start_run.told, {"without": without}),
+        (start_run.hold_back_members, {"without": without}),
+        (services.start_services, {"phase": "etcd"}),
+        (services.await_quorum, {}),
+        (services.start_services, {"phase": "archive"}),
+        (start_run.start_newest_first, {"without": without}),
+        (start_run.start_standbys, {"without": without}),
+        (services.start_services, {"phase": "clients"}),
+        (services.start_services, {"phase": "timers"}),
+        (start_run.report, {"without": without}),
     )
 
 

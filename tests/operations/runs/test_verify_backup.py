@@ -10,7 +10,7 @@ import pytest
 
 from cluster.errors import UnsafeError
 from operations.runs import verify_backup
-from operations.runs.verify_backup import drilled
+from operations.runs.verify_backup import drill
 from tests.deploys.fake_hosts import changed, run_operation
 from tests.operations.runs.test_backup import a_backup, cluster, line
 
@@ -95,7 +95,7 @@ def _attempts() -> str:
 
 
 def run(monkeypatch: pytest.MonkeyPatch, world: World, **arguments: Any) -> list[str]:
-    return changed(run_operation(monkeypatch, world, cluster(), drilled, **arguments))
+    return changed(run_operation(monkeypatch, world, cluster(), drill, **arguments))
 
 
 def test_the_newest_backup_is_tried_with_the_living_cluster_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -166,7 +166,7 @@ def test_what_cannot_be_tried_is_refused_before_anything_is_done(
 
 
 def test_a_label_that_no_backup_has_is_refused_in_the_plan(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verify_backup, "planning", lambda: True)
+    monkeypatch.setattr(verify_backup, "dry_run", lambda: True)
     with pytest.raises(UnsafeError, match="set: gone is no backup of this cluster"):
         run(monkeypatch, World(), label="gone")
     world = World(labels=())

@@ -55,7 +55,7 @@ class Hosts:
 def hosts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hosts]:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         there = Hosts(tmp_path, listening.getsockname()[1])
-        monkeypatch.setattr(run_lock, "heard", there.heard)
+        monkeypatch.setattr(run_lock, "run_each", there.heard)
         monkeypatch.setattr(run_lock, "target_of", lambda node: node.name)
         monkeypatch.setattr(run_lock, "is_gone", lambda pid, started: False)
         yield there
