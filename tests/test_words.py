@@ -1,7 +1,8 @@
-"""The words of README, CONTRIBUTING, CHANGELOG and docs: those that we do not use, and commands that work."""
+"""The words of pages and messages: those that we do not use, and commands that work."""
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -72,6 +73,39 @@ def test_a_page_uses_no_word_that_is_banned(page: Path) -> None:
 
 def test_a_banned_word_is_found_in_prose_and_not_in_code() -> None:
     assert list(banned("fine\n`nobody` leads\n```\nmend that\n```\nMend it.\n")) == ["line 6: 'Mend'; say: fix"]
+
+
+CODE_FILES = [
+    path for layer in ("cluster", "deploys", "facts", "operations") for path in sorted((ROOT / layer).rglob("*.py"))
+]
+
+
+def messages_of(source: str) -> Iterator[str]:
+    """What a module may print: its texts without docstrings, names, and programs of the shell."""
+    tree = ast.parse(source)
+    documented = {
+        id(node.body[0].value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
+        and node.body
+        and isinstance(node.body[0], ast.Expr)
+    }
+    for node in ast.walk(tree):
+        text = node.value if isinstance(node, ast.Constant) and id(node) not in documented else None
+        if isinstance(text, str) and " " in text and not re.search(r"\$|&& ", text):
+            yield text
+
+
+@pytest.mark.parametrize("path", CODE_FILES, ids=name_of)
+def test_a_message_uses_no_word_that_is_banned(path: Path) -> None:
+    assert [line for text in messages_of(path.read_text()) for line in banned(text)] == []
+
+
+def test_a_banned_word_is_found_in_a_message_and_not_in_a_docstring() -> None:
+    source = '"""Nobody."""\ndef f(name):\n    """Anew."""\n    return f"{name} is copied anew"\n'
+    assert [line for text in messages_of(source) for line in banned(text)] == [
+        "line 1: 'anew'; say: rebuilt, reissued, again"
+    ]
 
 
 @pytest.mark.parametrize("run", RUNS)

@@ -171,7 +171,7 @@ def _hint(name: str, catalog: Mapping[str, SeenParameter], version: int | None =
     if name not in catalog and _NOW.get(name) in catalog:
         return f"It is called {_NOW[name]} there, or does its work."
     if name not in catalog and version is not None and versions_with(name):
-        return f"Take it out of {PARAMETERS}; another postgres_version has it."
+        return f"Remove it from {PARAMETERS}; another postgres_version has it."
     if close:
         return f"Did you mean {shown_name(close[0])}?"
     return "Change it in postgres_parameters; https://www.postgresql.org/docs/current/runtime-config.html"

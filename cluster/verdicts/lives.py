@@ -76,13 +76,13 @@ def life_obstacle(cluster: Cluster, place: str, labels: Iterable[str]) -> tuple[
     newest = f", the newest {known[-1]}" if known else ""
     problem = (
         f"{place} has the stanza {cluster.name} of another life of the cluster: {len(known)} backups{newest}. What "
-        "begins now would go on with its WAL"
+        "starts now would continue its WAL"
     )
     keep = "take another pgbackrest_s3_path" if cluster.repository_directory is None else aside(cluster)
     return problem, (
         f"To keep them: {keep} on {cluster.repository.name if cluster.repository else 'its host'}. To give them up: "
-        f"`pyinfra inventory.py deploys/destroy.py --data confirm={cluster.name} --data backups=true`. To go on with "
-        f"them: `pyinfra inventory.py deploys/restore.py --data source={cluster.name} --data latest=true "
+        f"`pyinfra inventory.py deploys/destroy.py --data confirm={cluster.name} --data backups=true`. To continue "
+        f"with them: `pyinfra inventory.py deploys/restore.py --data source={cluster.name} --data latest=true "
         f"--data confirm={cluster.name}`."
     )
 

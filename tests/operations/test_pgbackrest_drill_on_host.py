@@ -345,7 +345,7 @@ def test_a_cluster_without_checksums_passes_with_a_word(place: Place) -> None:
     place.says("pg_controldata", CONTROL.replace("version:           1", "version:           0"))
     code, proof = place.run()
     assert code == 0
-    assert proof["notes"] == ["the cluster has no data checksums: a flipped bit in a value is seen by nobody"]
+    assert proof["notes"] == ["the cluster has no data checksums: a flipped bit in a value goes unnoticed"]
     assert not [one for one in place.asked if one.startswith("pg_checksums")]
 
 

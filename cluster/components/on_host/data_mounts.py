@@ -1,12 +1,12 @@
 """
 Runs on a host before Patroni, etcd or pgBackRest starts, as root: whether the file systems with its data are mounted.
-Below the place of a mount that is missing lies an empty directory, and whoever starts there makes everything anew, in
+Below the place of a mount that is missing is an empty directory, and what starts there makes everything again, in
 the root file system.
 
   data-mounts check NAME DIRECTORY   notes where the data lie; ends with 255 and a sentence when they are not there now
   data-mounts missing                the same sentences of all that was noted, each behind its name; changes nothing
 
-The notes lie in /etc, which is always on the root file system. Standard library only.
+The notes are in /etc, which is always on the root file system. Standard library only.
 """
 
 from __future__ import annotations
@@ -67,12 +67,12 @@ def lost(before: dict[str, Any], now: dict[str, Any]) -> str | None:
         if now["filled"] or not before["filled"]:
             return None
         why = "" if os.path.ismount(mount) else f"{mount} is not mounted: "
-        return f"{why}the data lie in {before['path']}, and {now['path']} is empty"
+        return f"{why}the data are stored in {before['path']}, and {now['path']} is empty"
     if is_below(now["mount"], mount):
         over = f"{now['mount']} is mounted over the data in {now['path']}, and is empty"
         return over if before["filled"] and not now["filled"] else None
     if now["mount"] != mount:  # what lies there now is a copy from before the mount, or of a day without it
-        return f"{mount} is not mounted, on which {now['path']} lies"
+        return f"{mount} is not mounted, on which {now['path']} is stored"
     if now["system"] != before["system"] and before["filled"] and not now["filled"]:
         return f"{mount} is another file system than the one with the data in {now['path']}, and is empty"
     return None
@@ -125,7 +125,7 @@ def check(name: str, directory: str) -> int:
     found, fresh, is_noted = looked_at(name, directory)
     if found:
         print("\n".join(f"{problem}: not started." for problem in found))
-        print(f"Mount it, and it starts by itself. If it shall begin anew where it is: rm {NOTES}/{name}.json")
+        print(f"Mount it, and it starts by itself. To start again where it is: rm {NOTES}/{name}.json")
         return AGAIN
     try:
         if not is_noted:

@@ -54,7 +54,7 @@ def asked(etcd: dict[str, Any], key: str) -> str | None:
             except OSError as error:
                 reason = f"{endpoint}: {error}"
         if time.monotonic() > deadline:
-            raise TimeoutError(f"etcd does not say whether this host was taken out: {reason}")
+            raise TimeoutError(f"etcd does not say whether this host was removed: {reason}")
         time.sleep(1)
 
 
@@ -65,7 +65,7 @@ def verdict() -> int:
         return MAY
     name, prefix = config["name"], f"{config['namespace']}{config['scope']}"
     if (note := asked(config["etcd3"], f"{prefix}/removed/{name}")) is not None:
-        print(f"{name} was taken out of {config['scope']} at {json.loads(note)['at']}: Patroni is not started.")
+        print(f"{name} was removed from {config['scope']} at {json.loads(note)['at']}: Patroni is not started.")
         print("To bring the host back: `pyinfra inventory.py deploys/add_node.py`, with the host declared.")
         return TAKEN_OUT
     url = json.loads(asked(config["etcd3"], f"{prefix}/members/{name}") or "{}").get("api_url")

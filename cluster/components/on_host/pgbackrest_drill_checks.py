@@ -92,7 +92,7 @@ def checksums() -> None:
     """Every page of every file, by pg_checksums: also those of which amcheck knows nothing."""
     stop()
     if controlled().get("Data page checksum version", "0") == "0":
-        PROOF["notes"].append("the cluster has no data checksums: a flipped bit in a value is seen by nobody")
+        PROOF["notes"].append("the cluster has no data checksums: a flipped bit in a value goes unnoticed")
         return
     code, said = run(BIN / "pg_checksums", "--check", "-D", DATA)
     if code:

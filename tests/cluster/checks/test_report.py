@@ -150,9 +150,9 @@ CASES = [
         lambda world: world.answers["h1"]["component"]["paths"]["/etc/default/etcd"].update(sha256="another"),
     ),
     Case(
-        *("mount-missing", "h1", "/srv/pg is not mounted, on which /srv/pg/data lies"),
+        *("mount-missing", "h1", "/srv/pg is not mounted, on which /srv/pg/data is stored"),
         lambda world: world.answers["h1"]["picture"].update(
-            unmounted=[{"name": "postgres", "problem": "/srv/pg is not mounted, on which /srv/pg/data lies"}]
+            unmounted=[{"name": "postgres", "problem": "/srv/pg is not mounted, on which /srv/pg/data is stored"}]
         ),
     ),
     Case("disk-full", "h1", "/ is filled to 96 %, 8000 MiB are left for /var/lib/postgresql/17/main", room(8000)),

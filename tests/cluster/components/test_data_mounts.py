@@ -89,9 +89,9 @@ def test_a_missing_mount_keeps_it_down_and_is_named(
         disks.empty(place)
     assert disks.check(data) == AGAIN
     where = "/".join(("/srv/data", *below))
-    assert said(capsys, disks).startswith(f"/srv/data is not mounted, on which {where} lies: not started.\n")
+    assert said(capsys, disks).startswith(f"/srv/data is not mounted, on which {where} is stored: not started.\n")
     assert disks.program.missing() == OK
-    assert said(capsys, disks) == f"postgres|/srv/data is not mounted, on which {where} lies\n"
+    assert said(capsys, disks) == f"postgres|/srv/data is not mounted, on which {where} is stored\n"
     disks.mounts[place] = "data"
     disks.directory("srv", "data", *below, files=("PG_VERSION",))
     assert disks.check(data) == OK, "it starts when the mount has come"
@@ -168,7 +168,7 @@ def test_so_do_wal_and_tablespaces_elsewhere(
     if not stale:
         disks.empty(place)
     assert disks.check(data) == AGAIN
-    assert said(capsys, disks).startswith("/srv/more is not mounted, on which /srv/more/inside lies: not started.")
+    assert said(capsys, disks).startswith("/srv/more is not mounted, on which /srv/more/inside is stored: not started.")
 
 
 def test_a_tablespace_that_was_made_since_is_missed_too(disks: Disks, capsys: pytest.CaptureFixture[str]) -> None:
@@ -211,7 +211,7 @@ def test_each_service_has_a_note_of_its_own(disks: Disks, capsys: pytest.Capture
         assert disks.check(place, name) == OK
     del disks.mounts[str(disks.root / "srv" / ETCD)]
     assert disks.program.missing() == OK
-    assert said(capsys, disks) == "etcd|/srv/etcd is not mounted, on which /srv/etcd lies\n"
+    assert said(capsys, disks) == "etcd|/srv/etcd is not mounted, on which /srv/etcd is stored\n"
 
 
 def test_a_second_look_writes_nothing(disks: Disks, monkeypatch: pytest.MonkeyPatch) -> None:

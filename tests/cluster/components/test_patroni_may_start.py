@@ -75,7 +75,7 @@ def test_a_member_starts(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_host_that_was_taken_out_does_not_and_says_why(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     assert code(monkeypatch, NOTE) == TAKEN_OUT
     said = capsys.readouterr().out
-    assert said.startswith("h3 was taken out of main at 2026-11-21T20:00:00+00:00: Patroni is not started.\n")
+    assert said.startswith("h3 was removed from main at 2026-11-21T20:00:00+00:00: Patroni is not started.\n")
     assert "deploys/add_node.py" in said
 
 
@@ -99,7 +99,7 @@ def test_an_etcd_that_comes_up_later_is_waited_for(monkeypatch: pytest.MonkeyPat
 
 def test_without_an_answer_systemd_shall_try_again(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     assert code(monkeypatch, {}, silent=1000) == LATER
-    assert "etcd does not say whether this host was taken out: 10.0.0.2:2379: timed out" in capsys.readouterr().out
+    assert "etcd does not say whether this host was removed: 10.0.0.2:2379: timed out" in capsys.readouterr().out
 
 
 def test_whatever_goes_wrong_is_no_note(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,7 +24,7 @@ from tests.lab.vocabulary.waiting import wait_until
 PAIR = ("pg1", "pg2")
 DISK, PLACE = "/srv/disk", "/srv/data"
 MOUNT = f"mkdir -p {DISK} {PLACE} && mount --bind {DISK} {PLACE}"
-MISSING = f"{PLACE} is not mounted, on which {PLACE}/pg lies"
+MISSING = f"{PLACE} is not mounted, on which {PLACE}/pg is stored"
 PATRONI = "^/usr/bin/python3 /usr/bin/patroni "
 BOOT_SECONDS = 90
 COPY = r"""

@@ -57,7 +57,7 @@ def test_a_source_that_runs_is_looked_at_on_its_own_hosts(monkeypatch: pytest.Mo
 
 def test_a_host_that_is_off_is_not_taken_for_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     world = PromotionWorld(off={"s1", "s2"})
-    assert refusal(monkeypatch, world).startswith("dr is not promoted now: s1, s2 cannot be reached, so nobody knows")
+    assert refusal(monkeypatch, world).startswith("dr is not promoted now: s1, s2 cannot be reached, so it is unknown")
     assert promote(monkeypatch, world, lost=True) == ["d1"]
 
 
