@@ -24,7 +24,7 @@ READY_SECONDS = 240
 ARRIVED_SECONDS = 60
 
 
-def archiver_complaints(overview: Overview, node: Node, seen: SeenPostgres) -> Iterable[CheckFinding]:
+def archiver_findings(overview: Overview, node: Node, seen: SeenPostgres) -> Iterable[CheckFinding]:
     """
     The archiver of one primary. A standby archives nothing; what it once failed to stands in its statistics for ever.
 

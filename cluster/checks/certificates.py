@@ -20,7 +20,7 @@ from cluster.pki.verdicts import age_reason, describe
 AUTHORITY_NOTICE = timedelta(days=90)
 
 
-def certificate_complaints(overview: Overview) -> Iterable[CheckFinding]:
+def findings(overview: Overview) -> Iterable[CheckFinding]:
     """Everything about the certificates of the hosts that were reached, and about their CA."""
     for node in overview.reached(overview.cluster):
         seen = overview.answer(node, "certificates")

@@ -35,10 +35,11 @@ def check_finding(kind: str, where: str, problem: str, **words: object) -> Check
 
 
 def kinds_table() -> str:
-    """All kinds as the table of docs/runs/check.md."""
+    """All kinds as the table of docs/runs/check.md, those of one part of the cluster beside each other."""
+    parts = list(dict.fromkeys(kind.what for kind in FINDING_TYPES.values()))
     rows = [
         f"| `{name}` | {kind.severity} | {kind.what} | {kind.meaning} | {_fix(kind)} |"
-        for name, kind in FINDING_TYPES.items()
+        for name, kind in sorted(FINDING_TYPES.items(), key=lambda one: parts.index(one[1].what))
     ]
     return "\n".join(["| Finding | | Part | What it means | How to fix it |", "|---|---|---|---|---|", *rows]) + "\n"
 

@@ -8,7 +8,7 @@ from cluster.checks.check_finding import CheckFinding, check_finding
 from cluster.checks.overview import Overview
 
 
-def clock_complaints(overview: Overview) -> Iterable[CheckFinding]:
+def findings(overview: Overview) -> Iterable[CheckFinding]:
     """Hosts that may set their clock and on which no clock service runs."""
     for node in overview.cluster:
         seen = overview.answer(node, "clock")

@@ -12,7 +12,7 @@ from cluster.declared.tuning import Resources, derived_parameters
 from cluster.plans.configure import config_patch, undeclared_parameters
 
 
-def configuration_complaints(overview: Overview) -> Iterable[CheckFinding]:
+def findings(overview: Overview) -> Iterable[CheckFinding]:
     """The difference, setting by setting, and the parameters that nobody declares."""
     config = overview.patroni["config"] if overview.patroni else None
     declared = _declared(overview)

@@ -12,7 +12,7 @@ from cluster.measures import FULL_PERCENT, LEAST_MIB, MIB, NEARLY_FULL_PERCENT, 
 from cluster.observed.pgbackrest import SeenPgbackrest
 
 
-def room_complaints(overview: Overview, node: Node) -> Iterable[CheckFinding]:
+def space_findings(overview: Overview, node: Node) -> Iterable[CheckFinding]:
     """The file systems of one host, each once: by the directory of ours that comes first."""
     by_mount = {room["mount"]: (path, room) for path, room in reversed(list(overview.rooms(node).items()))}
     for mount, (path, room) in by_mount.items():

@@ -13,7 +13,7 @@ from cluster.plans.verify_backup import FAILED, UNDECIDED
 _KINDS = {FAILED: "drill-failed", UNDECIDED: "drill-undecided"}
 
 
-def drill_complaints(overview: Overview, repository: Node) -> Iterable[CheckFinding]:
+def drill_findings(overview: Overview, repository: Node) -> Iterable[CheckFinding]:
     """Everything about the restore drills; their age is of interest after the last one came to its verdict."""
     seen = overview.drill
     if seen is None:

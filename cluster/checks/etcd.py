@@ -18,7 +18,7 @@ from cluster.verdicts.etcd_members import joining, unfinished
 DATABASE_PERCENT = 80
 
 
-def etcd_complaints(overview: Overview) -> Iterable[CheckFinding]:
+def findings(overview: Overview) -> Iterable[CheckFinding]:
     """Everything about etcd; nothing is known of itself while all of its hosts are silent."""
     for node in overview.cluster.etcd:
         yield from _snapshots(overview, node)

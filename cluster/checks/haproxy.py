@@ -12,7 +12,7 @@ from cluster.declared.model import Node
 PRIMARY = "primary"
 
 
-def haproxy_complaints(overview: Overview) -> Iterable[CheckFinding]:
+def findings(overview: Overview) -> Iterable[CheckFinding]:
     """Everything about the balancers that were reached."""
     for node in overview.reached(overview.cluster.balancers):
         if overview.has_answer(node, "haproxy"):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from cluster.checks.check_finding import CheckFinding, check_finding
-from cluster.checks.disks import room_complaints
+from cluster.checks.disks import space_findings
 from cluster.checks.overview import Overview
 from cluster.components.component import Component, Unit
 from cluster.components.data_mounts import note_path
@@ -18,14 +18,14 @@ from cluster.plans.etcd_reinit import reinit_command
 from cluster.preflight.hosts import clock_findings
 
 
-def host_complaints(overview: Overview) -> Iterable[CheckFinding]:
+def findings(overview: Overview) -> Iterable[CheckFinding]:
     """Everything about the hosts themselves."""
     for node in overview.cluster:
         if overview.is_reached(node):
             yield from _silences(overview, node)
             yield from _mounts(overview, node)
             yield from _components(overview, node)
-            yield from room_complaints(overview, node)
+            yield from space_findings(overview, node)
             yield from _restore(overview, node)
         else:
             roles = ", ".join(role for role in ROLES if role in node.roles)

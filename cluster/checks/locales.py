@@ -11,7 +11,7 @@ from cluster.declared.model import Node
 from cluster.observed.postgres import SeenPostgres
 
 
-def locale_complaints(overview: Overview) -> Iterable[CheckFinding]:
+def findings(overview: Overview) -> Iterable[CheckFinding]:
     """Collation versions that are not the recorded ones, or not the leader's; and locales that are not there."""
     lead = overview.postgres(overview.leader) if overview.leader else None
     for node in overview.cluster.members:

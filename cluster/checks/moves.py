@@ -16,7 +16,7 @@ def moved(overview: Overview) -> list[Finding]:
     return [] if seen is None else list(moved_findings(overview.cluster, seen["keys"], seen["members"] or (), {}))
 
 
-def moved_complaints(overview: Overview) -> Iterable[CheckFinding]:
+def findings(overview: Overview) -> Iterable[CheckFinding]:
     """Everything about them: they are no strangers, and nobody is to take out their votes."""
     for one in moved(overview):
         yield check_finding("member-moved", one.where, one.problem)

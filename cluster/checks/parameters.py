@@ -19,7 +19,7 @@ from cluster.parameters.values import same_value
 AUTO = "postgresql.auto.conf"
 
 
-def parameter_complaints(overview: Overview) -> Iterable[CheckFinding]:
+def findings(overview: Overview) -> Iterable[CheckFinding]:
     """What runs against what is declared, and what is dangerous though it is declared."""
     for node in overview.cluster.members:
         if (seen := overview.postgres(node)) is not None:

@@ -14,7 +14,7 @@ from cluster.verdicts.health import leaders_timeline, upstream
 from cluster.verdicts.standby_role import role_problem
 
 
-def patroni_complaints(overview: Overview) -> Iterable[CheckFinding]:
+def findings(overview: Overview) -> Iterable[CheckFinding]:
     """Everything that Patroni says, or should say and does not."""
     yield from _silent_members(overview)
     seen = overview.patroni

@@ -8,7 +8,7 @@ from typing import Any
 
 from cluster.checks.archiver import unarchived
 from cluster.checks.check_finding import CheckFinding, check_finding
-from cluster.checks.drill import drill_complaints
+from cluster.checks.drill import drill_findings
 from cluster.checks.overview import Overview
 from cluster.declared.model import Node
 from cluster.declared.repositories import Repository, instance
@@ -22,13 +22,13 @@ from cluster.verdicts.repository_errors import cause
 MEANWHILE_BYTES = 64 * SEGMENT_BYTES
 
 
-def pgbackrest_complaints(overview: Overview) -> Iterable[CheckFinding]:
+def findings(overview: Overview) -> Iterable[CheckFinding]:
     """Everything about the backups; nothing for a cluster without a repository host."""
     for repository, seen in overview.repositories:
         if seen is not None:  # a host that is silent, or a question without an answer, is a finding itself
             yield from (_named(one, repository) for one in _of_one(overview, repository, seen))
     if overview.cluster.repository is not None:
-        yield from drill_complaints(overview, overview.cluster.repository)
+        yield from drill_findings(overview, overview.cluster.repository)
 
 
 def _named(found: CheckFinding, repository: Repository) -> CheckFinding:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from cluster.checks.archiver import archiver_complaints
+from cluster.checks.archiver import archiver_findings
 from cluster.checks.check_finding import CheckFinding, check_finding
 from cluster.checks.overview import Overview
 from cluster.checks.parameters import overridden
@@ -23,7 +23,7 @@ CONNECTIONS_PERCENT = 90
 SLOT_PART = 10
 
 
-def postgres_complaints(overview: Overview) -> Iterable[CheckFinding]:
+def findings(overview: Overview) -> Iterable[CheckFinding]:
     """Everything about PostgreSQL on the members that answer."""
     for node in overview.cluster.members:
         seen = overview.postgres(node)
@@ -32,7 +32,7 @@ def postgres_complaints(overview: Overview) -> Iterable[CheckFinding]:
             yield from _unread(node, seen)
             yield from _connections(node, seen)
             yield from _transactions(node, seen)
-            yield from archiver_complaints(overview, node, seen)
+            yield from archiver_findings(overview, node, seen)
             # A standby keeps copies of its primary's slots, which nobody reads from there.
             yield from _slots(overview, node, seen) if not seen["in_recovery"] else ()
             yield from _strangers(overview, node, seen)

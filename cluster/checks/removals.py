@@ -26,7 +26,7 @@ def without_removed(whole: Overview, components: Callable[[Cluster, Node], tuple
     return replace(whole, cluster=rest, components=declared, removed=gone)
 
 
-def removal_complaints(overview: Overview) -> Iterable[CheckFinding]:
+def findings(overview: Overview) -> Iterable[CheckFinding]:
     """Everything about them."""
     for name, note in overview.removed.items():
         problem = f"was removed from {overview.cluster.name} at {note.at}, and is still in the inventory"

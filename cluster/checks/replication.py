@@ -9,7 +9,7 @@ from cluster.checks.overview import Overview
 from cluster.verdicts.health import is_synchronous, synchronous_standbys
 
 
-def replication_complaints(overview: Overview) -> Iterable[CheckFinding]:
+def findings(overview: Overview) -> Iterable[CheckFinding]:
     """By the configuration in force, which need not be the declared one."""
     seen = overview.patroni
     if seen is None or seen["leader"] is None or not is_synchronous(seen):

@@ -2,41 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from cluster.checks.certificates import certificate_complaints
+import cluster.checks
 from cluster.checks.check_finding import CheckFinding
-from cluster.checks.chrony import clock_complaints
-from cluster.checks.configuration import configuration_complaints
-from cluster.checks.etcd import etcd_complaints
-from cluster.checks.haproxy import PRIMARY, haproxy_complaints, servers_up
-from cluster.checks.hosts import host_complaints
-from cluster.checks.locales import locale_complaints
-from cluster.checks.moves import moved_complaints
+from cluster.checks.haproxy import PRIMARY, servers_up
 from cluster.checks.overview import Overview
-from cluster.checks.parameters import parameter_complaints
-from cluster.checks.patroni import patroni_complaints
-from cluster.checks.pgbackrest import pgbackrest_complaints
-from cluster.checks.postgres import postgres_complaints
-from cluster.checks.removals import removal_complaints
-from cluster.checks.replication import replication_complaints
 from cluster.declared.model import Node
+from cluster.discovery import contributions
 from cluster.finding_types.catalogue import REMARK, SEVERITIES
 from cluster.findings import findings_table
 
-CHECKS = (
-    *(host_complaints, etcd_complaints, patroni_complaints, replication_complaints, postgres_complaints),
-    *(configuration_complaints, haproxy_complaints, certificate_complaints, pgbackrest_complaints),
-    *(clock_complaints, parameter_complaints, locale_complaints, removal_complaints, moved_complaints),
-)
-
+# Each file of this folder with a part of a cluster has the function that judges it.
+CHECKS: Sequence[Callable[[Overview], Iterable[CheckFinding]]] = contributions(cluster.checks, "findings")
 
 _BACKUPS = "  backups, their age, what failed and when one was proven; every segment of the WAL archive"
 
 
-def complaints(overview: Overview) -> list[CheckFinding]:
+def all_findings(overview: Overview) -> list[CheckFinding]:
     """All findings about one cluster, alarms first, then warnings, then remarks."""
     found = dict.fromkeys(one for check in CHECKS for one in check(overview))
     return sorted(found, key=lambda one: (SEVERITIES.index(one.severity), one.finding))
@@ -51,7 +36,7 @@ def check_lines(overview: Overview, found: Sequence[CheckFinding], columns: int 
     """
     What a person reads at the end of a check.
 
-    + found: ``complaints`` of the same cluster
+    + found: ``all_findings`` of the same cluster
     + columns: width of the terminal; absent: as it is
     """
     lines = [f"{overview.cluster.name}: {_total(failing(found))}"]
@@ -89,7 +74,7 @@ def _looked_at(overview: Overview) -> list[str]:
 
 
 def as_data(overview: Overview, found: Iterable[CheckFinding]) -> dict[str, Any]:
-    """The same for machines. + found: ``complaints`` of the same cluster"""
+    """The same for machines. + found: ``all_findings`` of the same cluster"""
     seen = overview.patroni
     return {
         "at": overview.at.isoformat(),

@@ -154,6 +154,7 @@ COMPONENT = ComponentType(
     debian_units={"etcd-server": UNIT},
     undisturbed=("etcd",),
     files=lambda cluster, node, secrets: etcd_component(cluster, node),
+    service=SERVICE,
     phase="etcd",
     units=lambda cluster, node: (UNIT,),
     certificates=lambda cluster, node: (ETCD,),

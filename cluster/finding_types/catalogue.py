@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from cluster.finding_types.chrony import CHRONY_FINDING_TYPES
-from cluster.finding_types.etcd import ETCD_FINDING_TYPES
+import cluster.finding_types
+from cluster.discovery import contributions
 from cluster.finding_types.finding_type import ALARM, REMARK, RUN, SEVERITIES, WARNING, FindingType
-from cluster.finding_types.pgbackrest import PGBACKREST_FINDING_TYPES
-from cluster.finding_types.postgres import POSTGRES_FINDING_TYPES
-from cluster.finding_types.replication import REPLICATION_FINDING_TYPES
 
 __all__ = ["ALARM", "FINDING_TYPES", "REMARK", "SEVERITIES", "WARNING", "FindingType"]
 
 _CTL = "patronictl -c /etc/patroni/config.yml"
 _RENEW = f"Run `{RUN}/cluster.py`, which renews it; renew your own certificates first, see docs/certificates.md."
 
-FINDING_TYPES: Mapping[str, FindingType] = {
+_OTHERS: Mapping[str, FindingType] = {
     "host-silent": FindingType(
         *(ALARM, "host", "cannot be reached by ssh, or answers nothing in time"),
         "Start it, or fix the connection until `ssh {where} true` works; a member then comes back by itself.",
@@ -77,7 +74,6 @@ FINDING_TYPES: Mapping[str, FindingType] = {
         *(WARNING, "packages", "hosts run different versions, or different releases of their system"),
         "Finish the upgrade: set packages_versions to one of them, and upgrade the other hosts one at a time.",
     ),
-    **ETCD_FINDING_TYPES,
     "no-leader": FindingType(
         *(ALARM, "Patroni", "there is no leader, so no member accepts writes"),
         f"See `{_CTL} list` and `journalctl -u patroni -n 50` on the members.",
@@ -241,8 +237,10 @@ FINDING_TYPES: Mapping[str, FindingType] = {
         *(WARNING, "certificate", "the CA's own certificate expires within three months"),
         "Plan its replacement: a running cluster keeps its CA, see docs/certificates.md.",
     ),
-    **CHRONY_FINDING_TYPES,
-    **POSTGRES_FINDING_TYPES,
-    **REPLICATION_FINDING_TYPES,
-    **PGBACKREST_FINDING_TYPES,
+}
+
+# Those of a component are in the file of its name.
+FINDING_TYPES: Mapping[str, FindingType] = {
+    **_OTHERS,
+    **{name: one for types in contributions(cluster.finding_types, "TYPES") for name, one in types.items()},
 }

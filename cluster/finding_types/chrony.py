@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from cluster.finding_types.finding_type import RUN, WARNING, FindingType
 
-CHRONY_FINDING_TYPES: Mapping[str, FindingType] = {
+TYPES: Mapping[str, FindingType] = {
     "clock": FindingType(
         *(WARNING, "clock", "clocks differ by more than `preflight_clock_skew_seconds`"),
         "Start chrony or systemd-timesyncd on {where}; see `timedatectl` there.",

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from cluster.finding_types.finding_type import ALARM, REMARK, RUN, WARNING, FindingType
 
-ETCD_FINDING_TYPES: Mapping[str, FindingType] = {
+TYPES: Mapping[str, FindingType] = {
     "etcd-no-quorum": FindingType(
         *(ALARM, "etcd", "etcd has lost its quorum: no member can become the leader"),
         "Run `systemctl start etcd` on the hosts that are named here; if the data of too many are damaged or lost, "

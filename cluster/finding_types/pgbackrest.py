@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from cluster.finding_types.finding_type import ALARM, REMARK, RUN, WARNING, FindingType
 
-PGBACKREST_FINDING_TYPES: Mapping[str, FindingType] = {
+TYPES: Mapping[str, FindingType] = {
     "archive-off": FindingType(
         *(ALARM, "backup", "the primary archives no WAL although there is a repository"),
         f"Run `{RUN}/restart_pending.py` if archive_mode needs a restart, `{RUN}/cluster.py` otherwise.",

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from cluster.finding_types.finding_type import ALARM, REMARK, RUN, WARNING, FindingType
 
-POSTGRES_FINDING_TYPES: Mapping[str, FindingType] = {
+TYPES: Mapping[str, FindingType] = {
     "locale-absent": FindingType(
         *(ALARM, "PostgreSQL", "a host lacks the locale of a database: clients cannot connect to that database there"),
         "As root there: `apt-get install -y locales && echo '{locale} UTF-8' >> /etc/locale.gen && locale-gen`.",

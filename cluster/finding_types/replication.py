@@ -8,7 +8,7 @@ from cluster.finding_types.finding_type import ALARM, WARNING, FindingType
 
 _WAY_OUT = "Bring back standbys that may be synchronous; `deploys/status.py` shows them. See docs/replication.md."
 
-REPLICATION_FINDING_TYPES: Mapping[str, FindingType] = {
+TYPES: Mapping[str, FindingType] = {
     "writes-wait": FindingType(
         *(ALARM, "Patroni", "the synchronous mode is strict, and no standby is synchronous: writes wait for one"),
         _WAY_OUT,

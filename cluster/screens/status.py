@@ -27,7 +27,7 @@ def status_lines(overview: Overview, found: Sequence[CheckFinding]) -> list[str]
     """
     The screen.
 
-    + found: ``complaints`` of the same cluster, of which it gives the number
+    + found: ``all_findings`` of the same cluster, of which it gives the number
     """
     return [
         _title(overview),

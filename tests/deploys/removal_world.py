@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from cluster.components.all import SERVICES
 from cluster.components.etcd import BOOTSTRAP, etcd_data_directory
 from cluster.components.patroni import CONFIG
 from cluster.declared.model import Cluster
@@ -233,7 +234,8 @@ class RemovalWorld:
         ]
 
     def _picture(self, host: str) -> list[str]:
-        state = "active" if "patroni" in self.units[host] else "inactive"
+        units = (unit.removesuffix(".service") for unit in SERVICES)
+        state = " ".join("active" if unit in self.units[host] else "inactive" for unit in units)
         own = [f"patroni|{self.own_files[host]}:8008"] if host in self.own_files else []
         return ["clock|1", "architecture|x86_64", "scope|main", *own, f"active|{state}", "clock|2"]
 
