@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import ssl
 from collections.abc import Mapping, Sequence
 from shlex import quote
@@ -11,17 +12,25 @@ from typing import Any
 from cluster.observed.host import SeenCertificate
 from facts.answer import Answer
 
-# A key never leaves the host, not even out of a file that holds both: only the digest of its public half does, to be
-# compared with the certificate's.
+# A key never leaves the host, not even out of a file that holds both: only its public half does, to be compared with
+# the certificate's. As few processes as there can be: they are what a look costs a busy host.
 _LOOK = r"""
-look() {
-  c=$(sed -n '/-----BEGIN CERTIFICATE-----/,/-----END CERTIFICATE-----/p' "$1" 2>/dev/null | base64 -w0)
-  a=$(base64 -w0 "$3" 2>/dev/null)
-  k=$(openssl pkey -in "$2" -pubout -outform DER 2>/dev/null | sha256sum)
-  o=$(stat -c '%U:%a' "$2" 2>/dev/null)
-  echo "$1|$c|${k%% *}|$o|$a"
+texts() {
+  for p do shift; [ ! -f "$p" ] || set -- "$@" "$p"; done
+  [ $# -eq 0 ] || awk "$program" "$@"
+}
+keys() {
+  for p do shift; [ ! -f "$p" ] || set -- "$@" "$p"; done
+  [ $# -eq 0 ] || stat -c 'owner|%n|%U:%a' -- "$@"
+  for p do echo "key|$p"; openssl pkey -in "$p" -pubout 2>/dev/null; done
 }
 """
+_BLOCKS = """
+/-----BEGIN CERTIFICATE-----/ { on = 1 }
+on { print "pem|" FILENAME "|" $0 }
+/-----END CERTIFICATE-----/ { on = 0 }
+"""
+_LINES = '{ print "authority|" FILENAME "|" $0 }'
 
 
 class HostCertificates(Answer[dict[str, SeenCertificate]]):
@@ -34,11 +43,36 @@ class HostCertificates(Answer[dict[str, SeenCertificate]]):
 
     def command(self, places: Sequence[Sequence[str]]) -> str:
         """One script for all places."""
-        return _LOOK + "\n".join(f"look {' '.join(map(quote, place))}" for place in places) + "\ntrue"
+        if not places:
+            return "true"
+        named = [f"echo {quote('|'.join(['place', *place]))}" for place in places]
+        certificates, held, authorities = (
+            " ".join(map(quote, dict.fromkeys(paths))) for paths in zip(*places, strict=True)
+        )
+        looks = [
+            f"program={quote(_BLOCKS)} texts {certificates}",
+            f"program={quote(_LINES)} texts {authorities}",
+            f"keys {held}",
+        ]
+        return _LOOK + "\n".join([*named, *looks, "true"])
 
     def parsed(self, output: list[str]) -> dict[str, SeenCertificate]:
-        """One line a place."""
-        return dict(_place(line) for line in output)
+        """The places first, then lines of what lies there."""
+        places: list[list[str]] = []
+        texts: dict[tuple[str, str], list[str]] = {}
+        key = ""
+        for line in output:
+            word, *rest = line.split("|")
+            if word == "place":
+                places.append(rest)
+            elif word == "key":
+                (key,) = rest
+            elif rest:
+                path, *text = rest
+                texts.setdefault((word, path), []).append("|".join(text))
+            else:
+                texts.setdefault(("public", key), []).append(line)
+        return {certificate: _place(certificate, held, authority, texts) for certificate, held, authority in places}
 
     @classmethod
     def serves(cls, asked: Mapping[str, Any], wanted: Mapping[str, Any], seen: dict[str, SeenCertificate]) -> bool:
@@ -89,15 +123,15 @@ class CertificateDays(Answer[dict[str, float]]):
         return found
 
 
-def _place(line: str) -> tuple[str, SeenCertificate]:
-    path, certificate, digest, owner, authority = line.split("|")
-    return path, {
-        "pem": _text(certificate),
-        "key_digest": digest,
-        "key_owner": owner,
-        "authority": _text(authority),
+def _place(certificate: str, key: str, authority: str, texts: Mapping[tuple[str, str], list[str]]) -> SeenCertificate:
+    public = texts.get(("public", key), [])
+    return {
+        "pem": _text(texts.get(("pem", certificate))),
+        "key_digest": hashlib.sha256(base64.b64decode("".join(public[1:-1]))).hexdigest(),
+        "key_owner": next(iter(texts.get(("owner", key), ())), ""),
+        "authority": _text(texts.get(("authority", authority))),
     }
 
 
-def _text(encoded: str) -> str | None:
-    return base64.b64decode(encoded).decode() if encoded else None
+def _text(lines: Sequence[str] | None) -> str | None:
+    return None if lines is None else "".join(f"{line}\n" for line in lines)

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
+from shlex import quote
 
 from cluster.observed.host import SeenAnswer
-from facts.answer import Answer, decoded
+from facts.answer import Answer
 
 # Beyond this a question counts as not answered. The longest way to an answer leads to an etcd without its quorum: four
 # questions, over each of which etcdctl takes 4 s.
 QUESTION_SECONDS = 20
 
-# The answers lie in memory below /run until all are there: lines of several writers would run into each other.
+# As few processes as there can be: they are what a look costs a busy host. The answers lie in memory below /run until
+# all are there: lines of several writers would run into each other.
 _SCRIPT = r"""
 d=$(mktemp -d -p /run pyinfra-patroni.XXXXXX) || exit 1
-trap 'rm -rf "$d"' EXIT
+trap 'cd / && rm -rf "$d"' EXIT
 put() {{
-  timeout {seconds} sh -c "$(echo "$2" | base64 -d)" > "$d/$1" 2> "$d/$1.said" < /dev/null; code=$?
-  echo "$1|$code|$(base64 -w0 < "$d/$1")|$(tail -n 1 "$d/$1.said" | base64 -w0)" > "$d/$1.line"
+  timeout {seconds} sh -c "$2" > "$d/$1.out" 2> "$d/$1.error" < /dev/null
+  echo $? > "$d/$1.code"
 }}
-{questions}
+eval "$(echo {questions} | base64 -d)"
 wait
-cat "$d"/*.line
+cd "$d" && stat -c '%n|%s' -- * && cat -- * | base64 -w0
 """
 
 
@@ -35,15 +37,27 @@ class HostAnswers(Answer[dict[str, SeenAnswer]]):
     """
 
     def command(self, commands: Mapping[str, str]) -> str:
-        """One script. Each command is base64 in it, for it may hold any quote."""
-        asked = [f"put {name} {base64.b64encode(text.encode()).decode()} &" for name, text in commands.items()]
-        return _SCRIPT.format(seconds=QUESTION_SECONDS, questions="\n".join(asked))
+        """One script. The commands are base64 in it, for they may hold any quote."""
+        asked = "\n".join(f"put {name} {quote(text)} &" for name, text in commands.items())
+        return _SCRIPT.format(seconds=QUESTION_SECONDS, questions=base64.b64encode(asked.encode()).decode())
 
     def parsed(self, output: list[str]) -> dict[str, SeenAnswer]:
-        """One line a command."""
-        return dict(_answer(line) for line in output)
+        """The sizes of all files, a line each, and then what is in them, one behind the other."""
+        *sizes, text = output
+        content, files, at = base64.b64decode(text, validate=True), {}, 0
+        for name, size in (line.split("|") for line in sizes):
+            files[name] = content[at : at + int(size)].decode(errors="replace")
+            at += int(size)
+        if at != len(content):
+            raise ValueError(f"{len(content)} bytes came of {at}")
+        return {name.removesuffix(".code"): _answer(files, name) for name in files if name.endswith(".code")}
 
 
-def _answer(line: str) -> tuple[str, SeenAnswer]:
-    name, code, text, error = line.split("|")
-    return name, {"code": int(code), "lines": decoded(text).splitlines(), "error": decoded(error).strip()}
+def _answer(files: Mapping[str, str], code: str) -> SeenAnswer:
+    name = code.removesuffix(".code")
+    error = files[f"{name}.error"].splitlines()
+    return {
+        "code": int(files[code]),
+        "lines": files[f"{name}.out"].splitlines(),
+        "error": error[-1].strip() if error else "",
+    }

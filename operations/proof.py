@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextvars import copy_context
+from functools import partial
 
 import gevent
 from pyinfra import host
@@ -24,6 +26,7 @@ from operations.acts.component import Commands
 from operations.live.standby_cluster import replication_source
 from operations.pgbackrest_stanza import has_backup
 from operations.util.console import print_lines
+from operations.util.first_look import looks_again
 from operations.util.hosts import (
     acts_here,
     coordinator,
@@ -40,11 +43,13 @@ SETTLE_SECONDS = 30
 
 
 @operation()
+@looks_again
 def proven(cluster: Cluster, secrets: Mapping[str, Secret], places: Mapping[str, str]) -> Commands:
     """
     Show that the cluster does what it is for: etcd healthy, every standby streaming on one timeline, a write through
     the read-write endpoint of every HAProxy, a read and a refused write through the read-only one; without HAProxy,
-    the same on the members themselves. Then print the card.
+    the same on the members themselves. Then print the card. In a run that has changed nothing, members and etcd are
+    not asked once more for what they have just said.
 
     + places: ``ca`` and ``password``: where they lie on the control machine
     """
@@ -56,8 +61,8 @@ def proven(cluster: Cluster, secrets: Mapping[str, Secret], places: Mapping[str,
     own = cluster.node(current_node())
     names = [node.name for node in cluster.members]
     question = {"expected": names, "wait_seconds": SETTLE_SECONDS, "live": True}
-    settling = gevent.spawn(read_all, [own], PatroniCluster, **question)
-    etcd = gevent.spawn(_etcd_faults, cluster)
+    settling = gevent.spawn(copy_context().run, partial(read_all, [own], PatroniCluster, **question))
+    etcd = gevent.spawn(copy_context().run, _etcd_faults, cluster)
     tried = _tried(cluster, secrets["PATRONI_ADMIN_PASSWORD"], lambda: settling.get()[own.name]["leader"])
     seen = settling.get()[own.name]
     if faults := [*etcd.get(), *_member_faults(cluster, seen), *broken_endpoints(tried)]:

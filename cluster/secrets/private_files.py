@@ -35,6 +35,8 @@ def private_directory(directory: Path) -> Iterator[Path]:
         refuse_open_to_others(directory)
         _lock(descriptor)
         yield directory
+        # overlayfs gives a lock back a moment after the file is closed, and whoever comes next would wait for it.
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
     finally:
         os.close(descriptor)
 

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from cluster.declared.model import Cluster
 from deploys.components.certificates import deploy_certificates, deploy_etcd_trust
 from deploys.components.chrony import deploy_chrony
-from deploys.components.etcd import deploy_etcd
+from deploys.components.etcd import deploy_etcd, deploy_quorum
 from deploys.components.first_look import deploy_first_look
 from deploys.components.haproxy import deploy_haproxy
 from deploys.components.packages import deploy_packages
@@ -44,7 +44,8 @@ def deploy_base(cluster: Cluster) -> None:
     deploy_chrony(cluster=cluster)
     deploy_certificates(cluster=cluster)
     deploy_etcd(cluster=cluster)
-    deploy_pgbackrest(cluster=cluster)
+    deploy_pgbackrest(cluster=cluster)  # meanwhile etcd's members find each other
+    deploy_quorum(cluster=cluster)
 
 
 def deploy_access(cluster: Cluster) -> None:

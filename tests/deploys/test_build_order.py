@@ -53,9 +53,9 @@ GROUND = [
     "Certificates | Issue certificates and trust the CAs",
     "Certificates | Trust the source cluster's CA",
     "etcd | Configure and start etcd",
-    "etcd | Wait for quorum, add members, restart one at a time",
     "pgBackRest | Configure and start pgBackRest",
     "pgBackRest | Configure access to the source's archive",
+    "etcd | Wait for quorum, add members, restart one at a time",
 ]
 MEMBERS = [
     "PostgreSQL | Allow new members in pg_hba before they connect",

@@ -22,6 +22,7 @@ from facts.patroni import PatroniCluster
 from operations import etcd, first_look, haproxy, pgbackrest
 from operations.live.first_look import first_commands, first_questions
 from tests.deploys.fake_hosts import fake_cluster, run_operations
+from tests.host_answers import questions_in, told
 
 SECRETS = {name: Secret(f"{name}-of-the-cluster") for name in NAMES}
 
@@ -65,11 +66,11 @@ class Declared:
     def run(self, host: str, command: str, stdin: str) -> tuple[bool, list[str]]:
         self.commands[host] += 1
         node = self.cluster.node(host)
-        if "put HostComponent" not in command:
+        if not questions_in(command):
             self.alone.append(command)
             return True, ["x"]
         words = first_commands(self.cluster, first_questions(self.cluster, node, SECRETS))
-        return True, [f"{word}|0|{'eA==' if word.startswith('HostComponent') else ''}|" for word in words]
+        return True, told({word: (0, "x" if word.startswith("HostComponent") else "", "") for word in words})
 
 
 @pytest.fixture

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from pyinfra import host
+from pyinfra.api import FunctionCommand, operation
 
 from cluster.declared.model import Cluster
 from cluster.errors import UnsafeError
 from cluster.secrets.secrets import Secret
+from facts.etcd import EtcdCluster
+from facts.host_answers import HostAnswers
+from facts.patroni import PatroniCluster
 from operations import proof
+from operations.live.together import commands
+from operations.util.said import Question, keep_answers
 from tests.cluster.live_members import patroni_member
-from tests.deploys.fake_hosts import fake_cluster, run_operation
+from tests.deploys.fake_hosts import fake_cluster, run_operations
+from tests.host_answers import questions_in, told
 
 BALANCED = ("postgres", "etcd", "haproxy")
 
@@ -26,7 +34,7 @@ class UsedWorld:
     A cluster whose first member leads.
 
     + writable: addresses and ports that take writes; + closed: that take nobody
-    + tried: what was tried, by the host on which it was
+    + tried: what was tried, by the host on which it was; + asked: what else was asked, each in a command of its own
     """
 
     cluster: Cluster
@@ -35,12 +43,18 @@ class UsedWorld:
     settled: bool = True
     alarms: str = ""
     tried: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
 
     def run(self, host: str, command: str, stdin: str) -> tuple[bool, list[str]]:
         """See World."""
+        if questions_in(command):
+            known = {"patroni": json.dumps(self._patroni()), "etcd": "\n".join(self._etcd())}
+            return True, told({word: (0, known[word], "") for word in questions_in(command)})
         if "def streaming_from" in command:
+            self.asked.append("patroni")
             return True, [json.dumps(self._patroni())]
         if "ask health ectl" in command:
+            self.asked.append("etcd")
             return True, self._etcd()
         assert "pyinfra_patroni_proof" in command, command
         self.tried[host] = json.loads(stdin)["endpoints"]
@@ -82,14 +96,34 @@ def bare() -> UsedWorld:
     return UsedWorld(fake_cluster(), {("10.0.0.1", 5432)})
 
 
-def prove(monkeypatch: pytest.MonkeyPatch, world: UsedWorld, limit: Sequence[str] = ()) -> list[str]:
-    """The card."""
+def prove(
+    monkeypatch: pytest.MonkeyPatch, world: UsedWorld, limit: Sequence[str] = (), before: Sequence[Any] = ()
+) -> list[str]:
+    """The card. + before: operations of the same run"""
     card: list[str] = []
     monkeypatch.setattr(proof, "print_lines", card.extend)
     secrets = {"PATRONI_ADMIN_PASSWORD": Secret("word")}
     places = {"ca": "/ca.crt", "password": "a file"}
-    run_operation(monkeypatch, world, world.cluster, proof.proven, limit=limit, secrets=secrets, places=places)
+    steps = [*((one, {}) for one in before), (proof.proven, {"secrets": secrets, "places": places})]
+    run_operations(monkeypatch, world, world.cluster, steps, limit)
     return card
+
+
+@operation()
+def first_asked(cluster: Cluster) -> Iterator[FunctionCommand]:
+    """The first look at what the proof needs."""
+    etcd = {"endpoints": cluster.etcd_endpoints, "prefix": cluster.scope_key, "if_open": True}
+    names = [node.name for node in cluster.members]
+    questions: dict[str, Question] = {"patroni": (PatroniCluster, {"expected": names}), "etcd": (EtcdCluster, etcd)}
+    keep_answers(questions, lambda: host.get_fact(HostAnswers, commands=commands(questions)))
+    yield from ()
+
+
+@operation()
+def changed(cluster: Cluster) -> Iterator[FunctionCommand]:
+    """Something is done on one host."""
+    if host.name.endswith("h1"):
+        yield FunctionCommand(lambda: None, (), {})
 
 
 def refusal(monkeypatch: pytest.MonkeyPatch, world: UsedWorld) -> list[str]:
@@ -155,3 +189,19 @@ def test_a_member_that_could_not_be_tried_is_no_proof(
     monkeypatch.setattr(proof, "read_each", lambda asked: {**ask(asked), silent: None})
     with pytest.raises(UnsafeError, match=f"^{silent} cannot be reached\nHINT: "):
         prove(monkeypatch, bare)
+
+
+@pytest.mark.parametrize(("before", "again"), [([], 1), ([first_asked], 0), ([first_asked, changed], 1)])
+def test_who_has_just_said_it_is_asked_again_only_after_a_change(
+    monkeypatch: pytest.MonkeyPatch, balanced: UsedWorld, before: list[Any], again: int
+) -> None:
+    assert prove(monkeypatch, balanced, before=before)[0].startswith("main: PostgreSQL 17.6")
+    assert sorted(balanced.asked) == ["etcd", "patroni"] * again
+    assert len(balanced.tried["h1"]) == 6, "by use, in any case"
+
+
+def test_it_refuses_by_nothing_that_was_said_before(monkeypatch: pytest.MonkeyPatch, balanced: UsedWorld) -> None:
+    balanced.closed = {("10.0.0.1", 5001)}
+    with pytest.raises(UnsafeError, match=r"10\.0\.0\.1 port 5001 does not connect"):
+        prove(monkeypatch, balanced, before=[first_asked])
+    assert sorted(balanced.asked) == ["etcd", "patroni"]

@@ -28,8 +28,9 @@ from tests.lab.vocabulary.waiting import wait_until
 
 READ_ONLY = "25006"
 PRINTED_LINES = 100
-# Two of the preflight, one of the first look, three of the proof; the others are for what looks after the whole run.
-COMMANDS_A_HOST = 10
+# Two of the preflight, two for the lock, one of the first look, one of the proof; the others are for what looks after
+# the whole run.
+COMMANDS_A_HOST = 8
 TRIES = 3
 IDLE_SECONDS = 9 * LABS_AT_A_TIME  # 5 beside one other lab on 2 cores; a test cannot ask for an idle machine
 

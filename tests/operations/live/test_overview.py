@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -24,17 +23,16 @@ from operations.live.overview import Look, observed, print_check, print_status
 from operations.util import hosts
 from tests.cluster.overview_world import World, healthy
 from tests.deploys.fake_hosts import PREFIX, fake_cluster
+from tests.host_answers import told
 
 CLOCK = "clock|1.0"
 HAPROXY = "# pxname,svname,status,scur,check_status,last_chk,lastchg,addr"
 
 
-def line(name: str, code: int, text: str, error: str = "") -> str:
-    return f"{name}|{code}|{base64.b64encode(text.encode()).decode()}|{base64.b64encode(error.encode()).decode()}"
-
-
 PICTURE = [CLOCK, "architecture|x86_64", "room|/data|1000|2000|/", CLOCK]
-ANSWERS = [line("haproxy", 0, ""), line("patroni", 124, "half"), line("etcd", 1, "", "no etcdctl"), line("x", 0, "")]
+ANSWERS = told(
+    {"haproxy": (0, "", ""), "patroni": (124, "half", ""), "etcd": (1, "", "no etcdctl\n"), "x": (0, "", "")}
+)
 
 
 @pytest.fixture

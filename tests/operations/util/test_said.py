@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import re
 from collections.abc import Callable, Generator
 from typing import Any
 
@@ -23,6 +21,7 @@ from operations.util.first_look import looks_again
 from operations.util.hosts import read
 from operations.util.said import keep_answers, said
 from tests.deploys.fake_hosts import fake_cluster, run_operations
+from tests.host_answers import questions_in, told
 
 Steps = Generator[PyinfraCommand, None, None]
 EVERY = ["h1", "h2", "h3"]
@@ -53,11 +52,9 @@ class Words:
     def run(self, name: str, command: str, stdin: str) -> tuple[bool, list[str]]:
         if command.startswith("set "):
             self.words[name] = command.partition(" ")[2]
-        elif "put word" in command:
-            (asked,) = re.findall(r"^put word (\S+) &$", command, re.MULTILINE)
-            assert base64.b64decode(asked).decode() == "word"
-            answer = base64.b64encode(self.words[name].encode()).decode()
-            return True, [f"word|{1 if self.broken else 0}|{answer}|"]
+        elif asked := questions_in(command):
+            assert asked == {"word": "word"}
+            return True, told({"word": (1 if self.broken else 0, self.words[name], "")})
         elif command == "word":
             self.asked.append(name)
             return True, [self.words[name]]
