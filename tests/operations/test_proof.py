@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,15 +12,21 @@ import pytest
 from cluster.declared.model import Cluster
 from cluster.errors import UnsafeError
 from cluster.secrets.secrets import Secret
+from facts.etcd import EtcdCluster
+from facts.patroni import PatroniCluster
+from facts.proof import EndpointsTried
 from operations import proof
 from tests.cluster.live_members import patroni_member
-from tests.deploys.fake_hosts import fake_cluster, run_operation
+from tests.world.etcd import etcd, etcd_member
+from tests.world.hosts import fake_cluster, run_operation
+from tests.world.patroni import patroni
+from tests.world.world import Lines, World, answer
 
 BALANCED = ("postgres", "etcd", "haproxy")
 
 
 @dataclass
-class UsedWorld:
+class UsedWorld(World):
     """
     A cluster whose first member leads.
 
@@ -36,15 +41,10 @@ class UsedWorld:
     alarms: str = ""
     tried: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
-    def run(self, host: str, command: str, stdin: str) -> tuple[bool, list[str]]:
-        """See World."""
-        if "def streaming_from" in command:
-            return True, [json.dumps(self._patroni())]
-        if "ask health ectl" in command:
-            return True, self._etcd()
-        assert "pyinfra_patroni_proof" in command, command
+    @answer(EndpointsTried)
+    def _tried(self, host: str, stdin: str) -> Lines:
         self.tried[host] = json.loads(stdin)["endpoints"]
-        return True, [json.dumps([self._used(one) for one in self.tried[host]])]
+        return [json.dumps([self._used(one) for one in self.tried[host]])]
 
     def _used(self, one: dict[str, Any]) -> dict[str, Any]:
         door = one["address"], one["port"]
@@ -52,22 +52,18 @@ class UsedWorld:
         said = {"connected": up, "wrote": writes, "refused": not writes, "in_recovery": not writes}
         return {**one, **said, "version": "17.6", "error": "" if up else "refused"}
 
-    def _patroni(self) -> dict[str, Any]:
+    @answer(PatroniCluster)
+    def _patroni(self, host: str, **_: Any) -> Lines:
         members = {node.name: patroni_member(node.name == "h1") for node in self.cluster.members}
         if not self.settled:
             members["h3"] |= {"streaming": False, "state": "starting"}
-        known = {"leader": "h1", "members": members, "config": {}, "paused": False, "settled": self.settled}
-        return {"answers": True, "error": "", "version": "4.0.7", "scheduled_switchover": None, **known}
+        return patroni("h1", members, settled=self.settled)
 
-    def _etcd(self) -> list[str]:
-        members = [
-            {"ID": n, "name": node.name, "peerURLs": [f"https://{node.address}:2380"]}
-            for n, node in enumerate(self.cluster.etcd, 1)
-        ]
-        health = [{"endpoint": f"https://{node.address}:2379", "health": True} for node in self.cluster.etcd]
-        said = (json.dumps(health), json.dumps({"members": members}), self.alarms, json.dumps({"kvs": []}))
-        names = ("health", "members", "alarms", "keys")
-        return [f"{name}|0|{base64.b64encode(text.encode()).decode()}" for name, text in zip(names, said, strict=True)]
+    @answer(EtcdCluster)
+    def _etcd(self, host: str, **_: Any) -> Lines:
+        urls = {node.name: node.address.url(2380) for node in self.cluster.etcd}
+        health = [{"endpoint": node.address.url(2379), "health": True} for node in self.cluster.etcd]
+        return etcd([etcd_member(n, *one) for n, one in enumerate(urls.items(), 1)], {}, health, self.alarms)
 
 
 @pytest.fixture

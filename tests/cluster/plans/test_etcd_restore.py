@@ -13,7 +13,7 @@ from cluster.plans.etcd_restore.order import DATA, SNAPSHOT, Order, Source, orde
 from cluster.plans.etcd_restore.plan import Standing, home_of, most_advanced, refuse_unread, sources
 from cluster.plans.etcd_restore.text import restore_lines
 from cluster.plans.etcd_snapshot import span
-from tests.deploys.fake_hosts import fake_cluster
+from tests.world.hosts import fake_cluster
 
 LIVE = "/var/lib/etcd/main/member/snap/db"
 ASIDE = "/var/lib/etcd/main.before-20261101T000000000000/member/snap/db"

@@ -19,16 +19,20 @@ from pyinfra.context import ctx_host, ctx_inventory, ctx_state
 
 from cluster.declared.model import Cluster
 from cluster.inventory.clusters import DeclaredHost, declared_clusters
-from tests.deploys.cause_words import is_asked_why, why
+from tests.world.known import Act, Question, known, origins_recorded
+from tests.world.world import FailsError
 
 PREFIX = "@fake/"
 
 
-class World(Protocol):
-    """What the hosts are, and what commands make of them."""
+class Hosts(Protocol):
+    """What the hosts are, and what commands make of them; ``World`` is one way to have them."""
 
-    def run(self, host: str, command: str, stdin: str) -> tuple[bool, list[str]]:
-        """One command on one host. Returns whether it succeeded, and what it printed."""
+    def asked(self, host: str, question: Question) -> list[str]:
+        """A fact that one host is asked for. Returns what it prints."""
+
+    def told(self, host: str, act: Act) -> list[str]:
+        """Something that one host is told to do. Returns what it prints."""
 
 
 def fake_cluster(count: int = 3, roles: Sequence[str] = ("postgres", "etcd"), **settings: Any) -> Cluster:
@@ -44,7 +48,7 @@ def fake_cluster(count: int = 3, roles: Sequence[str] = ("postgres", "etcd"), **
 
 def run_operation(
     monkeypatch: pytest.MonkeyPatch,
-    world: World,
+    world: Hosts,
     cluster: Cluster,
     operation: Any,
     limit: Sequence[str] = (),
@@ -64,14 +68,14 @@ def run_operation(
 
 def run_operations(
     monkeypatch: pytest.MonkeyPatch,
-    world: World,
+    world: Hosts,
     cluster: Cluster,
     steps: Sequence[tuple[Any, Mapping[str, Any]]],
     limit: Sequence[str] = (),
     others: Sequence[str] = (),
 ) -> list[dict[str, bool]]:
     """The same with several, one after the other in one run. + steps: operations, each with its arguments"""
-    monkeypatch.setattr(FakeConnector, "run_shell_command", answering(world))
+    answering(monkeypatch, world)
     names = [*(node.name for node in cluster), *others]
     inventory = Inventory(([f"{PREFIX}{name}" for name in names], {}))
     state = State(inventory, Config(FAIL_PERCENT=0), check_for_changes=False)
@@ -90,26 +94,28 @@ def run_operations(
     return [{host.name.removeprefix(PREFIX): meta.did_change() for host, meta in one.items()} for one in done]
 
 
-def answering(world: World) -> Any:
+def answering(monkeypatch: pytest.MonkeyPatch, world: Hosts) -> None:
+    """Let the hosts of a world answer whatever pyinfra runs."""
+
     def run_shell_command(self: Any, command: Any, *_: Any, **arguments: Any) -> tuple[bool, CommandOutput]:
-        text = command if isinstance(command, str) else command.get_raw_value()
-        stdin = arguments.get("_stdin") or []
         name = self.host.name.removeprefix(PREFIX)
-        if is_asked_why(text):  # a world whose members do not start has the words of each
-            done, lines = True, why(getattr(world, "fatal", {}).get(name, ""))
-        else:
-            done, lines = world.run(name, text, "".join(map(str, stdin)))
+        what = known(command, "".join(map(str, arguments.get("_stdin") or [])))
+        try:
+            done, lines = True, world.asked(name, what) if isinstance(what, Question) else world.told(name, what)
+        except FailsError as failure:
+            done, lines = False, failure.lines
         stream = "stdout" if done else "stderr"
         return done, CommandOutput([OutputLine(stream, line) for line in lines])
 
-    return run_shell_command
+    origins_recorded(monkeypatch)
+    monkeypatch.setattr(FakeConnector, "run_shell_command", run_shell_command)
 
 
 def planned(
-    monkeypatch: pytest.MonkeyPatch, world: World, cluster: Cluster, deploy: Callable[[], None]
+    monkeypatch: pytest.MonkeyPatch, world: Hosts, cluster: Cluster, deploy: Callable[[], None]
 ) -> list[tuple[str, set[str]]]:
     """The operations of a deploy in pyinfra's own order, none of them executed, each with the hosts that call it."""
-    monkeypatch.setattr(FakeConnector, "run_shell_command", answering(world))
+    answering(monkeypatch, world)
     inventory = Inventory(([f"{PREFIX}{node.name}" for node in cluster], {}))
     state = State(inventory, Config(FAIL_PERCENT=0), check_for_changes=False)
     with ctx_state.use(state), ctx_inventory.use(inventory):

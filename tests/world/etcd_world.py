@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
-import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Any
+from typing import Any, ClassVar
 
 from cluster.components.data_mounts import PROGRAM
 from cluster.components.etcd import BOOTSTRAP, DROP_IN, ENVIRONMENT, bootstrap_file, declared_peers, etcd_component
 from cluster.declared.model import Cluster
+from facts.etcd import EtcdCluster
+from facts.host import HostComponent
+from operations import etcd as operation
+from operations.acts import commands, etcd_learner
+from operations.runs import etcd_reinit
+from operations.runs.remove_node import etcd_membership
+from tests.world.component import file
+from tests.world.etcd import addresses_in, etcd, etcd_member
+from tests.world.known import Act
+from tests.world.world import Lines, World, answer
 
 
 @dataclass
@@ -42,7 +49,7 @@ class EtcdHost:
 
 
 @dataclass
-class EtcdWorld:
+class EtcdWorld(World):
     """
     The hosts by short name, and what was done to them, in order.
 
@@ -51,12 +58,22 @@ class EtcdWorld:
     + strays: learners at an address that no host has, by their id
     """
 
+    acts: ClassVar = {
+        "write": commands.write_file,
+        "restart": operation._restart,
+        "start": commands.start_unit,
+        "stop and keep": etcd_reinit.put_aside,
+        "stop and empty": etcd_learner._given_up,
+        "remove": etcd_membership.removed,
+        "add": operation._join,
+        "promote": etcd_learner.promoted,
+    }
+
     hosts: dict[str, EtcdHost]
     alarms: list[str] = field(default_factory=list)
     breaks: set[str] = field(default_factory=set)
     deaf: set[str] = field(default_factory=set)
     strays: dict[str, str] = field(default_factory=dict)
-    done: list[str] = field(default_factory=list)
     least_up: int = 99
 
     @classmethod
@@ -75,41 +92,30 @@ class EtcdWorld:
             }
         )
 
-    def run(self, host: str, command: str, stdin: str) -> tuple[bool, list[str]]:
-        """See World."""
-        if "ask health ectl" in command:
-            return True, self._etcdctl(command)
-        if "systemctl show" in command:
-            return True, self._component(self.hosts[host], command)
-        if "stat -c 'path|" in command:
-            return True, ["absent|/var/lib/etcd/main"]
-        if "journalctl" in command and "systemctl" not in command:
-            return True, [f"last line of {host}"]
-        return self._act(host, command, stdin)
+    def noted(self, word: str, host: str, act: Act) -> None:
+        """Each act says itself whom it is about."""
 
-    def _act(self, host: str, command: str, stdin: str) -> tuple[bool, list[str]]:
-        if f"{BOOTSTRAP}.new" in command:
-            self.hosts[host].bootstrap = stdin
-            self.done.append(f"write {host} {'new' if '=new' in stdin else 'existing'}")
-        elif "systemctl restart" in command:
+    def obeyed(self, word: str, host: str, act: Act) -> Lines | None:
+        """See World."""
+        here = self.hosts[host]
+        if word == "promote":
+            return self._promote(act)
+        if word == "write":
+            (here.bootstrap,) = act.files.values()
+            self.done.append(f"write {host} {'new' if '=new' in here.bootstrap else 'existing'}")
+        elif word == "restart":
             self._restart(host)
-        elif "systemctl disable" in command:
-            kept = re.search(r"mv -T (\S+) \1[.]damaged-", command) is not None
-            self.hosts[host].loaded, self.hosts[host].healthy = None, True
-            self.done.append(f"stop and {'keep' if kept else 'empty'} {host}")
-        elif found := re.search(r"member remove (\w+)", command):
-            self._remove(found[1])
-        elif "systemctl start" in command:
-            self.hosts[host].loaded = self.hosts[host].config
-            self.hosts[host].started = True
+        elif word == "start":
+            here.loaded, here.started = here.config, True
             self.done.append(f"start {host}")
-        elif found := re.search(r"member add (\S+) --learner", command):
-            self._add(found[1])
-        elif found := re.search(r"https://([\d.]+):2380, \| cut", command):
-            return True, self._promote(found[1])
+        elif word == "remove":
+            self._remove(act.after("etcdctl member remove"))
+        elif word == "add":
+            self._add(act.after("etcdctl member add"))
         else:
-            raise AssertionError(f"unexpected on {host}: {command}")
-        return True, []
+            here.loaded, here.healthy = None, True
+            self.done.append(f"{word} {host}")
+        return None
 
     def _restart(self, host: str) -> None:
         others = [one for name, one in self.hosts.items() if name != host and one.member]
@@ -123,8 +129,10 @@ class EtcdWorld:
         host.member, host.learner, host.started = True, True, False
         self.done.append(f"add {name.rpartition('/')[2]}")
 
-    def _promote(self, address: str) -> list[str]:
-        short, host = next((short, one) for short, one in self.hosts.items() if one.address == address)
+    def _promote(self, act: Act) -> Lines:
+        short, host = next(
+            (short, one) for short, one in self.hosts.items() if f"https://{one.address}:2380" in act.text
+        )
         member_id = format(10 + [one for one in self.hosts.values() if one.member].index(host), "x")
         if short in self.deaf:
             return [member_id, "late"]
@@ -143,42 +151,35 @@ class EtcdWorld:
         host.member = host.learner = False
         self.done.append(f"remove {short}")
 
-    def _etcdctl(self, command: str) -> list[str]:
-        found = re.search(r"ETCDCTL_ENDPOINTS=(\S+)", command)
-        asked = re.findall(r"https://([\d.]+):2379", found[1] if found else "")
+    @answer(EtcdCluster)
+    def _etcdctl(self, host: str, endpoints: Sequence[str], **_: Any) -> Lines:
+        asked = addresses_in(endpoints)
         reached = [one for one in self.hosts.values() if one.address in asked]
         health = [{"endpoint": f"https://{one.address}:2379", **_health(one)} for one in reached]
         members = [one for one in self.hosts.values() if one.member]
         voters = [one for one in members if not one.learner]
-        answers = {
-            "health": (json.dumps(health), all(one.up for one in reached)),
-            "members": (json.dumps({"members": [*map(_member, count(10), members), *self._strays()]}), True),
-            "alarms": ("\n".join(self.alarms), True),
-            "keys": (json.dumps({"kvs": []}), True),
-        }
+        fails = [] if all(one.up for one in reached) else ["health"]
         if 2 * sum(one.up for one in voters) <= len(voters) or not any(one.up for one in reached):
-            answers |= dict.fromkeys(("members", "alarms", "keys"), ("Error: context deadline exceeded", False))
-        return [
-            f"{name}|{0 if good else 1}|{base64.b64encode(text.encode()).decode()}"
-            for name, (text, good) in answers.items()
-        ]
+            fails += ["members", "alarms", "keys"]
+        listed = [*map(_member, count(10), members), *self._strays()]
+        return etcd(listed, {}, health, "\n".join(self.alarms), fails)
 
     def _strays(self) -> list[dict[str, Any]]:
         return [{"ID": int(one, 16), "peerURLs": [url], "isLearner": True} for one, url in self.strays.items()]
 
-    def _component(self, host: EtcdHost, command: str) -> list[str]:
-        lines = []
-        if BOOTSTRAP in command.partition("systemctl show")[0]:
-            digest = hashlib.sha256(host.bootstrap.encode()).hexdigest()
-            lines = [f"path|{BOOTSTRAP}|regular file|644|root|root", f"{digest}  {BOOTSTRAP}"]
+    @answer(HostComponent)
+    def _component(self, host: str, paths: Sequence[str], **_: Any) -> Lines:
+        here = self.hosts[host]
+        if not {BOOTSTRAP, ENVIRONMENT, DROP_IN, PROGRAM} & set(paths):
+            return [f"absent|{path}" for path in paths]
+        lines = file(BOOTSTRAP, here.bootstrap) if BOOTSTRAP in paths else []
         for path in (ENVIRONMENT, DROP_IN, PROGRAM):
-            digest = hashlib.sha256(host.files.get(path, "").encode()).hexdigest()
-            lines += [f"path|{path}|regular file|644|root|root", f"{digest}  {path}"]
-        state = "inactive" if host.loaded is None else "active"
+            lines += file(path, here.files.get(path, ""))
+        state = "inactive" if here.loaded is None else "active"
         unit = ["unit|etcd", f"ActiveState={state}", "LoadState=loaded", "NeedDaemonReload=no"]
         # The start is never after the files here: only the stamp tells what etcd runs with.
         times = ["ActiveEnterTimestamp=@1", "files_changed_at=2"]
-        return [*lines, *unit, *times, f"files_digest={host.config}", f"loaded_digest={host.loaded or ''}"]
+        return [*lines, *unit, *times, f"files_digest={here.config}", f"loaded_digest={here.loaded or ''}"]
 
 
 def _health(host: EtcdHost) -> dict[str, Any]:
@@ -186,6 +187,5 @@ def _health(host: EtcdHost) -> dict[str, Any]:
 
 
 def _member(number: int, host: EtcdHost) -> dict[str, Any]:
-    name = {"name": host.name} if host.started else {}
     learner = {"isLearner": True} if host.learner else {}
-    return {"ID": number, "peerURLs": [f"https://{host.address}:2380"], **name, **learner}
+    return etcd_member(number, host.name if host.started else "", f"https://{host.address}:2380", **learner)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-
-from facts.postgres_cause import PATTERN
+from tests.world.answers import lines
 
 NOW = 1795673900
 STAMP = "2026-11-26 06:16:58.101 UTC [999]"
@@ -12,14 +10,8 @@ STAMP = "2026-11-26 06:16:58.101 UTC [999]"
 EVERY_SECONDS = 10
 
 
-def is_asked_why(command: str) -> bool:
-    return PATTERN in command
-
-
 def why(words: str, *, running: bool = False, times: int = 4, logged: str = "FATAL") -> list[str]:
     """The answer of a host whose PostgreSQL ended so often in the last minute. + words: empty: it did not end"""
     ages = [age * EVERY_SECONDS for age in reversed(range(times))] if words else []
-    lines = [f"{NOW - age}.5 h1 patroni[7]: {STAMP} {logged}:  {words}" for age in ages]
-    answers = {"runs": (0 if running else 1, ""), "journal": (0, "\n".join(lines)), "log": (0, ""), "last": (0, "")}
-    said = [f"{name}|{code}|{base64.b64encode(text.encode()).decode()}" for name, (code, text) in answers.items()]
-    return [*said, f"now|0|{base64.b64encode(str(NOW).encode()).decode()}"]
+    journal = "\n".join(f"{NOW - age}.5 h1 patroni[7]: {STAMP} {logged}:  {words}" for age in ages)
+    return lines({"runs": ("", 0 if running else 1), "journal": journal, "log": "", "last": "", "now": str(NOW)})

@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
-import base64
 import json
-import re
-import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from cluster.parameters.values import ORDERED
 from cluster.plans.configure import merged
 from cluster.plans.restart_pending.members import wanted_five
+from facts.patroni import PatroniCluster
+from facts.postgres_state import PostgresState, ReplayAwaited
+from operations.patroni_configuration import patch_command
+from operations.runs import restart_pending
+from operations.util.planning import undecided
 from tests.cluster.live_members import patroni_member, postgres_state
 from tests.cluster.restart_live import settings_of
 from tests.cluster.simulated_cluster import LOW, SimulatedMember
 from tests.cluster.simulated_cluster import World as SimulatedCluster
+from tests.world.etcd import SilentEtcd
+from tests.world.known import Act
+from tests.world.patroni import patroni
+from tests.world.patroni_world import Sized
+from tests.world.postgres import control, postgres
+from tests.world.world import Lines, answer
 
 BLOCKS_PER_MB = 128
 CONTROLLED = {"max_prepared_transactions": "max_prepared_xacts", "max_locks_per_transaction": "max_locks_per_xact"}
 
 
 @dataclass
-class RestartWorld:
+class RestartWorld(SilentEtcd, Sized):
     """
     What Patroni, PostgreSQL and etcd answer, and what was done to whom, in order.
 
@@ -36,6 +44,8 @@ class RestartWorld:
     + overridden: members on which something else sets shared_buffers
     + dead: hosts that are gone
     """
+
+    acts: ClassVar = {"restart": restart_pending._command, "PATCH": patch_command, "plan": undecided}
 
     cluster: SimulatedCluster
     parameters: dict[str, Any]
@@ -50,9 +60,7 @@ class RestartWorld:
     paused: set[str] = field(default_factory=set)
     overridden: set[str] = field(default_factory=set)
     dead: set[str] = field(default_factory=set)
-    fatal: dict[str, str] = field(default_factory=dict)
-    done: list[str] = field(default_factory=list)
-    asked: list[dict[str, Any]] = field(default_factory=list)
+    given: list[dict[str, Any]] = field(default_factory=list)
 
     @classmethod
     def of(cls, count: int = 3, **parameters: Any) -> RestartWorld:
@@ -77,30 +85,21 @@ class RestartWorld:
         self.cluster.members.sort(key=lambda one: one.name != name)  # the first that is fit takes over
         self.cluster.fail_over()
 
-    def run(self, host: str, command: str, stdin: str) -> tuple[bool, list[str]]:
+    def reached(self, host: str) -> None:
         """See World."""
         if host in self.dead:
             raise ConnectionResetError(104, "Connection reset by peer")
-        if "def streaming_from" in command:
-            return True, [json.dumps(self._patroni(command))]
-        if "ask control" in command:
-            return True, self._postgres(self[host])
-        if "pg_controldata" in command:
-            return True, [self._replayed(host, command)]
-        if "ask health ectl" in command:
-            said = {"health": "[]", "members": '{"members": []}', "alarms": "", "keys": "{}"}
-            return True, [_line(name, 0, text) for name, text in said.items()]
-        if "journalctl" in command:
-            return True, [f"last line of {host}"]
-        if "memory_kib=" in command:
-            return True, ["memory_kib=16777216", "cores=8", "disk_kib=209715200", "patroni=4.0.7-3"]
-        if "def noticed" in command:
-            return True, [json.dumps(self._restarted(host, json.loads(shlex.split(command)[-1])))]
-        if command == "true":  # what a plan yields instead of what is decided later
-            return True, []
-        assert 'method="PATCH"' in command, command
-        self._patched(json.loads(stdin))
-        return True, []
+
+    def noted(self, word: str, host: str, act: Act) -> None:
+        """Only what is done: a restart may be refused."""
+
+    def obeyed(self, word: str, host: str, act: Act) -> Lines | None:
+        """See World."""
+        if word == "restart":
+            return [json.dumps(self._restarted(host, json.loads(act.last_word)))]
+        if word == "PATCH":
+            self._patched(json.loads(act.stdin))
+        return None
 
     def _patched(self, patch: dict[str, Any]) -> None:
         self.done.append(f"PATCH {json.dumps(patch['postgresql']['parameters'])}")
@@ -132,7 +131,7 @@ class RestartWorld:
         if name in self.answers:
             return self.answers.pop(name)
         self.done.append(name)
-        self.asked.append(asked)
+        self.given.append(asked)
         self._start(one)
         self.after.pop(name, lambda: None)()
         if not one.up:
@@ -144,43 +143,33 @@ class RestartWorld:
                   for key in ORDERED}  # fmt: skip
         return starts != one.running or self.buffers[one.name] != self._declared_buffers
 
-    def _replayed(self, host: str, command: str) -> str:
+    @answer(ReplayAwaited)
+    def _replayed(self, host: str, most: Mapping[str, int], **_: Any) -> Lines:
         self.done.append(f"~{host}")
         self[host].held = host in self.never
         self.cluster.replay()
-        conditions = re.findall(r'\$1 == "(\w+) setting" && \$2 > (\d+)', command)
-        assert conditions
-        control = {CONTROLLED.get(name, name): value for name, value in self[host].control.items()}
-        return "no" if any(control[name] > int(most) for name, most in conditions) else "yes"
+        assert most
+        return ["no" if any(self[host].control[name] > value for name, value in most.items()) else "yes"]
 
-    def _patroni(self, command: str) -> dict[str, Any]:
-        expected = json.loads(shlex.split(command.removesuffix("; else echo '{}'; fi"))[-1])["expected"]
+    @answer(PatroniCluster)
+    def _patroni(self, host: str, expected: Sequence[str], **_: Any) -> Lines:
         alive = [one for one in self.cluster.members if one.name not in self.dead]
         well = {one.name for one in alive if one.up and not one.stuck}
         leader = next((one.name for one in alive if one.leads and one.up), None)
-        return {
-            "answers": True,
-            "error": "",
-            "version": "4.0.7",
-            "leader": leader,
-            "members": {one.name: patroni_member(one.leads, running=one.up, streaming=one.up) for one in alive},
-            "config": {"postgresql": {"parameters": self.parameters}},
-            "paused": self.patroni_paused,
-            "scheduled_switchover": None,
-            "settled": leader is not None and set(expected) <= well,
-        }
+        members = {one.name: patroni_member(one.leads, running=one.up, streaming=one.up) for one in alive}
+        settled = leader is not None and set(expected) <= well
+        config = {"postgresql": {"parameters": self.parameters}}
+        return patroni(leader, members, config=config, paused=self.patroni_paused, settled=settled)
 
-    def _postgres(self, one: SimulatedMember) -> list[str]:
-        words = {"Database system identifier": "76", "Database cluster state": "in production"}
-        values = {f"{CONTROLLED.get(name, name)} setting": value for name, value in one.control.items()}
-        control = {**words, "Latest checkpoint's TimeLineID": 3, **values}
-        lines = "\n".join(f"{name}:      {value}" for name, value in control.items())
-        answer = (0, json.dumps(self._sql(one))) if one.up else (2, "psql: error: connection refused")
-        return [_line("sql", *answer), _line("control", 0, lines)]
+    @answer(PostgresState)
+    def _postgres(self, host: str, **_: Any) -> Lines:
+        one = self[host]
+        values = {CONTROLLED.get(name, name): value for name, value in one.control.items()}
+        return postgres(self._sql(one) if one.up else None, control(settings=values))
 
     def _sql(self, one: SimulatedMember) -> dict[str, Any]:
         others = [other.name for other in self.cluster.members if other is not one and other.up]
-        state = postgres_state(
+        return postgres_state(
             one.leads,
             settings=settings_of(one.running, self.buffers[one.name] * BLOCKS_PER_MB),
             replication=[{"name": name, "state": "streaming"} for name in others] if one.leads else [],
@@ -188,12 +177,7 @@ class RestartWorld:
             slots=[],
             prepared={"count": 0, "oldest_seconds": 0},
         )
-        return {name: value for name, value in state.items() if name not in ("answers", "error", "control")}
 
 
 def _said(status: int = 0, text: str = "", ready: bool = False, asked: bool = True) -> dict[str, Any]:
     return {"asked": asked, "status": status, "text": text, "ready": ready, "seconds": 1.5}
-
-
-def _line(name: str, code: int, text: str) -> str:
-    return f"{name}|{code}|{base64.b64encode(text.encode()).decode()}"
