@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from pydantic import field_validator
-
 from cluster.settings.base import Strict, setting
 
 
@@ -16,8 +12,3 @@ class PreflightSettings(Strict):
     preflight_clock_skew_seconds: float = setting(
         2, "seconds that two hosts' clocks may differ: certificates, logs and scheduled switchovers depend on it", gt=0
     )
-
-    @field_validator("preflight_free_gib", "preflight_clock_skew_seconds", mode="before")
-    @classmethod
-    def _whole_numbers_too(cls, value: Any) -> Any:
-        return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
