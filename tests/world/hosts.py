@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any, Protocol
 
 import pyinfra
+import pyinfra.api.util
 import pytest
 from pyinfra.api import Config, Inventory, State
 from pyinfra.api.connect import connect_all
@@ -124,6 +126,9 @@ def planned(
         state.set_stage(StateStage.Prepare)
         # From the command line an operation is known by the line that calls it, from a program by its number.
         monkeypatch.setattr(pyinfra, "is_cli", True)
+        # Of a caller its file and line count; to find its text, too, costs ten times as much as all the rest.
+        monkeypatch.setattr(pyinfra.api.util, "stack", lambda: inspect.stack(0))
+        monkeypatch.setattr(pyinfra.api.util, "getframeinfo", lambda frame: inspect.getframeinfo(frame, 0))
         monkeypatch.setattr(state, "current_op_file_number", 0)
         for target in inventory:
             with ctx_host.use(target):

@@ -31,7 +31,7 @@ from tests.world.world import Lines, World, answer
 PROGRAMS = sorted(
     path for path in ROOT.glob("*/**/on_host/*") if path.suffix in (".py", ".sh") and ".venv" not in str(path)
 )
-DEFINED = re.compile(r"^\s*(?:def|class) (\w+)|^\s*(\w+)\(\) *\{", re.MULTILINE)
+_DEFINED = re.compile(r"^\s*(?:def|class) (\w+)|^\s*(\w+)\(\) *\{", re.MULTILINE)
 
 
 class Told(World):
@@ -88,11 +88,14 @@ def test_a_question_comes_with_all_arguments_of_its_fact(monkeypatch: pytest.Mon
 
 
 def _names(text: str) -> set[str]:
-    return {name for names in DEFINED.findall(text) for name in names if name}
+    return {name for names in _DEFINED.findall(text) for name in names if name}
+
+
+NAMES = sorted({name for one in PROGRAMS for name in _names(one.read_text())})
 
 
 def test_there_are_programs() -> None:
-    assert len(PROGRAMS) > 12 and "streaming_from" in {name for one in PROGRAMS for name in _names(one.read_text())}
+    assert len(PROGRAMS) > 12 and "streaming_from" in NAMES
 
 
 def _worlds() -> Iterator[Path]:
@@ -110,9 +113,8 @@ def _strings(path: Path) -> str:
 
 @pytest.mark.parametrize("path", sorted(set(_worlds())), ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_world_names_a_function_of_a_program(path: Path) -> None:
-    names = {name for one in PROGRAMS for name in _names(one.read_text())}
     text = _strings(path)
-    assert not [name for name in names if f"def {name}" in text or f"{name}()" in text]
+    assert not [name for name in NAMES if f"def {name}" in text or f"{name}()" in text]
 
 
 def _holders() -> Iterator[tuple[ModuleType, str, str]]:
