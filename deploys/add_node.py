@@ -10,13 +10,15 @@ whatever the preflight refuses. Repeatable, and can be interrupted at any point:
 
 from deploys.parts.begin import ALL, declared_cluster
 from deploys.parts.build import deploy_all
-from operations.runs.add_node import announced
-from operations.runs.replace_node import settled
+from operations.runs.add_node import announce
+from operations.runs.replace_node import clear_markers
 
 cluster = declared_cluster(returning=ALL)
 
 if cluster is not None:
-    announced(name="Check and announce the hosts that join", cluster=cluster)
+    announce(name="Check and announce the hosts that join", cluster=cluster)
     # From here on deploys/cluster.py goes on with it, wherever this run is cut off.
-    settled(name="Clear removal markers of hosts that are kept", cluster=cluster, names=[node.name for node in cluster])
+    clear_markers(
+        name="Clear removal markers of hosts that are kept", cluster=cluster, names=[node.name for node in cluster]
+    )
     deploy_all(cluster)

@@ -10,6 +10,7 @@ It is allowed during an unfinished restore, whose PostgreSQL may not start with 
     --data restart=true     continue with the ordered restart, as deploys/restart_pending.py does
     --data without=pg3      for that restart: continue although this member is missing
     --data allow_no_failover=true  for that restart: accept that no standby could take over meanwhile
+    --data force=true       for that restart: do not wait for the end of a backup
     --data probe=true       measure client-visible downtime, and print it at the end
 """
 

@@ -16,5 +16,7 @@ cluster = running_cluster()
 
 if cluster is not None:
     node = meant_node(cluster, "node", "whose data of etcd are made anew")
-    etcd_reinit.put_aside(name=f"Set {node}'s etcd data aside and end its membership", cluster=cluster, member=node)
+    etcd_reinit.set_data_aside(
+        name=f"Set {node}'s etcd data aside and end its membership", cluster=cluster, member=node
+    )
     etcd.quorum(name=f"Let {node} join etcd again", cluster=cluster)

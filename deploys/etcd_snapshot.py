@@ -7,9 +7,9 @@ the repository host. See docs/runs/etcd-snapshot.md. Repeatable. Refuses while e
 """
 
 from deploys.parts.begin import running_cluster
-from operations.runs.etcd_snapshot import taken
+from operations.runs.etcd_snapshot import take_snapshot
 
 cluster = running_cluster()
 
 if cluster is not None:
-    taken(name="Take a snapshot of etcd", cluster=cluster)
+    take_snapshot(name="Take a snapshot of etcd", cluster=cluster)

@@ -1,10 +1,11 @@
 """Move a live host to the address that the inventory now has for it.
 
-    pyinfra inventory.py deploys/move_node.py --data node=NAME [--data drain_seconds=N]
+    pyinfra inventory.py deploys/move_node.py --data node=NAME [--data drain_seconds=N] [--data force=true]
 
 One host at a time, with the quorum and a leader among the others; its data are kept. Repeatable: an interrupted run is
 resumed by the next one. To move back, declare the former address and run it again. Refuses a cluster that is not
-healthy, a host that no other can stand in for, and whatever the preflight of deploys/cluster.py refuses.
+healthy, a host that no other can stand in for, one that a backup reads from (``force`` aborts it), and whatever the
+preflight of deploys/cluster.py refuses.
 """
 
 from cluster.plans.move_node import refuse_immovable
@@ -18,9 +19,9 @@ cluster = declared_cluster(returning=option("node"))
 if cluster is not None:
     node = meant_node(cluster, "node", "that moves")
     refuse_immovable(cluster, cluster.node(node))
-    move_node.begun(name=f"Check that {node} may move", cluster=cluster, moving=node)
+    move_node.begin(name=f"Check that {node} may move", cluster=cluster, moving=node, force=option("force"))
     drain_seconds = option("drain_seconds")
-    move_node.stopped(name=f"Stop {node}'s services", cluster=cluster, moving=node, drain_seconds=drain_seconds)
-    move_node.out_of_etcd(name=f"Remove {node} from etcd", cluster=cluster, moving=node)
-    move_node.etcd_cleared(name=f"Clear {node}'s etcd data so that it joins again", cluster=cluster, moving=node)
+    move_node.stop_services(name=f"Stop {node}'s services", cluster=cluster, moving=node, drain_seconds=drain_seconds)
+    move_node.leave_etcd(name=f"Remove {node} from etcd", cluster=cluster, moving=node)
+    move_node.clear_etcd(name=f"Clear {node}'s etcd data so that it joins again", cluster=cluster, moving=node)
     deploy_all(cluster)

@@ -12,15 +12,15 @@ from cluster.plans.replace_node import refuse_irreplaceable
 from deploys.parts.begin import declared_cluster
 from deploys.parts.build import deploy_all
 from deploys.parts.options import meant_node, option
-from operations.runs.replace_node import made_way, settled
+from operations.runs.replace_node import clear_markers, remove_lost_member
 
 cluster = declared_cluster(returning=option("node"))
 
 if cluster is not None:
     node = meant_node(cluster, "node", "that is replaced")
     refuse_irreplaceable(cluster, cluster.node(node))
-    made_way(name=f"Remove what the others keep of the lost {node}", cluster=cluster, newcomer=node)
+    remove_lost_member(name=f"Remove what the others keep of the lost {node}", cluster=cluster, newcomer=node)
     # A host that was taken out before would not start Patroni as long as the note says so.
-    settled(name=f"Clear removal markers of {node}", cluster=cluster, names=[node])
+    clear_markers(name=f"Clear removal markers of {node}", cluster=cluster, names=[node])
     deploy_all(cluster)
-    settled(name=f"Clear the replacement marker of {node}", cluster=cluster, names=[node], replaced=True)
+    clear_markers(name=f"Clear the replacement marker of {node}", cluster=cluster, names=[node], replaced=True)

@@ -8,6 +8,7 @@ nothing.
 
     --data without=pg3      continue although this member is missing; a later run restarts it
     --data allow_no_failover=true  accept that no standby could take over while a member restarts
+    --data force=true       do not wait for the end of a backup on a member that restarts: it breaks off
     --data probe=true       measure client-visible downtime, and print it at the end
 """
 

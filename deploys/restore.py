@@ -14,7 +14,7 @@ With ``source`` nothing is stopped: CLUSTER does not exist yet, and is built on 
 
 from deploys.parts.options import option
 from deploys.procedures.restore import begun_cluster, deploy_copy, deploy_in_place, meant_cluster
-from operations.runs.restore.in_place import given_back
+from operations.runs.restore.in_place import give_back
 
 source = option("source")
 cluster = begun_cluster(source) if source else meant_cluster()
@@ -23,6 +23,6 @@ if cluster is not None:
     if source:
         deploy_copy(cluster, source)
     elif option("cancel"):
-        given_back(name="Hand restored members back to Patroni", cluster=cluster)
+        give_back(name="Hand restored members back to Patroni", cluster=cluster)
     else:
         deploy_in_place(cluster)

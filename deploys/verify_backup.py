@@ -11,7 +11,7 @@ one waits for it. Refuses an unknown label.
 from cluster.errors import ConfigError
 from deploys.parts.begin import running_cluster
 from deploys.parts.options import option
-from operations.runs.verify_backup import drilled
+from operations.runs.verify_backup import drill
 
 cluster = running_cluster()
 
@@ -21,4 +21,4 @@ if cluster is not None:
             f"cluster {cluster.name} has no repository host\n"
             "HINT: put a host in the group backup, and run deploys/cluster.py; see docs/runs/backup.md."
         )
-    drilled(name="Restore drill", cluster=cluster, label=option("set") or None)
+    drill(name="Restore drill", cluster=cluster, label=option("set") or None)

@@ -8,20 +8,16 @@ from shlex import quote
 from typing import Any
 from urllib.parse import urlsplit
 
+from cluster.components.etcd import etcdctl
 from cluster.observed.etcd import SeenEtcd, SeenEtcdMember, SeenEtcdStatus
 from facts.answer import ASK, Answer, answers, decoded
-
-ETCDCTL = (
-    "env ETCDCTL_API=3 ETCDCTL_CACERT=/etc/etcd/pki/ca.crt ETCDCTL_CERT=/etc/etcd/pki/etcd.crt "
-    "ETCDCTL_KEY=/etc/etcd/pki/etcd.key"
-)
 
 # Where a member's etcd serves its own host, unless etcd_client_port says otherwise.
 HERE = ("https://127.0.0.1:2379",)
 
 _ASK = r"""
 {ask}
-ectl() {{ {etcdctl} ETCDCTL_ENDPOINTS={endpoints} etcdctl --dial-timeout=2s --command-timeout=4s "$@"; }}
+ectl() {{ {etcdctl} "$@"; }}
 open() {{ timeout 1 bash -c "exec 3<>/dev/tcp/$1/$2" 2>/dev/null; }}
 if ! {{ {reachable}; }}; then
   for name in health members alarms keys; do ask $name sh -c 'echo nothing listens; exit 1'; done; exit 0
@@ -59,8 +55,7 @@ class EtcdCluster(Answer[SeenEtcd]):
         """One script: wait, then four questions."""
         return _ASK.format(
             ask=ASK,
-            etcdctl=ETCDCTL,
-            endpoints=quote(",".join(endpoints)),
+            etcdctl=etcdctl(endpoints, quick=True),
             wait=wait_seconds,
             prefix=quote(prefix),
             reachable=" || ".join(map(_is_open, endpoints)) if if_open else "true",
@@ -116,9 +111,7 @@ class EtcdStatus(Answer[dict[str, SeenEtcdStatus]]):
 
     def command(self, endpoints: Sequence[str] = HERE) -> str:
         """One question; of dead endpoints etcdctl complains on the error output, and exits with 1 for them."""
-        listed = quote(",".join(endpoints))
-        status = "etcdctl --dial-timeout=2s --command-timeout=4s endpoint status -w json"
-        return f"{ETCDCTL} ETCDCTL_ENDPOINTS={listed} {status} 2>/dev/null || true"
+        return f"{etcdctl(endpoints, quick=True)} endpoint status -w json 2>/dev/null || true"
 
     @staticmethod
     def default() -> dict[str, SeenEtcdStatus]:

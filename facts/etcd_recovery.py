@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 from shlex import quote
 
-from cluster.observed.etcd import SeenRemains, SeenSnapshot
+from cluster.components.etcd import etcdctl
+from cluster.observed.etcd import SeenEtcdRecovery, SeenSnapshot
 from facts.answer import ASK, Answer, answers
-from facts.etcd import ETCDCTL, HERE
+from facts.etcd import HERE
 from facts.etcd_snapshots import named
 
 # A database in use is locked: the member that runs says its revision itself, of others a copy is read. The newest
 # snapshots are enough; each is read whole, for a damaged one must not count.
 _SCRIPT = r"""
-ectl() {{ {etcdctl} ETCDCTL_ENDPOINTS={endpoint} etcdctl --dial-timeout=2s --command-timeout=4s "$@"; }}
+ectl() {{ {etcdctl} "$@"; }}
 tool=etcdutl; command -v etcdutl > /dev/null || tool=etcdctl
 number() {{ grep -o '"revision":[0-9]*' | head -n 1 | cut -d: -f2 | grep .; }}
 revision() {{ env ETCDCTL_API=3 $tool -w json snapshot status "$1" 2> /dev/null | number; }}
@@ -44,9 +45,9 @@ ask now date +%s
 """
 
 
-class EtcdRemains(Answer[SeenRemains]):
+class EtcdRecovery(Answer[SeenEtcdRecovery]):
     """
-    What is left of etcd on this host, see ``SeenRemains``. Asks nothing of other hosts but what takes the quorum.
+    What is left of etcd on this host, see ``SeenEtcdRecovery``. Asks nothing of other hosts but what takes the quorum.
 
     + data: etcd's data directory
     + prefix: of the cluster's keys
@@ -58,9 +59,9 @@ class EtcdRemains(Answer[SeenRemains]):
     def command(self, data: str, prefix: str, snapshots: str, notes: str, endpoint: str = HERE[0]) -> str:
         """One script of short questions."""
         places = {"data": quote(data), "prefix": quote(prefix), "snapshots": quote(snapshots), "notes": quote(notes)}
-        return ASK + _SCRIPT.format(etcdctl=ETCDCTL, endpoint=quote(endpoint), **places)
+        return ASK + _SCRIPT.format(etcdctl=etcdctl([endpoint], quick=True), **places)
 
-    def parsed(self, output: list[str]) -> SeenRemains:
+    def parsed(self, output: list[str]) -> SeenEtcdRecovery:
         """The answers as one picture."""
         names = ("active", "quorum", "data", "kept", "snapshots", "order", "now")
         found = answers(output, names)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from shlex import quote
 from typing import Any
 
+from cluster.measures import lsn_bytes
 from cluster.observed.pgbackrest import SeenAttempt, SeenBackup, SeenPgbackrest
 from facts.answer import ASK, Answer, answers, listed_in
 
@@ -164,14 +165,9 @@ def _backup(one: Mapping[str, Any]) -> SeenBackup:
         "stored": int(repository.get("delta", 0)),
         "wal_start": one["archive"]["start"],
         "wal_stop": one["archive"]["stop"],
-        "lsn_stop": _bytes(one["lsn"]["stop"]),
+        "lsn_stop": lsn_bytes(one["lsn"]["stop"]),
         "damaged": bool(one.get("error", False)),
     }
-
-
-def _bytes(lsn: str) -> int:
-    high, _, low = lsn.partition("/")
-    return (int(high, 16) << 32) + int(low, 16)
 
 
 def _archive(stanza: Mapping[str, Any]) -> dict[str, str] | None:

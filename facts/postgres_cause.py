@@ -8,7 +8,7 @@ from shlex import quote
 
 from cluster.observed.cause import SeenCause, SeenWords
 from facts.answer import ASK, Answer, answers
-from facts.member_shutdown import RUNS
+from facts.member_data import RUNS
 
 # PostgreSQL has a log file only once it has begun to collect it; what it ends with before that is in Patroni's journal,
 # and so is what the program says that copies a member's data.

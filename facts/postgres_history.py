@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from cluster.measures import lsn_bytes
+
 # A function of the shell: the newest history file of a data directory, then a line for each earlier timeline.
 TURNS = r"""
 turns() {
@@ -14,11 +16,5 @@ turns() {
 def turns_of(text: str) -> tuple[int, dict[int, int]]:
     """The timeline of the history file, 0 when there is none, and the position in bytes at which each was left."""
     name, *lines = text.split() or [""]
-    turns = {int(turn): position(end) for turn, _, end in (line.partition(":") for line in lines)}
+    turns = {int(turn): lsn_bytes(end) for turn, _, end in (line.partition(":") for line in lines)}
     return int(name[:8] or "0", 16), turns
-
-
-def position(text: str) -> int:
-    """A position in the WAL in bytes. + text: as PostgreSQL prints it, ``0/7000028``"""
-    high, low = text.split("/")
-    return (int(high, 16) << 32) + int(low, 16)

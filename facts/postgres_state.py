@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from cluster.observed.postgres import SeenPostgres
 from facts.answer import ASK, Answer, answers
+from facts.pgbackrest_restore import STATE
 from facts.postgres import FILE_ERRORS, SLOT
 
 # Where PostgreSQL is, Patroni's own file says: so the fact needs no argument, and asks about what really runs.
@@ -24,6 +25,7 @@ _ASK = r"""
 ask sql runuser -u postgres -- psql -XAtq -v ON_ERROR_STOP=1 -h /var/run/postgresql -p "$port" -d postgres -c %s
 ask control env LC_ALL=C runuser -u postgres -- "$(of bin_dir)/pg_controldata" -D "$(of data_dir)"
 ask locales locale -a
+ask restoring ls %s/order.json
 """
 
 # https://www.postgresql.org/docs/current/monitoring-stats.html and view-pg-settings.html
@@ -127,13 +129,14 @@ class PostgresState(Answer[SeenPostgres]):
     "backup_seconds": age of pgBackRest's session or None, "connections": count, "transactions": [those older than a
     minute], "collations": [{database, locale, collate, ctype, "recorded": version with which it was made, "actual":
     with which this host sorts}], "locales": [those of this host], "control": {five settings, "identifier", "state",
-    "timeline"} or None}``. ``answers`` is False when psql got no answer, and then ``error`` says why; collations and
-    locales are not there where they could not be asked for. Names of parameters are in lower case. Sizes in bytes.
+    "timeline"} or None, "restoring": a restore is not finished here}``. ``answers`` is False when psql got no answer,
+    and then ``error`` says why; collations and locales are not there where they could not be asked for. Names of
+    parameters are in lower case. Sizes in bytes.
     """
 
     def command(self) -> str:
-        """One script with three questions: the server's, its control file's, and the C library's."""
-        return WHERE + ASK + _ASK % quote(" ".join(_SQL.split()))
+        """One script: the server, its control file, the C library, and whether it is being restored."""
+        return WHERE + ASK + _ASK % (quote(" ".join(_SQL.split())), STATE)
 
     def parsed(self, output: list[str]) -> SeenPostgres:
         """All answers as one picture."""
@@ -141,6 +144,7 @@ class PostgresState(Answer[SeenPostgres]):
         code, text = found["sql"]
         error = "" if code == 0 else " ".join(text.split())
         seen = {"answers": code == 0, "error": error, "control": _control(*found["control"])}
+        seen["restoring"] = found.get("restoring", (1, ""))[0] == 0
         if (locales := found.get("locales", (1, "")))[0] == 0:
             seen["locales"] = locales[1].split()
         return cast(SeenPostgres, {**_NOTHING, **(_object(text) if code == 0 else {}), **seen})

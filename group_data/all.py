@@ -16,8 +16,9 @@ later versions. A host's own data in inventory.py overrides this file. docs/sett
 
 # --- preflight: Requirements that are checked before anything is changed.
 
-# preflight_free_gib = 2  # GiB that must be free where PostgreSQL and etcd store their data; 0.1 or more
+# preflight_free_gib = 2  # GiB that must be free where PostgreSQL and etcd store their data; 0.1..1048576
 #   seconds that two hosts' clocks may differ: certificates, logs and scheduled switchovers depend on it; more than 0
+#   and at most 3600
 # preflight_clock_skew_seconds = 2
 
 # --- packages: Package sources, versions and holds.

@@ -23,11 +23,11 @@ from cluster.pki.verdicts import public_key_digest
 from cluster.verdicts.etcd_trust import authorities
 from facts.certificates import HostCertificates
 from operations.acts.commands import write_files
-from operations.acts.component import Commands, brought_up
+from operations.acts.component import Commands, apply_component
 from operations.live.etcd_trust import etcd_duties
 from operations.util.first_look import looks_again
-from operations.util.hosts import here
-from operations.util.planning import planning
+from operations.util.hosts import current_node
+from operations.util.planning import dry_run
 from operations.util.said import said
 
 
@@ -50,7 +50,7 @@ def issued(cluster: Cluster, secrets_directory: Path, source_secrets: Path | Non
     seen = said(HostCertificates, places=[[p.certificate, p.key, p.authority] for p in places])
     # Before a CA of ours is made: where its files were lost, another one would only be in the way of the copy.
     _refuse_another_authority(leaf_sources(cluster, secrets_directory, source_secrets, plans=True), places, seen)
-    sources = leaf_sources(cluster, secrets_directory, source_secrets, plans=planning())
+    sources = leaf_sources(cluster, secrets_directory, source_secrets, plans=dry_run())
     duties = [*_duties(sources, places), *etcd_duties(cluster, node, sources, seen)]
     stale = [duty for duty in duties if _is_stale(duty, node, seen[duty.place.certificate])]
     untrusted = [duty for duty in duties if seen[duty.place.certificate]["authority"] != duty.trust]
@@ -90,7 +90,7 @@ def _refuse_another_authority(
     ]
     if strange:
         raise UnsafeError(
-            f"{here()} trusts another CA than the declared one ({strange[0].authority})\n"
+            f"{current_node()} trusts another CA than the declared one ({strange[0].authority})\n"
             "HINT: use the .secrets directory of the machine that built the cluster; a living cluster keeps its CA."
         )
 
@@ -130,7 +130,7 @@ def _file(path: str, content: str, place: CertificatePlace) -> File:
 
 @operation()
 @looks_again
-def lent(cluster: Cluster, secrets_directory: Path, source_secrets: Path) -> Commands:
+def trust_source(cluster: Cluster, secrets_directory: Path, source_secrets: Path) -> Commands:
     """
     What a member of a standby cluster needs to believe its source and to be believed: a file with both CAs, and a
     certificate of the source's CA for its repository. Hosts of other clusters are left alone.
@@ -142,11 +142,11 @@ def lent(cluster: Cluster, secrets_directory: Path, source_secrets: Path) -> Com
     if cluster.source is None or "postgres" not in node.roles:
         host.noop("no source cluster to trust")
         return
-    own = leaf_source(cluster, secrets_directory, plans=planning())
-    source = leaf_sources(cluster.source, source_secrets, plans=planning())
+    own = leaf_source(cluster, secrets_directory, plans=dry_run())
+    source = leaf_sources(cluster.source, source_secrets, plans=dry_run())
     user = POSTGRES.user
     bundle = File(TRUST, own.trust_pem.rstrip("\n") + "\n" + source["cluster"].trust_pem, user, user, "644")
-    yield from brought_up(Component(files=(bundle,)))
+    yield from apply_component(Component(files=(bundle,)))
     if cluster.reads_source(node):
         yield from _client(source[SOURCE.issuer], node)
 

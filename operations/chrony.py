@@ -10,7 +10,7 @@ from cluster.declared.model import Cluster
 from cluster.packages.files import source_uri
 from cluster.packages.plan import PackagesPlan
 from facts.chrony import HostClock
-from operations.acts.component import Commands, brought_up
+from operations.acts.component import Commands, apply_component
 from operations.packages import install, update
 from operations.util.first_look import looks_again
 from operations.util.said import said
@@ -35,4 +35,4 @@ def running(cluster: Cluster) -> Commands:
     if UNIT not in seen["services"]:
         yield update(source_uri(cluster) or "")
         yield install(PackagesPlan(install=(PACKAGE,)))
-    yield from brought_up(chrony_component(cluster))
+    yield from apply_component(chrony_component(cluster))

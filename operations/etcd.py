@@ -17,7 +17,7 @@ from cluster.components.etcd import (
     etcd_data_directory,
     peer_url,
 )
-from cluster.components.etcd_snapshot import keepers, snapshot_component
+from cluster.components.etcd_snapshot import snapshot_component, snapshot_hosts
 from cluster.components.files import File
 from cluster.declared.model import Cluster, Node
 from cluster.errors import UnsafeError
@@ -38,15 +38,15 @@ from facts.etcd import EtcdCluster
 from facts.host import HostComponent
 from operations.acts.act import Act
 from operations.acts.commands import or_journal, stamp, start_unit, write_file
-from operations.acts.component import Commands, brought_up
+from operations.acts.component import Commands, apply_component
 from operations.acts.etcd_first_start import bootstrapped, first_start
-from operations.acts.etcd_learner import etcdctl, promoted, strays_removed
+from operations.acts.etcd_learner import etcd_command, promote_learner, remove_stray_learners
 from operations.acts.last_lines import show_last_lines
 from operations.live.etcd_loaded import etcd_pictures, stale_members
-from operations.runs.etcd_snapshot import copies_kept
+from operations.runs.etcd_snapshot import keep_copies
 from operations.util.first_look import looks_again
 from operations.util.hosts import acts_here, in_this_run
-from operations.util.planning import planning, undecided
+from operations.util.planning import decide_later, dry_run
 from operations.util.said import said
 
 QUORUM_SECONDS = 60
@@ -65,19 +65,19 @@ def member(cluster: Cluster) -> Commands:
     + cluster: as declared; other hosts without the role etcd are left alone
     """
     node = cluster.node(host.name)
-    if node not in keepers(cluster):
+    if node not in snapshot_hosts(cluster):
         host.noop("no etcd on this host")
         return
     snapshots = snapshot_component(cluster, node)
     if "etcd" not in node.roles:
-        yield from copies_kept(snapshots)
+        yield from keep_copies(snapshots)
         return
     component = etcd_component(cluster, node)
     data, running = f"{etcd_data_directory(cluster)}/member", bootstrapped(component, _existing(cluster)) + snapshots
     seen = said(HostComponent, **running.question_with(data))
     if seen["paths"][data] is None:
         running = first_start(cluster, node, component) + snapshots
-    yield from brought_up(running, seen)
+    yield from apply_component(running, seen)
 
 
 @operation()
@@ -94,14 +94,14 @@ def quorum(cluster: Cluster) -> Commands:
     if not acts_here(cluster.etcd):
         return
     seen = _settled(cluster)
-    if planning() and quorum_obstacle(seen):
-        yield from undecided("etcd's members and their restarts")
+    if dry_run() and quorum_obstacle(seen):
+        yield from decide_later("etcd's members and their restarts")
         return
-    if not planning() and quorum_obstacle(seen):
+    if not dry_run() and quorum_obstacle(seen):
         seen = yield from _mended(cluster, seen)
     voters, acted = serving(cluster, seen["members"]), False
     if stray_learners(cluster, seen["members"] or ()):
-        yield from strays_removed(cluster, voters, seen)
+        yield from remove_stray_learners(cluster, voters, seen)
         acted, seen = True, _look(cluster, voters)
     for node in in_this_run(_to_join(cluster, seen)):
         others = tuple(other for other in voters if other is not node)
@@ -165,14 +165,14 @@ def refuse_unloaded(cluster: Cluster) -> None:
 def _look(cluster: Cluster, nodes: Sequence[Node], *, wait_seconds: int = 0) -> SeenEtcd:
     endpoints = [node.address.url(cluster.settings.etcd_client_port) for node in nodes]
     return said(
-        EtcdCluster, endpoints=endpoints, prefix=cluster.scope_key, wait_seconds=wait_seconds, if_open=planning()
+        EtcdCluster, endpoints=endpoints, prefix=cluster.scope_key, wait_seconds=wait_seconds, if_open=dry_run()
     )
 
 
 def _settled(cluster: Cluster) -> SeenEtcd:
     """What etcd says when those that have a vote are healthy, or have had the time for it."""
     seen = _look(cluster, cluster.etcd)
-    if planning() or quorum_obstacle(seen) is None or stray_learners(cluster, seen["members"] or ()):
+    if dry_run() or quorum_obstacle(seen) is None or stray_learners(cluster, seen["members"] or ()):
         return seen
     return _look(cluster, serving(cluster, seen["members"]), wait_seconds=QUORUM_SECONDS)
 
@@ -216,13 +216,13 @@ def _join(cluster: Cluster, node: Node, voters: Sequence[Node], seen: SeenEtcd) 
         yield Act(node, write_file(bootstrap_file(cluster, peers, state="existing")))
         # Not awaited: one that cannot start, for the others refuse it, is a learner that is late.
         yield Act(node, start_unit(UNIT, etcd_component(cluster, node).units[0].loads, wait=False))
-    yield from promoted(cluster, node, voters, QUORUM_SECONDS)
+    yield from promote_learner(cluster, node, voters, QUORUM_SECONDS)
 
 
 def _add(cluster: Cluster, voters: Sequence[Node], node: Node) -> str:
     # etcd refuses until all members have been connected for 5 s, which the one that joined just before has not.
-    listed = etcdctl(cluster, voters, f"member list | grep -qF {peer_url(cluster, node)},")
-    add = etcdctl(cluster, voters, f"member add {node.name} --learner --peer-urls={peer_url(cluster, node)}")
+    listed = etcd_command(cluster, voters, f"member list | grep -qF {peer_url(cluster, node)},")
+    add = etcd_command(cluster, voters, f"member add {node.name} --learner --peer-urls={peer_url(cluster, node)}")
     return f"timeout {QUORUM_SECONDS} sh -c 'until {listed} || {add}; do sleep 0.5; done'"
 
 

@@ -21,7 +21,7 @@ from operations.certificates import leaf_files, trust_file
 from operations.etcd import refuse_unloaded, restarts
 from operations.live.etcd_trust import held, is_between, own_duty
 from operations.util.hosts import acts_for, in_this_run
-from operations.util.planning import planning, undecided
+from operations.util.planning import decide_later, dry_run
 
 SHOWN_SECONDS = 60
 
@@ -54,8 +54,8 @@ def own(cluster: Cluster, secrets_directory: Path) -> Commands:
     if not is_between(cluster):
         host.noop("etcd accepts only certificates of its own CA")
         return
-    if planning():
-        yield from undecided("etcd's certificates, by a CA of its own")
+    if dry_run():
+        yield from decide_later("etcd's certificates, by a CA of its own")
         return
     if left := [node.name for node in nodes if node not in in_this_run(nodes)]:
         host.noop(f"etcd goes on with the cluster's CA: {', '.join(left)} is not in this run")

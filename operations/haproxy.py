@@ -8,7 +8,7 @@ from pyinfra.api import operation
 from cluster.components.haproxy import haproxy_component
 from cluster.declared.model import Cluster
 from cluster.secrets.secrets import Secret
-from operations.acts.component import Commands, brought_up
+from operations.acts.component import Commands, apply_component
 from operations.util.first_look import looks_again
 
 
@@ -26,4 +26,4 @@ def service(cluster: Cluster, stats_password: Secret) -> Commands:
     if "haproxy" not in node.roles:
         host.noop("no HAProxy on this host")
         return
-    yield from brought_up(haproxy_component(cluster, node, stats_password))
+    yield from apply_component(haproxy_component(cluster, node, stats_password))

@@ -17,6 +17,7 @@ from cluster.packages.plan import PackagesPlan, held_packages, packages_plan, pa
 from facts.packages import POLICY, POLICY_MARK, HostPackages
 from operations.acts.component import Commands, written
 from operations.util.first_look import looks_again
+from operations.util.journal import described
 from operations.util.said import said
 
 LOCK_SECONDS = 120  # Debian's own timers read the lists and upgrade at boot, just when a new host is set up
@@ -120,7 +121,7 @@ def installed(cluster: Cluster) -> Commands:
     yield from _holds(plan)
 
 
-def let_go(cluster: Cluster, node: Node) -> Commands:
+def release_holds(cluster: Cluster, node: Node) -> Commands:
     """Packages of a host that is no part of the cluster any more: they stay, as the administrator's."""
     seen = host.get_fact(HostPackages, **packages_question(cluster, node))
     held = [name for name in held_packages(cluster, node) if seen["packages"].get(name, {}).get("held")]
@@ -171,7 +172,8 @@ def install(plan: PackagesPlan) -> StringCommand:
     held = " --allow-change-held-packages" if plan.changes_held else ""
     command = f"{_INSTALL}{held} install {_quoted(plan.install)}".rstrip()
     idle = _IDLE_SCRIPT.format(units=_quoted(plan.idle_units))
-    return StringCommand(_QUIETLY + _POLICY_SCRIPT + idle + _INSTALL_SCRIPT.format(install=command))
+    script = _QUIETLY + _POLICY_SCRIPT + idle + _INSTALL_SCRIPT.format(install=command)
+    return described(StringCommand(script), f"installs {', '.join(plan.install)}")
 
 
 def _quoted(words: Iterable[str]) -> str:

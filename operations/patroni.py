@@ -22,16 +22,16 @@ from facts.host import HostComponent
 from facts.patroni import PatroniCluster
 from operations.acts.act import Act
 from operations.acts.commands import load_unit, write_file
-from operations.acts.component import Commands, brought_up
+from operations.acts.component import Commands, apply_component
 from operations.acts.copies import Copying
 from operations.acts.last_lines import Watch
 from operations.acts.patroni_bootstrap import begun_again
-from operations.acts.tablespaces import places_made
+from operations.acts.tablespaces import make_places
 from operations.live.awaited import noticed_seconds
 from operations.patroni_configuration import corrected, declared_configuration, wake_command
 from operations.util.first_look import looks_again
-from operations.util.hosts import acts_here, coordinator, here, in_this_run, read
-from operations.util.planning import planning, undecided
+from operations.util.hosts import acts_here, coordinator, current_node, in_this_run, read
+from operations.util.planning import decide_later, dry_run
 from operations.util.said import said
 
 # initdb and the clones of an empty cluster take less; what is not settled by then is looked at.
@@ -57,17 +57,17 @@ def member(cluster: Cluster, secrets: Mapping[str, Secret]) -> Commands:
     begins = node is cluster.members[0] and not _has_begun(cluster)
     if begins:
         yield from _places_of_source(cluster, node)
-    yield from brought_up(_beginning(cluster, secrets)) if begins else _following(cluster, node, secrets)
+    yield from apply_component(_beginning(cluster, secrets)) if begins else _following(cluster, node, secrets)
 
 
 def _places_of_source(cluster: Cluster, node: Node) -> Commands:
     """Where the first member of a standby cluster gets its data: directories for the source's tablespaces."""
-    if cluster.source is None or planning():
+    if cluster.source is None or dry_run():
         return
     version = f"{cluster.data_directory}/PG_VERSION"
     there = said(HostComponent, paths=[version, CONFIG], units={})["paths"]
     if there[version] is None:
-        yield from places_made(cluster, node, fresh=there[CONFIG] is None, source=cluster.source)
+        yield from make_places(cluster, node, fresh=there[CONFIG] is None, source=cluster.source)
 
 
 def _beginning(cluster: Cluster, secrets: Mapping[str, Secret]) -> Component:
@@ -84,9 +84,9 @@ def _following(cluster: Cluster, node: Node, secrets: Mapping[str, Secret]) -> C
     seen = said(HostComponent, **joining.question_with(version))
     there = seen["paths"]
     on_its_way = config_of(joining).fits(there[CONFIG]) or (there[version] is None and _has_begun(cluster))
-    if on_its_way and there[version] is None and not planning():
-        yield from places_made(cluster, node, fresh=there[CONFIG] is None)
-    yield from brought_up(joining if on_its_way else patroni_component(cluster, node, secrets), seen)
+    if on_its_way and there[version] is None and not dry_run():
+        yield from make_places(cluster, node, fresh=there[CONFIG] is None)
+    yield from apply_component(joining if on_its_way else patroni_component(cluster, node, secrets), seen)
 
 
 def _has_begun(cluster: Cluster) -> bool:
@@ -95,7 +95,7 @@ def _has_begun(cluster: Cluster) -> bool:
     question = {"endpoints": cluster.etcd_endpoints, "prefix": cluster.scope_key, "if_open": True}
     seen = read([node], EtcdCluster, **question)[node.name]
     if seen is None or seen["keys"] is None:
-        if planning():
+        if dry_run():
             return False
         raise UnsafeError(
             f"etcd does not say whether the cluster {cluster.name} exists\nHINT: look at 'journalctl -u etcd'; "
@@ -118,8 +118,8 @@ def formed(cluster: Cluster, secrets: Mapping[str, Secret]) -> Commands:
     if not acts_here(cluster.members):
         return
     seen = _settled(cluster, wait_seconds=0)
-    if planning() and not seen["settled"]:
-        yield from undecided("the cluster has to form, or to settle, first")
+    if dry_run() and not seen["settled"]:
+        yield from decide_later("the cluster has to form, or to settle, first")
         return
     if not seen["settled"]:
         seen = yield from _led_and_settled(cluster)
@@ -127,15 +127,15 @@ def formed(cluster: Cluster, secrets: Mapping[str, Secret]) -> Commands:
         yield from begun_again(cluster, seen, _beginning(cluster, secrets))
         # Where a cluster begins with a backup, nobody knew of tablespaces when its members were started.
         for node in in_this_run(cluster.members):
-            yield from places_made(cluster, node, fresh=False)
+            yield from make_places(cluster, node, fresh=False)
         if seen["leader"] is None:
             yield from corrected(cluster)
         seen = _forming(cluster)
     seen = _wait_for_clones(cluster, seen)
     yield from _relied_on(cluster, in_this_run(joined(cluster, seen)), secrets)
     first = cluster.members[0]
-    if first.name == here():
-        yield from brought_up(patroni_component(cluster, first, secrets))
+    if first.name == current_node():
+        yield from apply_component(patroni_component(cluster, first, secrets))
 
 
 def _led_and_settled(cluster: Cluster) -> Generator[PyinfraCommand, None, SeenPatroni]:
@@ -158,12 +158,12 @@ def _relied_on(cluster: Cluster, arrived: Sequence[Node], secrets: Mapping[str, 
             yield Act(node, write_file(config_of(component)))
             yield from (Act(node, load_unit(unit.name, unit.loads, str(unit.load))) for unit in component.units)
         yield Act(node, wake_command())
-    if not arrived or planning():
+    if not arrived or dry_run():
         return
     seen = _settled(cluster, noticed_seconds(cluster), unmarked={node.name: JOINING for node in arrived})
     if not seen["settled"]:
         left = [(node, "streams, and is still marked as one that joins") for node in joined(cluster, seen)]
-        node, reason = left[0] if left else holdup(cluster, seen, here())
+        node, reason = left[0] if left else holdup(cluster, seen, current_node())
         Watch(cluster.data_directory).refuse(node, f"{node.name} {reason}")
 
 
@@ -189,7 +189,7 @@ def _wait_for_clones(cluster: Cluster, seen: SeenPatroni) -> SeenPatroni:
     """Name the member that holds the cluster up, and show its last lines; a clone that goes on is waited for."""
     copying = Copying(cluster.data_directory)
     while not seen["settled"]:
-        node, reason = holdup(cluster, seen, here())
+        node, reason = holdup(cluster, seen, current_node())
         if not reason.startswith(CLONING) or not copying.goes_on(node, reason):
             copying.refuse(node, f"the cluster did not settle: {node.name} {reason}", in_this_run(cluster.members))
         seen = _settled(cluster, wait_seconds=PROGRESS_SECONDS)

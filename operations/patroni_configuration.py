@@ -26,6 +26,7 @@ from cluster.plans.configure import (
     file_error,
     undeclared_parameters,
     undoing_patch,
+    values_of,
 )
 from cluster.verdicts.standby_role import refuse_other_role
 from facts.patroni import ANSWER_SECONDS, MemberResources, PatroniCluster
@@ -37,8 +38,9 @@ from operations.live.admission import hba_lines_next, hba_lines_now
 from operations.live.awaited import await_active, await_hba, await_leader, await_standbys, noticed_seconds, running
 from operations.live.preflight import origin_of
 from operations.util.first_look import looks_again
-from operations.util.hosts import acts_here, here, in_this_run, read, read_all
-from operations.util.planning import planning, undecided
+from operations.util.hosts import acts_here, current_node, in_this_run, read, read_all
+from operations.util.journal import described
+from operations.util.planning import decide_later, dry_run
 from operations.util.said import said
 
 _SCRIPT = (Path(__file__).parent / "util" / "on_host" / "patroni_patch.py").read_text()
@@ -46,7 +48,8 @@ _SCRIPT = (Path(__file__).parent / "util" / "on_host" / "patroni_patch.py").read
 
 def patch_command(patch: Mapping[str, Any]) -> StringCommand:
     """Send a PATCH to Patroni's /config, on whichever member it is run. + patch: merged there; None removes a key"""
-    return StringCommand(f"python3 -c {quote(_SCRIPT)}", _stdin=[json.dumps(patch)])
+    command = StringCommand(f"python3 -c {quote(_SCRIPT)}", _stdin=[json.dumps(patch)])
+    return described(command, f"changes {', '.join(changed_names(patch))}")
 
 
 def declared_configuration(cluster: Cluster) -> dict[str, Any]:
@@ -76,8 +79,8 @@ def configuration(cluster: Cluster, restart_follows: bool = False) -> Commands:
         return
     node, seen = _configured(cluster)
     if seen["config"] is None:
-        if planning():
-            yield from undecided("the dynamic configuration")
+        if dry_run():
+            yield from decide_later("the dynamic configuration")
             return
         raise UnsafeError(f"Patroni's configuration cannot be read: {seen['error']}\nHINT: run 'patronictl list'.")
     declared = _declared(cluster, seen, seen["config"])
@@ -87,7 +90,7 @@ def configuration(cluster: Cluster, restart_follows: bool = False) -> Commands:
             host.log("restart in the right order with: pyinfra inventory.py deploys/restart_pending.py")
     else:
         host.noop("the dynamic configuration is as declared")
-    if seen["leader"] is None and not planning():
+    if seen["leader"] is None and not dry_run():
         yield from _files_corrected(cluster, declared, seen)
         await_leader(cluster, node)
     _name_undeclared(declared, seen["config"])
@@ -99,7 +102,7 @@ def corrected(cluster: Cluster) -> Commands:
     no leader can be waited for before. Does nothing where there is one, and where the cluster is yet to begin.
     """
     node, seen = _configured(cluster)
-    if seen["config"] and seen["leader"] is None and not planning():
+    if seen["config"] and seen["leader"] is None and not dry_run():
         declared = _declared(cluster, seen, seen["config"])
         if patch := config_patch(declared, seen["config"]):
             host.log("there is no leader: the configuration is corrected first")
@@ -131,8 +134,8 @@ def _name_undeclared(declared: Mapping[str, Any], config: Mapping[str, Any]) -> 
 
 def _configured(cluster: Cluster) -> tuple[Node, SeenPatroni]:
     """The first Patroni that has it: of this host, else of another. In an unfinished restore only one may run."""
-    own = cluster.node(here())
-    seen: SeenPatroni = said(PatroniCluster, wait_seconds=0 if planning() else ANSWER_SECONDS)
+    own = cluster.node(current_node())
+    seen: SeenPatroni = said(PatroniCluster, wait_seconds=0 if dry_run() else ANSWER_SECONDS)
     if seen["config"] is None:
         for node in (one for one in in_this_run(cluster.members) if one is not own):
             theirs: SeenPatroni | None = read([node], PatroniCluster)[node.name]
@@ -154,17 +157,17 @@ def _catalog(cluster: Cluster, node: Node, seen: SeenPatroni) -> Mapping[str, Se
 
 @operation()
 @looks_again
-def admitted(cluster: Cluster) -> Commands:
+def allow_new_members(cluster: Cluster) -> Commands:
     """
     Let declared members into a cluster that runs before they knock: pg_hba first, then their copy. Does nothing while
     no Patroni answers, for then the cluster is yet to begin.
     """
     if not acts_here(cluster.members):
         return
-    yield from let_in(cluster)
+    yield from allow_members(cluster)
 
 
-def let_in(cluster: Cluster) -> Commands:
+def allow_members(cluster: Cluster) -> Commands:
     """The same on the host that acts: for procedures of which it is one step."""
     for node in in_this_run(cluster.members):
         seen: SeenPatroni | None = read([node], PatroniCluster)[node.name]
@@ -199,7 +202,9 @@ def _patched(
     changes = changes_of(patch, observed, catalog)
     for change in changes:
         host.log(f"{change} {'after a restart of PostgreSQL' if change.waits else 'at once'}")
-    yield patch_command(patch) if node.name == here() else Act(node, patch_command(patch))
+    old, new = values_of(patch, observed, changes)
+    sent = described(patch_command(patch), f"changes {', '.join(changed_names(patch))}", old, new)
+    yield sent if node.name == current_node() else Act(node, sent)
     if not catalog:
         return False
     asked = running(cluster.members, seen)

@@ -14,7 +14,7 @@ from cluster.declared.repositories import (
 )
 from cluster.secrets.secrets import Secret
 from facts.host import HostComponent
-from operations.acts.component import Commands, brought_up
+from operations.acts.component import Commands, apply_component
 from operations.util.first_look import looks_again
 from operations.util.said import said
 
@@ -33,7 +33,7 @@ def configured(cluster: Cluster, cipher_pass: Secret) -> Commands:
         host.noop("no backups on this host")
         return
     yield from _unscheduled_gone(cluster, node)
-    yield from brought_up(pgbackrest_component(cluster, node, cipher_pass))
+    yield from apply_component(pgbackrest_component(cluster, node, cipher_pass))
 
 
 def _unscheduled_gone(cluster: Cluster, node: Node) -> Commands:

@@ -7,7 +7,7 @@ from pyinfra.api import operation
 
 from cluster.components.pgbackrest_source import source_component
 from cluster.declared.model import Cluster
-from operations.acts.component import Commands, brought_up
+from operations.acts.component import Commands, apply_component
 from operations.util.first_look import looks_again
 
 
@@ -19,4 +19,4 @@ def reads_source(cluster: Cluster) -> Commands:
     if not cluster.reads_source(node):
         host.noop("no archive of another cluster is read here")
         return
-    yield from brought_up(source_component(cluster, node))
+    yield from apply_component(source_component(cluster, node))

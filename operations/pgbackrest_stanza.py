@@ -24,8 +24,8 @@ from facts.postgres_state import PostgresState
 from operations.acts.act import Act
 from operations.acts.component import Commands
 from operations.util.first_look import looks_again
-from operations.util.hosts import here, read
-from operations.util.planning import planning, undecided
+from operations.util.hosts import current_node, read
+from operations.util.planning import decide_later, dry_run
 from operations.util.said import said
 
 LOCK_SECONDS = 60
@@ -71,11 +71,11 @@ def stanza(cluster: Cluster) -> Commands:
     Refuses a repository that has the backups of another cluster, or WAL of another life of this one, or cannot be read.
     """
     node = cluster.repository
-    if node is None or node.name != here():
+    if node is None or node.name != current_node():
         host.noop("the repository is not on this host")
         return
-    if planning() and not _has_stanzas(cluster):
-        yield from undecided("the stanza")
+    if dry_run() and not _has_stanzas(cluster):
+        yield from decide_later("the stanza")
         return
     found = yield from stanzas_created(cluster, node)
     if found.obstacles:
@@ -156,7 +156,7 @@ def _found(cluster: Cluster, leader: Node | None, leading: SeenPostgres | None) 
         end = end_of(leading)
     judged = {one: repository_obstacle(said, cluster.name, identifier, one.title, end) for one, said in seen.items()}
     fit = {one: said for one, said in seen.items() if judged[one] is None}
-    return Found(fit, tuple(obstacle for obstacle in judged.values() if obstacle), leader)
+    return Found(fit, tuple(str(obstacle) for obstacle in judged.values() if obstacle), leader)
 
 
 def _archivers_words(cluster: Cluster, leader: Node | None) -> str:

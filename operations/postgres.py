@@ -26,7 +26,7 @@ from operations.acts.act import Act
 from operations.acts.component import Commands
 from operations.util.first_look import looks_again
 from operations.util.hosts import acts_for, acts_here, read
-from operations.util.planning import planning, undecided
+from operations.util.planning import decide_later, dry_run
 from operations.util.said import said
 
 
@@ -45,8 +45,8 @@ def objects(cluster: Cluster, secrets: Mapping[str, Secret], *, renews: bool = F
     if cluster.source is not None:
         host.noop(f"roles and databases are those of {cluster.source.name}")
         return
-    if planning() and said(PatroniCluster)["leader"] is None:
-        yield from undecided("roles and databases")
+    if dry_run() and said(PatroniCluster)["leader"] is None:
+        yield from decide_later("roles and databases")
         return
     patroni = said(PatroniCluster, wait_seconds=ANSWER_SECONDS)
     leader = _leader_of(cluster, patroni)
@@ -81,8 +81,8 @@ def statistics(cluster: Cluster) -> Commands:
     if not acts_for(cluster.members) or cluster.source is not None:
         host.noop("another host, or the source, looks after the statistics")
         return
-    if planning() and said(PatroniCluster)["leader"] is None:
-        yield from undecided("statistics of statements")
+    if dry_run() and said(PatroniCluster)["leader"] is None:
+        yield from decide_later("statistics of statements")
         return
     leader = current_leader(cluster)
     seen = read([leader], PostgresStatistics, port=cluster.settings.postgres_port)[leader.name]

@@ -21,11 +21,20 @@ from facts.etcd import EtcdCluster
 from facts.patroni import PatroniCluster
 from facts.proof import EndpointsTried
 from operations.acts.component import Commands
-from operations.live.standby_cluster import fed
+from operations.live.standby_cluster import replication_source
 from operations.pgbackrest_stanza import has_backup
 from operations.util.console import print_lines
-from operations.util.hosts import acts_here, coordinator, here, in_this_run, read, read_all, read_each, refuse_silence
-from operations.util.planning import planning
+from operations.util.hosts import (
+    acts_here,
+    coordinator,
+    current_node,
+    in_this_run,
+    read,
+    read_all,
+    read_each,
+    refuse_silence,
+)
+from operations.util.planning import dry_run
 
 SETTLE_SECONDS = 30
 
@@ -39,12 +48,12 @@ def proven(cluster: Cluster, secrets: Mapping[str, Secret], places: Mapping[str,
 
     + places: ``ca`` and ``password``: where they lie on the control machine
     """
-    if planning():
+    if dry_run():
         host.noop("a plan verifies nothing")
         return
     if not acts_here(cluster.members):
         return
-    own = cluster.node(here())
+    own = cluster.node(current_node())
     names = [node.name for node in cluster.members]
     question = {"expected": names, "wait_seconds": SETTLE_SECONDS, "live": True}
     settling = gevent.spawn(read_all, [own], PatroniCluster, **question)
@@ -57,7 +66,11 @@ def proven(cluster: Cluster, secrets: Mapping[str, Secret], places: Mapping[str,
             f"the cluster is built, but the final verification failed:{listed}\nHINT: fix the first, run again."
         )
     version = next((one["version"] for one in tried), str(cluster.settings.postgres_version))
-    print_lines(connection_card(cluster, seen, version, places, has_backup(cluster), fed(cluster, seen["leader"])))
+    print_lines(
+        connection_card(
+            cluster, seen, version, places, has_backup(cluster), replication_source(cluster, seen["leader"])
+        )
+    )
     host.noop("every endpoint leads where it should")
     yield from ()
 
@@ -69,7 +82,7 @@ def _tried(cluster: Cluster, password: Secret, leader: Callable[[], str | None])
     + leader: who leads, which is waited for where it matters
     """
     if cluster.balancers:
-        asked = {here(): endpoints(cluster)}
+        asked = {current_node(): endpoints(cluster)}
     else:
         asked = {node.name: [own_endpoint(cluster, node, leader())] for node in in_this_run(cluster.members)}
     said = read_each(
@@ -89,5 +102,5 @@ def _etcd_faults(cluster: Cluster) -> list[str]:
 def _member_faults(cluster: Cluster, seen: SeenPatroni) -> list[str]:
     if seen["settled"]:
         return []
-    node, reason = holdup(cluster, seen, here())
+    node, reason = holdup(cluster, seen, current_node())
     return [f"{node.name} {reason}"]

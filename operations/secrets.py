@@ -9,7 +9,7 @@ from cluster.declared.model import Cluster
 from cluster.secrets.secrets import Secrets
 from operations.acts.component import Commands
 from operations.util.hosts import acts_for
-from operations.util.planning import planning, undecided
+from operations.util.planning import decide_later, dry_run
 
 
 @operation()
@@ -21,11 +21,11 @@ def kept(cluster: Cluster, secrets: Secrets) -> Commands:
     + secrets: all of the cluster, as this run uses them
     """
     made = secrets.made
-    if not acts_for(cluster.nodes) or (not made and planning()):
+    if not acts_for(cluster.nodes) or (not made and dry_run()):
         host.noop("no secret has to be stored")
         return
-    if planning():
-        yield from undecided(f"{', '.join(made)}, generated and written into {secrets.path}")
+    if dry_run():
+        yield from decide_later(f"{', '.join(made)}, generated and written into {secrets.path}")
         return
     secrets.keep()
     host.noop(f"generated: {', '.join(made)}" if made else "all secrets were stored already")

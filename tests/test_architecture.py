@@ -99,7 +99,7 @@ def may_import(file: str) -> tuple[str, ...]:
         texts = ("jinja2",) if folder_of(file) == "components" else ()
         return (*GROUND, *below(folder_of(file)), "pydantic", "yaml", "cryptography", *texts)
     if file.startswith("facts/"):
-        return ("facts", "cluster.observed", "cluster.components", "pyinfra")
+        return ("facts", "cluster.measures", "cluster.observed", "cluster.components", "pyinfra")
     if file.startswith("operations/"):
         return ("operations", "facts", "cluster", "pyinfra", "gevent")
     return ("deploys.parts", "deploys.components", "deploys.procedures", "operations", "cluster", "pyinfra")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster.declared.options import RUNS
+from cluster.declared.options import RUNS, options_of
 
 ROOT = Path(__file__).parent.parent
 PAGES = [
@@ -87,5 +87,6 @@ COMMAND = re.compile(r"deploys/(\w+)\.py((?:[ \t]+(?:\[?--?\w[\w-]*)(?:[ \t]+[\w
 def test_every_command_on_a_page_has_only_options_of_its_run(page: Path) -> None:
     shown = [(run, re.findall(r"--data (\w+)=", rest)) for run, rest in COMMAND.findall(page.read_text())]
     known = [(run, options) for run, options in shown if run not in ("NAME", "COMPONENT")]
-    assert [(run, options) for run, options in known if not set(options) <= set(RUNS.get(run, ()))] == []
+    taken = {run: set(options_of(run)) for run in RUNS}
+    assert [(run, options) for run, options in known if not set(options) <= taken.get(run, set())] == []
     assert [run for run, _ in known if not (ROOT / "deploys" / f"{run}.py").exists()] == []

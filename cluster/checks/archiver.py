@@ -6,12 +6,11 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from cluster.checks.complaints import Complaint, complaint
+from cluster.checks.check_finding import CheckFinding, check_finding
 from cluster.checks.overview import Overview
 from cluster.declared.model import Node
-from cluster.declared.tuning import MIB
+from cluster.measures import MIB, size_text
 from cluster.observed.postgres import SeenPostgres
-from cluster.plans.backup import mib
 
 # initdb's own size, which nothing of ours changes.
 SEGMENT_MIB = 16
@@ -25,7 +24,7 @@ READY_SECONDS = 240
 ARRIVED_SECONDS = 60
 
 
-def archiver_complaints(overview: Overview, node: Node, seen: SeenPostgres) -> Iterable[Complaint]:
+def archiver_findings(overview: Overview, node: Node, seen: SeenPostgres) -> Iterable[CheckFinding]:
     """
     The archiver of one primary. A standby archives nothing; what it once failed to stands in its statistics for ever.
 
@@ -37,18 +36,18 @@ def archiver_complaints(overview: Overview, node: Node, seen: SeenPostgres) -> I
     waiting = archiver.get("waiting") or 0
     if archiver["mode"] == "off":
         if has_repository:
-            yield complaint("archive-off", node.name, "archive_mode is off: WAL is not archived")
+            yield check_finding("archive-off", node.name, "archive_mode is off: WAL is not archived")
     elif archiver["last_failed_at"] is not None and archiver["last_failed_at"] > (archiver["last_archived_at"] or 0):
         attempts = f"{archiver['failed']} attempts have failed"
         kept = f", and {_waiting(overview, node, waiting)}" if waiting else ""
         problem = f"{archiver['last_failed']} could not be archived{_cause(overview, node)}; {attempts}{kept}"
-        yield complaint("archiver-failing", node.name, problem)
+        yield check_finding("archiver-failing", node.name, problem)
     elif waiting and (archiver.get("waiting_seconds") or 0) > READY_SECONDS:
         minutes = int(archiver["waiting_seconds"]) // 60
         problem = f"a segment has been ready for the archive for {minutes} min: {_waiting(overview, node, waiting)}"
-        yield complaint("wal-stuck", node.name, f"{problem}{_cause(overview, node)}")
+        yield check_finding("wal-stuck", node.name, f"{problem}{_cause(overview, node)}")
     elif has_repository and waiting >= WAITING_SEGMENTS:
-        yield complaint("wal-waiting", node.name, _waiting(overview, node, waiting))
+        yield check_finding("wal-waiting", node.name, _waiting(overview, node, waiting))
 
 
 def segment_number(name: str) -> int:
@@ -76,5 +75,7 @@ def _cause(overview: Overview, node: Node) -> str:
 
 def _waiting(overview: Overview, node: Node, segments: int) -> str:
     room = overview.rooms(node).get(overview.cluster.data_directory)
-    left = f", which has {mib(room['free_mib'] * MIB)} left" if room is not None else ""
-    return f"{segments} segments of WAL, {mib(segments * SEGMENT_MIB * MIB)}, wait for the archive on the disk{left}"
+    left = f", which has {size_text(room['free_mib'] * MIB)} left" if room is not None else ""
+    return (
+        f"{segments} segments of WAL, {size_text(segments * SEGMENT_MIB * MIB)}, wait for the archive on the disk{left}"
+    )

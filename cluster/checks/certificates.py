@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from cryptography import x509
 
-from cluster.checks.complaints import Complaint, complaint
+from cluster.checks.check_finding import CheckFinding, check_finding
 from cluster.checks.overview import Overview
 from cluster.components.all import held_places
 from cluster.declared.model import Node
@@ -20,7 +20,7 @@ from cluster.pki.verdicts import age_reason, describe
 AUTHORITY_NOTICE = timedelta(days=90)
 
 
-def certificate_complaints(overview: Overview) -> Iterable[Complaint]:
+def findings(overview: Overview) -> Iterable[CheckFinding]:
     """Everything about the certificates of the hosts that were reached, and about their CA."""
     for node in overview.reached(overview.cluster):
         seen = overview.answer(node, "certificates")
@@ -28,36 +28,40 @@ def certificate_complaints(overview: Overview) -> Iterable[Complaint]:
             yield from _certificate(overview, node, place, seen[place.certificate])
     for whose, trust in (("the CA's", overview.trust), ("etcd's own CA's", overview.etcd_trust)):
         if trust is not None and (end := describe(trust).not_after) - overview.at < AUTHORITY_NOTICE:
-            yield complaint("authority-old", overview.cluster.name, f"{whose} certificate ends on {end:%Y-%m-%d}")
+            yield check_finding("authority-old", overview.cluster.name, f"{whose} certificate ends on {end:%Y-%m-%d}")
 
 
-def _certificate(overview: Overview, node: Node, place: CertificatePlace, seen: SeenCertificate) -> Iterable[Complaint]:
+def _certificate(
+    overview: Overview, node: Node, place: CertificatePlace, seen: SeenCertificate
+) -> Iterable[CheckFinding]:
     if seen["pem"] is None:
-        yield complaint("certificate-absent", node.name, f"{place.certificate} is not there")
+        yield check_finding("certificate-absent", node.name, f"{place.certificate} is not there")
         return
     try:
         found = describe(seen["pem"])
     except ConfigError:
-        yield complaint("certificate-misfit", node.name, f"{place.certificate} is no certificate that can be read")
+        yield check_finding("certificate-misfit", node.name, f"{place.certificate} is no certificate that can be read")
         return
     if seen["key_digest"] != found.key_fingerprint:
-        yield complaint("certificate-misfit", node.name, f"{place.certificate} does not fit {place.key}")
+        yield check_finding("certificate-misfit", node.name, f"{place.certificate} does not fit {place.key}")
     if seen["key_owner"] not in ("", f"{place.user}:600"):
         problem = f"{place.key} is {seen['key_owner']}, not {place.user}:600"
-        yield complaint("certificate-misfit", node.name, problem)
+        yield check_finding("certificate-misfit", node.name, problem)
     yield from _authority(overview, node, place, seen)
     reason = age_reason(found, overview.at)
     if reason is not None:
         ended = found.not_after <= overview.at or found.not_before > overview.at
         kind = "certificate-expired" if ended else "certificate-old"
-        yield complaint(kind, node.name, f"{place.component}: {reason}")
+        yield check_finding(kind, node.name, f"{place.component}: {reason}")
 
 
-def _authority(overview: Overview, node: Node, place: CertificatePlace, seen: SeenCertificate) -> Iterable[Complaint]:
+def _authority(
+    overview: Overview, node: Node, place: CertificatePlace, seen: SeenCertificate
+) -> Iterable[CheckFinding]:
     trust, whose = overview.trust, "the cluster's CA"
     if place.issuer == "etcd":
         if trust is not None and _shares(seen["authority"], trust):
-            yield complaint("etcd-ca-shared", node.name, f"{place.authority} trusts the cluster's CA")
+            yield check_finding("etcd-ca-shared", node.name, f"{place.authority} trusts the cluster's CA")
             return
         trust, whose = overview.etcd_trust, "etcd's own CA"
     elif place.issuer != "cluster":
@@ -66,10 +70,10 @@ def _authority(overview: Overview, node: Node, place: CertificatePlace, seen: Se
         return
     # PostgreSQL trusts further CAs beside the cluster's.
     if not _certificates(seen["authority"]).issuperset(_certificates(trust)):
-        yield complaint("certificate-other-ca", node.name, f"{place.authority} is not {whose}")
+        yield check_finding("certificate-other-ca", node.name, f"{place.authority} is not {whose}")
     leaf, *above = certificates_in(seen["pem"] or "")
     if not any(signed_by(leaf, issuer) for issuer in (*_certificates(trust), *above)):
-        yield complaint("certificate-other-ca", node.name, f"{place.certificate} is signed by another CA")
+        yield check_finding("certificate-other-ca", node.name, f"{place.certificate} is signed by another CA")
 
 
 def _certificates(text: str | None) -> set[x509.Certificate]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from cluster.checks.complaints import Complaint, complaint
+from cluster.checks.check_finding import CheckFinding, check_finding
 from cluster.checks.overview import Overview
 
 
-def clock_complaints(overview: Overview) -> Iterable[Complaint]:
+def findings(overview: Overview) -> Iterable[CheckFinding]:
     """Hosts that may set their clock and on which no clock service runs."""
     for node in overview.cluster:
         seen = overview.answer(node, "clock")
@@ -17,4 +17,4 @@ def clock_complaints(overview: Overview) -> Iterable[Complaint]:
         names = ", ".join(seen["services"])
         problem = f"{names} is installed and does not run" if names else "no clock service is installed"
         more = f"`systemctl enable --now {next(iter(seen['services']))}` on {node.name}. " if names else ""
-        yield complaint("clock-unkept", node.name, problem, more=more)
+        yield check_finding("clock-unkept", node.name, problem, more=more)

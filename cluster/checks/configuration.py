@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from cluster.checks.complaints import Complaint, complaint
+from cluster.checks.check_finding import CheckFinding, check_finding
 from cluster.checks.overview import Overview
 from cluster.components.patroni_dynamic import configuration_for
 from cluster.declared.tuning import Resources, derived_parameters
 from cluster.plans.configure import config_patch, undeclared_parameters
 
 
-def configuration_complaints(overview: Overview) -> Iterable[Complaint]:
+def findings(overview: Overview) -> Iterable[CheckFinding]:
     """The difference, setting by setting, and the parameters that nobody declares."""
     config = overview.patroni["config"] if overview.patroni else None
     declared = _declared(overview)
@@ -20,9 +20,9 @@ def configuration_complaints(overview: Overview) -> Iterable[Complaint]:
         return
     name, patch = overview.cluster.name, config_patch(declared, config)
     for path, value in sorted(_leaves(patch)):
-        yield complaint("configuration-differs", name, _difference(path, value, config))
+        yield check_finding("configuration-differs", name, _difference(path, value, config))
     if left := sorted(set(undeclared_parameters(declared, config)) - _derived_names()):
-        yield complaint("parameter-undeclared", name, f"undeclared: {', '.join(left)}")
+        yield check_finding("parameter-undeclared", name, f"undeclared: {', '.join(left)}")
 
 
 def declared_parameters(overview: Overview) -> dict[str, Any]:

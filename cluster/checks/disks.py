@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from cluster.checks.complaints import Complaint, complaint
+from cluster.checks.check_finding import CheckFinding, check_finding
 from cluster.checks.overview import Overview
 from cluster.declared.model import Node
-from cluster.declared.tuning import MIB
-from cluster.measures import FULL_PERCENT, LEAST_MIB, NEARLY_FULL_PERCENT, used_percent
+from cluster.measures import FULL_PERCENT, LEAST_MIB, MIB, NEARLY_FULL_PERCENT, size_text, used_percent
 from cluster.observed.pgbackrest import SeenPgbackrest
-from cluster.plans.backup import mib
 
 
-def room_complaints(overview: Overview, node: Node) -> Iterable[Complaint]:
+def space_findings(overview: Overview, node: Node) -> Iterable[CheckFinding]:
     """The file systems of one host, each once: by the directory of ours that comes first."""
     by_mount = {room["mount"]: (path, room) for path, room in reversed(list(overview.rooms(node).items()))}
     for mount, (path, room) in by_mount.items():
@@ -24,18 +22,22 @@ def room_complaints(overview: Overview, node: Node) -> Iterable[Complaint]:
             yield from _repository(node, room, problem, overview.repository)
         elif used >= NEARLY_FULL_PERCENT:
             kind = "disk-full" if used >= FULL_PERCENT else "disk-nearly-full"
-            yield complaint(kind, node.name, problem, path=mount)
+            yield check_finding(kind, node.name, problem, path=mount)
 
 
-def _repository(node: Node, room: Mapping[str, Any], problem: str, seen: SeenPgbackrest | None) -> Iterable[Complaint]:
+def _repository(
+    node: Node, room: Mapping[str, Any], problem: str, seen: SeenPgbackrest | None
+) -> Iterable[CheckFinding]:
     used, largest = used_percent(room), _largest(seen)
     words = {"cluster": node.settings.cluster_name, "path": room["mount"]}
     if used >= FULL_PERCENT or room["free_mib"] < LEAST_MIB:
-        yield complaint("repository-full", node.name, problem, **words)
+        yield check_finding("repository-full", node.name, problem, **words)
     elif used >= NEARLY_FULL_PERCENT:
-        yield complaint("repository-nearly-full", node.name, problem, **words)
+        yield check_finding("repository-nearly-full", node.name, problem, **words)
     elif room["free_mib"] * MIB < largest:
-        yield complaint("repository-nearly-full", node.name, f"{problem}; a full backup took {mib(largest)}", **words)
+        yield check_finding(
+            "repository-nearly-full", node.name, f"{problem}; a full backup took {size_text(largest)}", **words
+        )
 
 
 def _largest(seen: SeenPgbackrest | None) -> int:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from cluster.checks.complaints import Complaint, complaint
-from cluster.checks.disks import room_complaints
+from cluster.checks.check_finding import CheckFinding, check_finding
+from cluster.checks.disks import space_findings
 from cluster.checks.overview import Overview
 from cluster.components.component import Component, Unit
 from cluster.components.data_mounts import note_path
@@ -18,59 +18,61 @@ from cluster.plans.etcd_reinit import reinit_command
 from cluster.preflight.hosts import clock_findings
 
 
-def host_complaints(overview: Overview) -> Iterable[Complaint]:
+def findings(overview: Overview) -> Iterable[CheckFinding]:
     """Everything about the hosts themselves."""
     for node in overview.cluster:
         if overview.is_reached(node):
             yield from _silences(overview, node)
             yield from _mounts(overview, node)
             yield from _components(overview, node)
-            yield from room_complaints(overview, node)
+            yield from space_findings(overview, node)
             yield from _restore(overview, node)
         else:
             roles = ", ".join(role for role in ROLES if role in node.roles)
-            yield complaint("host-silent", node.name, f"cannot be reached or does not answer; it has the roles {roles}")
+            yield check_finding(
+                "host-silent", node.name, f"cannot be reached or does not answer; it has the roles {roles}"
+            )
     pictures = {node.name: overview.answer(node, "picture") for node in overview.cluster}
     for finding in clock_findings(overview.cluster, pictures):
-        yield complaint("clock", finding.where, finding.problem)
+        yield check_finding("clock", finding.where, finding.problem)
     packages = {node.name: seen for node in overview.cluster if (seen := overview.answer(node, "packages"))}
     differing = (*mixed_version_findings(overview.cluster, packages), *pgbackrest_findings(overview.cluster, packages))
     for finding in differing:
-        yield complaint("versions-differ", finding.where, f"{finding.what} {finding.problem}")
+        yield check_finding("versions-differ", finding.where, f"{finding.what} {finding.problem}")
 
 
-def _silences(overview: Overview, node: Node) -> Iterable[Complaint]:
+def _silences(overview: Overview, node: Node) -> Iterable[CheckFinding]:
     for question, reason in overview.silences.get(node.name, {}).items():
-        yield complaint("answer-missing", node.name, f"the question about {question} got no answer: {reason}")
+        yield check_finding("answer-missing", node.name, f"the question about {question} got no answer: {reason}")
 
 
-def _mounts(overview: Overview, node: Node) -> Iterable[Complaint]:
+def _mounts(overview: Overview, node: Node) -> Iterable[CheckFinding]:
     picture = overview.answer(node, "picture")
     for one in picture["unmounted"] if picture is not None else ():
-        yield complaint("mount-missing", node.name, one["problem"], path=note_path(one["name"]))
+        yield check_finding("mount-missing", node.name, one["problem"], path=note_path(one["name"]))
 
 
-def _components(overview: Overview, node: Node) -> Iterable[Complaint]:
+def _components(overview: Overview, node: Node) -> Iterable[CheckFinding]:
     seen = overview.answer(node, "component")
     if seen is None:
         return
     for component in (one for one in overview.components.get(node.name, ()) if one.is_on(seen["paths"])):
         if differing := [item.path for item in component.missing(seen["paths"])]:
-            yield complaint("file-differs", node.name, f"not as declared: {', '.join(differing)}")
+            yield check_finding("file-differs", node.name, f"not as declared: {', '.join(differing)}")
         yield from _units(overview, node, component, seen["units"])
 
 
-def _units(overview: Overview, node: Node, component: Component, seen: Mapping[str, Any]) -> Iterable[Complaint]:
+def _units(overview: Overview, node: Node, component: Component, seen: Mapping[str, Any]) -> Iterable[CheckFinding]:
     for unit in component.units:
         found = seen[unit.name]
         if overview.is_stopped(node, unit.name):
             problem = f"{unit.name} is {found['active']} ({found['sub']})"
-            yield complaint("unit-down", node.name, problem, unit=unit.name, more=_more(node, unit))
+            yield check_finding("unit-down", node.name, problem, unit=unit.name, more=_more(node, unit))
         elif not has_loaded_its_files(found):
-            yield complaint("unit-stale", node.name, f"{unit.name} has not loaded its files as they are now")
+            yield check_finding("unit-stale", node.name, f"{unit.name} has not loaded its files as they are now")
         if found["enabled"] != "enabled":
             problem = f"{unit.name} is {found['enabled'] or 'not installed'}"
-            yield complaint("unit-disabled", node.name, problem, unit=unit.name)
+            yield check_finding("unit-disabled", node.name, problem, unit=unit.name)
 
 
 def _more(node: Node, unit: Unit) -> str:
@@ -78,11 +80,11 @@ def _more(node: Node, unit: Unit) -> str:
     return f"Where it complains of its data: {reinit_command(node.name)}. " if unit.name == ETCD else ""
 
 
-def _restore(overview: Overview, node: Node) -> Iterable[Complaint]:
+def _restore(overview: Overview, node: Node) -> Iterable[CheckFinding]:
     picture = overview.answer(node, "picture")
     if picture is not None and picture["restoring"]:
-        yield complaint(
+        yield check_finding(
             "restore-unfinished", node.name, "a restore was started here, and Patroni may be kept down for it"
         )
     if picture is not None and picture["rebuilding"]:
-        yield complaint("etcd-restore-unfinished", node.name, "etcd is being rebuilt, and Patroni may be kept down")
+        yield check_finding("etcd-restore-unfinished", node.name, "etcd is being rebuilt, and Patroni may be kept down")

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from cluster.checks.complaints import Complaint, complaint
+from cluster.checks.check_finding import CheckFinding, check_finding
 from cluster.checks.overview import Overview
 from cluster.declared.model import Node
 from cluster.observed.postgres import SeenPostgres
 
 
-def locale_complaints(overview: Overview) -> Iterable[Complaint]:
+def findings(overview: Overview) -> Iterable[CheckFinding]:
     """Collation versions that are not the recorded ones, or not the leader's; and locales that are not there."""
     lead = overview.postgres(overview.leader) if overview.leader else None
     for node in overview.cluster.members:
@@ -29,17 +29,19 @@ def _versions(seen: SeenPostgres) -> Mapping[str, str]:
     return {database: actual for database, actual in found if actual is not None}
 
 
-def _outdated(node: Node, seen: SeenPostgres) -> Iterator[Complaint]:
+def _outdated(node: Node, seen: SeenPostgres) -> Iterator[CheckFinding]:
     for one in seen.get("collations") or []:
         if None not in (one["recorded"], one["actual"]) and one["recorded"] != one["actual"]:
             problem = (
                 f"the indexes of {one['database']} were made with version {one['recorded']} of {one['locale']}, "
                 f"and this host sorts with {one['actual']}"
             )
-            yield complaint("collation-outdated", node.name, problem, database=one["database"])
+            yield check_finding("collation-outdated", node.name, problem, database=one["database"])
 
 
-def _other_than_leaders(node: Node, seen: SeenPostgres, leading: Mapping[str, str], leader: str) -> Iterator[Complaint]:
+def _other_than_leaders(
+    node: Node, seen: SeenPostgres, leading: Mapping[str, str], leader: str
+) -> Iterator[CheckFinding]:
     here = _versions(seen)
     others = [name for name, version in here.items() if leading.get(name, version) != version]
     if others:
@@ -47,10 +49,10 @@ def _other_than_leaders(node: Node, seen: SeenPostgres, leading: Mapping[str, st
             f"sorts {', '.join(others)} with version {here[others[0]]} of their locale, "
             f"the leader {leader} with {leading[others[0]]}"
         )
-        yield complaint("collation-differs", node.name, problem, leader=leader)
+        yield check_finding("collation-differs", node.name, problem, leader=leader)
 
 
-def _absent(node: Node, seen: SeenPostgres) -> Iterator[Complaint]:
+def _absent(node: Node, seen: SeenPostgres) -> Iterator[CheckFinding]:
     there = seen.get("locales")
     if there is None:
         return
@@ -62,7 +64,7 @@ def _absent(node: Node, seen: SeenPostgres) -> Iterator[Complaint]:
                 needed.setdefault(name, []).append(one["database"])
     for name, databases in needed.items():
         problem = f"has no locale {name}: clients cannot connect to {', '.join(databases)}"
-        yield complaint("locale-absent", node.name, problem, locale=name)
+        yield check_finding("locale-absent", node.name, problem, locale=name)
 
 
 def _normalised(name: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from cluster.checks.complaints import Complaint, complaint
+from cluster.checks.check_finding import CheckFinding, check_finding
 from cluster.checks.overview import Overview
 from cluster.findings import Finding
 from cluster.verdicts.members import moved_findings
@@ -16,7 +16,7 @@ def moved(overview: Overview) -> list[Finding]:
     return [] if seen is None else list(moved_findings(overview.cluster, seen["keys"], seen["members"] or (), {}))
 
 
-def moved_complaints(overview: Overview) -> Iterable[Complaint]:
+def findings(overview: Overview) -> Iterable[CheckFinding]:
     """Everything about them: they are no strangers, and nobody is to take out their votes."""
     for one in moved(overview):
-        yield complaint("member-moved", one.where, one.problem)
+        yield check_finding("member-moved", one.where, one.problem)

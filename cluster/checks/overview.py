@@ -11,11 +11,12 @@ from typing import Any, cast
 from cluster.components.component import Component
 from cluster.declared.model import Cluster, Node
 from cluster.declared.repositories import Repository, repositories_of
-from cluster.declared.tuning import MIB
+from cluster.measures import MIB
 from cluster.observed.etcd import SeenEtcd, SeenEtcdStatus
 from cluster.observed.patroni import SeenMember, SeenPatroni
 from cluster.observed.pgbackrest import SeenDrill, SeenPgbackrest
 from cluster.observed.postgres import SeenPostgres
+from cluster.observed.run_lock import SeenRunLock
 from cluster.verdicts.etcd_members import formed
 from cluster.verdicts.removal_notes import Removal, removals
 from cluster.verdicts.standby_role import is_standby
@@ -71,6 +72,12 @@ class Overview:
         """The file systems of a host by directory of ours; none while it does not tell."""
         picture = self.answer(node, "picture")
         return picture["rooms"] if picture is not None else {}
+
+    @property
+    def run_lock(self) -> SeenRunLock | None:
+        """The lock of the run that acts on the cluster, as the host knows it that heard of it last; None: no run."""
+        noted = [seen for node in self.cluster if (seen := self.answer(node, "run_lock")) is not None]
+        return min(noted, key=lambda one: one["renewed_seconds"], default=None)
 
     def postgres(self, node: Node) -> SeenPostgres | None:
         """PostgreSQL on a member; None when it does not answer there."""

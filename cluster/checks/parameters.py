@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, cast
 
-from cluster.checks.complaints import Complaint, complaint
+from cluster.checks.check_finding import CheckFinding, check_finding
 from cluster.checks.configuration import declared_parameters
 from cluster.checks.overview import Overview
 from cluster.components.pgbackrest import RESTORE_COMMAND
@@ -19,12 +19,12 @@ from cluster.parameters.values import same_value
 AUTO = "postgresql.auto.conf"
 
 
-def parameter_complaints(overview: Overview) -> Iterable[Complaint]:
+def findings(overview: Overview) -> Iterable[CheckFinding]:
     """What runs against what is declared, and what is dangerous though it is declared."""
     for node in overview.cluster.members:
         if (seen := overview.postgres(node)) is not None:
             for name, (problem, source) in overridden(overview, seen).items():
-                yield complaint("parameter-overridden", node.name, problem, name=name, source=source)
+                yield check_finding("parameter-overridden", node.name, problem, name=name, source=source)
             yield from _accepted(overview.cluster, node, seen)
 
 
@@ -77,8 +77,8 @@ def _deviation(cluster: Cluster, name: str, one: SeenSetting, wanted: Any) -> st
     return None
 
 
-def _accepted(cluster: Cluster, node: Node, seen: SeenPostgres) -> Iterator[Complaint]:
+def _accepted(cluster: Cluster, node: Node, seen: SeenPostgres) -> Iterator[CheckFinding]:
     for name, one in (seen.get("configured") or {}).items():
         if is_dangerous(name, one["shown"]) and name in cluster.settings.postgres_accepted_dangers:
             problem = f"{name} runs with '{one['shown']}', as it is declared: {DANGERS[name].loss}"
-            yield complaint("danger-accepted", node.name, problem, name=name)
+            yield check_finding("danger-accepted", node.name, problem, name=name)

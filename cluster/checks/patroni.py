@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from cluster.checks.complaints import Complaint, complaint
+from cluster.checks.check_finding import CheckFinding, check_finding
 from cluster.checks.overview import Overview
 from cluster.declared.model import Node
 from cluster.observed.patroni import SeenMember, SeenPatroni
@@ -14,7 +14,7 @@ from cluster.verdicts.health import leaders_timeline, upstream
 from cluster.verdicts.standby_role import role_problem
 
 
-def patroni_complaints(overview: Overview) -> Iterable[Complaint]:
+def findings(overview: Overview) -> Iterable[CheckFinding]:
     """Everything that Patroni says, or should say and does not."""
     yield from _silent_members(overview)
     seen = overview.patroni
@@ -25,62 +25,64 @@ def patroni_complaints(overview: Overview) -> Iterable[Complaint]:
     yield from _standby_cluster(overview, seen)
     declared = {node.name for node in overview.cluster.members}
     for name in sorted(set(seen["members"]) - declared):
-        yield complaint(
-            "member-stranger", overview.cluster.name, f"{name} is a member and not in the inventory", name=name
+        yield check_finding(
+            "member-undeclared", overview.cluster.name, f"{name} is a member and not in the inventory", name=name
         )
     for node in overview.cluster.members:
         found = seen["members"].get(node.name)
         if found is not None:
             yield from _member(overview, seen, node, found)
         elif overview.patroni_of(node) is not None:
-            yield complaint("member-missing", node.name, "Patroni's list of members does not have it")
+            yield check_finding("member-missing", node.name, "Patroni's list of members does not have it")
 
 
-def _silent_members(overview: Overview) -> Iterable[Complaint]:
+def _silent_members(overview: Overview) -> Iterable[CheckFinding]:
     for node in overview.reached(overview.cluster.members):
         seen = overview.answer(node, "patroni")
         if seen is not None and not seen["answers"] and not overview.is_stopped(node, "patroni"):
-            yield complaint("patroni-silent", node.name, f"Patroni does not answer: {seen['error']}")
+            yield check_finding("patroni-silent", node.name, f"Patroni does not answer: {seen['error']}")
 
 
-def _leaders(overview: Overview, seen: SeenPatroni) -> Iterable[Complaint]:
+def _leaders(overview: Overview, seen: SeenPatroni) -> Iterable[CheckFinding]:
     if seen["leader"] is None:
-        yield complaint("no-leader", overview.cluster.name, "no member holds the leader's lock")
+        yield check_finding("no-leader", overview.cluster.name, "no member holds the leader's lock")
     if len(overview.primaries) > 1:
         names = " and ".join(node.name for node in overview.primaries)
         problem = f"{names} are not in recovery; Patroni's leader is {seen['leader']}"
-        yield complaint("two-primaries", overview.cluster.name, problem, leader=seen["leader"] or "one")
+        yield check_finding("two-primaries", overview.cluster.name, problem, leader=seen["leader"] or "one")
 
 
-def _standby_cluster(overview: Overview, seen: SeenPatroni) -> Iterable[Complaint]:
+def _standby_cluster(overview: Overview, seen: SeenPatroni) -> Iterable[CheckFinding]:
     cluster, leader = overview.cluster, overview.leader
     if seen["config"] is not None and (found := role_problem(cluster, seen["config"])):
-        yield complaint("standby-role", cluster.name, found[0])
+        yield check_finding("standby-role", cluster.name, found[0])
     elif cluster.source is not None and cluster.settings.patroni_standby_streams and leader is not None:
         state = overview.postgres(leader)
         if state is not None and not state["receiving"]:
             problem = f"the standby leader does not stream from {cluster.source.name}"
-            yield complaint("standby-not-streaming", leader.name, problem)
+            yield check_finding("standby-not-streaming", leader.name, problem)
 
 
-def _plans(overview: Overview, seen: SeenPatroni) -> Iterable[Complaint]:
+def _plans(overview: Overview, seen: SeenPatroni) -> Iterable[CheckFinding]:
     name = overview.cluster.name
     if seen["paused"]:
-        yield complaint("paused", name, "the cluster is paused: Patroni does not fail over and starts nothing")
+        yield check_finding("paused", name, "the cluster is paused: Patroni does not fail over and starts nothing")
     plan = seen["scheduled_switchover"]
     if plan is not None:
         target = plan.get("to") or "any member"
-        yield complaint(
+        yield check_finding(
             "switchover-scheduled", name, f"from {plan.get('from', 'the leader')} to {target} at {plan.get('at')}"
         )
 
 
-def _member(overview: Overview, seen: SeenPatroni, node: Node, found: SeenMember) -> Iterable[Complaint]:
+def _member(overview: Overview, seen: SeenPatroni, node: Node, found: SeenMember) -> Iterable[CheckFinding]:
     if found["scheduled_restart"]:
         problem = "a restart of PostgreSQL is scheduled"
-        yield complaint("restart-scheduled", node.name, problem, cluster=overview.cluster.name)
+        yield check_finding("restart-scheduled", node.name, problem, cluster=overview.cluster.name)
     if found["pending_restart"]:
-        yield complaint("restart-pending", node.name, f"waits for a restart: {pending_text(overview.waiting(node))}")
+        yield check_finding(
+            "restart-pending", node.name, f"waits for a restart: {pending_text(overview.waiting(node))}"
+        )
     if not overview.is_reached(node):
         return  # what its last words were says nothing about it
     if not found["running"]:
@@ -88,45 +90,45 @@ def _member(overview: Overview, seen: SeenPatroni, node: Node, found: SeenMember
         return
     state = overview.answer(node, "postgres")
     if state is not None and not state["answers"]:
-        yield complaint("postgres-silent", node.name, f"runs and takes no connection: {state['error']}")
+        yield check_finding("postgres-silent", node.name, f"runs and takes no connection: {state['error']}")
     if node.name != seen["leader"] and seen["leader"] is not None:
         yield from _standby(overview, seen, node, found)
 
 
-def _down(overview: Overview, node: Node, found: SeenMember) -> Complaint:
+def _down(overview: Overview, node: Node, found: SeenMember) -> CheckFinding:
     said = overview.answer(node, "cause")
     cause = cause_in(said) if said is not None else None
     if cause is None:
-        return complaint("member-down", node.name, f"PostgreSQL is {found['state']}")
+        return check_finding("member-down", node.name, f"PostgreSQL is {found['state']}")
     way = f"{cause.way[0].upper()}{cause.way[1:]}. "
-    return complaint("member-down", node.name, f"PostgreSQL is {found['state']}; {cause}", more=way)
+    return check_finding("member-down", node.name, f"PostgreSQL is {found['state']}; {cause}", more=way)
 
 
-def _standby(overview: Overview, seen: SeenPatroni, node: Node, found: SeenMember) -> Iterable[Complaint]:
+def _standby(overview: Overview, seen: SeenPatroni, node: Node, found: SeenMember) -> Iterable[CheckFinding]:
     timeline, state = leaders_timeline(seen), overview.postgres(node)
     if state is not None and state["apply_delay_ms"] and not found["streaming"]:
         # It asks for WAL, and for the new timeline, when it has replayed what it has.
         problem = f"replays {state['apply_delay_ms'] // 1000} s late on purpose, and does not stream until then"
-        yield complaint("standby-delayed", node.name, problem)
+        yield check_finding("standby-delayed", node.name, problem)
         return
     if found["timeline"] != timeline and timeline is not None:
         problem = f"on timeline {found['timeline']}, the leader {seen['leader']} is on {timeline}"
-        yield complaint("other-timeline", node.name, problem)
+        yield check_finding("other-timeline", node.name, problem)
     elif not found["streaming"]:
         source = next(iter(upstream(seen, node.name)), seen["leader"])
-        yield complaint("not-streaming", node.name, f"does not stream from {source}: {found['state']}")
+        yield check_finding("not-streaming", node.name, f"does not stream from {source}: {found['state']}")
     yield from _lag(overview, node, found)
 
 
-def _lag(overview: Overview, node: Node, found: SeenMember) -> Iterable[Complaint]:
+def _lag(overview: Overview, node: Node, found: SeenMember) -> Iterable[CheckFinding]:
     lag, limit = overview.lag_mib(node), overview.cluster.settings.patroni_maximum_lag_mib
     state = overview.postgres(node)
     if state is not None and state["replay"] not in (None, "not paused"):
-        yield complaint("replay-paused", node.name, f"replay is {state['replay']}, and lags by {lag or 0} MiB")
+        yield check_finding("replay-paused", node.name, f"replay is {state['replay']}, and lags by {lag or 0} MiB")
     elif lag is not None and lag > limit and not (state and state["apply_delay_ms"]):
         missing = found["lag_mib"]
         part = "" if missing is None else f", of which it has not received {missing}" if missing else ", all received"
-        yield complaint("lag", node.name, f"lags by {lag} MiB{part}; {limit} MiB are permitted")
+        yield check_finding("lag", node.name, f"lags by {lag} MiB{part}; {limit} MiB are permitted")
 
 
 def pending_text(waiting: Mapping[str, Any]) -> str:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from cluster.checks.archiver import archiver_complaints
-from cluster.checks.complaints import Complaint, complaint
+from cluster.checks.archiver import archiver_findings
+from cluster.checks.check_finding import CheckFinding, check_finding
 from cluster.checks.overview import Overview
 from cluster.checks.parameters import overridden
 from cluster.declared.model import Node
-from cluster.declared.tuning import MIB
 from cluster.inventory.clusters import slot_name
+from cluster.measures import MIB, duration_text
 from cluster.observed.postgres import SeenPostgres
 from cluster.plans.configure import file_error
 from cluster.verdicts.health import upstream
@@ -23,7 +23,7 @@ CONNECTIONS_PERCENT = 90
 SLOT_PART = 10
 
 
-def postgres_complaints(overview: Overview) -> Iterable[Complaint]:
+def findings(overview: Overview) -> Iterable[CheckFinding]:
     """Everything about PostgreSQL on the members that answer."""
     for node in overview.cluster.members:
         seen = overview.postgres(node)
@@ -32,64 +32,60 @@ def postgres_complaints(overview: Overview) -> Iterable[Complaint]:
             yield from _unread(node, seen)
             yield from _connections(node, seen)
             yield from _transactions(node, seen)
-            yield from archiver_complaints(overview, node, seen)
+            yield from archiver_findings(overview, node, seen)
             # A standby keeps copies of its primary's slots, which nobody reads from there.
             yield from _slots(overview, node, seen) if not seen["in_recovery"] else ()
             yield from _strangers(overview, node, seen)
     yield from _other_data(overview)
 
 
-def _altered(overview: Overview, node: Node, seen: SeenPostgres) -> Iterable[Complaint]:
+def _altered(overview: Overview, node: Node, seen: SeenPostgres) -> Iterable[CheckFinding]:
     graver = overridden(overview, seen)
     for name, value in ((name, value) for name, value in seen["altered"].items() if name not in graver):
-        yield complaint("altered", node.name, f"{name} = {value} is set in postgresql.auto.conf", name=name)
+        yield check_finding("altered", node.name, f"{name} = {value} is set in postgresql.auto.conf", name=name)
 
 
-def _unread(node: Node, seen: SeenPostgres) -> Iterable[Complaint]:
+def _unread(node: Node, seen: SeenPostgres) -> Iterable[CheckFinding]:
     for one in seen.get("file_errors", []):
-        yield complaint("file-unread", node.name, file_error(one))
+        yield check_finding("file-unread", node.name, file_error(one))
 
 
-def _connections(node: Node, seen: SeenPostgres) -> Iterable[Complaint]:
+def _connections(node: Node, seen: SeenPostgres) -> Iterable[CheckFinding]:
     limit = seen["settings"].get("max_connections")
     taken = seen["connections"]
     if limit is not None and taken is not None and 100 * taken > CONNECTIONS_PERCENT * int(limit["setting"]):
-        yield complaint("connections", node.name, f"{taken} of {limit['setting']} connections are taken")
+        yield check_finding("connections", node.name, f"{taken} of {limit['setting']} connections are taken")
 
 
-def _transactions(node: Node, seen: SeenPostgres) -> Iterable[Complaint]:
+def _transactions(node: Node, seen: SeenPostgres) -> Iterable[CheckFinding]:
     for one in seen["transactions"]:
         if one["seconds"] > OLD_SECONDS:
             who = f"{one['user']} in {one['database']} ({one['application'] or 'no name'}, {one['state']})"
-            problem = f"a transaction of {who} is open for {hours(one['seconds'])}"
-            yield complaint("transaction-old", node.name, problem, pid=one["pid"])
+            problem = f"a transaction of {who} is open for {duration_text(one['seconds'])}"
+            yield check_finding("transaction-old", node.name, problem, pid=one["pid"])
     prepared = seen["prepared"]
     # A standby shows its primary's.
     if prepared is not None and prepared["oldest_seconds"] > OLD_SECONDS and not seen["in_recovery"]:
-        problem = f"{prepared['count']} transactions are prepared, the oldest for {hours(prepared['oldest_seconds'])}"
-        yield complaint("prepared-old", node.name, problem)
+        problem = (
+            f"{prepared['count']} transactions are prepared, the oldest for {duration_text(prepared['oldest_seconds'])}"
+        )
+        yield check_finding("prepared-old", node.name, problem)
 
 
-def hours(seconds: float) -> str:
-    """A time as hours and minutes."""
-    minutes = int(seconds) // 60
-    return f"{minutes // 60} h {minutes % 60} min"
-
-
-def _slots(overview: Overview, node: Node, seen: SeenPostgres) -> Iterable[Complaint]:
+def _slots(overview: Overview, node: Node, seen: SeenPostgres) -> Iterable[CheckFinding]:
     owners = {slot_name(member.name): member for member in overview.cluster.members}
     for slot in seen["slots"]:
         owner = owners.get(slot["name"])
         if slot["status"] == "lost":
-            yield complaint("slot-lost", node.name, f"{slot['name']} is lost", slot=slot["name"])
+            yield check_finding("slot-lost", node.name, f"{slot['name']} is lost", slot=slot["name"])
         elif not slot["active"] and (owner is None or _reads_here(overview, owner)):
             problem = f"{slot['name']} is inactive and keeps {kept_mib(slot)} MiB of WAL"
-            yield complaint("slot-inactive", node.name, problem, slot=slot["name"])
+            yield check_finding("slot-inactive", node.name, problem, slot=slot["name"])
         if kept_mib(slot) * SLOT_PART > _disk_mib(overview, node):
-            yield complaint("slot-keeps-much", node.name, f"{slot['name']} keeps {kept_mib(slot)} MiB of WAL")
+            yield check_finding("slot-keeps-much", node.name, f"{slot['name']} keeps {kept_mib(slot)} MiB of WAL")
 
 
-def _strangers(overview: Overview, node: Node, seen: SeenPostgres) -> Iterable[Complaint]:
+def _strangers(overview: Overview, node: Node, seen: SeenPostgres) -> Iterable[CheckFinding]:
     """What people have made; on standbys, too, where Patroni drops it as well."""
     patroni = overview.patroni
     if patroni is None or patroni["config"] is None:
@@ -98,7 +94,7 @@ def _strangers(overview: Overview, node: Node, seen: SeenPostgres) -> Iterable[C
     owners = {*(member.name for member in overview.cluster.members), *patroni["members"], *overview.removed}
     for name in doomed_slots(patroni, owners, seen["slots"]):
         problem = f"{name} is not declared: Patroni drops it at the next start, switchover or resume"
-        yield complaint("slot-stranger", node.name, problem, slot=name)
+        yield check_finding("slot-undeclared", node.name, problem, slot=name)
 
 
 def _reads_here(overview: Overview, owner: Node) -> bool:
@@ -122,13 +118,13 @@ def _disk_mib(overview: Overview, node: Node) -> float:
     return float(room["total_mib"]) if room else float("inf")
 
 
-def _other_data(overview: Overview) -> Iterable[Complaint]:
+def _other_data(overview: Overview) -> Iterable[CheckFinding]:
     known = {node.name: identifier for node in overview.cluster.members if (identifier := _identifier(overview, node))}
     right = known.get(overview.leader.name) if overview.leader else None
     for name, identifier in known.items():
         if right is not None and identifier != right:
             problem = f"its data has the system identifier {identifier}, the leader's has {right}"
-            yield complaint("other-data", name, problem)
+            yield check_finding("other-data", name, problem)
 
 
 def _identifier(overview: Overview, node: Node) -> str | None:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from cluster.checks.complaints import Complaint, complaint
+from cluster.checks.check_finding import CheckFinding, check_finding
 from cluster.checks.overview import Overview
 from cluster.components.component import Component
 from cluster.declared.model import Cluster, Node
-from cluster.plans.remove_node import is_known
-from cluster.verdicts.removal_notes import remaining
+from cluster.verdicts.removal_notes import is_known, remaining
 
 
 def without_removed(whole: Overview, components: Callable[[Cluster, Node], tuple[Component, ...]]) -> Overview:
@@ -27,11 +26,11 @@ def without_removed(whole: Overview, components: Callable[[Cluster, Node], tuple
     return replace(whole, cluster=rest, components=declared, removed=gone)
 
 
-def removal_complaints(overview: Overview) -> Iterable[Complaint]:
+def findings(overview: Overview) -> Iterable[CheckFinding]:
     """Everything about them."""
     for name, note in overview.removed.items():
         problem = f"was removed from {overview.cluster.name} at {note.at}, and is still in the inventory"
-        yield complaint("host-removed", name, problem)
+        yield check_finding("host-removed", name, problem)
     for name, note in overview.notes.items():
         problem = f"its removal from {overview.cluster.name} was started at {note.at}, and it is still part of it"
-        yield complaint("removal-unfinished", name, problem)
+        yield check_finding("removal-unfinished", name, problem)

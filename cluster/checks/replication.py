@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from cluster.checks.complaints import Complaint, complaint
+from cluster.checks.check_finding import CheckFinding, check_finding
 from cluster.checks.overview import Overview
 from cluster.verdicts.health import is_synchronous, synchronous_standbys
 
 
-def replication_complaints(overview: Overview) -> Iterable[Complaint]:
+def findings(overview: Overview) -> Iterable[CheckFinding]:
     """By the configuration in force, which need not be the declared one."""
     seen = overview.patroni
     if seen is None or seen["leader"] is None or not is_synchronous(seen):
@@ -17,12 +17,14 @@ def replication_complaints(overview: Overview) -> Iterable[Complaint]:
     config, standbys, name = seen["config"] or {}, synchronous_standbys(seen), overview.cluster.name
     wanted = int(config.get("synchronous_node_count") or 1)
     if not standbys and config.get("synchronous_mode_strict"):
-        yield complaint("writes-wait", name, f"no standby of {seen['leader']} is synchronous, and the mode is strict")
+        yield check_finding(
+            "writes-wait", name, f"no standby of {seen['leader']} is synchronous, and the mode is strict"
+        )
     elif not standbys:
-        yield complaint("no-synchronous", name, f"no standby of {seen['leader']} is synchronous")
+        yield check_finding("no-synchronous", name, f"no standby of {seen['leader']} is synchronous")
     elif len(standbys) < wanted:
         problem = f"{', '.join(standbys)} synchronous, {wanted} declared"
-        yield complaint("few-synchronous", name, problem)
+        yield check_finding("few-synchronous", name, problem)
 
 
 def mode_words(overview: Overview) -> str:

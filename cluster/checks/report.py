@@ -2,56 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from cluster.checks.certificates import certificate_complaints
-from cluster.checks.chrony import clock_complaints
-from cluster.checks.complaints import Complaint
-from cluster.checks.configuration import configuration_complaints
-from cluster.checks.etcd import etcd_complaints
-from cluster.checks.haproxy import PRIMARY, haproxy_complaints, servers_up
-from cluster.checks.hosts import host_complaints
-from cluster.checks.locales import locale_complaints
-from cluster.checks.moves import moved_complaints
+import cluster.checks
+from cluster.checks.check_finding import CheckFinding
+from cluster.checks.haproxy import PRIMARY, servers_up
 from cluster.checks.overview import Overview
-from cluster.checks.parameters import parameter_complaints
-from cluster.checks.patroni import patroni_complaints
-from cluster.checks.pgbackrest import pgbackrest_complaints
-from cluster.checks.postgres import postgres_complaints
-from cluster.checks.removals import removal_complaints
-from cluster.checks.replication import replication_complaints
 from cluster.declared.model import Node
+from cluster.discovery import contributions
 from cluster.finding_types.catalogue import REMARK, SEVERITIES
 from cluster.findings import findings_table
 
-CHECKS = (
-    *(host_complaints, etcd_complaints, patroni_complaints, replication_complaints, postgres_complaints),
-    *(configuration_complaints, haproxy_complaints, certificate_complaints, pgbackrest_complaints),
-    *(clock_complaints, parameter_complaints, locale_complaints, removal_complaints, moved_complaints),
-)
-
+# Each file of this folder with a part of a cluster has the function that judges it.
+CHECKS: Sequence[Callable[[Overview], Iterable[CheckFinding]]] = contributions(cluster.checks, "findings")
 
 _BACKUPS = "  backups, their age, what failed and when one was proven; every segment of the WAL archive"
 
 
-def complaints(overview: Overview) -> list[Complaint]:
+def all_findings(overview: Overview) -> list[CheckFinding]:
     """All findings about one cluster, alarms first, then warnings, then remarks."""
     found = dict.fromkeys(one for check in CHECKS for one in check(overview))
     return sorted(found, key=lambda one: (SEVERITIES.index(one.severity), one.finding))
 
 
-def failing(found: Iterable[Complaint]) -> list[Complaint]:
+def failing(found: Iterable[CheckFinding]) -> list[CheckFinding]:
     """Those that make a check fail; a remark does not."""
     return [one for one in found if one.severity != REMARK]
 
 
-def check_lines(overview: Overview, found: Sequence[Complaint], columns: int | None = None) -> list[str]:
+def check_lines(overview: Overview, found: Sequence[CheckFinding], columns: int | None = None) -> list[str]:
     """
     What a person reads at the end of a check.
 
-    + found: ``complaints`` of the same cluster
+    + found: ``all_findings`` of the same cluster
     + columns: width of the terminal; absent: as it is
     """
     lines = [f"{overview.cluster.name}: {_total(failing(found))}"]
@@ -64,14 +49,14 @@ def check_lines(overview: Overview, found: Sequence[Complaint], columns: int | N
     return lines
 
 
-def summary(found: Iterable[Complaint]) -> str:
+def summary(found: Iterable[CheckFinding]) -> str:
     """How many of each severity, e.g. ``1 alarm, 2 warnings``; empty when there is none."""
     severities = [one.severity for one in found]
     counts = ((severity, severities.count(severity)) for severity in SEVERITIES)
     return ", ".join(f"{count} {severity}{'s' if count > 1 else ''}" for severity, count in counts if count)
 
 
-def _total(found: Sequence[Complaint]) -> str:
+def _total(found: Sequence[CheckFinding]) -> str:
     if not found:
         return "nothing to complain about"
     return f"{len(found)} finding{'s' if len(found) > 1 else ''} ({summary(found)})"
@@ -88,8 +73,8 @@ def _looked_at(overview: Overview) -> list[str]:
     ]
 
 
-def as_data(overview: Overview, found: Iterable[Complaint]) -> dict[str, Any]:
-    """The same for machines. + found: ``complaints`` of the same cluster"""
+def as_data(overview: Overview, found: Iterable[CheckFinding]) -> dict[str, Any]:
+    """The same for machines. + found: ``all_findings`` of the same cluster"""
     seen = overview.patroni
     return {
         "at": overview.at.isoformat(),
@@ -99,6 +84,7 @@ def as_data(overview: Overview, found: Iterable[Complaint]) -> dict[str, Any]:
             "members": {node.name: _member_data(overview, node) for node in overview.cluster.members},
             "etcd": {node.name: node in overview.healthy_etcd for node in overview.cluster.etcd},
             "haproxy": {node.name: servers_up(overview, node, PRIMARY) for node in overview.cluster.balancers},
+            **({"run": {**lock["holder"]}} if (lock := overview.run_lock) and lock["holder"] else {}),
             **({"removed": {name: note.at for name, note in overview.removed.items()}} if overview.removed else {}),
             **({"backups": _repositories(overview), "drill": overview.drill} if overview.cluster.repository else {}),
         },

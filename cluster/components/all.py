@@ -32,6 +32,10 @@ COMPONENTS: tuple[ComponentType, ...] = tuple(
 )
 
 
+# What listens anywhere, as systemd calls it.
+SERVICES: tuple[str, ...] = tuple(component.service for component in COMPONENTS if component.service)
+
+
 def components_on(cluster: Cluster, node: Node) -> tuple[ComponentType, ...]:
     """The components that a host has, in the order of a start."""
     return tuple(component for component in COMPONENTS if component.on(cluster, node))

@@ -62,6 +62,7 @@ class ComponentType:
     + undisturbed: names of services, as needrestart has them, that are not to be restarted because of a new library
     + files: directories, files and units on the host
     + secrets: names of those that its files on the host hold
+    + service: the unit of systemd whose process listens, with its suffix; "": none does
     + phase: when its services stop; its timers stop with all others. None: it has no service
     + units: that are enabled on the host; + former_units: those that other settings enabled
     + certificates: that the cluster issues for it; + lent: and those that another cluster does
@@ -82,6 +83,7 @@ class ComponentType:
     undisturbed: tuple[str, ...] = ()
     files: Callable[[Cluster, Node, Secrets], Component] = lambda cluster, node, secrets: Component()
     secrets: Paths = nothing
+    service: str = ""
     phase: Phase | None = None
     units: Paths = nothing
     former_units: tuple[str, ...] = ()

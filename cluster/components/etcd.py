@@ -43,6 +43,19 @@ def etcd_data_directory(cluster: Cluster) -> str:
     return f"/var/lib/etcd/{cluster.name}"
 
 
+def etcdctl(endpoints: Iterable[str], *, quick: bool = False) -> str:
+    """
+    etcd's own client with this host's certificate, as the first words of a command of the shell.
+
+    + endpoints: URLs of the members that are asked
+    + quick: give up after seconds instead of the twenty that it takes by itself
+    """
+    place = f"ETCDCTL_CACERT={ETCD.authority} ETCDCTL_CERT={ETCD.certificate} ETCDCTL_KEY={ETCD.key}"
+    patience = " --dial-timeout=2s --command-timeout=4s" if quick else ""
+    # Within double quotes, for some of these commands stand within single ones.
+    return f'env ETCDCTL_API=3 {place} ETCDCTL_ENDPOINTS="{",".join(endpoints)}" etcdctl{patience}'
+
+
 def peer_url(cluster: Cluster, node: Node) -> str:
     """The URL under which the other members reach this one."""
     return node.address.url(cluster.settings.etcd_peer_port)
@@ -141,6 +154,7 @@ COMPONENT = ComponentType(
     debian_units={"etcd-server": UNIT},
     undisturbed=("etcd",),
     files=lambda cluster, node, secrets: etcd_component(cluster, node),
+    service=SERVICE,
     phase="etcd",
     units=lambda cluster, node: (UNIT,),
     certificates=lambda cluster, node: (ETCD,),

@@ -18,7 +18,7 @@ SERVICE_PATH = f"/etc/systemd/system/{SERVICE}"
 TIMER_PATH = f"/etc/systemd/system/{TIMER}"
 
 
-def keepers(cluster: Cluster) -> tuple[Node, ...]:
+def snapshot_hosts(cluster: Cluster) -> tuple[Node, ...]:
     """The hosts that keep snapshots: etcd's own, and the repository host, for all of etcd's may be lost at once."""
     return (*cluster.etcd, *copyists(cluster))
 
@@ -96,7 +96,7 @@ WantedBy=timers.target
 
 COMPONENT = ComponentType(
     name="etcd_snapshot",
-    on=lambda cluster, node: node in keepers(cluster),
+    on=lambda cluster, node: node in snapshot_hosts(cluster),
     packages=lambda cluster, node: ("etcd-client",),
     held=("etcd-",),
     files=lambda cluster, node, secrets: snapshot_component(cluster, node),

@@ -203,6 +203,7 @@ COMPONENT = ComponentType(
     undisturbed=("haproxy",),
     files=lambda cluster, node, secrets: haproxy_component(cluster, node, secrets[PASSWORD]),
     secrets=lambda cluster, node: (PASSWORD,),
+    service=SERVICE,
     phase="clients",
     units=lambda cluster, node: (UNIT,),
     certificates=lambda cluster, node: (PLACE,),

@@ -234,6 +234,7 @@ COMPONENT = ComponentType(
     secrets=lambda cluster, node: tuple(
         f"PATRONI_{word}_PASSWORD" for word in ("SUPERUSER", "REPLICATION", "REWIND", "RESTAPI")
     ),
+    service=SERVICE,
     phase="members",
     units=lambda cluster, node: (UNIT,),
     certificates=lambda cluster, node: (PATRONI_ETCD, PATRONI, POSTGRES, *membership(cluster)),

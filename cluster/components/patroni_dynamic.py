@@ -11,7 +11,8 @@ from cluster.components.pgbackrest import ARCHIVE_COMMAND, RESTORE_COMMAND
 from cluster.components.standby_cluster import standby_section
 from cluster.declared.model import Cluster
 from cluster.declared.owned_parameters import archives
-from cluster.declared.tuning import MIB, Resources, derived_parameters, smallest
+from cluster.declared.tuning import Resources, derived_parameters, smallest
+from cluster.measures import MIB, version_of
 from cluster.observed.host import SeenResources
 from cluster.parameters.catalogue import catalogue
 from cluster.parameters.owned import absent_names
@@ -28,12 +29,6 @@ def configuration_for(cluster: Cluster, members: Collection[SeenResources]) -> d
     """The declared dynamic configuration, derived from what the members have now. + members: ``MemberResources``"""
     resources = [Resources(one["memory_mib"], one["cores"], one["disk_mib"]) for one in members]
     return dynamic_configuration(cluster, resources, min(version_of(one["patroni"]) for one in members))
-
-
-def version_of(text: str) -> tuple[int, ...]:
-    """A version that can be compared. + text: of a Debian package, empty while it is not installed"""
-    digits = text.split("-")[0].split("+")[0].split("~")[0]
-    return tuple(int(part) for part in digits.split(".") if part.isdecimal())
 
 
 def dynamic_configuration(

@@ -107,6 +107,7 @@ COMPONENT = ComponentType(
     undisturbed=("pgbackrest",),
     files=lambda cluster, node, secrets: archive_component(cluster, node, str(secrets[CIPHER_PASS])),
     secrets=lambda cluster, node: (CIPHER_PASS,) if "backup" in node.roles else (),
+    service=f"{SERVER}.service",
     phase="archive",
     units=lambda cluster, node: (SERVER,) if clients(cluster, node) else (),
     former_units=(SERVER,),

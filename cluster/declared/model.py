@@ -131,6 +131,10 @@ class Cluster:
         """The prefix of this cluster's keys in etcd."""
         return f"{self.settings.patroni_namespace}{self.name}/"
 
+    def key(self, *words: str) -> str:
+        """One of this cluster's keys in etcd. + words: below the prefix, e.g. ``members`` and a node's name"""
+        return f"{self.scope_key}{'/'.join(words)}"
+
     @property
     def etcd_endpoints(self) -> tuple[str, ...]:
         """The URLs under which etcd serves its clients."""

@@ -67,14 +67,16 @@ OPTIONS: dict[str, Option] = {
     for option in (
         *map(
             _flag,
-            ("adopt", "allow_no_failover", "backups", "cancel", "exclusive", "force", "latest", "probe", "restart"),
+            ("adopt", "allow_no_failover", "backups", "break_lock", "cancel", "exclusive", "force", "latest", "probe"),
         ),
-        *map(_flag, ("skip_archiving", "source_is_lost", "wipe")),
+        *map(_flag, ("restart", "skip_archiving", "source_is_lost", "wipe")),
         *map(
-            _word, ("candidate", "confirm", "from", "lsn", "name", "node", "rotate", "set", "source", "time", "without")
+            _word, ("candidate", "confirm", "from", "lsn", "name", "node", "rotate", "set", "since", "source", "time")
         ),
+        _word("without"),
         Option("drain_seconds", int, 10, least=0, most=HOUR_SECONDS),
         Option("repository", int, 0, least=1, most=MOST),
+        Option("runs", int, 10, least=1, most=10_000),
         Option("seconds", float, 10, least=1, most=HOUR_SECONDS),  # the most are some 300 000 rows
         Option("timeline", int, 0, least=1, most=2**32 - 1),
         Option("type", str, "incr", words=TYPES),
@@ -84,7 +86,7 @@ OPTIONS: dict[str, Option] = {
 # Names of earlier versions, each with today's. They work until 0.3.0, with a word about it.
 RENAMED: dict[str, str] = {"alone": "allow_no_failover", "unarchived": "skip_archiving"}
 
-_RESTART = ("without", "allow_no_failover", "probe")
+_RESTART = ("without", "allow_no_failover", "probe", "force")
 # By the name of the deploy file. Every run has its line here, also one that takes nothing.
 RUNS: dict[str, tuple[str, ...]] = {
     "add_node": (),
@@ -96,12 +98,13 @@ RUNS: dict[str, tuple[str, ...]] = {
     "etcd_reinit": ("node",),
     "etcd_restore": ("from", "without", "confirm"),
     "etcd_snapshot": (),
-    "move_node": ("node", "drain_seconds"),
+    "journal": ("runs", "since"),
+    "move_node": ("node", "drain_seconds", "force"),
     "pause": (),
     "probe": ("seconds",),
-    "promote": ("confirm", "source_is_lost"),
+    "promote": ("confirm", "source_is_lost", "force"),
     "reinit_node": ("node", "force"),
-    "remove_node": ("node", "wipe", "allow_no_failover", "drain_seconds"),
+    "remove_node": ("node", "wipe", "allow_no_failover", "drain_seconds", "force"),
     "replace_node": ("node",),
     "restart_pending": _RESTART,
     "restore": (
@@ -116,6 +119,21 @@ RUNS: dict[str, tuple[str, ...]] = {
     "verify_backup": ("set",),
 }
 
+# What every run that acts may be told besides.
+OF_EVERY_RUN = ("break_lock",)
+# They change nothing that another run relies on, so they take no lock and wait for none.
+_LOOKING = ("check", "journal", "probe", "status")
+
+
+def looks_only(run: str) -> bool:
+    """Whether a run may go on beside any other. + run: name of its deploy file"""
+    return run in _LOOKING
+
+
+def options_of(run: str) -> tuple[str, ...]:
+    """All that a run may be told. + run: name of its deploy file"""
+    return RUNS[run] if looks_only(run) else (*RUNS[run], *OF_EVERY_RUN)
+
 
 def option_findings(runs: Iterable[str], given: Mapping[str, Any]) -> list[Finding]:
     """
@@ -128,7 +146,7 @@ def option_findings(runs: Iterable[str], given: Mapping[str, Any]) -> list[Findi
     named = list(runs)
     if not set(named) <= set(RUNS):
         return []
-    taken = [name for run in named for name in RUNS[run]]
+    taken = [name for run in named for name in options_of(run)]
     today = {RENAMED.get(name, name): value for name, value in given.items()}
     return [*_unknown(named, taken, today), *_impossible(taken, today), *_twice(given)]
 
@@ -157,7 +175,7 @@ def _unknown(runs: Collection[str], taken: Collection[str], given: Mapping[str, 
 
 def _meant(name: str, taken: Collection[str]) -> str:
     close = difflib.get_close_matches(name, [*taken, *Settings.model_fields], n=1)
-    others = sorted(run for run, options in RUNS.items() if name in options)
+    others = sorted(run for run in RUNS if name in options_of(run))
     if others:
         return f"It is an option of {', '.join(f'{run}.py' for run in others)}. {_listed(taken)}"
     return f"Did you mean {close[0]}? {_listed(taken)}" if close else _listed(taken)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-MIB = 1024 * 1024
-
 # PostgreSQL's documentation, "Resource Consumption": a quarter of the memory is a reasonable start for shared_buffers.
 SHARED_BUFFERS_PART = 4
 MAINTENANCE_PART = 16

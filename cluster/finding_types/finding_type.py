@@ -12,7 +12,7 @@ RUN = "pyinfra inventory.py deploys"
 
 
 @dataclass(frozen=True)
-class Kind:
+class FindingType:
     """
     One kind of finding.
 

@@ -6,7 +6,7 @@ import re
 import sys
 from pathlib import Path
 
-from cluster.checks.complaints import kinds_table
+from cluster.checks.check_finding import kinds_table
 from cluster.manual import modules
 from cluster.settings import manual
 

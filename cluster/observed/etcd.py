@@ -21,7 +21,7 @@ class SeenSnapshots(TypedDict):
     now: int
 
 
-class SeenRemains(TypedDict):
+class SeenEtcdRecovery(TypedDict):
     """
     What one host has of etcd.
 
@@ -41,25 +41,6 @@ class SeenRemains(TypedDict):
     damaged: list[str]
     order: dict[str, Any] | None
     now: int
-
-
-class SeenWal(TypedDict):
-    """
-    How far one member's data go. None where there are none.
-
-    + running: PostgreSQL runs; + patroni: what systemd says of Patroni's unit
-    + primary: whether its control file is a primary's, running or not
-    + identifier, timeline, end: of the data; end: where its WAL ends, in bytes
-    + turns: where the data left their earlier timelines, in bytes
-    """
-
-    running: bool
-    patroni: str
-    primary: bool
-    identifier: str | None
-    timeline: int
-    end: int
-    turns: dict[int, int]
 
 
 class SeenEtcdMember(TypedDict):

@@ -66,6 +66,7 @@ class SeenPostgres(TypedDict):
     + settings: those that take a restart, or wait for one; + configured: all that a file set, or the command line
     + altered: what ALTER SYSTEM has set; it wins over Patroni's configuration; + file_errors: ``FileErrors``
     + backup_seconds: of pgBackRest's session; + transactions: older than a minute; + control: the control file's
+    + restoring: a restore is not finished here
     """
 
     answers: bool
@@ -93,6 +94,7 @@ class SeenPostgres(TypedDict):
     collations: NotRequired[list[dict[str, Any]]]  # databases with the versions of their locales
     locales: NotRequired[list[str]]  # of the host
     control: dict[str, Any] | None
+    restoring: bool
 
 
 class SeenParameter(TypedDict):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from cluster.components.patroni_dynamic import version_of
 from cluster.declared.model import Cluster, Node
 from cluster.declared.replication import patroni_findings
 from cluster.findings import Finding
+from cluster.measures import version_of
 from cluster.packages.files import PGDG_URI, SOURCE, has_server
 from cluster.packages.plan import ABSENT, changed_packages, wanted_packages
 from cluster.packages.releases import (

@@ -34,7 +34,7 @@ def newcomers(cluster: Cluster, seen: SeenEtcd) -> dict[str, list[str]]:
     """
     members, keys = seen["members"] or [], seen["keys"] or {}
     voters = (*joining(cluster, members), *(node for node, _ in unfinished(cluster, members)))
-    absent = [node for node in cluster.members if f"{cluster.scope_key}members/{node.name}" not in keys]
+    absent = [node for node in cluster.members if cluster.key("members", node.name) not in keys]
     words = {node.name: [*_word("etcd", node in voters), *_word("PostgreSQL", node in absent)] for node in cluster}
     return {name: found for name, found in words.items() if found}
 

@@ -6,17 +6,18 @@ from collections.abc import Mapping
 
 from cluster.declared.model import Cluster
 from cluster.errors import UnsafeError
-from cluster.observed.shutdown import SeenPower
-from cluster.verdicts.data_positions import LED, as_lsn, reach
+from cluster.measures import lsn_text
+from cluster.observed.member_data import SeenData
+from cluster.verdicts.data_positions import PRIMARY_STATES, position_of
 from cluster.verdicts.lives import parted
 
 
-def refuse_two_lives(cluster: Cluster, chosen: str, seen: Mapping[str, SeenPower]) -> None:
+def refuse_two_lives(cluster: Cluster, chosen: str, seen: Mapping[str, SeenData]) -> None:
     """
     Refuse data of a copy beside those of its original: Patroni would make the one out of the other, and etcd, which
     could tell, knows nothing of either.
 
-    + chosen: the member to begin with; + seen: ``MemberPower`` by member
+    + chosen: the member to begin with; + seen: ``MemberData`` by member
     """
     turns = seen[chosen]["turns"]
     for name, one in seen.items():
@@ -25,12 +26,12 @@ def refuse_two_lives(cluster: Cluster, chosen: str, seen: Mapping[str, SeenPower
             continue
         turn = parted(one["turns"], turns)
         if turn is not None:
-            both = f"at {as_lsn(one['turns'][turn])}, those of {chosen} at {as_lsn(turns[turn])}"
+            both = f"at {lsn_text(one['turns'][turn])}, those of {chosen} at {lsn_text(turns[turn])}"
             raise UnsafeError(_refusal(cluster, name, f"left timeline {turn} {both}"))
-        timeline = control["timeline"]
-        if timeline in turns and control["state"] in LED and reach(one) > turns[timeline]:
-            went_on = f"go on to {as_lsn(reach(one))} on timeline {timeline}, which those of {chosen} left at"
-            raise UnsafeError(_refusal(cluster, name, f"{went_on} {as_lsn(turns[timeline])}"))
+        timeline, end = control["timeline"], position_of(name, one).reach
+        if timeline in turns and control["state"] in PRIMARY_STATES and end > turns[timeline]:
+            went_on = f"go on to {lsn_text(end)} on timeline {timeline}, which those of {chosen} left at"
+            raise UnsafeError(_refusal(cluster, name, f"{went_on} {lsn_text(turns[timeline])}"))
 
 
 def _refusal(cluster: Cluster, name: str, what: str) -> str:

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from cluster.components.pgbackrest_backup import FULL_WORDS
-from cluster.declared.tuning import MIB
-from cluster.measures import LEAST_MIB
+from cluster.measures import LEAST_MIB, size_text
 from cluster.observed.pgbackrest import SeenBackup, SeenPgbackrest
 from cluster.observed.postgres import SeenPostgres
+from cluster.obstacles import Obstacle
 from cluster.verdicts.lives import beyond
 from cluster.verdicts.repository_errors import cause, way_out
 
@@ -30,7 +30,7 @@ def repository_obstacle(
     identifier: str | None,
     title: str = "the repository",
     end: tuple[int, int] | None = None,
-) -> str | None:
+) -> Obstacle | None:
     """
     Why nothing can be stored in a repository, with a way out; None when it can.
 
@@ -39,17 +39,17 @@ def repository_obstacle(
     + end: timeline and position that the cluster's primary has written; None while that is not known
     """
     if not seen["answers"]:
-        return f"{title} does not answer: {cause(seen['error'])}\nHINT: {way_out(seen['error'])}"
+        return Obstacle(f"{title} does not answer: {cause(seen['error'])}", way_out(seen["error"]))
     if stanza_is_absent(seen):
         return None
     if seen["status"] not in (WELL, NO_BACKUP):
-        return f"{title} cannot be used: {cause(seen['message'])}\nHINT: {way_out(seen['message'])}"
+        return Obstacle(f"{title} cannot be used: {cause(seen['message'])}", way_out(seen["message"]))
     if identifier is not None and identifier not in seen["identifiers"]:
-        return (
+        return Obstacle(
             f"{title} has the backups of another cluster {stanza} (system identifier "
-            f"{', '.join(seen['identifiers'])}, this one has {identifier})\n"
-            "HINT: if they are worth keeping move that repository away, and take another path otherwise, "
-            "pgbackrest_path or pgbackrest_s3_path."
+            f"{', '.join(seen['identifiers'])}, this one has {identifier})",
+            "if they are worth keeping move that repository away, and take another path otherwise, "
+            "pgbackrest_path or pgbackrest_s3_path",
         )
     return None if identifier is None else _life_obstacle(seen, stanza, title, end)
 
@@ -61,27 +61,28 @@ def end_of(primary: SeenPostgres | None) -> tuple[int, int] | None:
     return primary["timeline"], primary["written"]
 
 
-def _life_obstacle(seen: SeenPgbackrest, stanza: str, title: str, end: tuple[int, int] | None) -> str | None:
+def _life_obstacle(seen: SeenPgbackrest, stanza: str, title: str, end: tuple[int, int] | None) -> Obstacle | None:
     """A copy has the system identifier of its original; what it cannot have is WAL that was never written here."""
     segment = beyond(seen["archive"], end)
     if segment is None or end is None:
         return None
-    return (
+    return Obstacle(
         f"{title} has WAL of another life of the cluster {stanza}: {segment}, which its primary, on timeline {end[0]}, "
-        "never wrote\nHINT: another cluster with the same data stores there, or did: give this one a repository of its "
+        "never wrote",
+        "another cluster with the same data stores there, or did: give this one a repository of its "
         "own, pgbackrest_path or pgbackrest_s3_path, or move the stanza away if it is not needed; "
-        "see docs/runs/backup.md."
+        "see docs/runs/backup.md",
     )
 
 
-def room_obstacle(seen: SeenPgbackrest, title: str = "the repository") -> str | None:
+def room_obstacle(seen: SeenPgbackrest, title: str = "the repository") -> Obstacle | None:
     """Why nothing more fits into a repository, with a way out; None when it does, or nobody knows. + title: its"""
     room = seen["room"]
     if room is None or room["free_mib"] >= LEAST_MIB:
         return None
-    return (
-        f"{title} is full: {room['free_mib']} of {room['total_mib']} MiB are left on its file system\n"
-        f"HINT: {MAKE_ROOM}; see docs/runs/backup.md."
+    return Obstacle(
+        f"{title} is full: {room['free_mib']} of {room['total_mib']} MiB are left on its file system",
+        f"{MAKE_ROOM}; see docs/runs/backup.md",
     )
 
 
@@ -124,7 +125,7 @@ def backup_lines(backup: SeenBackup) -> list[str]:
     ended = datetime.fromtimestamp(backup["stopped_at"], UTC)
     return [
         f"{backup['label']}  {backup['type']} backup, complete at {ended:%Y-%m-%d %H:%M:%S} UTC after {seconds} s",
-        f"  size  {mib(backup['size'])} of data, {mib(backup['stored'])} added to the repository",
+        f"  size  {size_text(backup['size'])} of data, {size_text(backup['stored'])} added to the repository",
         f"  WAL   {backup['wal_start']} to {backup['wal_stop']}",
         *(["  DAMAGED PAGES are in it: see pg_amcheck, and the log of this backup"] if backup["damaged"] else []),
     ]
@@ -133,12 +134,5 @@ def backup_lines(backup: SeenBackup) -> list[str]:
 def progress_line(what: str, seen: SeenPgbackrest, seconds: float) -> str:
     """How far a backup is that is under way. + what: its name; + seconds: since it was begun"""
     running = seen["running"]
-    done = f", {mib(running['done'])} of {mib(running['total'])}" if running and running["total"] else ""
+    done = f", {size_text(running['done'])} of {size_text(running['total'])}" if running and running["total"] else ""
     return f"{what} under way for {seconds:.0f} s{done}"
-
-
-def mib(size: int) -> str:
-    """A size for people. + size: in bytes"""
-    if size < MIB:
-        return f"{size / 1024:.0f} KiB"
-    return f"{size / MIB / 1024:.1f} GiB" if size >= 10240 * MIB else f"{size / MIB:.1f} MiB"

@@ -189,6 +189,22 @@ def changes_of(
     ]
 
 
+def values_of(
+    patch: Mapping[str, Any], observed: Mapping[str, Any], changes: Iterable[Change]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """
+    The values before and after a patch, by name, as far as one word says them: of parameters, and of Patroni's settings
+    that are numbers or switches.
+
+    + observed: the configuration before it; + changes: ``changes_of`` the same patch
+    """
+    listed = list(changes)
+    own = [name for name, value in patch.items() if isinstance(value, int | float | None)]
+    before = {name: observed.get(name) for name in own if isinstance(observed.get(name), int | float | None)}
+    after = {name: patch[name] for name in before}
+    return {**before, **{one.name: one.old for one in listed}}, {**after, **{one.name: one.new for one in listed}}
+
+
 def merged(configuration: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
     """What Patroni makes of a configuration and a PATCH."""
     result = dict(configuration)

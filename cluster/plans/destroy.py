@@ -45,7 +45,7 @@ def backups_on(cluster: Cluster, node: Node) -> list[str]:
     return [] if directory is None else [f"{directory}/{kind}/{cluster.name}" for kind in ("backup", "archive")]
 
 
-def refuse_strangers(cluster: Cluster, owners: Mapping[str, Iterable[str]]) -> None:
+def refuse_foreign(cluster: Cluster, owners: Mapping[str, Iterable[str]]) -> None:
     """
     Refuse to destroy what is another cluster's.
 

@@ -9,8 +9,8 @@ from cluster.declared.model import Cluster, Node
 from cluster.errors import UnsafeError
 from cluster.finding_types.finding_type import RUN
 from cluster.observed.etcd import SeenEtcd
-from cluster.plans.remove_node import etcd_members_of, quorum_loss
-from cluster.verdicts.etcd_members import outage
+from cluster.plans.remove_node import quorum_loss
+from cluster.verdicts.etcd_members import etcd_members_of, outage
 from cluster.verdicts.removal_notes import remaining
 
 UNTOUCHED = "Nothing was touched"

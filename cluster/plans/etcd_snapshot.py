@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from cluster.declared.model import Cluster
+from cluster.measures import age_text
 from cluster.observed.etcd import SeenSnapshots
 
 # A host that was busy or away misses one; more than that is a fault.
@@ -17,14 +18,6 @@ COPY_SECONDS = 7 * 24 * 3600
 def oldest_allowed(cluster: Cluster) -> int:
     """Seconds that the newest snapshot may be old."""
     return MISSED * 60 * cluster.settings.etcd_snapshot_interval_minutes
-
-
-def span(seconds: int) -> str:
-    """A duration as a person says it. + seconds: below zero counts as none"""
-    seconds = max(seconds, 0)
-    if seconds < 120:
-        return f"{seconds} s"
-    return f"{seconds // 60} min" if seconds < 7200 else f"{seconds // 3600} h"
 
 
 def snapshot_lines(cluster: Cluster, seen: Mapping[str, SeenSnapshots]) -> list[str]:
@@ -40,5 +33,5 @@ def _kept(seen: SeenSnapshots) -> str:
     newest = seen["newest"]
     if newest is None:
         return "none"
-    age = span(seen["now"] - newest["at"])
+    age = age_text(seen["now"] - newest["at"])
     return f"{seen['count']} kept, the newest at revision {newest['revision']}, {age} old: {newest['path']}"

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from cluster.components.etcd import peer_url
 from cluster.declared.model import Cluster, Node
-from cluster.errors import ConfigError, UnsafeError
+from cluster.errors import ConfigError
 from cluster.observed.etcd import SeenEtcd
-from cluster.plans.remove_node import etcd_members_of, quorum_loss
-from cluster.verdicts.etcd_members import outage
-from cluster.verdicts.health import scheduled_switchover
+from cluster.obstacles import Obstacle, refuse
+from cluster.plans.remove_node import OTHERS_FIRST, quorum_loss
+from cluster.verdicts.etcd_members import etcd_members_of, outage
 from cluster.verdicts.live import Live
+from cluster.verdicts.obstacles import backup_obstacles, cluster_obstacles
 
 
 def refuse_immovable(cluster: Cluster, node: Node) -> None:
@@ -50,24 +49,17 @@ def needs_etcd_anew(cluster: Cluster, node: Node, seen: SeenEtcd) -> bool:
     return not any(one["started"] and url in one["peer_urls"] for one in seen["members"] or ())
 
 
-def refuse_move(cluster: Cluster, live: Live, node: Node) -> None:
-    """Refuse, with all reasons, to let a host move now. + live: the picture of all members"""
-    if reasons := list(_reasons(cluster, live, node)):
-        raise UnsafeError(
-            f"{node.name} does not move now: {'; '.join(reasons)}\nHINT: fix that first; nothing was changed."
-        )
+def refuse_move(cluster: Cluster, live: Live, node: Node, *, force: bool = False) -> None:
+    """
+    Refuse, with all reasons, to let a host move now.
 
-
-def _reasons(cluster: Cluster, live: Live, node: Node) -> Iterator[str]:
-    if not live.patroni["answers"]:
-        yield f"no Patroni answers: {live.patroni['error']}"
-        return
-    if live.leader is None:
-        yield "there is no leader"
-    if live.patroni["paused"]:
-        yield "the cluster is paused, which deploys/resume.py ends"
-    others = (scheduled_switchover(live.patroni), outage(live.etcd), quorum_loss(cluster, live.etcd, node))
-    yield from (one for one in others if one is not None)
+    + live: the picture of all members
+    + force: also while a backup is under way that reads from it, which breaks off
+    """
+    found = cluster_obstacles(cluster, live)
+    loss = quorum_loss(cluster, live.etcd, node) if outage(live.etcd) is None else None
+    found += [Obstacle(loss, OTHERS_FIRST)] if loss is not None else []
+    refuse(f"{node.name} does not move now", [*found, *backup_obstacles(live, [node.name], force=force)])
 
 
 def move_lines(cluster: Cluster, live: Live, node: Node) -> list[str]:

@@ -6,11 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from cluster.declared.model import Cluster
-from cluster.declared.tuning import MIB
-from cluster.observed.wal_end import SeenEnd
-from cluster.verdicts.etcd_members import outage
-from cluster.verdicts.health import scheduled_switchover
+from cluster.measures import MIB
+from cluster.observed.member_data import SeenData
+from cluster.obstacles import Obstacle
+from cluster.verdicts.data_positions import is_running, position_of
 from cluster.verdicts.live import Live
+from cluster.verdicts.obstacles import backup_obstacles, cluster_obstacles
 
 # A segment begins with a header, which nobody replays: an archive that ends before it has everything.
 HEADER_BYTES = 40
@@ -24,7 +25,7 @@ class SourceMember:
     + end: None where its host cannot be reached
     """
 
-    end: SeenEnd | None
+    end: SeenData | None
 
     @property
     def reached(self) -> bool:
@@ -34,69 +35,91 @@ class SourceMember:
     @property
     def runs(self) -> bool:
         """Whether it takes writes, or may at any moment: Patroni would start PostgreSQL, and promote it."""
-        return self.end is not None and (self.end["runs"] or self.end["patroni"])
+        return self.end is not None and is_running(self.end)
 
 
 Source = Mapping[str, SourceMember]
 
 
-def promotion_obstacle(cluster: Cluster, live: Live, source: Source, end: SeenEnd, *, lost: bool) -> str | None:
+def promotion_obstacles(
+    cluster: Cluster, live: Live, source: Source, end: SeenData, *, lost: bool, force: bool = False
+) -> list[Obstacle]:
     """
-    Why a standby cluster is not promoted, with the way out; None when it may be.
+    Why a standby cluster is not promoted now.
 
     + live: the standby cluster
     + source: the members of its source by name
     + end: how far the standby leader is
     + lost: somebody knows that what cannot be reached is off and stays off, and gives up what did not arrive
+    + force: also while a backup is under way that reads from its leader, which breaks off
     """
-    return next(_obstacles(cluster, live, source, end, lost), None)
+    return [
+        *cluster_obstacles(cluster, live),
+        *_beyond(live),
+        *_source_obstacles(cluster, source, lost),
+        *_missing(cluster, source, end, lost),
+        *backup_obstacles(live, [live.leader] if live.leader is not None else [], force=force),
+    ]
 
 
-def _obstacles(cluster: Cluster, live: Live, source: Source, end: SeenEnd, lost: bool) -> Iterator[str]:
-    if live.leader is None:
-        yield f"{cluster.name} has no leader\nHINT: wait for the election; 'journalctl -u patroni' says why it is late."
-    elif live.leader not in live.within:
-        yield f"the leader {live.leader} is left out by --limit\nHINT: leave --limit away."
-    if live.patroni["paused"]:
-        yield f"{cluster.name} is paused: Patroni would promote nobody\nHINT: run deploys/resume.py first."
-    if scheduled := scheduled_switchover(live.patroni):
-        yield f"{scheduled}\nHINT: wait for it, or `patronictl flush {cluster.name} switchover` on a member."
-    if reason := outage(live.etcd):
-        yield f"{reason}\nHINT: fix etcd of {cluster.name} first: without it nobody can be promoted."
-    yield from _source_obstacles(cluster, source, lost)
-    if (missing := missing_bytes(source, end)) and not lost:
-        yield (
-            f"{cluster.name} lacks the last {missing} bytes that {name_of(cluster)} wrote\n"
-            "HINT: start that again until they have arrived, or give them up with --data source_is_lost=true."
-        )
+def _beyond(live: Live) -> Iterator[Obstacle]:
+    if live.leader is not None and live.leader not in live.within:
+        yield Obstacle(f"the leader {live.leader} is left out by --limit", "omit --limit")
 
 
-def _source_obstacles(cluster: Cluster, source: Source, lost: bool) -> Iterator[str]:
+def _source_obstacles(cluster: Cluster, source: Source, lost: bool) -> Iterator[Obstacle]:
     if running := [name for name, member in source.items() if member.runs]:
-        yield (
-            f"{name_of(cluster)} still runs on {', '.join(running)}: there would be two primaries\n"
-            f"HINT: stop it first, its leader last: 'systemctl disable --now patroni' on {', '.join(running)}."
+        yield Obstacle(
+            f"{name_of(cluster)} still runs on {', '.join(running)}: there would be two primaries",
+            f"stop it first, its leader last: `systemctl disable --now patroni` on {', '.join(running)}",
         )
     silent = [name for name, member in source.items() if not member.reached]
     if silent and not lost:
-        yield (
-            f"{', '.join(silent)} cannot be reached, so nobody knows whether {name_of(cluster)} still takes writes\n"
-            "HINT: when they are off and stay off, say so: --data source_is_lost=true."
+        yield Obstacle(
+            f"{', '.join(silent)} cannot be reached, so nobody knows whether {name_of(cluster)} still takes writes",
+            "when they are off and stay off, say so: --data source_is_lost=true",
         )
 
 
-def missing_bytes(source: Source, end: SeenEnd) -> int | None:
+def _missing(cluster: Cluster, source: Source, end: SeenData, lost: bool) -> Iterator[Obstacle]:
+    if (missing := missing_bytes(source, end)) and not lost:
+        yield Obstacle(
+            f"{cluster.name} lacks the last {missing} bytes that {name_of(cluster)} wrote",
+            "start that again until they have arrived, or give them up with --data source_is_lost=true",
+        )
+
+
+def missing_bytes(source: Source, end: SeenData) -> int | None:
     """What a source wrote last that its standby cluster does not have; None when the source's last word is unknown."""
-    ends = [member.end for member in source.values() if member.end is not None]
-    written = [one["checkpoint"] for one in ends if one["state"] == "shut down" and one["checkpoint"] is not None]
-    if not written or end["position"] is None:
+    position, written = wal_position(end), list(_last_written(source))
+    if not written or position is None:
         return None
-    missing = max(written) - end["position"]
+    missing = max(written)[1] - position
     return missing if missing > HEADER_BYTES else 0
 
 
-def promotion_lines(cluster: Cluster, live: Live, source: Source, end: SeenEnd) -> list[str]:
-    """The plan, as it is printed. + live, source, end: as ``promotion_obstacle`` has them"""
+def _last_written(source: Source) -> Iterator[tuple[int, int]]:
+    """
+    Timeline and position of the last record of each member that led and is down. One that was stopped ends with a
+    checkpoint, which says it; of one that crashed it is known when its WAL was read to its end.
+    """
+    for name, member in source.items():
+        if member.end is None or member.end["server"] or member.end["control"] is None:
+            continue
+        found, control = position_of(name, member.end), member.end["control"]
+        if control["state"] == "shut down":
+            yield found.timeline, int(control["checkpoint"])
+        elif found.led and found.whole:
+            yield found.timeline, found.reach
+
+
+def wal_position(one: SeenData) -> int | None:
+    """What a member that runs has written, or replayed, in bytes; None where its PostgreSQL does not answer."""
+    return one["replayed"] if one["in_recovery"] else one["written"]
+
+
+def promotion_lines(cluster: Cluster, live: Live, source: Source, end: SeenData) -> list[str]:
+    """The plan, as it is printed. + live, source, end: as ``promotion_obstacles`` has them"""
     silent = [name for name, member in source.items() if not member.reached]
     state = f"{', '.join(silent)} cannot be reached" if silent else "stopped on all its members"
     return [
@@ -107,7 +130,7 @@ def promotion_lines(cluster: Cluster, live: Live, source: Source, end: SeenEnd) 
     ]
 
 
-def _loss(cluster: Cluster, source: Source, end: SeenEnd) -> str:
+def _loss(cluster: Cluster, source: Source, end: SeenData) -> str:
     missing = missing_bytes(source, end)
     if missing is None:
         since = f"after {end['replayed_at']}, the last transaction that arrived" if end["replayed_at"] else "lately"
@@ -120,16 +143,17 @@ def name_of(cluster: Cluster) -> str:
     return cluster.source.name if cluster.source is not None else "nobody"
 
 
-def fed_words(cluster: Cluster, source: Sequence[SeenEnd], own: SeenEnd) -> str:
+def replication_source_words(cluster: Cluster, source: Sequence[SeenData], own: SeenData) -> str:
     """
     Of what a cluster is a standby, how it is fed and how far it is behind.
 
     + source: how far the members of its source are, those that were reached; + own: the standby leader
     """
-    ends = [end["position"] for end in source if end["position"] is not None]
-    if not ends or own["position"] is None:
+    ends = [position for end in source if (position := wal_position(end)) is not None]
+    mine = wal_position(own)
+    if not ends or mine is None:
         lag = "whose PostgreSQL runs nowhere" if source else "which cannot be reached"
     else:
-        lag = f"{max(0, max(ends) - own['position']) // MIB} MiB behind"
+        lag = f"{max(0, max(ends) - mine) // MIB} MiB behind"
     feed = "streams from" if cluster.settings.patroni_standby_streams else "reads the archive of"
     return f"{feed} {name_of(cluster)}, {lag}"

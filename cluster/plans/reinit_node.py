@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from cluster.declared.model import Cluster
+from cluster.finding_types.finding_type import RUN
 from cluster.observed.postgres import SeenPostgres
+from cluster.obstacles import Obstacle
 from cluster.plans.restart_pending.activation import activated
 from cluster.plans.switchover import candidate_obstacles
-from cluster.verdicts.etcd_members import outage
-from cluster.verdicts.health import CLONING, leaders_timeline, scheduled_switchover
+from cluster.verdicts.health import CLONING, leaders_timeline
 from cluster.verdicts.live import Live
+from cluster.verdicts.obstacles import backup_obstacles, cluster_obstacles
 from cluster.verdicts.slots import own_slots
 
 # pg_basebackup takes two: one for the files, one for the WAL that is written meanwhile.
@@ -27,76 +31,59 @@ def streams_well(live: Live, name: str) -> bool:
     return member is not None and member["streaming"] and member["timeline"] == leaders_timeline(live.patroni)
 
 
-def reinit_obstacle(cluster: Cluster, live: Live, name: str, *, force: bool = False) -> str | None:
+def reinit_obstacles(cluster: Cluster, live: Live, name: str, *, force: bool = False) -> list[Obstacle]:
     """
-    Why a member's data must not be thrown away now, with the way out.
+    Why a member's data must not be thrown away now: it may be the best there is, or the copy would not come to its end.
 
     + name: the node whose data it is
-    + force: also when it is a healthy standby, or has WAL that the leader does not have
+    + force: also when it is a healthy standby, has WAL that the leader does not have, or a backup reads from it
     """
-    return _cluster_obstacle(cluster, live, name) or _member_obstacle(cluster, live, name, force=force)
+    found = cluster_obstacles(cluster, live)
+    copied = [other for other in live.patroni["members"] if other != name and is_being_copied(live, other)]
+    found += [Obstacle(f"{other} is being copied already", "wait for it: one at a time") for other in copied]
+    if live.leader is not None:
+        found += _member(live, name) or [
+            *([] if force else [*_needless(live, name), *_ahead(live, name)]),
+            *_senders(cluster, live, name),
+            *backup_obstacles(live, [name], force=force),
+        ]
+    return found
 
 
-def _cluster_obstacle(cluster: Cluster, live: Live, name: str) -> str | None:
-    seen = live.patroni
-    if not seen["answers"]:
-        return f"no Patroni answers: {seen['error']}\nHINT: start Patroni on a member with good data first."
-    if live.leader is None:
-        return f"{cluster.name} has no leader to copy from\nHINT: this data may be the best there is; fix that first."
-    if seen["paused"]:
-        return f"{cluster.name} is paused\nHINT: run deploys/resume.py first, so that somebody watches the leader."
-    if scheduled := scheduled_switchover(seen):
-        return f"{scheduled}\nHINT: wait for it, or `patronictl flush {cluster.name} switchover` on a member."
-    if obstacle := outage(live.etcd):
-        return f"{obstacle}\nHINT: fix etcd first; without it the leader steps down in the middle of the copy."
-    copied = [other for other in seen["members"] if other != name and is_being_copied(live, other)]
-    if copied:
-        return f"{copied[0]} is being copied already\nHINT: one at a time; wait for it."
-    return None
-
-
-def _member_obstacle(cluster: Cluster, live: Live, name: str, *, force: bool) -> str | None:
+def _member(live: Live, name: str) -> list[Obstacle]:
     if name == live.leader:
-        return f"{name} leads: its data is what all others are copied from\nHINT: run deploys/switchover.py first."
+        reason = f"{name} leads: its data is what all others are copied from"
+        return [Obstacle(reason, f"let another member lead: `{RUN}/switchover.py`")]
     if name not in live.within:
-        return f"{name} is left out by --limit\nHINT: run without --limit."
+        return [Obstacle(f"{name} is left out by --limit", "omit --limit")]
     if name in live.silent or live.member(name) is None:
-        return (
-            f"Patroni of {name} does not answer: {live.silent.get(name, 'etcd does not know it')}\n"
-            f"HINT: start it ('systemctl start patroni'), or replace the host."
-        )
-    if force:
-        return _room_obstacle(cluster, live, name)
-    return _needless(live, name) or _delayed(live, name) or _ahead(live, name) or _room_obstacle(cluster, live, name)
+        reason = f"Patroni of {name} does not answer: {live.silent.get(name, 'etcd does not know it')}"
+        return [Obstacle(reason, f"`systemctl start patroni` on {name}; a lost host: `{RUN}/replace_node.py`")]
+    return []
 
 
-def _needless(live: Live, name: str) -> str | None:
-    if not streams_well(live, name):
-        return None
-    return f"{name} streams from {live.leader} and needs no new copy\nHINT: --data force=true makes one all the same."
-
-
-def _delayed(live: Live, name: str) -> str | None:
-    """One that is late on purpose does not stream while it replays what it has, and a copy of it would be as late."""
+def _needless(live: Live, name: str) -> Iterator[Obstacle]:
     own = live.postgres[name]
-    if own is None or not own["answers"] or not own["apply_delay_ms"]:
-        return None
-    late = f"{name} replays {own['apply_delay_ms'] // 1000} s late on purpose (recovery_min_apply_delay)"
-    return f"{late} and streams again after that time\nHINT: wait for it; --data force=true makes a copy all the same."
+    if streams_well(live, name):
+        reason = f"{name} streams from {live.leader} and needs no new copy"
+        yield Obstacle(reason, "--data force=true makes one all the same")
+    elif own is not None and own["answers"] and own["apply_delay_ms"]:
+        # It does not stream while it replays what it has, and a copy of it would be as late.
+        late = f"{name} replays {own['apply_delay_ms'] // 1000} s late on purpose (recovery_min_apply_delay)"
+        hint = "wait for it; --data force=true makes a copy all the same"
+        yield Obstacle(f"{late} and streams again after that time", hint)
 
 
-def _ahead(live: Live, name: str) -> str | None:
+def _ahead(live: Live, name: str) -> Iterator[Obstacle]:
     """A former leader may hold what it acknowledged last and nobody else has."""
     leading, own = live.postgres[str(live.leader)], live.postgres[name]
     if leading is None or own is None or leading["written"] is None or own["written"] is None:
-        return None
-    more = own["written"] - leading["written"]
-    if more <= 0:
-        return None
-    return (
-        f"{name} has {more} bytes of WAL more than the leader {live.leader}\n"
-        "HINT: they may be writes that only it has; save its data directory, then --data force=true."
-    )
+        return
+    if (more := own["written"] - leading["written"]) > 0:
+        yield Obstacle(
+            f"{name} has {more} bytes of WAL more than the leader {live.leader}",
+            "they may be writes that only it has; save its data directory, then --data force=true",
+        )
 
 
 def copy_sources(live: Live, name: str) -> list[str]:
@@ -119,22 +106,26 @@ def source_text(cluster: Cluster, live: Live, name: str) -> str:
     return f"the repository, or from {members} where that fails" if cluster.repository is not None else members
 
 
-def _room_obstacle(cluster: Cluster, live: Live, name: str) -> str | None:
+def _senders(cluster: Cluster, live: Live, name: str) -> list[Obstacle]:
+    """Whether those answer whom a copy is taken from, and have WAL senders left for it."""
     leading = live.postgres[str(live.leader)]
     if leading is None or not leading["answers"]:
-        return f"the leader {live.leader} does not answer\nHINT: fix that first; it is what a copy has to follow."
+        return [Obstacle(f"the leader {live.leader} does not answer", f"see `{RUN}/check.py`: a copy has to follow it")]
     # Which of them Patroni takes nobody knows before.
     sources = [] if cluster.repository is not None else copy_sources(live, name)
-    return next((obstacle for one in sources if (obstacle := _taken(one, live.postgres.get(one))) is not None), None)
+    taken = (_taken(one, live.postgres.get(one)) for one in sources)
+    return [obstacle for obstacle in taken if obstacle is not None]
 
 
-def _taken(source: str, state: SeenPostgres | None) -> str | None:
+def _taken(source: str, state: SeenPostgres | None) -> Obstacle | None:
     if state is None or not state["answers"]:
-        return f"{source} does not answer, from which Patroni may copy\nHINT: fix that first."
+        return Obstacle(
+            f"{source} does not answer, from which Patroni may copy", f"`systemctl start patroni` on {source}"
+        )
     most, taken = int(state["settings"]["max_wal_senders"]["setting"]), len(state["replication"])
     if most - taken >= SENDERS_FOR_A_COPY:
         return None
-    return f"{taken} of max_wal_senders {most} are taken on {source}\nHINT: a copy takes two; raise the setting."
+    return Obstacle(f"{taken} of max_wal_senders {most} are taken on {source}", "raise the setting: a copy takes two")
 
 
 def reinit_remarks(cluster: Cluster, live: Live, name: str, size_mib: int) -> list[str]:

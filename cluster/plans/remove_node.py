@@ -8,14 +8,17 @@ from dataclasses import dataclass
 from cluster.components.etcd import peer_url
 from cluster.declared.model import Cluster, Node
 from cluster.declared.replication import replication_findings
-from cluster.errors import ConfigError, UnsafeError
+from cluster.errors import ConfigError
 from cluster.inventory.clusters import ETCD_SIZES, slot_name
 from cluster.observed.etcd import SeenEtcd, SeenEtcdMember
+from cluster.obstacles import Obstacle, refuse
 from cluster.plans.switchover import NOT_SYNCHRONOUS, candidate_obstacles
-from cluster.verdicts.etcd_members import outage
-from cluster.verdicts.health import scheduled_switchover
+from cluster.verdicts.etcd_members import etcd_members_of
 from cluster.verdicts.live import Live
-from cluster.verdicts.removal_notes import remaining, removals
+from cluster.verdicts.obstacles import backup_obstacles, cluster_obstacles
+from cluster.verdicts.removal_notes import half_removed, remaining, removals
+
+OTHERS_FIRST = "start etcd on the hosts that are to stay first: `journalctl -u etcd` there says what keeps it"
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ def traces_of(cluster: Cluster, live: Live, node: Node) -> Traces:
     """What the others know of a host now. + live: the picture of at least all others"""
     slot = slot_name(node.name)
     keeping = [name for name, seen in live.postgres.items() if seen and name != node.name and _has(seen["slots"], slot)]
-    listed = live.member(node.name) is not None or f"{cluster.scope_key}members/{node.name}" in _keys(live)
+    listed = live.member(node.name) is not None or cluster.key("members", node.name) in live.keys
     return Traces(listed, tuple(keeping), etcd_members_of(cluster, node, _members(live)))
 
 
@@ -50,26 +53,8 @@ def _has(slots: Iterable[dict[str, object]], name: str) -> bool:
     return any(slot["name"] == name for slot in slots)
 
 
-def _keys(live: Live) -> dict[str, str]:
-    return (live.etcd["keys"] if live.etcd is not None else None) or {}
-
-
 def _members(live: Live) -> list[SeenEtcdMember]:
     return (live.etcd["members"] if live.etcd is not None else None) or []
-
-
-def etcd_members_of(cluster: Cluster, node: Node, members: Iterable[SeenEtcdMember]) -> tuple[SeenEtcdMember, ...]:
-    """Those of etcd's members that are this host, by name or by address. + members: as etcd lists them"""
-    url = peer_url(cluster, node)
-    return tuple(one for one in members if one["name"] == node.name or url in one["peer_urls"])
-
-
-def is_known(cluster: Cluster, seen: SeenEtcd | None, name: str) -> bool:
-    """Whether Patroni or etcd has a host; yes while etcd does not say. + seen: ``EtcdCluster``"""
-    if seen is None or seen["keys"] is None or seen["members"] is None:
-        return True
-    mine = etcd_members_of(cluster, cluster.node(name), seen["members"])
-    return bool(mine) or f"{cluster.scope_key}members/{name}" in seen["keys"]
 
 
 def refuse_half_done(cluster: Cluster, seen: SeenEtcd, leaving: str) -> None:
@@ -79,8 +64,7 @@ def refuse_half_done(cluster: Cluster, seen: SeenEtcd, leaving: str) -> None:
     + seen: ``EtcdCluster``, live
     + leaving: the host that shall go, which may itself be half way out
     """
-    noted = [node.name for node in cluster if node.name in removals(cluster, seen["keys"])]
-    if half := [name for name in noted if name != leaving and is_known(cluster, seen, name)]:
+    if half := [name for name in half_removed(cluster, seen) if name != leaving]:
         raise ConfigError(
             f"the removal of {', '.join(half)} from {cluster.name} is not finished, or the host came back\n"
             f"HINT: finish it first: run this with --data node={half[0]}; or keep the host, with deploys/add_node.py."
@@ -102,52 +86,37 @@ def refuse_indispensable(cluster: Cluster, node: Node) -> None:
         )
 
 
-def refuse_removal(cluster: Cluster, live: Live, node: Node, *, reached: bool, alone: bool = False) -> None:
+def refuse_removal(
+    cluster: Cluster, live: Live, node: Node, *, reached: bool, alone: bool = False, force: bool = False
+) -> None:
     """
     Refuse, with all reasons, to take a host out now.
 
     + live: the picture of all members, without the host when it is not reached
     + reached: this run can act on the host
     + alone: go on although nobody could take over from the leader afterwards
+    + force: also while a backup is under way that reads from it, which breaks off
     """
-    reasons = list(_troubles(live))
-    if not reasons:
-        found = (_alive(cluster, live, node, reached=reached), _standbys(cluster, live, node, alone=alone))
-        reasons = [one for one in (*found, quorum_loss(cluster, live.etcd, node)) if one is not None]
-    if reasons:
-        raise UnsafeError(
-            f"{node.name} cannot be taken out of {cluster.name} now: {'; '.join(reasons)}\n"
-            "HINT: fix that first; nothing was changed."
-        )
+    found = cluster_obstacles(cluster, live, leaving=node.name)
+    if not found:
+        others = (_alive(cluster, live, node, reached=reached), _standbys(cluster, live, node, alone=alone))
+        loss = quorum_loss(cluster, live.etcd, node)
+        found = [*filter(None, others), *([Obstacle(loss, OTHERS_FIRST)] if loss is not None else [])]
+    found += backup_obstacles(live, [node.name], force=force)
+    refuse(f"{node.name} is not taken out of {cluster.name} now", found)
 
 
-def _troubles(live: Live) -> Iterator[str]:
-    """Why the cluster is in no state for it."""
-    seen = live.patroni
-    if not seen["answers"]:
-        yield f"no Patroni answers: {seen['error']}"
-        return
-    if live.leader is None:
-        yield "there is no leader"
-    if seen["paused"]:
-        yield "the cluster is paused, which deploys/resume.py ends"
-    if scheduled := scheduled_switchover(seen):
-        yield scheduled
-    if obstacle := outage(live.etcd):
-        yield obstacle
-
-
-def _alive(cluster: Cluster, live: Live, node: Node, *, reached: bool) -> str | None:
+def _alive(cluster: Cluster, live: Live, node: Node, *, reached: bool) -> Obstacle | None:
     if reached or not traces_of(cluster, live, node).listed:
         return None
     ttl = (live.patroni["config"] or {}).get("ttl", cluster.settings.patroni_ttl)
-    return (
-        f"this run does not reach it, and its Patroni is known to etcd: it runs, or died less than {ttl} s ago "
-        "(wait, or let the run have it)"
+    return Obstacle(
+        f"this run does not reach it, and its Patroni is known to etcd: it runs, or died less than {ttl} s ago",
+        f"wait {ttl} s if it is dead; run without --limit and --exclude if it lives",
     )
 
 
-def _standbys(cluster: Cluster, live: Live, node: Node, *, alone: bool) -> str | None:
+def _standbys(cluster: Cluster, live: Live, node: Node, *, alone: bool) -> Obstacle | None:
     """It takes away a member that could lead; after a switchover one more has to be there."""
     leads, member = live.leader == node.name, live.member(node.name)
     if alone or member is None or not (leads or member["streaming"]):
@@ -157,7 +126,10 @@ def _standbys(cluster: Cluster, live: Live, node: Node, *, alone: bool) -> str |
     if len(others) - len(unfit) > int(leads):
         return None
     listed = "".join(f", {name} {' and '.join(why)}" for name, why in unfit.items())
-    return f"without it nobody could take over from the leader{listed} (--data allow_no_failover=true accepts that)"
+    return Obstacle(
+        f"without it no member could take over from the leader{listed}",
+        "fix another member first, or accept that: --data allow_no_failover=true",
+    )
 
 
 def _unfit(live: Live, name: str) -> list[str]:
@@ -230,4 +202,4 @@ def farewell_lines(cluster: Cluster, node: Node, *, reached: bool) -> list[str]:
 
 def was_removed(cluster: Cluster, live: Live, node: Node) -> bool:
     """Whether a host was taken out, and nothing knows it any more."""
-    return node.name in removals(cluster, _keys(live)) and not traces_of(cluster, live, node).any
+    return node.name in removals(cluster, live.keys) and not traces_of(cluster, live, node).any

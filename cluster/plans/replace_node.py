@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from cluster.components.etcd import etcd_data_directory, peer_url
 from cluster.declared.model import Cluster, Node
-from cluster.errors import ConfigError, UnsafeError
+from cluster.errors import ConfigError
 from cluster.finding_types.finding_type import RUN
 from cluster.inventory.clusters import slot_name
+from cluster.obstacles import Obstacle, refuse
 from cluster.plans.etcd_reinit import reinit_command
 from cluster.plans.reinit_node import streams_well
-from cluster.plans.remove_node import Traces, etcd_members_of, quorum_loss, traces_of
+from cluster.plans.remove_node import OTHERS_FIRST, Traces, quorum_loss, traces_of
 from cluster.plans.restart_pending.activation import activated
-from cluster.verdicts.etcd_members import outage
-from cluster.verdicts.health import scheduled_switchover
+from cluster.verdicts.etcd_members import etcd_members_of
 from cluster.verdicts.live import Live
+from cluster.verdicts.obstacles import cluster_obstacles
 from cluster.verdicts.removal_notes import Replacement
 
 
@@ -76,33 +77,27 @@ def refuse_replacement(cluster: Cluster, live: Live, node: Node, newcomer: Newco
 
     + live: the picture of the others
     """
-    if reasons := [*_cluster_reasons(live), *_reasons(cluster, live, node, newcomer)]:
-        raise UnsafeError(
-            f"{node.name} is not replaced: {'; '.join(reasons)}\n"
-            "HINT: only a host that is lost for good is replaced, by a fresh one; nothing was changed."
-        )
+    found = [*cluster_obstacles(cluster, live, leaving=node.name), *_obstacles(cluster, live, node, newcomer)]
+    refuse(f"{node.name} is not replaced now", found)
 
 
-def _cluster_reasons(live: Live) -> list[str]:
-    if not live.patroni["answers"]:
-        return [f"no Patroni answers: {live.patroni['error']}"]
-    nobody = ["there is no leader, so there is nothing to copy from"] if live.leader is None else []
-    paused = ["the cluster is paused, which deploys/resume.py ends"] if live.patroni["paused"] else []
-    others = (scheduled_switchover(live.patroni), outage(live.etcd))
-    return [*nobody, *paused, *(one for one in others if one is not None)]
-
-
-def _reasons(cluster: Cluster, live: Live, node: Node, newcomer: Newcomer) -> list[str]:
-    found = []
+def _obstacles(cluster: Cluster, live: Live, node: Node, newcomer: Newcomer) -> Iterator[Obstacle]:
+    """What says that the host is not lost for good, or that the other one is not fresh."""
+    ttl = cluster.settings.patroni_ttl
     if traces_of(cluster, live, node).listed:
-        found.append(
-            f"its Patroni is known to etcd, so it runs, or died less than {cluster.settings.patroni_ttl} s ago"
+        yield Obstacle(
+            f"its Patroni is known to etcd, so it runs, or died less than {ttl} s ago",
+            f"wait {ttl} s if it is lost for good; only such a host is replaced",
         )
-    found += [f"the old host still answers at {address}, port {port}" for address, port in newcomer.answering]
+    for address, port in newcomer.answering:
+        yield Obstacle(
+            f"the old host still answers at {address}, port {port}", "switch it off; only a lost host is replaced"
+        )
     if newcomer.data:
-        found.append(f"the host is not fresh: it has {', '.join(newcomer.data)} ({_anew(cluster, node, newcomer)})")
+        yield Obstacle(f"the host is not fresh: it has {', '.join(newcomer.data)}", _anew(cluster, node, newcomer))
     loss = quorum_loss(cluster, live.etcd, node) if live.etcd and live.etcd["members"] is not None else None
-    return [*found, *([loss] if loss else [])]
+    if loss is not None:
+        yield Obstacle(loss, OTHERS_FIRST)
 
 
 def _anew(cluster: Cluster, node: Node, newcomer: Newcomer) -> str:

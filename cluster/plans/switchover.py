@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from cluster.declared.model import Cluster
-from cluster.declared.tuning import MIB
 from cluster.errors import UnsafeError
+from cluster.finding_types.finding_type import RUN
+from cluster.measures import MIB
 from cluster.observed.patroni import SeenMember
 from cluster.observed.postgres import SeenPostgres
+from cluster.obstacles import Obstacle, refuse
 from cluster.parameters.values import ORDERED
 from cluster.plans.restart_pending.activation import activated
 from cluster.tags import may_be_synchronous, may_lead
-from cluster.verdicts.etcd_members import outage
-from cluster.verdicts.health import is_synchronous, leaders_timeline, scheduled_switchover, upstream
+from cluster.verdicts.health import is_synchronous, leaders_timeline, upstream
 from cluster.verdicts.live import Live
+from cluster.verdicts.obstacles import backup_minutes, backup_obstacles, cluster_obstacles
 from cluster.verdicts.slots import slot_remarks, slots_left_behind, slots_to_copy
 from cluster.verdicts.standby_role import is_standby
 
@@ -42,7 +44,13 @@ class Switchover:
 
 
 def switchover_plan(
-    cluster: Cluster, live: Live, candidate: str | None = None, without: Collection[str] = (), *, force: bool = False
+    cluster: Cluster,
+    live: Live,
+    candidate: str | None = None,
+    without: Collection[str] = (),
+    *,
+    leaving: str | None = None,
+    force: bool = False,
 ) -> Switchover:
     """
     The switchover that is safe now. Refuses with all reasons when there is none.
@@ -50,6 +58,7 @@ def switchover_plan(
     + live: all members' picture
     + candidate: the member that shall lead; absent: chosen by ``rank``
     + without: members that may be missing
+    + leaving: the host for whose removal it is
     + force: also while a backup is under way, which breaks off
     """
     if is_standby(live.patroni["config"]):
@@ -57,11 +66,8 @@ def switchover_plan(
             f"{cluster.name} is a standby cluster, in which nobody writes and nothing is at stake\n"
             "HINT: 'patronictl switchover' on a member lets another one lead it."
         )
-    if obstacles := cluster_obstacles(cluster, live, without):
-        raise UnsafeError(f"no switchover now: {'; '.join(obstacles)}\nHINT: fix that first; nothing was changed.")
+    refuse("no switchover now", switchover_obstacles(cluster, live, without, leaving=leaving, force=force))
     leader, timeline = str(live.leader), int(leaders_timeline(live.patroni) or 0)
-    if (minutes := backup_minutes(live)) is not None and not force:
-        raise UnsafeError(_breaks_a_backup(leader, minutes))
     standbys = [node.name for node in cluster.members if node.name != leader and node.name not in without]
     reasons = {name: candidate_obstacles(live, name) for name in standbys}
     fit = sorted((name for name in standbys if not reasons[name]), key=lambda name: rank(live, name))
@@ -100,48 +106,34 @@ def behind(live: Live, name: str) -> int | None:
     return max(0, leading["written"] - standby["replayed"])
 
 
-def backup_minutes(live: Live) -> int | None:
-    """For how long a backup of pgBackRest has had its session on the leader; None when there is none."""
-    leading = live.postgres.get(str(live.leader))
-    seconds = leading["backup_seconds"] if leading is not None else None
-    return None if seconds is None else int(seconds // 60)
-
-
-def _breaks_a_backup(leader: str, minutes: int) -> str:
-    return (
-        f"a backup has been under way for {minutes} min, and breaks off when {leader} leads no more\n"
-        "HINT: deploys/status.py says when it is over; --data force=true does not wait, and the backup is tried again."
-    )
-
-
-def cluster_obstacles(cluster: Cluster, live: Live, without: Collection[str]) -> list[str]:
-    """Why the cluster is in no state for a switchover to anybody."""
-    seen, leader = live.patroni, live.leader
-    if not seen["answers"]:
-        return [f"no Patroni answers: {seen['error']}"]
-    found = [_leader_obstacle(live, leader) if leader is not None else "the cluster has no leader"]
-    found.append("the cluster is paused, which deploys/resume.py ends" if seen["paused"] else None)
-    found.append(scheduled_switchover(seen))
-    found += [
-        f"a restart of {name} is scheduled" for name, member in seen["members"].items() if member["scheduled_restart"]
+def switchover_obstacles(
+    cluster: Cluster, live: Live, without: Collection[str] = (), *, leaving: str | None = None, force: bool = False
+) -> list[Obstacle]:
+    """Why there is no switchover to anybody now. + without, leaving, force: as ``switchover_plan`` has them"""
+    found = cluster_obstacles(cluster, live, leaving=leaving)
+    if live.leader is None:
+        return found
+    missing = [
+        Obstacle(
+            f"{node.name} is missing: no Patroni of it is known to etcd",
+            f"`systemctl start patroni` on {node.name}, or go on without it: --data without={node.name}",
+        )
+        for node in cluster.members
+        if node.name not in without and live.member(node.name) is None
     ]
-    expected = [node.name for node in cluster.members if node.name not in without]
-    found += [
-        f"{name} is missing: no Patroni of it is known to etcd" for name in expected if name not in seen["members"]
-    ]
-    found.append(outage(live.etcd))
-    return [obstacle for obstacle in found if obstacle is not None]
+    return [*found, *_leader(live, live.leader), *missing, *backup_obstacles(live, [live.leader], force=force)]
 
 
-def _leader_obstacle(live: Live, leader: str) -> str | None:
+def _leader(live: Live, leader: str) -> Iterator[Obstacle]:
     state, member = live.postgres.get(leader), live.patroni["members"][leader]
     if leader not in live.within:
-        return f"the leader {leader} is left out by --limit"
-    if leader in live.silent:
-        return f"Patroni of the leader {leader} does not answer: {live.silent[leader]}"
-    if state is None or not state["answers"] or state["in_recovery"] is not False:
-        return f"the leader {leader} takes no writes: {member['state']}"
-    return None
+        yield Obstacle(f"the leader {leader} is left out by --limit", "omit --limit")
+    elif leader in live.silent:
+        reason = f"Patroni of the leader {leader} does not answer: {live.silent[leader]}"
+        yield Obstacle(reason, f"`systemctl status patroni` on {leader}; when it stays so, another member takes over")
+    elif state is None or not state["answers"] or state["in_recovery"] is not False:
+        reason = f"the leader {leader} takes no writes: {member['state']}"
+        yield Obstacle(reason, f"wait until its start or promotion has ended; `{RUN}/check.py` says what keeps it")
 
 
 def candidate_obstacles(live: Live, name: str) -> list[str]:
@@ -228,7 +220,7 @@ def remarks(live: Live, standbys: list[str], chosen: str, without: Collection[st
         found.append(f"{len(leading['transactions'])} transactions that are older than a minute are rolled back")
     if leading is not None and any(sender["state"] == "backup" for sender in leading["replication"]):
         found.append("a backup of the leader is running, and breaks off")
-    if (minutes := backup_minutes(live)) is not None:
+    for minutes in backup_minutes(live, [str(live.leader)]).values():
         found.append(f"a backup has been under way for {minutes} min, breaks off, and is tried again in ten minutes")
     archiver = leading.get("archiver") if leading is not None else None
     if archiver is not None and (archiver.get("waiting") or 0) >= BACKLOG_SEGMENTS:

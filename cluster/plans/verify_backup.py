@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from cluster.measures import size_text
 from cluster.observed.pgbackrest import SeenDrill, SeenPgbackrest, SeenProof
-from cluster.plans.backup import mib
 
 PASSED, FAILED, UNDECIDED = "passed", "failed", "undecided"
 
@@ -38,7 +38,9 @@ def drill_request(label: str | None, living: Mapping[str, Any] | None) -> str:
 
 def drill_progress(drill: SeenDrill, seconds: float) -> str:
     """How far a drill is. + seconds: since it was begun"""
-    copied = f", {mib(drill['done'])} of {mib(drill['total'])} are there" if drill["step"] == "restore" else ""
+    copied = (
+        f", {size_text(drill['done'])} of {size_text(drill['total'])} are there" if drill["step"] == "restore" else ""
+    )
     return f"drill under way for {seconds:.0f} s: {drill['step'] or 'begins'}{copied}"
 
 
@@ -60,7 +62,7 @@ def _contents(proof: SeenProof) -> list[str]:
 
 
 def _size(one: Mapping[str, int]) -> str:
-    return f"{one['relations']} relations, about {one['rows']} rows, {mib(one['bytes'])}"
+    return f"{one['relations']} relations, about {one['rows']} rows, {size_text(one['bytes'])}"
 
 
 def _times(proof: SeenProof) -> str:

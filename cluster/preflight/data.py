@@ -9,7 +9,7 @@ from typing import Any
 from cluster.components.data_mounts import note_path
 from cluster.components.patroni_unit import SERVICE as PATRONI_UNIT
 from cluster.declared.model import Cluster, Node
-from cluster.finding_types.catalogue import KINDS
+from cluster.finding_types.catalogue import FINDING_TYPES
 from cluster.findings import Finding
 from cluster.plans.restore.in_place import turns_in
 from cluster.verdicts.lives import is_foreign
@@ -53,13 +53,13 @@ def mount_findings(pictures: Mapping[str, Picture]) -> Iterable[Finding]:
     """Every file system with data that is not mounted: nothing may be made anew in its place. + pictures: as above"""
     for name, picture in pictures.items():
         for one in picture["unmounted"]:
-            cure = KINDS["mount-missing"].cure.format(where=name, path=note_path(one["name"]))
+            cure = FINDING_TYPES["mount-missing"].cure.format(where=name, path=note_path(one["name"]))
             yield Finding(name, "mount", one["problem"], cure)
 
 
 def _is_adoptable(cluster: Cluster, picture: Picture, keys: Mapping[str, str] | None) -> bool:
     """Data of this version, of which etcd says nothing else."""
-    data, known = picture["data"] or {}, (keys or {}).get(f"{cluster.scope_key}initialize")
+    data, known = picture["data"] or {}, (keys or {}).get(cluster.key("initialize"))
     fits = data.get("version") == str(cluster.settings.postgres_version) and data.get("identifier") is not None
     return fits and known in (None, "", data["identifier"])
 
@@ -160,7 +160,7 @@ def _foreign(cluster: Cluster, picture: Picture, keys: Mapping[str, str] | None)
     if keys is None:
         # With etcd away nobody knows the right identifier, and Patroni's own member is no stranger here.
         return None if ours else (f"{named}, and Patroni here does not manage it", _keep_hint(data["path"]))
-    known = keys.get(f"{cluster.scope_key}initialize")
+    known = keys.get(cluster.key("initialize"))
     same = known == data["identifier"]
     if same and not ours and is_foreign(data, turns_in(cluster, keys)):
         # Patroni would wind them back to this cluster's, and what only they have would be gone.

@@ -56,7 +56,7 @@ def digest(nonce: str, value: str) -> str:
     return hashlib.sha256(f"{nonce}{value}".encode()).hexdigest()
 
 
-def stranger_findings(
+def foreign_findings(
     cluster: Cluster,
     held: HeldSecrets,
     pictures: Pictures,
@@ -99,7 +99,7 @@ def _sign_of_life(
         return f"{known[0]} has secrets of the cluster {cluster.name}"
     if adopts and (kept := [name for name, one in seen.items() if (one["data"] or {}).get("identifier")]):
         return f"{kept[0]} has the data of a cluster, whose roles have passwords"
-    if (keys or {}).get(f"{cluster.scope_key}initialize") is not None:
+    if (keys or {}).get(cluster.key("initialize")) is not None:
         return f"etcd already knows the cluster {cluster.name}"
     return None
 

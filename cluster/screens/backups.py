@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from cluster.checks.overview import Overview
 from cluster.declared.repositories import Repository
+from cluster.measures import age_text, size_text
 from cluster.observed.pgbackrest import SeenPgbackrest
-from cluster.plans.backup import NO_BACKUP, WELL, mib, newest
+from cluster.plans.backup import NO_BACKUP, WELL, newest
 from cluster.plans.verify_backup import FAILED
 from cluster.verdicts.repository_errors import cause
 
@@ -41,7 +42,7 @@ def drill_words(overview: Overview) -> str:
     last, passed = drill["last"], drill["passed"]
     words = ["no backup was proven yet"]
     if passed is not None:
-        words = [f"{passed['label']} proven {_age(overview.at.timestamp() - passed['ended_at'])} ago"]
+        words = [f"{passed['label']} proven {age_text(overview.at.timestamp() - passed['ended_at'])} ago"]
     if last is not None and last["verdict"] == FAILED:
         words.append("THE LAST ONE FAILED")
     return ", ".join([*words, *(["one is under way"] if drill["running"] else [])])
@@ -51,20 +52,15 @@ def _backups(overview: Overview, seen: SeenPgbackrest) -> list[str]:
     last = newest(seen)
     if last is None:
         return ["NO BACKUP"]
-    age = _age(overview.at.timestamp() - last["stopped_at"])
+    age = age_text(overview.at.timestamp() - last["stopped_at"])
     whole = max(
         (one for one in seen["backups"] if one["type"] == FULL), key=lambda one: one["stopped_at"], default=None
     )
-    older = [f"full {_age(overview.at.timestamp() - whole['stopped_at'])} ago"] if whole and whole is not last else []
-    return [f"{last['type']} {age} ago of {mib(last['size'])}", *older]
+    older = (
+        [f"full {age_text(overview.at.timestamp() - whole['stopped_at'])} ago"] if whole and whole is not last else []
+    )
+    return [f"{last['type']} {age} ago of {size_text(last['size'])}", *older]
 
 
 def _running(seen: SeenPgbackrest) -> list[str]:
     return [f"{kind} under way" for kind, attempt in seen["attempts"].items() if attempt["running"]]
-
-
-def _age(seconds: float) -> str:
-    minutes = max(0, int(seconds // 60))
-    if minutes < 120:
-        return f"{minutes} min"
-    return f"{minutes // 60} h" if minutes < 72 * 60 else f"{minutes // 1440} days"

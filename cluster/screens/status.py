@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from cluster.checks.certificates import authority_words, days_left
-from cluster.checks.complaints import Complaint
+from cluster.checks.check_finding import CheckFinding
 from cluster.checks.haproxy import servers_up
 from cluster.checks.overview import Overview
 from cluster.checks.replication import mode_words
@@ -17,16 +17,17 @@ from cluster.measures import used_percent
 from cluster.observed.patroni import SeenMember
 from cluster.screens.backups import backups_words, drill_words
 from cluster.verdicts.health import upstream
+from cluster.verdicts.run_lock import lock_words
 
 WIDTH = 110
 DEAD, SILENT = "no answer", "-"
 
 
-def status_lines(overview: Overview, found: Sequence[Complaint]) -> list[str]:
+def status_lines(overview: Overview, found: Sequence[CheckFinding]) -> list[str]:
     """
     The screen.
 
-    + found: ``complaints`` of the same cluster, of which it gives the number
+    + found: ``all_findings`` of the same cluster, of which it gives the number
     """
     return [
         _title(overview),
@@ -55,6 +56,7 @@ def _postgres_version(overview: Overview) -> str | None:
 
 def _summary(overview: Overview) -> list[str]:
     lines = {
+        "Run": lock_words(overview.run_lock),
         "Patroni": _patroni(overview),
         "Commits": mode_words(overview),
         "etcd": _etcd_words(overview),
@@ -237,7 +239,7 @@ def _days(overview: Overview, node: Node, component: str) -> str:
     return SILENT if left is None else str(left)
 
 
-def _verdict(overview: Overview, found: Sequence[Complaint]) -> str:
+def _verdict(overview: Overview, found: Sequence[CheckFinding]) -> str:
     bad = failing(found)
     if not bad:
         return "Nothing to complain about."

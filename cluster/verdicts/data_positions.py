@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from cluster.declared.model import Cluster, Node
 from cluster.errors import UnsafeError
-from cluster.observed.shutdown import SeenPower
+from cluster.measures import lsn_text
+from cluster.observed.member_data import SeenData
 
 # pg_controldata's words for one that wrote WAL of its own, and not only what it received.
 # https://github.com/postgres/postgres/blob/REL_17_STABLE/src/bin/pg_controldata/pg_controldata.c
-LED = ("in production", "shutting down", "shut down", "in crash recovery")
+PRIMARY = "primary"
+PRIMARY_STATES = ("in production", "shutting down", "shut down", "in crash recovery")
 
 
-def primary_of(seen: Mapping[str, SeenPower]) -> str | None:
-    """The member that takes writes now. Refuses two of them. + seen: ``MemberPower`` by member"""
+def primary_of(seen: Mapping[str, SeenData]) -> str | None:
+    """The member that takes writes now. Refuses two of them. + seen: ``MemberData`` by member"""
     found = [name for name, one in seen.items() if one["in_recovery"] is False]
     if len(found) > 1:
         raise UnsafeError(
@@ -24,64 +28,118 @@ def primary_of(seen: Mapping[str, SeenPower]) -> str | None:
     return found[0] if found else None
 
 
-def last_record(seen: Mapping[str, SeenPower]) -> int | None:
-    """Where the member ended that led and is down by now; None where nobody is that. + seen: ``MemberPower``"""
+def last_record(seen: Mapping[str, SeenData]) -> int | None:
+    """Where the member ended that led and is down by now; None where nobody is that. + seen: ``MemberData``"""
     ended = [one["control"] for one in seen.values() if not one["server"] and one["control"] is not None]
     return max((int(one["checkpoint"]) for one in ended if one["state"] == "shut down"), default=None)
 
 
-def is_running(one: SeenPower) -> bool:
+def is_running(one: SeenData) -> bool:
     """Whether Patroni or PostgreSQL runs on a member, or is about to."""
     return one["server"] or one["patroni"] not in ("inactive", "failed")
 
 
-def may_start(one: SeenPower) -> bool:
+def may_start(one: SeenData) -> bool:
     """Whether Patroni starts at the next boot, too: else somebody keeps it down on purpose."""
     return one["enabled"] == "enabled"
 
 
-def reach(one: SeenPower) -> int:
-    """Up to where a member has WAL, in bytes, as far as anybody can know."""
-    control = one["control"] or {"checkpoint": 0, "recovered": 0}
-    known = (control["checkpoint"], control["recovered"], one["end"], one["received"] or 0, one["replayed"] or 0)
-    return int(max(known))
+@dataclass(frozen=True)
+class DataPosition:
+    """
+    How far one member's data go.
+
+    + state: ``primary``, ``standby`` or ``down``
+    + led: its data are a primary's, which has at least what it sent to others
+    + timeline, reach: the last position that is known to be there, in bytes
+    + whole: nothing beyond it can be there
+    + turns: where the data left their earlier timelines
+    """
+
+    name: str
+    state: str
+    led: bool
+    timeline: int
+    reach: int
+    whole: bool
+    identifier: str
+    turns: Mapping[int, int] = field(default_factory=dict)
+
+    @property
+    def text(self) -> str:
+        """As an operator reads it."""
+        return f"{self.state}, timeline {self.timeline}, {lsn_text(self.reach)}"
+
+
+def data_positions(seen: Mapping[str, SeenData | None]) -> list[DataPosition]:
+    """Every member that has data. + seen: ``MemberData`` by member; None for one of which nothing is known"""
+    return [position_of(name, one) for name, one in seen.items() if one is not None and one["control"] is not None]
+
+
+def position_of(name: str, one: SeenData) -> DataPosition:
+    """How far the data of a member go that has some. + one: with a control file that was read"""
+    control: Mapping[str, Any] = one["control"] or {}
+    known = (control["checkpoint"], control["recovered"], one["end"], one["written"], one["received"], one["replayed"])
+    return DataPosition(
+        name,
+        "down" if one["in_recovery"] is None else "standby" if one["in_recovery"] else "primary",
+        one["in_recovery"] is False or control["state"] in PRIMARY_STATES,
+        max(int(control["timeline"]), one["timeline"]),
+        max(int(position or 0) for position in known),
+        one["whole"],
+        str(control["identifier"]),
+        one["turns"],
+    )
+
+
+def furthest(positions: Sequence[DataPosition], last: str | None = None) -> DataPosition:
+    """
+    The member whose data go furthest, the one rule for all that begins with data.
+
+    The newest timeline comes first, for what lies beyond its beginning on an older one was given up when the newer one
+    began. A primary that runs is ahead of those that stream from it. Of the others the one that led, because the others
+    have no more than it sent them; but for one whose WAL was read to its end and ends before another's: it has lost
+    what that one has. Where none led, the one with the most WAL, of equals the one that led last, else the first.
+    Refuses two that led, of which nobody knows who was the last.
+
+    + positions: at least one
+    + last: who led last, as etcd has it
+    """
+    newest = max(one.timeline for one in positions)
+    there = [one for one in positions if one.timeline == newest]
+    if (primary := next((one for one in there if one.state == PRIMARY), None)) is not None:
+        return primary
+    led = [one for one in there if one.led]
+    if len(led) > 1 and last not in {one.name for one in led}:
+        raise UnsafeError(
+            f"{' and '.join(one.name for one in led)} both led on timeline {newest}\n"
+            f"HINT: --data without={led[-1].name} begins with {led[0].name}, and gives up what only {led[-1].name} has."
+        )
+    most = max(there, key=lambda one: (one.reach, one.name == last))
+    former = next((one for one in led if one.name == last), led[0] if led else None)
+    return most if former is None or (former.whole and former.reach < most.reach) else former
 
 
 def most_advanced(
-    cluster: Cluster, seen: Mapping[str, SeenPower | None], without: Collection[str], last: str | None = None
+    cluster: Cluster, seen: Mapping[str, SeenData | None], without: Collection[str], last: str | None = None
 ) -> Node:
     """
-    The member to begin with when there is no leader: of the newest timeline, the one that led, because the others have
-    no more than it sent them; when that one is not there, the one with the most WAL. Refuses to leave out a member that
-    was not given up and whose data may go further, and data that are another cluster's.
+    The member to begin with when there is no leader, as ``furthest`` judges it. Refuses to leave out a member that was
+    not given up and whose data may go further, and data that are another cluster's.
 
-    + seen: ``MemberPower`` by member; None for one that is not in this run
+    + seen: ``MemberData`` by member; None for one that is not in this run
     + without: members that were given up
     + last: who led last, as etcd has it
     """
     refuse_unread(cluster, seen, without)
-    there = {name: one for name, one in seen.items() if one is not None and one["control"] and name not in without}
-    _refuse_strangers(cluster, there)
+    there = data_positions({name: one for name, one in seen.items() if name not in without})
+    refuse_other_clusters(cluster, there)
     if not there:
         raise UnsafeError(f"no member of {cluster.name} has data\nHINT: deploys/cluster.py builds a cluster.")
-    newest = max(_timeline(one) for one in there.values())
-    ahead = {name: one for name, one in there.items() if _timeline(one) == newest}
-    led = [name for name, one in ahead.items() if one["control"] and one["control"]["state"] in LED]
-    if len(led) > 1 and last not in led:
-        raise UnsafeError(
-            f"{' and '.join(led)} both led on timeline {newest}\n"
-            f"HINT: --data without={led[-1]} begins with {led[0]}, and gives up what only {led[-1]} has."
-        )
-    if led:
-        return cluster.node(last if last in led else led[0])
-    return cluster.node(max(ahead, key=lambda name: reach(ahead[name])))
+    return cluster.node(furthest(there, last).name)
 
 
-def _timeline(one: SeenPower) -> int:
-    return int(one["control"]["timeline"]) if one["control"] else 0
-
-
-def refuse_unread(cluster: Cluster, seen: Mapping[str, SeenPower | None], without: Collection[str]) -> None:
+def refuse_unread(cluster: Cluster, seen: Mapping[str, SeenData | None], without: Collection[str]) -> None:
     """Refuse while a member that nobody gave up may have newer data than all others. As ``most_advanced`` has them."""
     reasons = {name: why for name, one in seen.items() if name not in without and (why := _unread(one))}
     if reasons:
@@ -93,7 +151,7 @@ def refuse_unread(cluster: Cluster, seen: Mapping[str, SeenPower | None], withou
         )
 
 
-def _unread(one: SeenPower | None) -> str | None:
+def _unread(one: SeenData | None) -> str | None:
     if one is None:
         return "is not in this run"
     if one["restoring"]:
@@ -103,16 +161,12 @@ def _unread(one: SeenPower | None) -> str | None:
     return None if one["control"] is not None else "has data that pg_controldata cannot read"
 
 
-def _refuse_strangers(cluster: Cluster, there: Mapping[str, SeenPower]) -> None:
-    known = {name: one["control"]["identifier"] for name, one in there.items() if one["control"]}
+def refuse_other_clusters(cluster: Cluster, positions: Iterable[DataPosition]) -> None:
+    """Refuse data of different clusters: whoever leads, the others could not follow."""
+    known = {one.name: one.identifier for one in positions}
     if len(set(known.values())) > 1:
         listed = ", ".join(f"{name} has {identifier}" for name, identifier in known.items())
         raise UnsafeError(
             f"the members of {cluster.name} hold different clusters: {listed}\n"
-            "HINT: move away the data that are not this cluster's, and run again."
+            f"HINT: move away those that are not of {cluster.name}, on their host, and run again; nothing was changed."
         )
-
-
-def as_lsn(position: int) -> str:
-    """A position as PostgreSQL prints it. + position: in bytes"""
-    return f"{position >> 32:X}/{position & 0xFFFFFFFF:X}"

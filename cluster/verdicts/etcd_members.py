@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from cluster.components.etcd import peer_url
 from cluster.declared.model import Cluster, Node
@@ -42,6 +42,12 @@ def outage(seen: SeenEtcd | None) -> str | None:
     if seen is None or seen["members"] is None or seen["keys"] is None:
         return "etcd has no quorum: it does not answer"
     return f"etcd has an alarm: {', '.join(seen['alarms'])}" if seen["alarms"] else None
+
+
+def etcd_members_of(cluster: Cluster, node: Node, members: Iterable[SeenEtcdMember]) -> tuple[SeenEtcdMember, ...]:
+    """Those of etcd's members that are this host, by name or by address. + members: as etcd lists them"""
+    url = peer_url(cluster, node)
+    return tuple(one for one in members if one["name"] == node.name or url in one["peer_urls"])
 
 
 def unwell(cluster: Cluster, seen: SeenEtcd) -> tuple[Node, ...]:

@@ -28,7 +28,7 @@ def has_begun(cluster: Cluster, keys: Mapping[str, str]) -> bool:
 
     + keys: what etcd holds below the cluster's prefix
     """
-    return f"{cluster.scope_key}config" in keys
+    return cluster.key("config") in keys
 
 
 def was_cut_off(cluster: Cluster, seen: SeenPatroni, keys: Mapping[str, str]) -> bool:
@@ -39,8 +39,8 @@ def was_cut_off(cluster: Cluster, seen: SeenPatroni, keys: Mapping[str, str]) ->
     + seen: ``PatroniCluster``
     + keys: what etcd holds below the cluster's prefix
     """
-    begun = f"{cluster.scope_key}initialize" in keys and not has_begun(cluster, keys)
-    led = f"{cluster.scope_key}leader" in keys
+    begun = cluster.key("initialize") in keys and not has_begun(cluster, keys)
+    led = cluster.key("leader") in keys
     # The first member of a standby cluster begins with a copy of its source.
     copies = _state(seen, cluster.members[0].name) == CLONING
     return begun and not led and not copies and not any(one["state"] in BEGINNING for one in seen["members"].values())

@@ -35,6 +35,11 @@ class Live:
         """The member that leads, as Patroni says."""
         return self.patroni["leader"]
 
+    @property
+    def keys(self) -> Mapping[str, str]:
+        """What etcd has below the cluster's prefix; nothing while it does not say, which ``outage`` tells apart."""
+        return (self.etcd["keys"] if self.etcd is not None else None) or {}
+
     def member(self, name: str) -> SeenMember | None:
         """A member as Patroni lists it; None when it does not. + name: the node's"""
         return self.patroni["members"].get(name)
@@ -45,5 +50,5 @@ def with_config_of(cluster: Cluster, patroni: SeenPatroni, etcd: SeenEtcd | None
     What a Patroni said, with the dynamic configuration as etcd has it: a Patroni that was not asked to change it has
     that of its last look, up to ``loop_wait`` seconds ago.
     """
-    stored = (etcd["keys"] or {}).get(f"{cluster.scope_key}config") if etcd is not None else None
+    stored = (etcd["keys"] or {}).get(cluster.key("config")) if etcd is not None else None
     return patroni if stored is None else {**patroni, "config": json.loads(stored)}

@@ -12,17 +12,11 @@ from typing import Any
 
 from cluster.declared.model import Cluster
 from cluster.findings import Finding
+from cluster.measures import segment_start
 from cluster.observed.pgbackrest import SeenPgbackrest
-
-SEGMENT_BYTES = 16 * 1024 * 1024
 
 # The position in bytes at which each earlier timeline was left.
 Turns = Mapping[int, int]
-
-
-def begin_of(segment: str) -> int:
-    """The position at which a segment begins. + segment: its name"""
-    return (int(segment[8:16], 16) << 32) + int(segment[16:24], 16) * SEGMENT_BYTES
 
 
 def timeline_of(segment: str) -> int:
@@ -41,7 +35,7 @@ def beyond(archive: Mapping[str, str] | None, end: tuple[int, int] | None) -> st
         return None
     newest, (timeline, position) = archive["max"], end
     later = timeline_of(newest) > timeline
-    return newest if later or (timeline_of(newest) == timeline and begin_of(newest) > position) else None
+    return newest if later or (timeline_of(newest) == timeline and segment_start(newest) > position) else None
 
 
 def parted(one: Turns, other: Turns) -> int | None:
@@ -109,7 +103,7 @@ def stanza_findings(
     + goes_on: it begins with data or backups of its own
     """
     seen = {name: one for name, one in pictures.items() if one is not None}
-    begun = (keys or {}).get(f"{cluster.scope_key}initialize") is not None
+    begun = (keys or {}).get(cluster.key("initialize")) is not None
     if begun or goes_on or any(one["restoring"] for one in seen.values()):
         return
     if not copies and any(_has_data(one) or one["scope"] == cluster.name for one in seen.values()):

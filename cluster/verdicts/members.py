@@ -21,7 +21,7 @@ Keys = Mapping[str, str]
 
 def member_addresses(cluster: Cluster, keys: Keys) -> dict[str, str]:
     """Where living members are, as each has told etcd. + keys: what etcd holds below the cluster's prefix"""
-    prefix = f"{cluster.scope_key}members/"
+    prefix = cluster.key("members", "")
     said = {name.removeprefix(prefix): json.loads(text) for name, text in keys.items() if name.startswith(prefix)}
     urls = {name: one.get("conn_url") for name, one in said.items()}
     return {name: str(urlsplit(url).hostname) for name, url in urls.items() if url}
@@ -34,11 +34,11 @@ def undeclared_findings(cluster: Cluster, keys: Keys | None) -> Iterator[Finding
 
     + keys: what etcd holds below the cluster's prefix; None while it does not answer
     """
-    prefix, declared = f"{cluster.scope_key}members/", {node.name for node in cluster.members}
+    prefix, declared = cluster.key("members", ""), {node.name for node in cluster.members}
     living = [key.removeprefix(prefix) for key in keys or () if key.startswith(prefix)]
     addresses = {str(node.address): node.name for node in cluster}
     for name in (one for one in living if one not in declared):
-        word = "leads" if (keys or {}).get(f"{cluster.scope_key}leader") == name else "is a living member of"
+        word = "leads" if (keys or {}).get(cluster.key("leader")) == name else "is a living member of"
         problem = f"{word} {cluster.name}, and the inventory does not have it in the group postgres"
         renamed = addresses.get(member_addresses(cluster, keys or {}).get(name, ""), name)
         yield Finding(name, "inventory", problem, _back(name, renamed))

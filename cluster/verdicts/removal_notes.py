@@ -8,10 +8,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from cluster.declared.model import Cluster
+from cluster.observed.etcd import SeenEtcd
+from cluster.verdicts.etcd_members import etcd_members_of
 
 # Beside Patroni's own keys, of which none has this name. It reads those that it knows, and leaves others alone.
-REMOVED = "removed/"
-REPLACED = "replaced/"
+REMOVED = "removed"
+REPLACED = "replaced"
 
 
 @dataclass(frozen=True)
@@ -52,12 +54,12 @@ class Replacement:
 
 def removal_key(cluster: Cluster, name: str) -> str:
     """Where etcd keeps the note. + name: the node's"""
-    return f"{cluster.scope_key}{REMOVED}{name}"
+    return cluster.key(REMOVED, name)
 
 
 def replacement_key(cluster: Cluster, name: str) -> str:
     """The same for a host that is replaced. + name: the node's"""
-    return f"{cluster.scope_key}{REPLACED}{name}"
+    return cluster.key(REPLACED, name)
 
 
 def removals(cluster: Cluster, keys: Mapping[str, str] | None) -> dict[str, Removal]:
@@ -84,3 +86,22 @@ def _notes(prefix: str, keys: Mapping[str, str] | None) -> Iterator[tuple[str, A
 def remaining(cluster: Cluster, gone: Collection[str]) -> Cluster:
     """The cluster as if these nodes were not declared. + gone: their names"""
     return replace(cluster, nodes=tuple(node for node in cluster if node.name not in gone))
+
+
+def is_known(cluster: Cluster, seen: SeenEtcd | None, name: str) -> bool:
+    """Whether Patroni or etcd has a host; yes while etcd does not say. + seen: ``EtcdCluster``"""
+    if seen is None or seen["keys"] is None or seen["members"] is None:
+        return True
+    mine = etcd_members_of(cluster, cluster.node(name), seen["members"])
+    return bool(mine) or cluster.key("members", name) in seen["keys"]
+
+
+def half_removed(cluster: Cluster, seen: SeenEtcd | None) -> list[str]:
+    """
+    The hosts whose removal was begun, and which Patroni or etcd still has, or has again. The others would be written
+    without such a host, and it may lead. None is to be seen while etcd does not say.
+
+    + seen: ``EtcdCluster``, live
+    """
+    noted = removals(cluster, seen["keys"] if seen is not None else None)
+    return [node.name for node in cluster if node.name in noted and is_known(cluster, seen, node.name)]

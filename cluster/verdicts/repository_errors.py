@@ -7,18 +7,18 @@ import re
 # What an S3-compatible store says in its document about an error, and pgBackRest passes on whole.
 _CODE, _MESSAGE = re.compile(r"<Code>([^<]*)</Code>"), re.compile(r"<Message>([^<]*)</Message>")
 
-CERTIFICATE = "Name the CA of the store in pgbackrest_s3_ca_file: a file that lies on the repository host."
+CERTIFICATE = "name the CA of the store in pgbackrest_s3_ca_file: a file that lies on the repository host"
 KEYS = (
-    "The store knows other keys than those in the file that pgbackrest_s3_credentials names, or they may not read and "
-    "write this bucket."
+    "the store knows other keys than those in the file that pgbackrest_s3_credentials names, or they may not read and "
+    "write this bucket"
 )
-BUCKET = "Create the bucket of pgbackrest_s3_bucket at the store: nothing here does."
+BUCKET = "create the bucket of pgbackrest_s3_bucket at the store: nothing here does"
 WAY = (
-    "See whether the repository host reaches its store, pgbackrest_s3_endpoint with :port where that is not 443, or "
-    "whether its disk answers."
+    "see whether the repository host reaches its store, pgbackrest_s3_endpoint with :port where that is not 443, or "
+    "whether its disk answers"
 )
-PHRASE = "With another pass phrase than at its creation a repository cannot be read; see docs/runs/backup.md."
-HOST = "See `journalctl -u pgbackrest` on its host."
+PHRASE = "with another pass phrase than at its creation a repository cannot be read; see docs/runs/backup.md"
+HOST = "see `journalctl -u pgbackrest` on its host"
 
 # The first word that is found decides.
 _WAYS_OUT = (
@@ -39,5 +39,5 @@ def cause(text: str) -> str:
 
 
 def way_out(text: str) -> str:
-    """What to do about it, a sentence. + text: pgBackRest's words"""
+    """What to do about it, as ``Obstacle`` has it. + text: pgBackRest's words"""
     return next((hint for word, hint in _WAYS_OUT if word.search(text)), HOST)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from cluster.components.patroni_dynamic import version_of
 from cluster.declared.model import Cluster
 from cluster.inventory.clusters import slot_name
+from cluster.measures import version_of
 from cluster.observed.patroni import SeenPatroni
 from cluster.observed.postgres import SeenPostgres
 from cluster.settings.slot_matchers import MATCHED

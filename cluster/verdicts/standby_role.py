@@ -40,7 +40,7 @@ def role_problem(cluster: Cluster, config: Mapping[str, Any]) -> tuple[str, str]
 
 def role_findings(cluster: Cluster, keys: Mapping[str, str] | None) -> Iterable[Finding]:
     """The same before anything is touched. + keys: what etcd holds below the cluster's prefix; None while it is away"""
-    text = (keys or {}).get(f"{cluster.scope_key}config")
+    text = (keys or {}).get(cluster.key("config"))
     found = role_problem(cluster, json.loads(text)) if text else None
     if found is not None:
         yield Finding(INVENTORY, SETTING, *found)

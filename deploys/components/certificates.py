@@ -15,7 +15,7 @@ def deploy_certificates(cluster: Cluster) -> None:
     certificates.issued(
         name="Issue certificates and trust the CAs", cluster=cluster, secrets_directory=own, source_secrets=source
     )
-    certificates.lent(
+    certificates.trust_source(
         name="Trust the source cluster's CA", cluster=cluster, secrets_directory=own, source_secrets=source
     )
 

@@ -11,7 +11,7 @@ from operations.runs import adopt
 @deploy("Adoption")
 def deploy_adoption(cluster: Cluster) -> None:
     """The newest data of the members lead, before the others start. + cluster: as declared"""
-    adopt.adopted(
+    adopt.adopt(
         name="Start the member with the newest data as leader", cluster=cluster, secrets=cluster_secrets(cluster)
     )
 
@@ -25,7 +25,7 @@ def deploy_patroni(cluster: Cluster, *, renews: bool = False) -> None:
     + renews: the admin role may get another password
     """
     secrets = cluster_secrets(cluster)
-    patroni_configuration.admitted(name="Allow new members in pg_hba before they connect", cluster=cluster)
+    patroni_configuration.allow_new_members(name="Allow new members in pg_hba before they connect", cluster=cluster)
     patroni.member(name="Configure and start Patroni", cluster=cluster, secrets=secrets)
     patroni.formed(name="Wait for a leader and streaming standbys", cluster=cluster, secrets=secrets)
     patroni_configuration.configuration(name="Apply the dynamic configuration", cluster=cluster)

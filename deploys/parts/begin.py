@@ -14,7 +14,14 @@ from deploys.parts.secrets import held_secrets, secrets_directory
 from operations.live.overview import Look, observed
 from operations.live.preflight import cluster_of, declared_clusters_of, once, refuse_other_secrets, refuse_unfit_hosts
 from operations.util.console import quiet_the_idle_lines
-from operations.util.hosts import acts_for_all, end_run, is_within_limit, quicken, quiet_refusals, refuse_company
+from operations.util.hosts import (
+    acts_for_all,
+    disable_nagle,
+    end_run,
+    is_within_limit,
+    quiet_refusals,
+    refuse_other_deploys,
+)
 
 ALL = "*"
 
@@ -64,18 +71,27 @@ def look(deploy: str, print_all: Callable[[Sequence[Overview]], int]) -> None:
     + deploy: name of the deploy file, which has to be alone
     + print_all: prints what was seen of the clusters, and returns the exit code
     """
+    look_alone(deploy, lambda clusters: print_all(observed(map(_look_at, clusters))))
+
+
+def look_alone(deploy: str, print_all: Callable[[Sequence[Cluster]], int]) -> None:
+    """
+    The same, for a run that looks in a way of its own.
+
+    + print_all: looks at the clusters, prints what it has seen, and returns the exit code
+    """
     _begin()
-    refuse_company(deploy)
+    refuse_other_deploys(deploy)
     clusters = [
         cluster for cluster in declared_clusters_of(host.inventory).values() if any(map(is_within_limit, cluster))
     ]
-    code = once(host.inventory, deploy, lambda: print_all(observed(map(_look_at, clusters))))
+    code = once(host.inventory, deploy, lambda: print_all(clusters))
     if acts_for_all():
         end_run(code)
 
 
 def _begin() -> None:
-    quicken(host)
+    disable_nagle(host)
     quiet_the_idle_lines()
     quiet_refusals()
 

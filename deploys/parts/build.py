@@ -26,18 +26,18 @@ def deploy_all(cluster: Cluster, *, adopts: bool = False, rotates: Collection[st
     + rotates: names of secrets that may change
     """
     deploy_first_look(cluster=cluster)
-    deploy_ground(cluster)
+    deploy_base(cluster)
     if adopts:
         deploy_adoption(cluster=cluster)
     deploy_patroni(cluster=cluster, renews="PATRONI_ADMIN_PASSWORD" in rotates)
     deploy_etcd_trust(cluster=cluster)
-    deploy_doors(cluster)
+    deploy_access(cluster)
 
 
 # Every host of the cluster calls every operation: that alone keeps pyinfra to this order across hosts.
 
 
-def deploy_ground(cluster: Cluster) -> None:
+def deploy_base(cluster: Cluster) -> None:
     """What PostgreSQL's members stand on. + cluster: as declared"""
     deploy_secrets(cluster=cluster)
     deploy_packages(cluster=cluster)
@@ -47,7 +47,7 @@ def deploy_ground(cluster: Cluster) -> None:
     deploy_pgbackrest(cluster=cluster)
 
 
-def deploy_doors(cluster: Cluster) -> None:
+def deploy_access(cluster: Cluster) -> None:
     """What needs members that run: backups, the way in for clients, and the proof. + cluster: as declared"""
     deploy_stanza(cluster=cluster)
     deploy_haproxy(cluster=cluster, secrets=cluster_secrets(cluster))

@@ -24,11 +24,11 @@ def deploy_etcd_restore(declared: Cluster) -> None:
     cluster = remaining(declared, set(nodes_named(declared, "without")))
     if not cluster.etcd or not cluster.members:
         raise ConfigError("without: nothing of the cluster is left\nHINT: name only hosts that are gone for good.")
-    procedure.rebuilt(
+    procedure.rebuild(
         name="Rebuild etcd, start one member as leader",
         cluster=cluster,
         source=node_named(declared, "from"),
         confirmed=option("confirm") == declared.name,
     )
     etcd.quorum(name="Join the other hosts to etcd", cluster=cluster)
-    procedure.finished(name="Wait for streaming standbys", cluster=cluster)
+    procedure.finish(name="Wait for streaming standbys", cluster=cluster)

@@ -21,16 +21,16 @@ def deploy_stop(cluster: Cluster, *, confirmed: bool, force: bool) -> None:
     Stop everything, with the same last write on every member. The archive is there for the last WAL, etcd for Patroni.
 
     + cluster: as declared
-    + confirmed, force: as ``patroni_halt`` has them
+    + confirmed, force: as ``stop.announce`` has them
     """
     refuse_standby(cluster, "'systemctl stop patroni' on its members, the leader last; then etcd.")
-    stop.announced(name="Check that the cluster may be stopped", cluster=cluster, confirmed=confirmed, force=force)
-    services.stopped(name="Stop HAProxy", cluster=cluster, phase="clients")
-    services.stopped(name="Stop the timers", cluster=cluster, phase="timers")
-    stop.halted(name="Stop PostgreSQL and Patroni", cluster=cluster)
-    services.stopped(name="Stop pgBackRest", cluster=cluster, phase="archive")
-    services.stopped(name="Stop etcd", cluster=cluster, phase="etcd")
-    stop.told(name="Report", cluster=cluster)
+    stop.announce(name="Check that the cluster may be stopped", cluster=cluster, confirmed=confirmed, force=force)
+    services.stop_services(name="Stop HAProxy", cluster=cluster, phase="clients")
+    services.stop_services(name="Stop the timers", cluster=cluster, phase="timers")
+    stop.stop_members(name="Stop PostgreSQL and Patroni", cluster=cluster)
+    services.stop_services(name="Stop pgBackRest", cluster=cluster, phase="archive")
+    services.stop_services(name="Stop etcd", cluster=cluster, phase="etcd")
+    stop.report(name="Report", cluster=cluster)
 
 
 @deploy("Start")
@@ -42,15 +42,15 @@ def deploy_start(cluster: Cluster, without: Collection[str]) -> None:
     + without: members that were given up
     """
     refuse_standby(cluster, "'systemctl start etcd patroni' on its members; it gets from its source what it lacks.")
-    start.readied(name="Hold back members until the newest data is known", cluster=cluster, without=without)
-    services.started(name="Start etcd", cluster=cluster, phase="etcd")
-    services.quorum(name="Wait for etcd's quorum", cluster=cluster)
-    services.started(name="Start pgBackRest", cluster=cluster, phase="archive")
-    start.led(name="Start the member with the newest data", cluster=cluster, without=without)
-    start.followed(name="Start the standbys and wait until they stream", cluster=cluster, without=without)
-    services.started(name="Start HAProxy", cluster=cluster, phase="clients")
-    services.started(name="Start the timers", cluster=cluster, phase="timers")
-    start.told(name="Report", cluster=cluster, without=without)
+    start.hold_back_members(name="Hold back members until the newest data is known", cluster=cluster, without=without)
+    services.start_services(name="Start etcd", cluster=cluster, phase="etcd")
+    services.await_quorum(name="Wait for etcd's quorum", cluster=cluster)
+    services.start_services(name="Start pgBackRest", cluster=cluster, phase="archive")
+    start.start_newest_first(name="Start the member with the newest data", cluster=cluster, without=without)
+    start.start_standbys(name="Start the standbys and wait until they stream", cluster=cluster, without=without)
+    services.start_services(name="Start HAProxy", cluster=cluster, phase="clients")
+    services.start_services(name="Start the timers", cluster=cluster, phase="timers")
+    start.report(name="Report", cluster=cluster, without=without)
 
 
 @deploy("Destroy")
@@ -59,19 +59,19 @@ def deploy_destroy(cluster: Cluster, *, confirmed: bool, wipe: bool, backups: bo
     Stop everything, then remove it.
 
     + cluster: as declared
-    + confirmed, wipe, backups: as ``power_destroy`` has them
+    + confirmed, wipe, backups: as ``destroy.announce`` and ``destroy.remove_files`` have them
     """
     secrets = str(secrets_directory(cluster))
     told: dict[str, Any] = {"wipe": wipe, "secrets": secrets}
-    destroy.announced(
+    destroy.announce(
         name="Announce what is removed, and check that it may be",
         cluster=cluster,
         confirmed=confirmed,
         backups=backups,
         **told,
     )
-    services.stopped(name="Stop HAProxy", cluster=cluster, phase="clients")
-    destroy.aligned(name="Replicate the last record to all members", cluster=cluster)
-    destroy.stopped(name="Stop PostgreSQL and Patroni", cluster=cluster)
-    destroy.cleared(name="Remove units and files", cluster=cluster, wipe=wipe, backups=backups)
-    destroy.told(name="Report", cluster=cluster, **told)
+    services.stop_services(name="Stop HAProxy", cluster=cluster, phase="clients")
+    destroy.sync_last_record(name="Replicate the last record to all members", cluster=cluster)
+    destroy.stop_postgres(name="Stop PostgreSQL and Patroni", cluster=cluster)
+    destroy.remove_files(name="Remove units and files", cluster=cluster, wipe=wipe, backups=backups)
+    destroy.report(name="Report", cluster=cluster, **told)

@@ -22,9 +22,7 @@ def probe_of(cluster: Cluster) -> Secret | None:
 @deploy("Probe")
 def deploy_probe(cluster: Cluster) -> None:
     """Measure for as long as ``--data seconds=N`` says. + cluster: as declared"""
-    probe.measured(
-        name="Measure what clients see", cluster=cluster, probe=_question(cluster), seconds=option("seconds")
-    )
+    probe.measure(name="Measure what clients see", cluster=cluster, probe=_question(cluster), seconds=option("seconds"))
 
 
 def _question(cluster: Cluster) -> Secret:

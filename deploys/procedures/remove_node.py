@@ -15,45 +15,50 @@ from deploys.parts.secrets import cluster_secrets
 from operations import etcd, patroni, patroni_configuration
 from operations.live.preflight import once
 from operations.runs.remove_node import etcd_membership, patroni_traces, procedure
-from operations.util.hosts import here
+from operations.util.hosts import current_node
 
 
 @deploy("Removal")
-def deploy_removal(declared: Cluster, leaving: str, *, alone: bool, wipe: bool, drain_seconds: int) -> None:
+def deploy_removal(
+    declared: Cluster, leaving: str, *, alone: bool, wipe: bool, drain_seconds: int, force: bool
+) -> None:
     """
     Take a host out. Every host calls the steps over all of them; the configuration is that of those that stay.
 
     + declared: the cluster, the host in it
     + leaving: the node's name
-    + alone, wipe, drain_seconds: as ``patroni_removal`` has them
+    + alone, wipe, drain_seconds, force: as ``procedure.begin`` and ``procedure.stop_services`` have them
     """
     cluster = _without_removed(declared, leaving)
     refuse_indispensable(cluster, cluster.node(leaving))
     rest, secrets = remaining(cluster, {leaving}), cluster_secrets(cluster)
-    stays = here() in {node.name for node in rest}
-    procedure.begun(
+    stays = current_node() in {node.name for node in rest}
+    procedure.begin(
         name=f"Check that {leaving} may leave, move the leader away",
         cluster=cluster,
         leaving=leaving,
         alone=alone,
         wipe=wipe,
+        force=force,
     )
     if stays:
         deploy_haproxy(cluster=rest, secrets=secrets)
-    procedure.stopped(name=f"Stop {leaving}'s services", cluster=cluster, leaving=leaving, drain_seconds=drain_seconds)
-    patroni_traces.forgotten(name=f"Delete {leaving}'s keys and slots", cluster=cluster, leaving=leaving)
+    procedure.stop_services(
+        name=f"Stop {leaving}'s services", cluster=cluster, leaving=leaving, drain_seconds=drain_seconds
+    )
+    patroni_traces.deregister(name=f"Delete {leaving}'s keys and slots", cluster=cluster, leaving=leaving)
     if stays:
         deploy_certificates(cluster=rest)
         deploy_pgbackrest(cluster=rest)
         # Not the whole of deploy_patroni: another member that is lame does not hold this one.
         patroni.member(name="Configure the remaining members", cluster=rest, secrets=secrets)
         patroni_configuration.configuration(name="Apply the dynamic configuration without it", cluster=rest)
-    etcd_membership.left(name=f"Remove {leaving} from etcd", cluster=cluster, leaving=leaving)
+    etcd_membership.leave_etcd(name=f"Remove {leaving} from etcd", cluster=cluster, leaving=leaving)
     if stays:
         etcd.member(name="Configure the remaining members of etcd", cluster=rest)
         etcd.quorum(name="Check the quorum of the remaining members", cluster=rest)
-    procedure.cleared(name=f"Remove {leaving}'s units and files", cluster=cluster, leaving=leaving, wipe=wipe)
-    procedure.over(name="Report", cluster=cluster, leaving=leaving)
+    procedure.clear_host(name=f"Remove {leaving}'s units and files", cluster=cluster, leaving=leaving, wipe=wipe)
+    procedure.report(name="Report", cluster=cluster, leaving=leaving)
 
 
 def _without_removed(declared: Cluster, leaving: str) -> Cluster:

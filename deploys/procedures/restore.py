@@ -10,13 +10,13 @@ from cluster.errors import ConfigError
 from cluster.plans.restore.target import Target, asked_target
 from deploys.components.patroni import deploy_patroni
 from deploys.parts.begin import declared_cluster, running_cluster
-from deploys.parts.build import deploy_doors, deploy_ground
+from deploys.parts.build import deploy_access, deploy_base
 from deploys.parts.options import member_named, option
 from deploys.parts.secrets import cluster_secrets, held_secrets, secrets_directory
 from operations.live.preflight import declared_clusters_of
 from operations.runs.backup import backup
-from operations.runs.restore.in_place import restored
-from operations.runs.restore.new_cluster import begun_with, restored_from
+from operations.runs.restore.in_place import restore_in_place
+from operations.runs.restore.new_cluster import report, restore_from_source
 
 
 def asked_moment() -> Target:
@@ -55,7 +55,7 @@ def begun_cluster(source: str) -> Cluster | None:
 
 def deploy_in_place(cluster: Cluster) -> None:
     """The cluster back at the moment that the command line names, and a backup of it."""
-    restored(
+    restore_in_place(
         name="Restore",
         cluster=cluster,
         target=asked_moment(),
@@ -92,8 +92,8 @@ def deploy_copy(cluster: Cluster, source: str) -> None:
 def _deploy_from(source: Cluster, cluster: Cluster, target: Target) -> None:
     """The whole build, with the data of a backup."""
     secrets = cluster_secrets(cluster)
-    deploy_ground(cluster)
-    restored_from(
+    deploy_base(cluster)
+    restore_from_source(
         name=f"Restore the data of {source.name}",
         cluster=cluster,
         source=source,
@@ -103,5 +103,5 @@ def _deploy_from(source: Cluster, cluster: Cluster, target: Target) -> None:
         repository=option("repository"),
     )
     deploy_patroni(cluster=cluster, renews=True)  # the data bring the source's
-    begun_with(name="Report", cluster=cluster)
-    deploy_doors(cluster)
+    report(name="Report", cluster=cluster)
+    deploy_access(cluster)

@@ -8,21 +8,23 @@ from collections.abc import Mapping, Sequence
 from shlex import quote
 from typing import Any
 
+from cluster.components.all import SERVICES
+
 # The unit tells our own services from others of the same name. ss knows it from the socket itself; /proc/<pid>/fd would
 # not do, because in a container even root may not look there at another user's processes.
-LISTENING = r"""
+LISTENING = rf"""
 if command -v ss >/dev/null; then
   sockets=$(ss -Hltnpe) || exit 1
   printf '%s\n' "$sockets" | sed 's/|/ /g; s/^./socket|&/'
 else
-  awk '$4 == "0A" { print "kernel|" $2 }' /proc/net/tcp /proc/net/tcp6 2>/dev/null
+  awk '$4 == "0A" {{ print "kernel|" $2 }}' /proc/net/tcp /proc/net/tcp6 2>/dev/null
 fi
-echo "active|$(systemctl is-active patroni etcd haproxy pgbackrest 2>/dev/null | tr '\n' ' ')"
+echo "active|$(systemctl is-active {" ".join(SERVICES)} 2>/dev/null | tr '\n' ' ')"
 for f in $(grep -lsz -e '^-D' /proc/[0-9]*/cmdline); do
-  p=${f%/cmdline}; name=; unit=
+  p=${{f%/cmdline}}; name=; unit=
   read -r name < "$p/comm" && [ "$name" = postgres ] || continue
-  while read -r line; do case $line in *.service | *.scope) unit=${line##*/} ;; esac; done < "$p/cgroup"
-  directory=$(tr '\0' '\n' < "$f" | sed -n '/^-D$/ { n; p; q }; s/^-D\(.\)/\1/p')
+  while read -r line; do case $line in *.service | *.scope) unit=${{line##*/}} ;; esac; done < "$p/cgroup"
+  directory=$(tr '\0' '\n' < "$f" | sed -n '/^-D$/ {{ n; p; q }}; s/^-D\(.\)/\1/p')
   [ -z "$directory" ] || echo "postgres|$unit|$(readlink -f "$directory")" # ended meanwhile
 done 2>/dev/null
 """
@@ -44,9 +46,8 @@ def sessions_script(ports: Sequence[int]) -> str:
 
 def active(lines: Mapping[str, list[list[str]]]) -> list[str]:
     """Our units that are up."""
-    units = ("patroni.service", "etcd.service", "haproxy.service", "pgbackrest.service")
     states = [state for (line,) in lines.get("active", ()) for state in line.split()]
-    return [unit for unit, state in zip(units, states, strict=False) if state == "active"]
+    return [unit for unit, state in zip(SERVICES, states, strict=False) if state == "active"]
 
 
 def listening(lines: Mapping[str, list[list[str]]]) -> list[dict[str, Any]]:

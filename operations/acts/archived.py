@@ -49,7 +49,7 @@ echo archived
 """
 
 
-def archived_to_now(cluster: Cluster, leader: Node, repository: int) -> Commands:
+def archive_to_now(cluster: Cluster, leader: Node, repository: int) -> Commands:
     """
     Archive what a running primary has written until now, and ask the repository for it. Refuses when it is not there
     in a minute.
@@ -61,10 +61,10 @@ def archived_to_now(cluster: Cluster, leader: Node, repository: int) -> Commands
     _refuse_if_left(asked, leader, "nothing was stopped")
 
 
-def archived_to_the_end(cluster: Cluster, leader: Node, repository: int) -> Commands:
+def archive_to_the_end(cluster: Cluster, leader: Node, repository: int) -> Commands:
     """
     Archive what a primary wrote until it was stopped, and ask the repository for the last of it. Refuses when that is
-    not possible. + repository: as ``archived_to_now`` has it
+    not possible. + repository: as ``archive_to_now`` has it
     """
     script = _REST.format(data=quote(cluster.data_directory), push=f"{BOUNDED} push")
     yield (asked := Act(leader, StringCommand(_has(cluster, repository) + script)))

@@ -12,13 +12,14 @@ from cluster.components.files import Directory, File
 from cluster.components.units import Step
 from cluster.secrets.secrets import Secret
 from facts.host import STAMP_DIRECTORY
+from operations.util.journal import described
 
 JOURNAL_LINES = 15
 
 
 def make_directory(directory: Directory) -> StringCommand:
     """Make a directory, or give an existing one its owner and mode."""
-    return StringCommand(_directory_made(directory))
+    return described(StringCommand(_directory_made(directory)), f"makes {directory.path}")
 
 
 def _directory_made(directory: Directory) -> str:
@@ -77,7 +78,8 @@ def write_files(directories: Iterable[Directory], groups: Iterable[Sequence[File
             steps.append(_made_beside(file, offset))
             offset += len(file.content.encode())
         steps += [f"mv -f {quote(f'{file.path}.new')} {quote(file.path)}" for file in group]
-    return StringCommand(f"{_PART}; {' && '.join(steps)}", _stdin=[Secret(text)])
+    paths = ", ".join(file.path for group in listed for file in group)
+    return described(StringCommand(f"{_PART}; {' && '.join(steps)}", _stdin=[Secret(text)]), f"writes {paths}")
 
 
 def _made_beside(file: File, offset: int) -> str:
@@ -114,7 +116,8 @@ def act_on_units(steps: Sequence[tuple[Unit, Step]]) -> StringCommand:
     down = [unit for unit, step in steps if step == "start"]
     acts = [(unit, _start(unit) if step == "start" else str(unit.load)) for unit, step in steps]
     each = [f"{{ {{ {act}; }} {or_journal(unit.name)}; }} && {stamp(unit.name, unit.loads)}" for unit, act in acts]
-    return StringCommand(" && ".join([_enabled(down) if down else "systemctl daemon-reload", *each]))
+    told = ", ".join(f"{step}s {unit.name}" for unit, step in steps)
+    return described(StringCommand(" && ".join([_enabled(down) if down else "systemctl daemon-reload", *each])), told)
 
 
 def _enabled(units: Iterable[Unit]) -> str:

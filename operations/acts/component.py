@@ -18,7 +18,7 @@ from operations.util.said import said
 Commands = Generator[PyinfraCommand, None, None]
 
 
-def brought_up(component: Component, seen: SeenComponent | None = None) -> Commands:
+def apply_component(component: Component, seen: SeenComponent | None = None) -> Commands:
     """
     Write what differs, then start or reload the units that need it, by what they run with and not by what was written.
 

@@ -8,29 +8,27 @@ from shlex import quote
 from pyinfra import host
 from pyinfra.api import StringCommand
 
-from cluster.components.etcd import UNIT, etcd_data_directory, peer_url
+from cluster.components.etcd import UNIT, etcd_data_directory, etcdctl, peer_url
 from cluster.declared.model import Cluster, Node
 from cluster.errors import UnsafeError
 from cluster.observed.etcd import SeenEtcd
 from cluster.verdicts.etcd_members import stray_learners
 from cluster.verdicts.removal_notes import remaining
-from facts.etcd import ETCDCTL
 from operations.acts.act import Act
 from operations.acts.component import Commands
 from operations.acts.last_lines import show_last_lines
-from operations.runs.remove_node.etcd_membership import removed
+from operations.runs.remove_node.etcd_membership import remove_membership
 
 # What the promotion prints when it did not come about in time.
 LATE = "late"
 
 
-def etcdctl(cluster: Cluster, nodes: Sequence[Node], words: str) -> str:
+def etcd_command(cluster: Cluster, nodes: Sequence[Node], words: str) -> str:
     """A command of etcd's own client. + nodes: whose etcd is asked"""
-    endpoints = ",".join(node.address.url(cluster.settings.etcd_client_port) for node in nodes)
-    return f"{ETCDCTL} ETCDCTL_ENDPOINTS={endpoints} etcdctl {words}"
+    return f"{etcdctl(node.address.url(cluster.settings.etcd_client_port) for node in nodes)} {words}"
 
 
-def promoted(cluster: Cluster, node: Node, voters: Sequence[Node], seconds: int) -> Commands:
+def promote_learner(cluster: Cluster, node: Node, voters: Sequence[Node], seconds: int) -> Commands:
     """
     Give a learner its vote as soon as it has the data. One that has not in time is taken out again, and named: the
     others do not reach it at the address under which it was added.
@@ -53,13 +51,13 @@ def promoted(cluster: Cluster, node: Node, voters: Sequence[Node], seconds: int)
 
 def _promotion(cluster: Cluster, voters: Sequence[Node], node: Node, seconds: int) -> str:
     # A learner is promoted only once it has caught up; etcd refuses before that, and a refused try costs nothing.
-    identify = etcdctl(cluster, voters, f"member list | grep -F {peer_url(cluster, node)}, | cut -d, -f1")
+    identify = etcd_command(cluster, voters, f"member list | grep -F {peer_url(cluster, node)}, | cut -d, -f1")
     # One with a wrong address reaches the others all the same, and catches up; its vote would be lost on them.
-    reached = etcdctl(cluster, [node], "endpoint status >/dev/null 2>&1")
-    promote = f"{reached} && " + etcdctl(cluster, voters, 'member promote "$1" >/dev/null 2>&1')
+    reached = etcd_command(cluster, [node], "endpoint status >/dev/null 2>&1")
+    promote = f"{reached} && " + etcd_command(cluster, voters, 'member promote "$1" >/dev/null 2>&1')
     until = f"timeout {seconds} sh -c 'until {promote}; do sleep 0.3; done' sh \"$id\""
     # An answer may have been lost: what the list says counts.
-    learner = etcdctl(cluster, voters, 'member list | grep "^$id," | grep -q "true$"')
+    learner = etcd_command(cluster, voters, 'member list | grep "^$id," | grep -q "true$"')
     return f'id=$({identify}); echo "$id"; {until} || if {learner}; then echo {LATE}; else false; fi'
 
 
@@ -70,7 +68,7 @@ def _given_up(cluster: Cluster, node: Node, voters: Sequence[Node], member_id: s
     yield _removal(cluster, voters, member_id)
 
 
-def strays_removed(cluster: Cluster, voters: Sequence[Node], seen: SeenEtcd) -> Commands:
+def remove_stray_learners(cluster: Cluster, voters: Sequence[Node], seen: SeenEtcd) -> Commands:
     """Take out learners of ours under an address that is not declared any more. + seen: ``EtcdCluster``, live"""
     for member in stray_learners(cluster, seen["members"] or ()):
         host.log(f"takes out of etcd a learner at {member['peer_urls'][0]}, which nobody declares")
@@ -79,4 +77,4 @@ def strays_removed(cluster: Cluster, voters: Sequence[Node], seen: SeenEtcd) -> 
 
 def _removal(cluster: Cluster, voters: Sequence[Node], member_id: str) -> Act:
     asked = remaining(cluster, {node.name for node in cluster.etcd if node not in voters})
-    return Act(cluster.node(host.name), removed(asked, member_id))
+    return Act(cluster.node(host.name), remove_membership(asked, member_id))

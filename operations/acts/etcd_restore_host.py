@@ -7,11 +7,18 @@ from shlex import quote
 
 from pyinfra.api import StringCommand
 
-from cluster.components.etcd import UNIT, bootstrap_file, declared_peers, etcd_component, etcd_data_directory, peer_url
+from cluster.components.etcd import (
+    UNIT,
+    bootstrap_file,
+    declared_peers,
+    etcd_component,
+    etcd_data_directory,
+    etcdctl,
+    peer_url,
+)
 from cluster.components.files import File
 from cluster.declared.model import Cluster, Node
 from cluster.plans.etcd_restore.order import DATA, NOTES, Order
-from facts.etcd import ETCDCTL
 from operations.acts.act import Act
 from operations.acts.brought import brought
 from operations.acts.commands import start_unit, write_file
@@ -50,30 +57,30 @@ mv {new} {data}
 # most advanced member from leading. Configuration, system identifier and history stay.
 _FORGET = """
 set -e
-ectl() {{ {etcdctl} ETCDCTL_ENDPOINTS={endpoint} etcdctl --dial-timeout=2s --command-timeout=10s "$@"; }}
+ectl() {{ {etcdctl} --command-timeout=10s "$@"; }}
 for key in leader status optime/leader sync failover failsafe; do ectl del {prefix}$key > /dev/null; done
 ectl del --prefix {prefix}members/ > /dev/null
 """
 
 
-def noted(node: Node, order: Order) -> Act:
+def record_etcd_job(node: Node, order: Order) -> Act:
     """Note on a host what is being done: until it is over no other run begins anything there."""
     write = write_file(File(f"{NOTES}/order.json", json.dumps(order.note) + "\n", mode="600"))
     return Act(node, StringCommand(f"install -d -m 700 {NOTES} &&", *write.bits, **write.connector_arguments))
 
 
-def forgotten(node: Node) -> Act:
+def forget_etcd_job(node: Node) -> Act:
     """Take the note away: for this host it is over."""
     return Act(node, StringCommand(f"rm -rf {NOTES}"))
 
 
-def put_aside(cluster: Cluster, node: Node, order: Order) -> Act:
+def set_etcd_aside(cluster: Cluster, node: Node, order: Order) -> Act:
     """Stop etcd on a host and keep its data beside. Does so once for each rebuilding."""
     data, aside = quote(etcd_data_directory(cluster)), quote(order.aside(cluster))
     return Act(node, StringCommand(_ASIDE.format(unit=UNIT, data=data, aside=aside)))
 
 
-def begun(cluster: Cluster, order: Order) -> Commands:
+def begin_etcd(cluster: Cluster, order: Order) -> Commands:
     """Let etcd begin again on its first host, alone, from the source. Does nothing where that was done."""
     home = cluster.node(order.home)
     source = order.source_path(cluster)
@@ -100,9 +107,9 @@ def _restoration(cluster: Cluster, order: Order, home: Node, source: str) -> str
     )
 
 
-def outdated_forgotten(cluster: Cluster, order: Order) -> Act:
+def forget_leader(cluster: Cluster, order: Order) -> Act:
     """Take away, in the rebuilt etcd, what Patroni remembers of who led. Only while every Patroni is down."""
     home = cluster.node(order.home)
     endpoint = home.address.url(cluster.settings.etcd_client_port)
-    script = _FORGET.format(etcdctl=ETCDCTL, endpoint=endpoint, prefix=quote(cluster.scope_key))
+    script = _FORGET.format(etcdctl=etcdctl([endpoint]), prefix=quote(cluster.scope_key))
     return Act(home, StringCommand(script))

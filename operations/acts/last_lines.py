@@ -17,7 +17,7 @@ from cluster.observed.patroni import SeenPatroni
 from cluster.verdicts.causes import MEND, Cause, cause_in, stuck_text
 from facts.host import UnitJournal
 from facts.postgres_cause import LOGS, PostgresCause
-from operations.util.hosts import heard, read, target_of
+from operations.util.hosts import read, run_each, target_of
 
 ANSWER_SECONDS = 15
 # Between two looks at what those say who are waited for.
@@ -38,7 +38,7 @@ def show_last_lines(node: Node, unit: str, logs: str = "/dev/null") -> None:
 def _complaints(node: Node, directory: str) -> SeenCause | None:
     """None of a host that is away by now: that is no reason to end a wait for it."""
     fact = PostgresCause()
-    lines = heard(target_of(node), [fact.command(data=directory)], ANSWER_SECONDS)[0]
+    lines = run_each(target_of(node), [fact.command(data=directory)], ANSWER_SECONDS)[0]
     return fact.process(lines) if lines else None
 
 

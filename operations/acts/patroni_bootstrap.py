@@ -8,16 +8,17 @@ from pyinfra import host
 from pyinfra.api import StringCommand
 
 from cluster.components.component import Component
+from cluster.components.etcd import etcdctl
 from cluster.declared.model import Cluster
 from cluster.errors import UnsafeError
 from cluster.observed.patroni import SeenPatroni
 from cluster.verdicts.health import was_cut_off
-from facts.etcd import ETCDCTL, EtcdCluster
+from facts.etcd import EtcdCluster
 from facts.host import HostComponent
 from facts.pgbackrest_restore import RestoreState
 from operations.acts.act import Act
-from operations.acts.component import Commands, brought_up
-from operations.util.hosts import coordinator, here, read, read_all
+from operations.acts.component import Commands, apply_component
+from operations.util.hosts import coordinator, current_node, read, read_all
 
 
 def begun_again(cluster: Cluster, seen: SeenPatroni, beginning: Component) -> Commands:
@@ -33,7 +34,12 @@ def begun_again(cluster: Cluster, seen: SeenPatroni, beginning: Component) -> Co
     first, witness = cluster.members[0], coordinator(cluster.etcd)
     question = {"endpoints": cluster.etcd_endpoints, "prefix": cluster.scope_key}
     etcd = read([witness], EtcdCluster, **question)[witness.name]
-    if here() != first.name or etcd is None or etcd["keys"] is None or not was_cut_off(cluster, seen, etcd["keys"]):
+    if (
+        current_node() != first.name
+        or etcd is None
+        or etcd["keys"] is None
+        or not was_cut_off(cluster, seen, etcd["keys"])
+    ):
         return
     if host.get_fact(RestoreState, data=cluster.data_directory)["order"] is not None:
         return  # what looks half made are restored data, which Patroni is about to take over
@@ -43,7 +49,7 @@ def begun_again(cluster: Cluster, seen: SeenPatroni, beginning: Component) -> Co
     aside = f"if [ -e {data} ]; then mv {data} {data}.interrupted-$(date +%s); fi"
     yield StringCommand(f"systemctl stop patroni && {aside}")
     yield Act(witness, StringCommand(_forget(cluster, etcd["keys"])))
-    yield from brought_up(beginning)
+    yield from apply_component(beginning)
 
 
 def _refuse_if_others_have_data(cluster: Cluster) -> None:
@@ -59,7 +65,6 @@ def _refuse_if_others_have_data(cluster: Cluster) -> None:
 
 def _forget(cluster: Cluster, keys: Mapping[str, str]) -> str:
     """Delete the key in one transaction with a look at its value."""
-    key = f"{cluster.scope_key}initialize"
-    endpoints = ",".join(cluster.etcd_endpoints)
+    key = cluster.key("initialize")
     transaction = f"""value("{key}") = "{keys[key]}"\\n\\ndel {key}\\n\\n\\n"""
-    return f"printf '{transaction}' | {ETCDCTL} ETCDCTL_ENDPOINTS={endpoints} etcdctl txn | grep -qx SUCCESS"
+    return f"printf '{transaction}' | {etcdctl(cluster.etcd_endpoints)} txn | grep -qx SUCCESS"

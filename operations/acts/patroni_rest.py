@@ -12,6 +12,7 @@ from pyinfra.api import StringCommand
 
 from cluster.declared.model import Node
 from operations.acts.act import Act
+from operations.util.journal import described
 
 _POST = (Path(__file__).parents[1] / "util" / "on_host" / "patroni_post.py").read_text()
 
@@ -26,7 +27,8 @@ class Post(Act):
     """
 
     def __init__(self, node: Node, path: str, body: Mapping[str, Any]) -> None:
-        super().__init__(node, StringCommand(f"python3 -c {quote(_POST)} {quote(path)}", _stdin=[json.dumps(body)]))
+        command = StringCommand(f"python3 -c {quote(_POST)} {quote(path)}", _stdin=[json.dumps(body)])
+        super().__init__(node, described(command, f"POST {path}"))
 
     @property
     def status(self) -> int:

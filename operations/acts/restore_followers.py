@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from pyinfra.api import StringCommand
 
+from cluster.components.etcd import etcdctl
 from cluster.declared.model import Cluster, Node
 from cluster.errors import UnsafeError
 from cluster.observed.patroni import SeenPatroni
 from cluster.verdicts.health import CLONING, holdup, leaders_timeline
 from cluster.verdicts.tablespaces import unknown
-from facts.etcd import ETCDCTL
 from facts.patroni import PatroniCluster
 from facts.pgbackrest_restore import RestoreState
 from operations.acts.act import Act
@@ -20,8 +20,8 @@ from operations.acts.component import Commands
 from operations.acts.copies import Copying
 from operations.acts.last_lines import Watch
 from operations.acts.patroni_rest import Post
-from operations.acts.restore_member import disarmed, released
-from operations.acts.tablespaces import moved_aside
+from operations.acts.restore_member import disarmed, release_patroni
+from operations.acts.tablespaces import move_aside
 from operations.util.hosts import coordinator, read_all
 
 LEAD_SECONDS = 60
@@ -33,7 +33,7 @@ PROGRESS_SECONDS = 10
 _OUTDATED = ("status", "failover", "failsafe", "sync", "optime/leader")
 
 _FORGET = """
-ectl() {{ {etcdctl} ETCDCTL_ENDPOINTS={endpoints} etcdctl --dial-timeout=2s --command-timeout=4s "$@"; }}
+ectl() {{ {etcdctl} "$@"; }}
 end=$(( $(date +%s) + {seconds} ))
 while leader=$(ectl get --print-value-only {prefix}leader) && [ -n "$leader" ]; do
   [ "$(date +%s)" -lt "$end" ] || {{ echo "$leader"; exit 0; }}
@@ -45,11 +45,10 @@ echo
 """
 
 
-def leaderless(cluster: Cluster) -> Commands:
+def await_no_leader(cluster: Cluster) -> Commands:
     """Wait until there is no leader, and delete what Patroni remembers of the old data. Refuses while there is one."""
     script = _FORGET.format(
-        etcdctl=ETCDCTL,
-        endpoints=",".join(cluster.etcd_endpoints),
+        etcdctl=etcdctl(cluster.etcd_endpoints, quick=True),
         seconds=cluster.settings.patroni_ttl + 10,
         prefix=cluster.scope_key,
         keys=" ".join(_OUTDATED),
@@ -62,12 +61,12 @@ def leaderless(cluster: Cluster) -> Commands:
         )
 
 
-def led(cluster: Cluster, node: Node) -> Commands:
+def start_leader(cluster: Cluster, node: Node) -> Commands:
     """Let a member lead with the data that it has, and wait until it does."""
     seen = _seen(node, [node], 0)
     if not seen["answers"]:
-        yield from leaderless(cluster)
-        yield released(node)
+        yield from await_no_leader(cluster)
+        yield release_patroni(node)
     watch = Watch(cluster.data_directory)
     seen = watch.until_settled(lambda seconds: _seen(node, [node], seconds), [node], LEAD_SECONDS)
     if seen["leader"] is None or not seen["settled"]:
@@ -75,7 +74,7 @@ def led(cluster: Cluster, node: Node) -> Commands:
         watch.refuse(node, f"{node.name} does not lead", otherwise=otherwise)
 
 
-def elected(cluster: Cluster, nodes: Sequence[Node]) -> Node:
+def await_election(cluster: Cluster, nodes: Sequence[Node]) -> Node:
     """The one of these members that leads, when all others stream from it. Refuses when that does not come about."""
     seen = _seen(nodes[0], nodes, LEAD_SECONDS)
     if seen["leader"] is None:
@@ -91,7 +90,7 @@ class Aside:
     name: str
 
 
-def rejoined(cluster: Cluster, nodes: Sequence[Node], leader: Node, aside: Aside | None = None) -> Commands:
+def rejoin(cluster: Cluster, nodes: Sequence[Node], leader: Node, aside: Aside | None = None) -> Commands:
     """
     Make members anew from the leader and the backup: what is the same is compared, not copied. Waits for them.
 
@@ -101,7 +100,7 @@ def rejoined(cluster: Cluster, nodes: Sequence[Node], leader: Node, aside: Aside
     for node in nodes:
         if states[node.name]["patroni"] != "active":
             if aside is not None:
-                yield from moved_aside(cluster, node, unknown(states[node.name], aside.known), aside.name)
+                yield from move_aside(cluster, node, unknown(states[node.name], aside.known), aside.name)
             yield disarmed(cluster, node)
     for node in nodes:
         seen = _seen(node, [], ANSWER_SECONDS)

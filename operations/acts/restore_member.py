@@ -24,7 +24,7 @@ from operations.acts.act import Act
 from operations.acts.commands import write_file
 from operations.acts.component import Commands
 from operations.acts.last_lines import show_last_lines
-from operations.acts.tablespaces import moved_aside
+from operations.acts.tablespaces import move_aside
 from operations.util.console import print_lines
 from operations.util.hosts import read_all
 
@@ -47,17 +47,17 @@ def state_of(cluster: Cluster, node: Node, **question: Any) -> SeenRestore:
     return seen
 
 
-def noted(node: Node, order: Mapping[str, Any]) -> Act:
+def record_job(node: Node, order: Mapping[str, Any]) -> Act:
     """Note on a member what is to be restored: from now on it belongs to the restore."""
     return Act(node, _written("order.json", json.dumps(dict(order)) + "\n", "600"))
 
 
-def halted(node: Node) -> Act:
+def stop_patroni(node: Node) -> Act:
     """Stop Patroni and its PostgreSQL on a member, and keep them down."""
     return Act(node, StringCommand(_HALT))
 
 
-def released(node: Node) -> Act:
+def release_patroni(node: Node) -> Act:
     """Let Patroni run on a member again, with the data that are there."""
     return Act(node, StringCommand(_RELEASE))
 
@@ -67,12 +67,12 @@ def disarmed(cluster: Cluster, node: Node) -> Act:
     return Act(node, StringCommand(f"{_DISARM.format(data=quote(cluster.data_directory))} && {_RELEASE}"))
 
 
-def ended(node: Node) -> Act:
+def end_restore(node: Node) -> Act:
     """End the unit that restores a member, if it runs."""
     return Act(node, StringCommand(f"systemctl stop {UNIT} 2>/dev/null; true"))
 
 
-def forgotten(node: Node) -> Act:
+def forget_job(node: Node) -> Act:
     """Take away what a member knows of the restore: for it, it is over."""
     reset = f"systemctl reset-failed {UNIT} 2>/dev/null"
     return Act(node, StringCommand(f"rm -rf {STATE}; {reset}; systemctl unmask --quiet {PATRONI}"))
@@ -88,10 +88,10 @@ def unknown_aside(cluster: Cluster, node: Node, known: Sequence[str], name: str)
     """
     locations = unknown(state_of(cluster, node), known)
     disarm = _DISARM.format(data=quote(cluster.data_directory))
-    yield from moved_aside(cluster, node, locations, name, first=f"touch {STATE}/begun && {{ {disarm}; }}")
+    yield from move_aside(cluster, node, locations, name, first=f"touch {STATE}/begun && {{ {disarm}; }}")
 
 
-def begun(
+def begin_restore(
     cluster: Cluster,
     node: Node,
     target: Target,
@@ -126,7 +126,7 @@ def _written(name: str, content: str, mode: str) -> StringCommand:
     return StringCommand(f"install -d -m 700 {STATE} &&", *write.bits, **write.connector_arguments)
 
 
-def awaited(cluster: Cluster, node: Node) -> dict[str, Any]:
+def await_restore(cluster: Cluster, node: Node) -> dict[str, Any]:
     """
     What the restored data are, when they are complete; on the way a line now and then. Refuses when the unit failed.
     """

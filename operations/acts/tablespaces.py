@@ -46,7 +46,7 @@ def _tablespaces_of(cluster: Cluster, asked: Iterable[Node]) -> list[str]:
     return max((one for one in seen.values() if one is not None), key=len, default=[])  # a standby may be behind
 
 
-def places_made(cluster: Cluster, node: Node, *, fresh: bool, source: Cluster | None = None) -> Commands:
+def make_places(cluster: Cluster, node: Node, *, fresh: bool, source: Cluster | None = None) -> Commands:
     """
     Let a member that gets its data have a directory for each of the cluster's tablespaces: neither PostgreSQL nor
     pgBackRest could make it. Refuses what ``joining_obstacle`` refuses.
@@ -65,7 +65,7 @@ def places_made(cluster: Cluster, node: Node, *, fresh: bool, source: Cluster | 
         yield Act(node, StringCommand(_MAKE.format(paths=" ".join(map(quote, absent)))))
 
 
-def moved_aside(cluster: Cluster, node: Node, locations: Sequence[str], name: str, *, first: str = "true") -> Commands:
+def move_aside(cluster: Cluster, node: Node, locations: Sequence[str], name: str, *, first: str = "true") -> Commands:
     """
     Move a member's files of tablespaces aside, those of its own major version.
 
@@ -78,6 +78,6 @@ def moved_aside(cluster: Cluster, node: Node, locations: Sequence[str], name: st
         yield Act(node, StringCommand(script))
 
 
-def tablespaces_removed(data: str) -> str:
+def removal_of_tablespaces(data: str) -> str:
     """The command that removes the files of all tablespaces of a data directory which is about to go itself."""
     return _REMOVE.format(data=quote(data))

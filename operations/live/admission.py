@@ -12,7 +12,7 @@ from cluster.declared.model import Cluster, Node
 from cluster.verdicts.admission import still_by_password
 from facts.postgres_logins import ReplicationLogins
 from operations.util.hosts import in_this_run, read
-from operations.util.planning import planning
+from operations.util.planning import dry_run
 
 
 def hba_lines_now(cluster: Cluster, config: Mapping[str, Any]) -> list[str]:
@@ -40,7 +40,7 @@ def hba_lines_next(
     question = {
         "port": cluster.settings.postgres_port,
         "awaited": [str(node.address) for node in told],
-        "wait_seconds": 0 if planning() else wait_seconds,
+        "wait_seconds": 0 if dry_run() else wait_seconds,
     }
     seen = read(running, ReplicationLogins, **question).values()
     logins: dict[str, bool] = {}

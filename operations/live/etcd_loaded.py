@@ -10,14 +10,14 @@ from cluster.declared.model import Cluster, Node
 from cluster.observed.host import SeenComponent
 from facts.host import HostComponent
 from operations.util.hosts import in_this_run, read_all
-from operations.util.planning import planning
+from operations.util.planning import dry_run
 
 
 def etcd_pictures(cluster: Cluster) -> Mapping[str, SeenComponent]:
     """What lies and runs on every etcd host of this run; refuses while one of them cannot be reached."""
     component = etcd_component(cluster, cluster.etcd[0])
     loads = {UNIT: list(component.units[0].loads)}
-    paths = [BOOTSTRAP, *(file.path for file in component.files if planning())]
+    paths = [BOOTSTRAP, *(file.path for file in component.files if dry_run())]
     return read_all(in_this_run(cluster.etcd), HostComponent, paths=paths, units=loads)
 
 
@@ -29,5 +29,5 @@ def stale_members(cluster: Cluster, pictures: Mapping[str, SeenComponent]) -> li
 def _is_stale(cluster: Cluster, node: Node, seen: SeenComponent) -> bool:
     """Whether etcd runs with other files than it has, or, in the plan, than it will have by then."""
     component = etcd_component(cluster, node)
-    read = [file for file in component.files if planning() and file.path in component.units[0].loads]
+    read = [file for file in component.files if dry_run() and file.path in component.units[0].loads]
     return not has_loaded_its_files(seen["units"][UNIT]) or any(not one.fits(seen["paths"][one.path]) for one in read)

@@ -13,46 +13,30 @@ from typing import Any
 import gevent
 from pyinfra.api.exceptions import FactProcessError, PyinfraError
 
-from cluster.checks.complaints import Complaint
+from cluster.checks.check_finding import CheckFinding
 from cluster.checks.overview import Overview
 from cluster.checks.removals import without_removed
-from cluster.checks.report import as_data, check_lines, complaints, failing
-from cluster.components.all import components_on, held_places
+from cluster.checks.report import all_findings, as_data, check_lines, failing
+from cluster.components.all import components_on
 from cluster.components.component import Component
 from cluster.components.component_type import ComponentType
-from cluster.components.etcd_snapshot import SNAPSHOTS, keepers
 from cluster.declared.model import Cluster, Node
-from cluster.declared.repositories import repositories_of
 from cluster.errors import ConfigError
 from cluster.observed.host import SeenAnswer
-from cluster.packages.plan import packages_question
 from cluster.preflight.hosts import picture_question
 from cluster.screens.status import status_lines
 from cluster.secrets.secrets import NAMES, Secret
 from facts.answer import Answer
-from facts.certificates import HostCertificates
-from facts.chrony import HostClock
-from facts.etcd import EtcdCluster, EtcdStatus
-from facts.etcd_snapshots import EtcdSnapshots
-from facts.haproxy import HaproxyServers
 from facts.host import HostComponent
 from facts.host_answers import QUESTION_SECONDS, HostAnswers
-from facts.packages import HostPackages
-from facts.patroni import MemberResources, PatroniCluster
-from facts.pgbackrest import PgbackrestInfo
-from facts.pgbackrest_archiver import PgbackrestArchiver
-from facts.pgbackrest_drill import PgbackrestDrill
-from facts.postgres_cause import PostgresCause
-from facts.postgres_state import PostgresState
 from facts.preflight.host import HostPicture
-from operations.util.hosts import heard, target_of
+from operations.live.question import Question, questions_to
+from operations.util.hosts import run_each, target_of
 
 # A frozen host costs its connection's timeout already; a host that answers does so in two seconds.
 LOOK_SECONDS = QUESTION_SECONDS + 5
 TIMED_OUT = 124  # of timeout(1)
 UNANSWERED: SeenAnswer = {"code": 1, "lines": [], "error": "it was not answered"}
-
-Question = tuple[Answer[Any], Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -123,7 +107,7 @@ def _look(
     commands = {name: str(question.command(**given)) for name, (question, given) in asked.items()}
     # A command of its own: what else the host is asked would blur the measurement of its clock.
     alone = str(picture.command(**picture_question(cluster, node)))
-    drawn, said = heard(target_of(node), [alone, str(together.command(commands))], LOOK_SECONDS)
+    drawn, said = run_each(target_of(node), [alone, str(together.command(commands))], LOOK_SECONDS)
     if drawn is None and said is None:
         return None, {}
     got: dict[str, SeenAnswer] = _processed(together, said) or {}
@@ -160,37 +144,7 @@ def _answer(question: Answer[Any], said: SeenAnswer) -> Any:
 def _questions(cluster: Cluster, node: Node, components: Sequence[Component]) -> dict[str, Question]:
     paths = [item.path for component in components for item in component.items]
     units = {unit.name: list(unit.loads) for component in components for unit in component.units}
-    places = [[place.certificate, place.key, place.authority] for place in held_places(cluster, node)]
-    etcd = {"endpoints": cluster.etcd_endpoints}
-    asked: dict[str, Question] = {
-        "component": (HostComponent(), {"paths": paths, "units": units}),
-        "packages": (HostPackages(), packages_question(cluster, node)),
-    }
-    asked["clock"] = (HostClock(), {})
-    if places:
-        asked["certificates"] = (HostCertificates(), {"places": places})
-    if "postgres" in node.roles:
-        asked["patroni"] = (PatroniCluster(), {})
-        asked["postgres"] = (PostgresState(), {})
-        asked["cause"] = (PostgresCause(), {"data": cluster.data_directory})
-        asked["resources"] = (MemberResources(), {"directory": cluster.data_directory})
-    if "postgres" in node.roles and cluster.uses_pgbackrest(node):
-        asked["archiver"] = (PgbackrestArchiver(), {"stanza": cluster.name})
-    if "etcd" in node.roles:
-        asked["etcd"] = (EtcdCluster(), {**etcd, "prefix": cluster.scope_key})
-        asked["etcd_status"] = (EtcdStatus(), etcd)
-    if node in keepers(cluster):
-        asked["etcd_snapshots"] = (EtcdSnapshots(), {"directory": SNAPSHOTS})
-    if "backup" in node.roles:
-        for one in repositories_of(cluster.settings):
-            asked[one.question] = (
-                PgbackrestInfo(),
-                {"stanza": cluster.name, "repository": one.number, "holes": True},
-            )
-        asked["pgbackrest_drill"] = (PgbackrestDrill(), {})
-    if "haproxy" in node.roles:
-        asked["haproxy"] = (HaproxyServers(), {})
-    return asked
+    return {"component": (HostComponent(), {"paths": paths, "units": units}), **questions_to(cluster, node)}
 
 
 def print_status(overviews: Sequence[Overview]) -> int:
@@ -206,12 +160,12 @@ def print_check(overviews: Sequence[Overview]) -> int:
 
 
 def _print(
-    overviews: Sequence[Overview], text: Callable[[Overview, Sequence[Complaint]], list[str]]
-) -> list[Complaint]:
+    overviews: Sequence[Overview], text: Callable[[Overview, Sequence[CheckFinding]], list[str]]
+) -> list[CheckFinding]:
     """On the standard output, where nothing else is. JSON when pyinfra's own switch asks for it."""
-    found = [(overview, complaints(overview)) for overview in overviews]
+    found = [(overview, all_findings(overview)) for overview in overviews]
     if "--json" in sys.argv:
         print(json.dumps({"clusters": {one.cluster.name: as_data(one, listed) for one, listed in found}}, indent=2))
     else:
         print("\n".join(line for one, listed in found for line in ["", *text(one, listed), ""]))
-    return [complaint for _, listed in found for complaint in listed]
+    return [one for _, listed in found for one in listed]

@@ -25,7 +25,7 @@ from cluster.packages.plan import packages_question
 from cluster.preflight.control_machine import HeldSecrets, control_findings, inheritance_findings
 from cluster.preflight.hosts import Observed, host_findings, host_remarks, picture_question
 from cluster.preflight.ports import needed_ports, serves_etcd, tls_ports
-from cluster.preflight.secrets import held_findings, stranger_findings
+from cluster.preflight.secrets import foreign_findings, held_findings
 from cluster.settings.settings import DEFAULTS
 from facts.etcd import EtcdCluster
 from facts.packages import HostPackages
@@ -159,7 +159,7 @@ def refuse_other_secrets(cluster: Cluster, held: HeldSecrets) -> None:
 
     def judged() -> list[Finding]:
         pictures = _pictures(cluster)
-        return [*stranger_findings(cluster, held, pictures), *held_findings(cluster, held, pictures, NONCE)]
+        return [*foreign_findings(cluster, held, pictures), *held_findings(cluster, held, pictures, NONCE)]
 
     if findings := once(host.inventory, f"secrets of {cluster.name}", judged):
         raise refusal(findings)
@@ -174,7 +174,7 @@ def _findings(cluster: Cluster, held: HeldSecrets, observed: Observed, rotates: 
         logger.warning(f"warnings (the run continues):\n{findings_table(remarks)}")
     return [
         *control_findings(cluster, held.values, held.origin, datetime.now(UTC)),
-        *stranger_findings(cluster, held, observed.pictures, observed.keys, rotates, adopts=observed.adopts),
+        *foreign_findings(cluster, held, observed.pictures, observed.keys, rotates, adopts=observed.adopts),
         *held_findings(cluster, held, observed.pictures, NONCE, rotates),
         *inheritance_findings(cluster, held, alone=not any(map(is_within_limit, cluster.source or ()))),
         *host_findings(cluster, observed),

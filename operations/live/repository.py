@@ -49,11 +49,13 @@ def refuse_another_life(cluster: Cluster) -> None:
     for one in repositories_of(cluster.settings):
         said = read([node], PgbackrestInfo, stanza=cluster.name, repository=one.number)[node.name]
         obstacle = None if said is None else repository_obstacle(said, cluster.name, None, one.title)
-        if said is None or obstacle:
-            raise UnsafeError(obstacle or f"{node.name} cannot be reached\nHINT: bring it back first.")
+        if said is None:
+            raise UnsafeError(f"{node.name} cannot be reached\nHINT: bring it back first.")
+        if obstacle is not None:
+            raise UnsafeError(str(obstacle))
         seen[one.title] = said
-    if obstacle := stanza_obstacle(cluster, seen):
-        raise UnsafeError(obstacle)
+    if another := stanza_obstacle(cluster, seen):
+        raise UnsafeError(another)
 
 
 def known_tablespaces(cluster: Cluster, plan: Restore) -> list[str]:

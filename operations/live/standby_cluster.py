@@ -2,35 +2,34 @@
 
 from __future__ import annotations
 
-from cluster.declared.model import Cluster
+from cluster.declared.model import Cluster, Node
 from cluster.errors import UnsafeError
-from cluster.observed.wal_end import SeenEnd
-from cluster.plans.promote import Source, SourceMember, fed_words
-from facts.postgres_end import WalEnd
-from operations.util.hosts import read
+from cluster.observed.member_data import SeenData
+from cluster.plans.promote import Source, SourceMember, replication_source_words
+from operations.live.member_data import members_data
 
 
 def source_of(cluster: Cluster) -> Source:
     """The members of the cluster's source as they are now, each asked on its own host."""
-    nodes = cluster.source.members if cluster.source is not None else ()
-    ends: dict[str, SeenEnd | None] = read(nodes, WalEnd)
-    return {name: SourceMember(end) for name, end in ends.items()}
+    return {name: SourceMember(end) for name, end in _sources(cluster).items()}
 
 
-def leaders_end(cluster: Cluster, leader: str | None) -> SeenEnd:
+def _sources(cluster: Cluster) -> dict[str, SeenData | None]:
+    return {} if cluster.source is None else members_data(cluster.source, cluster.source.members)
+
+
+def leader_data(cluster: Cluster, leader: str | None) -> SeenData:
     """How far the standby leader is. Refuses while nobody can say. + leader: its name, when there is one"""
-    node = cluster.node(leader) if leader is not None else cluster.members[0]
-    end: SeenEnd | None = read([node], WalEnd)[node.name]
+    node: Node = cluster.node(leader) if leader is not None else cluster.members[0]
+    end = members_data(cluster, [node])[node.name]
     if end is None:
         raise UnsafeError(f"{node.name} cannot be reached\nHINT: it leads {cluster.name}; fix that first.")
     return end
 
 
-def fed(cluster: Cluster, leader: str | None) -> str | None:
+def replication_source(cluster: Cluster, leader: str | None) -> str | None:
     """Of what a cluster is a standby, and how far behind; None when it is none. + leader: its name"""
     if cluster.source is None:
         return None
-    own = leaders_end(cluster, leader)
-    nodes = cluster.source.members
-    ends: dict[str, SeenEnd | None] = read(nodes, WalEnd)
-    return fed_words(cluster, [end for end in ends.values() if end is not None], own)
+    own = leader_data(cluster, leader)
+    return replication_source_words(cluster, [end for end in _sources(cluster).values() if end is not None], own)

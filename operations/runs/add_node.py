@@ -19,7 +19,7 @@ from operations.util.hosts import acts_here, in_this_run, read, read_first
 
 
 @operation()
-def announced(cluster: Cluster) -> Commands:
+def announce(cluster: Cluster) -> Commands:
     """
     Say who joins. Changes nothing; a build of the whole cluster follows. Refuses what ``refuse_addition`` refuses.
     """
@@ -42,7 +42,7 @@ def announced(cluster: Cluster) -> Commands:
 
 def _rooms(cluster: Cluster, seen: SeenEtcd | None, nodes: list[Node]) -> dict[str, Room]:
     """What those have that are to get a copy, and what the leader's data take."""
-    leader = ((seen["keys"] if seen is not None else None) or {}).get(f"{cluster.scope_key}leader")
+    leader = ((seen["keys"] if seen is not None else None) or {}).get(cluster.key("leader"))
     leading = [node for node in in_this_run(cluster.members) if node.name == leader]
     size = read_first(leading, DirectorySize, directory=cluster.data_directory) or 0
     pictures = read(in_this_run(nodes), HostPicture, data_directory=cluster.data_directory)

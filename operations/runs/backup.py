@@ -18,8 +18,8 @@ from operations.acts.component import Commands
 from operations.acts.last_lines import show_last_lines
 from operations.pgbackrest_stanza import observed, proven, stanzas_created
 from operations.util.console import print_lines
-from operations.util.hosts import here
-from operations.util.planning import planning, undecided
+from operations.util.hosts import current_node
+from operations.util.planning import decide_later, dry_run
 
 PROGRESS_SECONDS = 10
 LOOKS = 10
@@ -34,11 +34,11 @@ def backup(cluster: Cluster, kind: str) -> Commands:
     + kind: full, diff or incr; the first one is a full one, whatever is asked for
     """
     node = cluster.repository
-    if node is None or node.name != here():
+    if node is None or node.name != current_node():
         host.noop("the repository host runs this step")
         return
-    if planning():
-        yield from undecided(f"a {kind} backup")
+    if dry_run():
+        yield from decide_later(f"a {kind} backup")
         return
     found = yield from stanzas_created(cluster, node)
     full = {one: obstacle for one, seen in found.fit.items() if (obstacle := _no_room(one, seen, kind)) is not None}
@@ -57,7 +57,8 @@ def backup(cluster: Cluster, kind: str) -> Commands:
 
 def _no_room(repository: Repository, seen: SeenPgbackrest, kind: str) -> str | None:
     """What is under way has its room, or fails by itself."""
-    return None if seen["attempts"][kind]["running"] else room_obstacle(seen, repository.title)
+    obstacle = None if seen["attempts"][kind]["running"] else room_obstacle(seen, repository.title)
+    return str(obstacle) if obstacle is not None else None
 
 
 def _backed_up(
@@ -102,5 +103,5 @@ def _taken(cluster: Cluster, repository: Repository, kind: str, known: Collectio
             return taken
         elif (looks := looks + 1) > LOOKS:  # systemd begins a moment after it was told to
             break
-    show_last_lines(cluster.node(here()), service(kind, repository.number))
+    show_last_lines(cluster.node(current_node()), service(kind, repository.number))
     raise UnsafeError(failure(what, attempt["error"]))

@@ -16,17 +16,17 @@ from facts.etcd import EtcdCluster
 from facts.host import HostComponent
 from operations.acts.act import Act
 from operations.acts.component import Commands
-from operations.runs.remove_node.etcd_membership import removed
+from operations.runs.remove_node.etcd_membership import remove_membership
 from operations.util.console import print_lines
 from operations.util.hosts import acts_here, coordinator, read_all
-from operations.util.planning import planning
+from operations.util.planning import dry_run
 
 # Disabled, for with a vote and without its log no boot may start it: it would deny what it has acknowledged.
 _ASIDE = "systemctl disable --now --quiet {unit} && {{ [ ! -e {data} ] || mv -T {data} {aside}; }}"
 
 
 @operation()
-def put_aside(cluster: Cluster, member: str) -> Commands:
+def set_data_aside(cluster: Cluster, member: str) -> Commands:
     """
     Stop etcd on one host, keep its data beside, and end its membership; ``etcd.quorum``, which has to follow, lets it
     join anew. Another host acts. Refuses what ``refuse_reinit`` refuses. Does nothing to a member that is well; goes on
@@ -50,6 +50,6 @@ def put_aside(cluster: Cluster, member: str) -> Commands:
         print_lines(reinit_lines(node, lost, aside))
         yield Act(node, StringCommand(_ASIDE.format(unit=UNIT, data=quote(data), aside=quote(aside))))
         for one in lost:
-            yield Act(coordinator(rest.etcd), removed(rest, one))
-    elif not planning():
+            yield Act(coordinator(rest.etcd), remove_membership(rest, one))
+    elif not dry_run():
         host.noop(f"{member} is on its way into etcd")

@@ -16,7 +16,7 @@ from cluster.components.etcd_snapshot import (
     TIMER,
     TIMER_PATH,
     copyists,
-    keepers,
+    snapshot_hosts,
 )
 from cluster.declared.model import Cluster, Node
 from cluster.errors import UnsafeError
@@ -27,11 +27,11 @@ from facts.host import STAMP_DIRECTORY, HostComponent
 from operations.acts.act import Act
 from operations.acts.brought import brought
 from operations.acts.commands import or_journal
-from operations.acts.component import Commands, brought_up
+from operations.acts.component import Commands, apply_component
 from operations.live.etcd import look_at_etcd
 from operations.util.console import print_lines
 from operations.util.hosts import acts_here, in_this_run, read_all
-from operations.util.planning import planning
+from operations.util.planning import dry_run
 from operations.util.said import said
 
 _PRUNE = "find {place} -maxdepth 1 -name '*.db' | sort -r | tail -n +{beyond} | xargs -r -d '\\n' rm -f --"
@@ -39,21 +39,21 @@ _PRUNE = "find {place} -maxdepth 1 -name '*.db' | sort -r | tail -n +{beyond} | 
 _OF_TAKERS = (PROGRAM, SERVICE_PATH, TIMER_PATH)
 
 
-def copies_kept(component: Component) -> Commands:
+def keep_copies(component: Component) -> Commands:
     """
     A host that keeps copies alone has no unit that takes snapshots: etcd would not let it in.
 
     + component: of the snapshots, on that host
     """
     seen = said(HostComponent, **component.question_with(*_OF_TAKERS))
-    yield from brought_up(component, seen)
+    yield from apply_component(component, seen)
     if there := [path for path in _OF_TAKERS if seen["paths"][path] is not None]:
         stop = f"systemctl disable --now --quiet {TIMER} 2>/dev/null; systemctl stop {SERVICE} 2>/dev/null"
         yield StringCommand(f"{stop}; rm -f {' '.join(there)} {STAMP_DIRECTORY}/{TIMER} && systemctl daemon-reload")
 
 
 @operation()
-def taken(cluster: Cluster) -> Commands:
+def take_snapshot(cluster: Cluster) -> Commands:
     """
     Take a snapshot of etcd now, on every host of etcd in this run, by the unit that its timer starts, and bring the
     newest one to the repository host. Refuses while etcd has no quorum, and on hosts that have not been set up for it.
@@ -69,9 +69,9 @@ def taken(cluster: Cluster) -> Commands:
         )
     for node in nodes:
         yield Act(node, StringCommand(f"systemctl start {SERVICE} {or_journal(SERVICE)}"))
-    if not planning():
+    if not dry_run():
         yield from _copied(cluster, read_all(nodes, EtcdSnapshots, directory=SNAPSHOTS))
-        kept = read_all(in_this_run(keepers(cluster)), EtcdSnapshots, directory=SNAPSHOTS)
+        kept = read_all(in_this_run(snapshot_hosts(cluster)), EtcdSnapshots, directory=SNAPSHOTS)
         print_lines(snapshot_lines(cluster, kept))
 
 

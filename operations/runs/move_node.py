@@ -27,22 +27,23 @@ from operations.acts.commands import remove_paths
 from operations.acts.component import Commands
 from operations.live.etcd import look_at_etcd
 from operations.live.members import look
-from operations.patroni_configuration import let_in
-from operations.runs.remove_node.etcd_membership import led_by_another, refuse_quorum_loss, removed
-from operations.runs.remove_node.procedure import services_stopped
-from operations.runs.switchover import led_by
+from operations.patroni_configuration import allow_members
+from operations.runs.remove_node.etcd_membership import move_etcd_leader, refuse_quorum_loss, remove_membership
+from operations.runs.remove_node.procedure import stop_services_of
+from operations.runs.switchover import switch_over
 from operations.util.console import print_lines
-from operations.util.hosts import acts_here, coordinator, here, read
-from operations.util.planning import planning, undecided
+from operations.util.hosts import acts_here, coordinator, current_node, read
+from operations.util.planning import decide_later, dry_run
 
 
 @operation()
-def begun(cluster: Cluster, moving: str) -> Commands:
+def begin(cluster: Cluster, moving: str, *, force: bool = False) -> Commands:
     """
     Judge whether a host may move now, say what will happen, and let another member lead when it does. Refuses what
     ``refuse_move`` refuses. Does nothing when it is where it is declared.
 
     + moving: the node's name
+    + force: also while a backup is under way that reads from it, which breaks off
     """
     node, rest = cluster.node(moving), remaining(cluster, {moving})
     if not acts_here(rest.members):
@@ -51,26 +52,26 @@ def begun(cluster: Cluster, moving: str) -> Commands:
         host.noop(f"{moving} is where it is declared")
         return
     live = look(cluster)
-    refuse_move(cluster, live, node)
+    refuse_move(cluster, live, node, force=force)
     print_lines(move_lines(cluster, live, node))
     if live.leader == moving:
         # As a standby it comes from either address until it is stopped, and nobody waits for who is not let in.
-        if not planning():
-            yield from let_in(_at_both(cluster, live, node))
-        yield from led_by(cluster, without=[one.name for one in cluster.members if live.member(one.name) is None])
-    elif planning():
-        yield from undecided(f"what {moving} has still at the former address")
+        if not dry_run():
+            yield from allow_members(_at_both(cluster, live, node))
+        missing = [one.name for one in cluster.members if live.member(one.name) is None]
+        yield from switch_over(cluster, without=missing, force=force)
+    elif dry_run():
+        yield from decide_later(f"what {moving} has still at the former address")
 
 
 def _at_both(cluster: Cluster, live: Live, node: Node) -> Cluster:
     """The cluster as if a living member were a second one at its former address, too."""
-    keys = (live.etcd["keys"] if live.etcd is not None else None) or {}
-    former = member_addresses(cluster, keys).get(node.name, str(node.address))
+    former = member_addresses(cluster, live.keys).get(node.name, str(node.address))
     return replace(cluster, nodes=(*cluster.nodes, replace(node, address=Address(former))))
 
 
 @operation()
-def stopped(cluster: Cluster, moving: str, drain_seconds: int) -> Commands:
+def stop_services(cluster: Cluster, moving: str, drain_seconds: int) -> Commands:
     """
     On the host: wait a while for its clients to go, then stop Patroni with its PostgreSQL, HAProxy and pgBackRest where
     they are elsewhere than declared. Refuses while it leads.
@@ -78,18 +79,18 @@ def stopped(cluster: Cluster, moving: str, drain_seconds: int) -> Commands:
     + moving: the node's name
     + drain_seconds: how long clients have to finish; those that are left then are cut off
     """
-    if here() != moving:
+    if current_node() != moving:
         host.noop(f"{moving} moves, not this host")
         return
     node = cluster.node(moving)
     if not _is_elsewhere(cluster, node):
         host.noop("it has no membership elsewhere")
         return
-    yield from services_stopped(cluster, node, drain_seconds)
+    yield from stop_services_of(cluster, node, drain_seconds)
 
 
 @operation()
-def out_of_etcd(cluster: Cluster, moving: str) -> Commands:
+def leave_etcd(cluster: Cluster, moving: str) -> Commands:
     """
     Take the host's memberships at other addresses out of etcd. Refuses when the others would have no quorum.
 
@@ -104,20 +105,20 @@ def out_of_etcd(cluster: Cluster, moving: str) -> Commands:
         host.noop(f"{moving} has no membership elsewhere")
         return
     refuse_quorum_loss(cluster, seen, node)
-    yield from led_by_another(cluster, rest, seen, former)
+    yield from move_etcd_leader(cluster, rest, seen, former)
     for one in former:
-        yield Act(coordinator(rest.etcd), removed(rest, one))
+        yield Act(coordinator(rest.etcd), remove_membership(rest, one))
 
 
 @operation()
-def etcd_cleared(cluster: Cluster, moving: str) -> Commands:
+def clear_etcd(cluster: Cluster, moving: str) -> Commands:
     """
     On the host: stop an etcd whose membership is gone, and remove its data, with which it would never start again.
 
     + moving: the node's name
     """
     node = cluster.node(moving)
-    if here() != moving or "etcd" not in node.roles:
+    if current_node() != moving or "etcd" not in node.roles:
         host.noop("this host's etcd stays")
         return
     seen, paths = _asked(cluster), [etcd_data_directory(cluster), BOOTSTRAP, note_path(ETCD_DATA)]
@@ -125,7 +126,7 @@ def etcd_cleared(cluster: Cluster, moving: str) -> Commands:
     if not needs_etcd_anew(cluster, node, seen) or there[paths[0]] is None:
         host.noop("etcd here is of a membership that lasts")
         return
-    if not planning() and (still := moved_members(cluster, seen["members"] or ())):
+    if not dry_run() and (still := moved_members(cluster, seen["members"] or ())):
         raise UnsafeError(f"{still[0]}\nHINT: run again, which takes it out; its data stay until then.")
     yield StringCommand(f"systemctl disable --now --quiet {ETCD_UNIT}")
     yield StringCommand(remove_paths([path for path in paths if there[path] is not None], ()))

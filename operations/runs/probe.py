@@ -21,20 +21,20 @@ from cluster.secrets.secrets import Secret
 from operations.acts.component import Commands
 from operations.util.console import print_lines
 from operations.util.hosts import acts_here
-from operations.util.planning import planning
+from operations.util.planning import dry_run
 
 ROOT = Path(__file__).parent.parent
 PROGRAM = "operations.util.on_control.probe"
 
 
 @operation()
-def measured(cluster: Cluster, probe: Secret, seconds: float) -> Commands:
+def measure(cluster: Cluster, probe: Secret, seconds: float) -> Commands:
     """
     Measure for a while, and print the verdict. Refuses when an acknowledged write is lost or duplicated.
 
     + probe: ``cluster.probe_question``
     """
-    if planning():
+    if dry_run():
         host.noop("a plan measures nothing")
         return
     if not acts_here(cluster.members):
@@ -56,7 +56,7 @@ def probing(probe: Secret | None) -> Iterator[None]:
 
     + probe: ``cluster.probe_question``; None for a run without a probe
     """
-    if probe is None or planning():
+    if probe is None or dry_run():
         yield
         return
     process = _begun(probe)

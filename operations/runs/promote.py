@@ -12,7 +12,8 @@ from cluster.components.standby_cluster import SOURCE_BOUNDED
 from cluster.declared.model import Cluster, Node
 from cluster.errors import UnsafeError
 from cluster.observed.patroni import SeenPatroni
-from cluster.plans.promote import name_of, promotion_lines, promotion_obstacle
+from cluster.obstacles import refuse
+from cluster.plans.promote import name_of, promotion_lines, promotion_obstacles
 from cluster.verdicts.causes import copied_anew
 from cluster.verdicts.health import holdup, leaders_timeline
 from cluster.verdicts.live import Live
@@ -23,29 +24,32 @@ from operations.acts.act import Act
 from operations.acts.component import Commands
 from operations.acts.last_lines import Watch
 from operations.live.members import look
-from operations.live.standby_cluster import leaders_end, source_of
+from operations.live.standby_cluster import leader_data, source_of
 from operations.patroni_configuration import patch_command
 from operations.runs.switchover import until_it_writes
 from operations.util.console import print_lines
-from operations.util.hosts import acts_here, here, in_this_run, read
-from operations.util.planning import planning
+from operations.util.hosts import acts_here, current_node, in_this_run, read
+from operations.util.planning import dry_run
 
 FOLLOW_SECONDS = 120
 
 
 @operation()
-def promoted(cluster: Cluster, *, confirmed: bool = False, lost: bool = False) -> Commands:
+def promote_standby_cluster(
+    cluster: Cluster, *, confirmed: bool = False, lost: bool = False, force: bool = False
+) -> Commands:
     """
     Let a standby cluster take writes, and return when it does and all its members follow. Called on every host; one
-    acts. Refuses what ``promotion_obstacle`` refuses. Changes nothing on a cluster that takes writes already; goes on
+    acts. Refuses what ``promotion_obstacles`` finds. Changes nothing on a cluster that takes writes already; goes on
     with a promotion that was cut off.
 
     + confirmed: without it the plan is shown and nothing is done
     + lost: the source's members that cannot be reached are off, and what did not arrive is given up
+    + force: also while a backup is under way that reads from its leader, which breaks off
     """
     if not acts_here(cluster.members):
         return
-    live = look(cluster, [node.name for node in cluster.members], 0 if planning() else ANSWER_SECONDS)
+    live = look(cluster, [node.name for node in cluster.members], 0 if dry_run() else ANSWER_SECONDS)
     if live.patroni["config"] is None:
         raise UnsafeError(
             f"Patroni does not say what {cluster.name} is: {live.patroni['error']}\nHINT: start it first."
@@ -53,15 +57,15 @@ def promoted(cluster: Cluster, *, confirmed: bool = False, lost: bool = False) -
     began = time.monotonic()
     follows = is_standby(live.patroni["config"])
     if follows:
-        yield from _let_go(cluster, live, confirmed=confirmed, lost=lost)
+        yield from _let_go(cluster, live, confirmed=confirmed, lost=lost, force=force)
     yield from _taken_over(cluster, began, int(leaders_timeline(live.patroni) or 0) if follows else None)
 
 
-def _let_go(cluster: Cluster, live: Live, *, confirmed: bool, lost: bool) -> Commands:
+def _let_go(cluster: Cluster, live: Live, *, confirmed: bool, lost: bool, force: bool) -> Commands:
     """Judge, say, and take the section away by which Patroni follows another cluster."""
-    source, end = source_of(cluster), leaders_end(cluster, live.leader)
-    if obstacle := promotion_obstacle(cluster, live, source, end, lost=lost):
-        raise UnsafeError(obstacle)
+    source, end = source_of(cluster), leader_data(cluster, live.leader)
+    obstacles = promotion_obstacles(cluster, live, source, end, lost=lost, force=force)
+    refuse(f"{cluster.name} is not promoted now", obstacles)
     print_lines(promotion_lines(cluster, live, source, end))
     if not confirmed:
         raise UnsafeError(f"nothing was touched\nHINT: add --data confirm={cluster.name} to promote it.")
@@ -114,7 +118,7 @@ def _followed(cluster: Cluster, leader: Node, *, beyond: int) -> SeenPatroni:
         lambda seconds: host.get_fact(PatroniCluster, wait_seconds=seconds, **question), cluster.members, FOLLOW_SECONDS
     )
     if not seen["settled"]:
-        node, reason = holdup(cluster, seen, here())
+        node, reason = holdup(cluster, seen, current_node())
         problem = f"{leader.name} takes writes, and {node.name} does not follow after {FOLLOW_SECONDS} s: {reason}"
         watch.refuse(node, problem, otherwise=copied_anew(node.name))
     return seen

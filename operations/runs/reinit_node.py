@@ -11,7 +11,8 @@ from cluster.declared.model import Cluster, Node
 from cluster.errors import UnsafeError
 from cluster.observed.patroni import SeenPatroni
 from cluster.observed.postgres import SeenPostgres
-from cluster.plans.reinit_node import is_being_copied, reinit_obstacle, reinit_remarks, source_text
+from cluster.obstacles import refuse
+from cluster.plans.reinit_node import is_being_copied, reinit_obstacles, reinit_remarks, source_text
 from cluster.verdicts.health import CLONING
 from cluster.verdicts.live import Live
 from facts.patroni import DirectorySize, PatroniCluster
@@ -19,11 +20,11 @@ from facts.postgres_state import PostgresState
 from operations.acts.component import Commands
 from operations.acts.copies import Copying
 from operations.acts.patroni_rest import Post
-from operations.acts.tablespaces import places_made
+from operations.acts.tablespaces import make_places
 from operations.live.members import look
 from operations.util.console import print_lines
 from operations.util.hosts import acts_here, read, read_all
-from operations.util.planning import planning
+from operations.util.planning import dry_run
 
 PROGRESS_SECONDS = 10
 
@@ -32,10 +33,10 @@ PROGRESS_SECONDS = 10
 def reinit(cluster: Cluster, member: str, force: bool = False) -> Commands:
     """
     Rebuild one member from the others or the repository, and return when it streams. One that is being copied already
-    is waited for. Refuses what ``reinit_obstacle`` refuses.
+    is waited for. Refuses what ``reinit_obstacles`` finds.
 
     + member: its name
-    + force: also a healthy standby, and one with WAL that the leader does not have
+    + force: also a healthy standby, one with WAL that the leader does not have, and one that a backup reads from
     """
     if not acts_here(cluster.members):
         return
@@ -43,19 +44,18 @@ def reinit(cluster: Cluster, member: str, force: bool = False) -> Commands:
     if is_being_copied(live, member):
         print_lines([f"{member} is being copied already: nothing is begun, its end is waited for"])
         host.noop("a copy is under way")
-        if not planning():
-            yield from places_made(cluster, node, fresh=False)  # without them it fails again and again
+        if not dry_run():
+            yield from make_places(cluster, node, fresh=False)  # without them it fails again and again
             _wait(cluster, node, live, before=None)
         return
-    if obstacle := reinit_obstacle(cluster, live, member, force=force):
-        raise UnsafeError(obstacle)
+    refuse(f"{member} is not rebuilt now", reinit_obstacles(cluster, live, member, force=force))
     print_lines(
         [
             f"Rebuild of {member} in {cluster.name}: it gets its data from {source_text(cluster, live, member)}",
             *(f"  note   {remark}" for remark in reinit_remarks(cluster, live, member, _size_mib(cluster, node))),
         ]
     )
-    yield from places_made(cluster, node, fresh=False)
+    yield from make_places(cluster, node, fresh=False)
     asked = Post(node, "/reinitialize", {"force": True})
     yield asked
     if asked.status != 200:

@@ -33,15 +33,15 @@ from operations.acts.act import Act
 from operations.acts.component import Commands
 from operations.live.etcd import look_at_etcd
 from operations.live.members import look
-from operations.runs.remove_node.etcd_membership import refuse_quorum_loss, removed
-from operations.runs.remove_node.procedure import etcdctl
+from operations.runs.remove_node.etcd_membership import refuse_quorum_loss, remove_membership
+from operations.runs.remove_node.procedure import etcd_command
 from operations.util.console import print_lines
 from operations.util.hosts import acts_here, coordinator, read_all
-from operations.util.planning import planning, undecided
+from operations.util.planning import decide_later, dry_run
 
 
 @operation()
-def made_way(cluster: Cluster, newcomer: str) -> Commands:
+def remove_lost_member(cluster: Cluster, newcomer: str) -> Commands:
     """
     Take the lost host's membership out of etcd, and slots for it that nobody can read from any more; a build of the
     whole cluster follows. Refuses what ``refuse_replacement`` refuses. Does nothing when the host is in its place.
@@ -63,7 +63,7 @@ def made_way(cluster: Cluster, newcomer: str) -> Commands:
         ids = tuple(one["id"] for one in found.voters)
         note = Replacement(datetime.now(UTC).isoformat(timespec="seconds"), ids)
         key = quote(replacement_key(cluster, newcomer))
-        yield Act(coordinator(rest.etcd), etcdctl(rest, f"put {key} {quote(note.text)}"))
+        yield Act(coordinator(rest.etcd), etcd_command(rest, f"put {key} {quote(note.text)}"))
     yield from _out_of_etcd(cluster, rest, node, note.etcd)
     for name in unusable_slots(live, node):
         yield Act(cluster.node(name), _drop(cluster, slot_name(newcomer)))
@@ -89,7 +89,7 @@ def _out_of_etcd(cluster: Cluster, rest: Cluster, node: Node, lost: Sequence[str
     if memberships := [one for one in seen["members"] or () if one["id"] in lost]:
         refuse_quorum_loss(cluster, seen, node)
         for one in memberships:
-            yield Act(coordinator(rest.etcd), removed(rest, one["id"]))
+            yield Act(coordinator(rest.etcd), remove_membership(rest, one["id"]))
 
 
 def _drop(cluster: Cluster, slot: str) -> StringCommand:
@@ -99,7 +99,7 @@ def _drop(cluster: Cluster, slot: str) -> StringCommand:
 
 
 @operation()
-def settled(cluster: Cluster, names: Sequence[str], *, replaced: bool = False) -> Commands:
+def clear_markers(cluster: Cluster, names: Sequence[str], *, replaced: bool = False) -> Commands:
     """
     Remove the notes that hosts were taken out: they are members again, or about to be.
 
@@ -109,8 +109,8 @@ def settled(cluster: Cluster, names: Sequence[str], *, replaced: bool = False) -
     if not acts_here(cluster.etcd):
         return
     asked = look_at_etcd(cluster)
-    if asked is None and planning():
-        yield from undecided("notes about them")
+    if asked is None and dry_run():
+        yield from decide_later("notes about them")
         return
     if asked is None:
         raise UnsafeError("etcd does not answer\nHINT: fix it, and run again; this run goes on where it stopped.")
@@ -119,6 +119,6 @@ def settled(cluster: Cluster, names: Sequence[str], *, replaced: bool = False) -
     keys = [key_of(cluster, name) for name in names for key_of in kinds]
     notes = [key for key in keys if key in (seen["keys"] or {})]
     for key in notes:
-        yield Act(witness, etcdctl(cluster, f"del {quote(key)}"))
+        yield Act(witness, etcd_command(cluster, f"del {quote(key)}"))
     if not notes:
         host.noop("there is no note about them")

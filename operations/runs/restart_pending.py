@@ -16,13 +16,15 @@ from pyinfra.api.command import PyinfraCommand
 from cluster.declared.model import Cluster
 from cluster.errors import UnsafeError
 from cluster.observed.postgres import SeenPostgres
+from cluster.obstacles import Obstacle, refuse
 from cluster.plans.configure import config_patch, merged
 from cluster.plans.restart_pending.members import restart_members
 from cluster.plans.restart_pending.obstacles import lowering_obstacles, restart_obstacles
-from cluster.plans.restart_pending.plan import Await, Member, Restart, Stop, next_step, whole_plan
-from cluster.plans.restart_pending.text import plan_lines, refusal_text, waiting_text
+from cluster.plans.restart_pending.plan import Await, Member, Restart, next_step, whole_plan
+from cluster.plans.restart_pending.text import plan_lines, waiting_text
 from cluster.secrets.secrets import Secret
 from cluster.verdicts.live import Live
+from cluster.verdicts.obstacles import backup_obstacles
 from cluster.verdicts.slots import slot_remarks
 from facts.patroni import PatroniCluster
 from facts.postgres_state import PostgresState, ReplayAwaited
@@ -34,7 +36,8 @@ from operations.patroni_configuration import declared_configuration, patch_comma
 from operations.runs.probe import probing
 from operations.util.console import print_lines
 from operations.util.hosts import acts_here, read
-from operations.util.planning import planning, undecided
+from operations.util.journal import described
+from operations.util.planning import decide_later, dry_run
 
 # A lower value reaches a standby with the next WAL; one that replays with a delay is left for a later run.
 REPLAY_MS = 30_000
@@ -44,6 +47,8 @@ NOTICE_SECONDS = 10
 FOLLOW_SECONDS = 30
 # The same member may answer "no longer as you think" so often before the run gives up.
 CHANGES_OF_MIND = 3
+# Also what a run says that has restarted others before.
+NOT_NOW = "no member is restarted now"
 _RESTART = (Path(__file__).parents[1] / "util" / "on_host" / "patroni_restart.py").read_text()
 
 
@@ -70,12 +75,13 @@ class Picture:
 
 
 @operation()
-def restarted(
+def restart_in_order(
     cluster: Cluster,
     without: Sequence[str] = (),
     alone: bool = False,
     configured: bool = False,
     probe: Secret | None = None,
+    force: bool = False,
 ) -> Commands:
     """
     Restart the members on which a setting waits for it, in the order that PostgreSQL demands, until none waits.
@@ -88,29 +94,31 @@ def restarted(
     + alone: accept that for the seconds of a restart nobody could take over
     + configured: the same run brings the configuration to what is declared first, so its plan is made for that
     + probe: how clients connect, to measure what they feel; absent: nothing is measured
+    + force: also while a backup is under way on a member that restarts, which breaks off
     """
     if not acts_here(cluster.members):
         return
-    if planning() and host.get_fact(PatroniCluster)["config"] is None:
-        yield from undecided("the cluster has to be built first")
+    if dry_run() and host.get_fact(PatroniCluster)["config"] is None:
+        yield from decide_later("the cluster has to be built first")
         return
-    picture = _picture(cluster, without, configured=configured and planning())
+    picture = _picture(cluster, without, configured=configured and dry_run())
     late = {name for name, seen in picture.live.postgres.items() if seen and seen["apply_delay_ms"] > REPLAY_MS}
     plan = whole_plan(picture.members, alone=alone, given_up=late)
     if plan.steps or plan.deferred:
         slots = slot_remarks(cluster, picture.live) if plan.restarts else []
         print_lines([*plan_lines(cluster.name, picture.members, plan), *(f"  {remark}." for remark in slots)])
-    _refuse_stop(plan.steps[-1] if plan.steps else None)
+    _refuse_obstacle(plan.steps[-1] if plan.steps else None)
+    _refuse_backup(picture, [step.member for step in plan.restarts], force)
     if not plan.restarts:
         host.noop("no setting waits for a restart")
-    elif planning():
-        yield from undecided("each restart, by what is seen then")
+    elif dry_run():
+        yield from decide_later("each restart, by what is seen then")
     else:
         with probing(probe):
-            yield from _steps(cluster, without, alone, late)
+            yield from _steps(cluster, without, alone, late, force=force)
 
 
-def _steps(cluster: Cluster, without: Sequence[str], alone: bool, given_up: set[str]) -> Commands:
+def _steps(cluster: Cluster, without: Sequence[str], alone: bool, given_up: set[str], *, force: bool) -> Commands:
     """Look, take the step that is right now, and look again, until none is left."""
     done: Restart | None = None
     patience = CHANGES_OF_MIND
@@ -118,10 +126,11 @@ def _steps(cluster: Cluster, without: Sequence[str], alone: bool, given_up: set[
         picture = _picture(cluster, without)
         _refuse_leftover(picture, done)
         step = next_step(picture.members, alone=alone, given_up=given_up)
-        _refuse_stop(step)
+        _refuse_obstacle(step)
         if isinstance(step, Await):
             given_up |= _not_replayed(cluster, picture, step)
         elif isinstance(step, Restart):
+            _refuse_backup(picture, [step.member], force)
             done = step if (yield from _restart(cluster, picture, step)) else None
             patience -= done is None
             if patience < 0:
@@ -145,14 +154,16 @@ def _picture(cluster: Cluster, without: Sequence[str], *, configured: bool = Fal
     live = look(cluster)
     if configured and (config := live.patroni["config"]) is not None:
         live.patroni["config"] = merged(config, config_patch(declared_configuration(cluster), config))
-    if stops := restart_obstacles(cluster, live, without) or lowering_obstacles(live):
-        raise UnsafeError(refusal_text("no member is restarted now", stops))
+    refuse(NOT_NOW, restart_obstacles(cluster, live, without) or lowering_obstacles(live), untouched=False)
     return Picture(live, restart_members(cluster, live))
 
 
-def _refuse_stop(step: object) -> None:
-    if isinstance(step, Stop):
-        raise UnsafeError(refusal_text("no member is restarted now", [step]))
+def _refuse_obstacle(step: object) -> None:
+    refuse(NOT_NOW, [step] if isinstance(step, Obstacle) else [], untouched=False)
+
+
+def _refuse_backup(picture: Picture, names: Sequence[str], force: bool) -> None:
+    refuse(NOT_NOW, backup_obstacles(picture.live, names, force=force), untouched=False)
 
 
 def _refuse_leftover(picture: Picture, done: Restart | None) -> None:
@@ -176,7 +187,10 @@ def _restart(cluster: Cluster, picture: Picture, step: Restart) -> Generator[Pyi
     """One member. Returns whether it was restarted; False when it was no longer what the step is for."""
     node = cluster.node(step.member)
     act = Act(node, _command(cluster, picture, step))
-    yield act
+    member = picture.member(step.member)
+    ordered = [name for name in step.names if name in member.running]
+    before, after = ({name: of(name) for name in ordered} for of in (member.running.__getitem__, member.starts_with))
+    yield described(act, f"restarts PostgreSQL for {', '.join(step.names)}", before, after)
     said = json.loads(act.printed[-1])
     if not said["asked"]:
         host.log(f"{node.name} was left alone: {said['text']}")

@@ -22,13 +22,13 @@ from operations.acts.commands import or_journal
 from operations.acts.component import Commands
 from operations.acts.last_lines import show_last_lines
 from operations.util.hosts import acts_here, in_this_run
-from operations.util.planning import planning, undecided
+from operations.util.planning import decide_later, dry_run
 
 QUORUM_SECONDS = 60
 
 
 @operation()
-def stopped(cluster: Cluster, phase: Phase) -> Commands:
+def stop_services(cluster: Cluster, phase: Phase) -> Commands:
     """
     Stop services of this host, which stay enabled: a boot starts them again.
 
@@ -42,7 +42,7 @@ def stopped(cluster: Cluster, phase: Phase) -> Commands:
 
 
 @operation()
-def started(cluster: Cluster, phase: Phase) -> Commands:
+def start_services(cluster: Cluster, phase: Phase) -> Commands:
     """
     Start services of this host that a boot would start, too; what somebody has disabled stays down and is named.
 
@@ -70,26 +70,26 @@ def _units(cluster: Cluster, phase: Phase) -> Mapping[str, SeenUnit]:
     return host.get_fact(HostComponent, paths=[], units={name: [] for name in names})["units"] if names else {}
 
 
-def present(cluster: Cluster) -> Cluster:
+def within_run(cluster: Cluster) -> Cluster:
     """The cluster as far as this run reaches: without the hosts that ``--limit`` and ``--exclude`` leave out."""
     within = {node.name for node in in_this_run(cluster)}
     return remaining(cluster, {node.name for node in cluster} - within)
 
 
 @operation()
-def quorum(cluster: Cluster) -> Commands:
+def await_quorum(cluster: Cluster) -> Commands:
     """Wait until etcd has its quorum; a member that is dead is none's business. Refuses when it does not come."""
     if not acts_here(cluster.etcd):
         return
-    question = {"endpoints": present(cluster).etcd_endpoints, "prefix": cluster.scope_key}
-    seen = host.get_fact(EtcdCluster, **question, if_open=planning())
-    if planning():
-        yield from undecided("whether etcd has its quorum") if outage(seen) else ()
+    question = {"endpoints": within_run(cluster).etcd_endpoints, "prefix": cluster.scope_key}
+    seen = host.get_fact(EtcdCluster, **question, if_open=dry_run())
+    if dry_run():
+        yield from decide_later("whether etcd has its quorum") if outage(seen) else ()
         return
     if outage(seen):
         seen = host.get_fact(EtcdCluster, **question, wait_seconds=QUORUM_SECONDS)
     if obstacle := outage(seen):
-        for node in unwell(present(cluster), seen):
+        for node in unwell(within_run(cluster), seen):
             show_last_lines(node, ETCD)
         raise UnsafeError(
             f"{obstacle}\nHINT: more than half of etcd's hosts have to be up: start them and run again; when the data "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from shlex import quote
 
 from pyinfra import host
@@ -11,27 +11,28 @@ from pyinfra.api import StringCommand, operation
 from cluster.components.patroni_unit import UNIT
 from cluster.declared.model import Cluster, Node
 from cluster.errors import UnsafeError
-from cluster.observed.shutdown import SeenPower
+from cluster.observed.member_data import SeenData
 from cluster.plans.restart_pending.activation import activated
 from cluster.plans.stop import is_stopped, refuse_stop, stop_lines, stopped_lines
 from cluster.verdicts.data_positions import is_running, last_record, primary_of
-from facts.member_shutdown import RUNS, MemberPower
+from facts.member_data import RUNS
 from facts.postgres import PSQL
 from facts.postgres_sessions import ClientsLeft
 from operations.acts.act import Act
 from operations.acts.component import Commands
+from operations.live.member_data import all_members_data, members_data
 from operations.live.members import look
-from operations.runs.services import present
+from operations.runs.services import within_run
 from operations.util.console import print_lines
-from operations.util.hosts import acts_for, acts_here, read, read_all
-from operations.util.planning import planning, undecided
+from operations.util.hosts import acts_for, acts_here, read_all
+from operations.util.planning import decide_later, dry_run
 
 REPLAY_SECONDS = 60
 
 # A suspended Patroni elects nobody, while its PostgreSQL goes on to receive. It knows nothing of it afterwards, and a
 # reboot neither: unlike a pause, it cannot be left behind. systemd ends it as any other: after SIGTERM comes SIGCONT.
 # https://www.freedesktop.org/software/systemd/man/latest/systemd.kill.html#KillSignal=
-_HOLD = f"kill -STOP $(systemctl show -p MainPID --value {UNIT})"
+_SUSPEND = f"kill -STOP $(systemctl show -p MainPID --value {UNIT})"
 
 _STOP = """
 systemctl stop {unit} || exit 1
@@ -40,19 +41,8 @@ runs() {{ {runs}; }}
 """
 
 
-def power_of(cluster: Cluster, nodes: Iterable[Node], beyond: int = 0, wait_seconds: int = 0) -> dict[str, SeenPower]:
-    """``MemberPower`` of some members. Refuses while one of them cannot be reached. + beyond, wait_seconds: its own"""
-    return read_all(nodes, MemberPower, **power_question(cluster), beyond=beyond, wait_seconds=wait_seconds)
-
-
-def power_question(cluster: Cluster) -> dict[str, str | int]:
-    """The arguments that ``MemberPower`` takes for the members of a cluster."""
-    place = {"data": cluster.data_directory, "programs": cluster.bin_directory}
-    return {**place, "port": cluster.settings.postgres_port}
-
-
 @operation()
-def announced(cluster: Cluster, *, confirmed: bool = False, force: bool = False) -> Commands:
+def announce(cluster: Cluster, *, confirmed: bool = False, force: bool = False) -> Commands:
     """
     Judge whether the cluster may be stopped, and say what will happen and whom it cuts off. Refuses what
     ``refuse_stop`` refuses, and whatever nobody has confirmed.
@@ -62,62 +52,62 @@ def announced(cluster: Cluster, *, confirmed: bool = False, force: bool = False)
     """
     if not acts_here(cluster.members):
         return
-    here = present(cluster)
-    live, seen = look(here), power_of(cluster, here.members)
+    here = within_run(cluster)
+    live, seen = look(here), all_members_data(cluster, here.members)
     absent = [node.name for node in cluster.members if node.name not in seen]
     refuse_stop(cluster, live, seen, absent, force=force)
     waiting = activated(live, [name for name, one in seen.items() if is_running(one)])
     print_lines(stop_lines(cluster, seen, _clients(cluster, seen), absent, waiting))
-    if planning():
-        yield from undecided("the stop") if not is_stopped(seen) else ()
+    if dry_run():
+        yield from decide_later("the stop") if not is_stopped(seen) else ()
         return
     if not confirmed:
         raise UnsafeError(f"nothing was touched\nHINT: add --data confirm={cluster.name} to stop it.")
     host.noop("nothing is in the way")
 
 
-def _clients(cluster: Cluster, seen: Mapping[str, SeenPower]) -> int:
+def _clients(cluster: Cluster, seen: Mapping[str, SeenData]) -> int:
     answering = [cluster.node(name) for name, one in seen.items() if one["in_recovery"] is not None]
     return sum(read_all(answering, ClientsLeft, port=cluster.settings.postgres_port).values())
 
 
 @operation()
-def halted(cluster: Cluster) -> Commands:
+def stop_members(cluster: Cluster) -> Commands:
     """
     Stop PostgreSQL and Patroni on all members: the primary first, while nobody can take over and its standbys still
     receive, so that its last record is on all of them; then these. Goes on with what was begun.
     """
     if not acts_here(cluster.members):
         return
-    nodes = present(cluster).members
-    seen = power_of(cluster, nodes)
+    nodes = within_run(cluster).members
+    seen = all_members_data(cluster, nodes)
     if is_stopped(seen):
         host.noop("PostgreSQL and Patroni are stopped")
         return
-    if planning():
-        yield from undecided("in which order PostgreSQL stops")
+    if dry_run():
+        yield from decide_later("in which order PostgreSQL stops")
         return
     primary = primary_of(seen)
     if primary is not None:
-        yield from primary_stopped(cluster, cluster.node(primary), seen, stop_member(cluster))
-        seen = power_of(cluster, nodes)
+        yield from stop_primary(cluster, cluster.node(primary), seen, stop_member(cluster))
+        seen = all_members_data(cluster, nodes)
     await_the_last_record(cluster, seen)
     yield from (Act(node, stop_member(cluster)) for node in nodes if is_running(seen[node.name]))
-    _refuse_survivors(cluster, power_of(cluster, nodes))
+    _refuse_survivors(cluster, all_members_data(cluster, nodes))
 
 
-def primary_stopped(cluster: Cluster, primary: Node, seen: Mapping[str, SeenPower], stop: StringCommand) -> Commands:
+def stop_primary(cluster: Cluster, primary: Node, seen: Mapping[str, SeenData], stop: StringCommand) -> Commands:
     """
     Stop the primary while Patroni of all others is suspended.
 
-    + seen: ``MemberPower`` of all; + stop: the command
+    + seen: ``MemberData`` of all; + stop: the command
     """
     # What a checkpoint writes now, nobody has to wait for while it stops.
     checkpoint = f"{PSQL} -p {cluster.settings.postgres_port} -d postgres -c CHECKPOINT || true"
     yield Act(primary, StringCommand(checkpoint))
     for name, one in seen.items():
         if name != primary.name and one["patroni"] == "active" and not one["held"]:
-            yield Act(cluster.node(name), StringCommand(_HOLD))
+            yield Act(cluster.node(name), StringCommand(_SUSPEND))
     yield Act(primary, stop)
 
 
@@ -133,29 +123,29 @@ def stop_member(cluster: Cluster, *, at_any_price: bool = False) -> StringComman
     return StringCommand(_STOP.format(unit=UNIT, runs=RUNS.format(data=data), stop=stops))
 
 
-def await_the_last_record(cluster: Cluster, seen: Mapping[str, SeenPower]) -> None:
+def await_the_last_record(cluster: Cluster, seen: Mapping[str, SeenData]) -> None:
     """
     Wait until the standbys have replayed the record with which the primary stopped; as far as they have received it,
     for nobody sends it any more. It is then where their own data end, too.
 
-    + seen: ``MemberPower`` of all, after the primary stopped
+    + seen: ``MemberData`` of all, after the primary stopped
     """
     last = last_record(seen)
     owing = [cluster.node(name) for name, one in seen.items() if last is not None and (one["received"] or 0) > last]
     if last is not None and owing:
-        power_of(cluster, owing, beyond=last, wait_seconds=REPLAY_SECONDS)
+        all_members_data(cluster, owing, beyond=last, wait_seconds=REPLAY_SECONDS)
 
 
-def _refuse_survivors(cluster: Cluster, seen: Mapping[str, SeenPower]) -> None:
+def _refuse_survivors(cluster: Cluster, seen: Mapping[str, SeenData]) -> None:
     if alive := [name for name, one in seen.items() if is_running(one)]:
         raise UnsafeError(f"{', '.join(alive)} was started again meanwhile\nHINT: see who did that, and run again.")
 
 
 @operation()
-def told(cluster: Cluster) -> Commands:
+def report(cluster: Cluster) -> Commands:
     """Say where everybody ended."""
-    if acts_for(cluster.members) and not planning():
-        seen = read(present(cluster).members, MemberPower, **power_question(cluster))
+    if acts_for(cluster.members) and not dry_run():
+        seen = members_data(cluster, within_run(cluster).members)
         print_lines(stopped_lines(cluster, {name: one for name, one in seen.items() if one is not None}))
     host.noop("reported above")
     return

@@ -27,7 +27,8 @@ from operations.live.members import look
 from operations.runs.probe import probing
 from operations.util.console import print_lines
 from operations.util.hosts import acts_here, read
-from operations.util.planning import planning
+from operations.util.journal import described
+from operations.util.planning import dry_run
 
 # How long each wait is at the most; what is late then is named, with its last lines.
 LEADER_SECONDS = 60
@@ -58,40 +59,47 @@ def switchover(
     """
     if not acts_here(cluster.members):
         return
-    yield from led_by(cluster, candidate, without, probe, force=force)
+    yield from switch_over(cluster, candidate, without, probe, force=force)
 
 
-def led_by(
+def switch_over(
     cluster: Cluster,
     candidate: str | None = None,
     without: Sequence[str] = (),
     probe: Secret | None = None,
     *,
+    leaving: str | None = None,
     force: bool = False,
 ) -> Commands:
-    """The switchover itself, on the host that acts: for procedures of which it is one step. + candidate: as above"""
+    """
+    The switchover itself, on the host that acts: for procedures of which it is one step.
+
+    + candidate, without, probe, force: as above
+    + leaving: the host for whose removal it is
+    """
     expected = [node.name for node in cluster.members if node.name not in without]
     # A run that was cut off may have left a switchover under way.
-    live = _synchronous(cluster, look(cluster, expected, 0 if planning() else ANSWER_SECONDS))
+    live = _synchronous(cluster, look(cluster, expected, 0 if dry_run() else ANSWER_SECONDS))
     if candidate is not None and live.leader == candidate:
         told = f"{candidate} leads {cluster.name} already: nothing is done"
         print_lines([told, *_still_to_come(cluster, live, expected)])
         host.noop(f"{candidate} leads already")
         return
-    plan = switchover_plan(cluster, live, candidate, without, force=force)
+    plan = switchover_plan(cluster, live, candidate, without, leaving=leaving, force=force)
     print_lines(_announced(cluster, live, plan))
     # What is on disk by then need not be written while nobody can write.
     for name in (plan.leader, plan.candidate):
         yield Act(cluster.node(name), _checkpoint(cluster))
     _refuse_if_moved(plan, live := look(cluster))
-    switchover_plan(cluster, live, plan.candidate, without, force=force)  # refuses what has come up since
+    # Refuses what has come up since.
+    switchover_plan(cluster, live, plan.candidate, without, leaving=leaving, force=force)
     with probing(probe):
         yield from _switched(cluster, plan, [plan.leader, *_streaming(live.patroni, expected)])
 
 
 def _synchronous(cluster: Cluster, live: Live) -> Live:
     """A new leader names its synchronous standbys some seconds after it was promoted, and only they may follow it."""
-    if planning() or not is_synchronous(live.patroni) or synchronous_standbys(live.patroni):
+    if dry_run() or not is_synchronous(live.patroni) or synchronous_standbys(live.patroni):
         return live
     return look(cluster, (), 2 * cluster.settings.patroni_loop_wait + ANSWER_SECONDS, synchronous=True)
 
@@ -101,7 +109,7 @@ def _streaming(seen: SeenPatroni, names: Iterable[str]) -> list[str]:
 
 
 def _still_to_come(cluster: Cluster, live: Live, expected: Sequence[str]) -> list[str]:
-    if live.patroni["settled"] or planning():
+    if live.patroni["settled"] or dry_run():
         return []
     node, reason = holdup(_among(cluster, expected), live.patroni, expected[0])
     return [f"not all is well: {node.name} {reason}"]
@@ -133,7 +141,7 @@ def _refuse_if_moved(plan: Switchover, live: Live) -> None:
 def _switched(cluster: Cluster, plan: Switchover, streamed: Sequence[str]) -> Commands:
     began = time.monotonic()
     asked = Post(cluster.node(plan.leader), "/switchover", {"leader": plan.leader, "candidate": plan.candidate})
-    yield asked
+    yield described(asked, "switchover", plan.leader, plan.candidate)
     new = _new_leader(cluster, plan, asked)
     yield Act(new, until_it_writes(cluster))
     writes_seconds = time.monotonic() - began

@@ -21,8 +21,8 @@ from operations.acts.commands import write_file
 from operations.acts.component import Commands
 from operations.acts.last_lines import show_last_lines
 from operations.util.console import print_lines
-from operations.util.hosts import here, read
-from operations.util.planning import planning, undecided
+from operations.util.hosts import current_node, read
+from operations.util.planning import decide_later, dry_run
 
 PROGRESS_SECONDS = 10
 LOOKS = 10
@@ -31,7 +31,7 @@ _START = f"systemctl daemon-reload; systemctl reset-failed {DRILL_SERVICE} 2>/de
 
 
 @operation()
-def drilled(cluster: Cluster, label: str | None = None) -> Commands:
+def drill(cluster: Cluster, label: str | None = None) -> Commands:
     """
     Prove that a backup can be restored, and return when it is proven. A drill that is under way already is waited for,
     whatever it was asked.
@@ -39,15 +39,15 @@ def drilled(cluster: Cluster, label: str | None = None) -> Commands:
     + label: of the backup; None: the newest
     """
     node = cluster.repository
-    if node is None or node.name != here():
+    if node is None or node.name != current_node():
         host.noop("the repository host runs this step")
         return
     before = _drill(cluster)
-    if planning():
+    if dry_run():
         # The newest may be one that this run takes first; one that is named has to be there already.
         if label is not None and not before["running"]:
             _refuse_unfit(cluster, before, label)
-        yield from undecided(f"a restore drill of {label or 'the newest backup'}")
+        yield from decide_later(f"a restore drill of {label or 'the newest backup'}")
         return
     if before["running"]:
         print_lines(["a restore drill is under way already: none is begun, its end is waited for"])

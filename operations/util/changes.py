@@ -14,6 +14,17 @@ _COUNTED = "counts_as_change"
 
 _count = 0
 
+# What is called instead of a command's own execution, with that as its first argument.
+Watch = Callable[..., Any]
+_watch: Watch | None = None
+
+
+def watch_changes(watch: Watch | None) -> None:
+    """Let every command that an operation yields be executed by ``watch``, or, without one, by itself again."""
+    global _watch
+    _watch = watch
+    count_changes()
+
 
 def changes() -> int:
     """The number so far; equal numbers at two moments mean that this run has changed nothing between them."""
@@ -39,7 +50,7 @@ def _counting(execute: Callable[..., Any]) -> Callable[..., Any]:
     def counting(*words: Any, **named: Any) -> Any:
         changed()  # at its beginning and at its end: what was read meanwhile may be of before
         try:
-            return execute(*words, **named)
+            return execute(*words, **named) if _watch is None else _watch(execute, *words, **named)
         finally:
             changed()
 

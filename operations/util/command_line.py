@@ -186,6 +186,13 @@ def _confirmed(ask: Callable[[str], bool], message: str) -> bool:
     return agreed
 
 
+def _executed(run_ops: Callable[..., None], run: State, **how: Any) -> None:
+    """All operations, by one run at a time."""
+    from operations.util.one_run import acted  # after the inventory: config.py is read by runs that have none
+
+    acted(run_ops, run, **how)
+
+
 _INSTEAD: dict[str, Callable[..., Any]] = {
     "_set_override_data": _override_data,
     "make_inventory": _inventory,
@@ -193,4 +200,5 @@ _INSTEAD: dict[str, Callable[..., Any]] = {
     "connect_all": _connected,
     "_prepare_deploy_operations": _deploys,
     "_do_confirm": _confirmed,
+    "run_ops": _executed,
 }

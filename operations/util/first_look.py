@@ -11,7 +11,7 @@ from pyinfra.api.exceptions import PyinfraError
 
 from operations.acts.component import Commands
 from operations.util.console import lines_held_back
-from operations.util.planning import planning
+from operations.util.planning import dry_run
 from operations.util.said import FirstLook, first_look
 
 P = ParamSpec("P")
@@ -30,7 +30,7 @@ def looks_again(step: Callable[P, Commands]) -> Callable[P, Commands]:
         with lines_held_back() as lines:
             commands = step(*words, **named)
             look, first, refusal = _begun(commands)
-            if look.remembers and not planning() and (first or refusal):
+            if look.remembers and not dry_run() and (first or refusal):
                 lines.clear()
                 first, refusal, commands = None, None, step(*words, **named)
         if refusal is not None:

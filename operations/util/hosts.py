@@ -44,7 +44,7 @@ def quiet_refusals() -> None:
         hub.NOT_ERROR = (*hub.NOT_ERROR, PyinfraError)
 
 
-def quicken(target: Host) -> None:
+def disable_nagle(target: Host) -> None:
     """
     Send small packets at once: paramiko leaves Nagle's algorithm on, and every command then waits 40 ms for an
     acknowledgement that the other side delays. And notice a network that is cut: without, the run would wait for ever.
@@ -58,7 +58,7 @@ def quicken(target: Host) -> None:
                 transport.sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
-def here() -> str:
+def current_node() -> str:
     """The name of the node at hand."""
     return node_name(host.name)
 
@@ -89,7 +89,7 @@ def in_this_run(nodes: Iterable[Node]) -> tuple[Node, ...]:
 
 def acts_for(nodes: Sequence[Node]) -> bool:
     """Whether the host at hand is the one that acts for all of these nodes."""
-    return coordinator(nodes).name == here()
+    return coordinator(nodes).name == current_node()
 
 
 def acts_here(nodes: Sequence[Node]) -> bool:
@@ -168,16 +168,16 @@ def _answer(target: Host, fact: type[FactBase[Any]], arguments: Mapping[str, Any
 def _connect(target: Host) -> None:
     if not target.connected:
         target.connect(raise_exceptions=True, show_errors=False)
-        quicken(target)
+        disable_nagle(target)
 
 
-def heard(target: Host, commands: Sequence[str], seconds: int) -> list[list[str] | None]:
+def run_each(target: Host, commands: Sequence[str], seconds: int) -> list[list[str] | None]:
     """
     What commands print on a host, all given at the same time. None for one that fails or hangs, and for all of them
     when the host cannot be reached. A fact would fail the host for that, and with it the run.
     """
     silence: list[list[str] | None] = [None] * len(commands)
-    if target in state.failed_hosts:
+    if target in state.failed_hosts and not target.connected:  # one that failed otherwise can be asked, e.g. why
         return silence
     try:
         _connect(target)
@@ -224,7 +224,7 @@ def end_run(code: int) -> NoReturn:
     raise SystemExit(code)
 
 
-def refuse_company(name: str) -> None:
+def refuse_other_deploys(name: str) -> None:
     """Refuse a run of several deploy files: pyinfra reads them all before it executes the first. + name: of this one"""
     files = [word for word in sys.argv[1:] if word.endswith(".py") and not word.endswith(f"/{name}")]
     if len(files) > 1:

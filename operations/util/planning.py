@@ -8,12 +8,12 @@ from pyinfra.api import StringCommand
 from operations.acts.component import Commands
 
 
-def planning() -> bool:
+def dry_run() -> bool:
     """True until the first operation is executed: for its plan, pyinfra runs every generator to its first command."""
     return not state.is_executing
 
 
-def undecided(what: str) -> Commands:
+def decide_later(what: str) -> Commands:
     """
     Say in the plan that something will be looked at when its turn comes, and mark it as a possible change.
 

@@ -8,13 +8,15 @@ from pyinfra import logger
 from pyinfra.api import Host, StringCommand
 from pyinfra.connectors.util import CommandOutput, OutputLine
 
+from operations.util.journal import Around, around_act
+
 BEGIN, END = "--- pyinfra-patroni begins ---", "--- pyinfra-patroni ends ---"
 
 # A login script may print before the command and after it, with or without the end of a line, and may leave a mask or
 # a language of its own: files that others have to read and programs whose words are read are not its to decide.
 _BEFORE = f"umask 022; export LC_ALL=C.UTF-8; printf '\\n%s\\n' '{BEGIN}'; echo '{BEGIN}' >&2; ("
 # On a line of its own, for the command's last word may be a comment or the end of a document.
-_AFTER = f"\n); code=$?; printf '\\n%s\\n' '{END}'; echo '{END}' >&2; exit $code"
+_AFTER = f"\n); code=$?; printf '\\n%s\\n' '{END}'; echo '{END}' >&2"
 
 _PASSWORD_HINT = (
     "HINT: let sudo ask nothing there (NOPASSWD), or take the host's `_sudo_password` from the environment, in the "
@@ -32,9 +34,15 @@ _HINTS = {
 }
 
 
-def marked(command: Any) -> StringCommand:
-    """A shell command between marks, on both of its outputs; its exit code stays. + command: text, or pyinfra's own"""
-    return StringCommand(_BEFORE, "\n", command, _AFTER, _separator="")
+def marked(command: Any, around: Around | None = None) -> StringCommand:
+    """
+    A shell command between marks, on both of its outputs; its exit code stays.
+
+    + command: text, or pyinfra's own; + around: what an act has around it
+    """
+    act = around or Around()
+    parts = (act.before, _BEFORE, act.look, "\n", command, _AFTER, act.after, "; exit $code")
+    return StringCommand(*parts, _separator="")
 
 
 def between(output: CommandOutput) -> tuple[bool, bool, CommandOutput]:
@@ -74,7 +82,7 @@ def _run_shell_command(self: Host, command: Any, *args: Any, **arguments: Any) -
     if arguments.get("_shell_executable", "sh") is None:
         return _raw(self, command, *args, **arguments)
     try:
-        done, output = _raw(self, marked(command), *args, **arguments)
+        done, output = _raw(self, marked(command, around_act(self.name)), *args, **arguments)
     except PermissionError as error:  # of a password that nobody is there to give
         raise PermissionError(_once(self, f"{self.name}: {error}\n{_PASSWORD_HINT}")) from None
     began, ended, own = between(output)

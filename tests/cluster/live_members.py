@@ -46,6 +46,7 @@ def postgres_state(leads: bool, **other: Any) -> dict[str, Any]:
         "replication": [],
         "slots": [],
         "backup_seconds": None,
+        "restoring": False,
         "connections": 7,
         "transactions": [],
         "control": {**SETTINGS, "identifier": "76", "timeline": 3},

@@ -71,7 +71,7 @@ class World:
     def note_removal_of_h3(self) -> None:
         """The run that takes h3 out was cut off after its first step."""
         note = {removal_key(self.cluster, "h3"): Removal("2026-11-21T20:00:00+00:00").text}
-        member = {f"{self.cluster.scope_key}members/h3": "{}"}
+        member = {self.cluster.key("members", "h3"): "{}"}
         self.everywhere("etcd", lambda seen: seen.update(keys={**note, **member}))
 
     def take_out_h3(self) -> None:

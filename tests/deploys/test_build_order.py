@@ -102,7 +102,7 @@ def test_the_admin_role_gets_another_password_only_when_it_is_named(
     monkeypatch: pytest.MonkeyPatch, rotates: tuple[str, ...], renews: bool
 ) -> None:
     seen: list[bool] = []
-    for name in ("deploy_first_look", "deploy_ground", "deploy_etcd_trust", "deploy_doors"):
+    for name in ("deploy_first_look", "deploy_base", "deploy_etcd_trust", "deploy_access"):
         monkeypatch.setattr(build, name, lambda *_, **__: None)
     monkeypatch.setattr(build, "deploy_patroni", lambda cluster, renews: seen.append(renews))
     build.deploy_all(fake_cluster(), rotates=rotates)
@@ -125,9 +125,16 @@ def test_who_builds_the_whole_cluster_and_what_comes_before_it() -> None:
     assert callers == {
         "cluster": ["deploy_all"],
         # From the note on, deploys/cluster.py goes on with it, wherever the run is cut off.
-        "add_node": ["announced", "settled", "deploy_all"],
-        "replace_node": ["meant_node", "refuse_irreplaceable", "made_way", "settled", "deploy_all", "settled"],
+        "add_node": ["announce", "clear_markers", "deploy_all"],
+        "replace_node": [
+            "meant_node",
+            "refuse_irreplaceable",
+            "remove_lost_member",
+            "clear_markers",
+            "deploy_all",
+            "clear_markers",
+        ],
         "move_node": [
-            *("meant_node", "refuse_immovable", "begun", "stopped", "out_of_etcd", "etcd_cleared", "deploy_all"),
+            *("meant_node", "refuse_immovable", "begin", "stop_services", "leave_etcd", "clear_etcd", "deploy_all"),
         ],
     }

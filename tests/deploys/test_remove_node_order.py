@@ -33,7 +33,7 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, set[str]]]:
         monkeypatch,
         world,
         world.cluster,
-        lambda: deploy_removal(world.cluster, "h5", alone=False, wipe=False, drain_seconds=0),
+        lambda: deploy_removal(world.cluster, "h5", alone=False, wipe=False, drain_seconds=0, force=False),
     )
     assert world.done == []
     return [(name.rpartition(" | ")[2], callers) for name, callers in found]

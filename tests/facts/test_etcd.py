@@ -42,7 +42,7 @@ def test_the_wait_has_an_end_and_the_prefix_is_quoted() -> None:
     command = EtcdCluster().command(endpoints=["https://[fd82::1]:2379"], prefix="/it's/", wait_seconds=60)
     assert "end=$(( $(date +%s) + 60 ))" in command
     assert """--prefix '/it'"'"'s/'""" in command
-    assert "ETCDCTL_ENDPOINTS='https://[fd82::1]:2379'" in command
+    assert 'ETCDCTL_ENDPOINTS="https://[fd82::1]:2379"' in command
 
 
 def test_nobody_is_asked_where_no_port_is_open() -> None:

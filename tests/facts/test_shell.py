@@ -5,9 +5,8 @@ import subprocess
 import pytest
 
 from facts.answer import Answer
-from facts.member_shutdown import MemberPower
+from facts.member_data import MemberData
 from facts.postgres_state import PostgresState
-from facts.postgres_wal import PostgresWal
 from facts.preflight.host import HostPicture
 
 SECRETS = {"nonce": "n", "roles": ["postgres"], "port": 5432, "authorities": ["/nowhere"]}
@@ -17,9 +16,8 @@ PLACES = {"data": "/d", "programs": "/b", "port": 5432}
 @pytest.mark.parametrize(
     ("fact", "arguments"),
     [
-        (MemberPower, PLACES),
+        (MemberData, PLACES),
         (PostgresState, {}),
-        (PostgresWal, {}),
         (HostPicture, {"data_directory": "/d", "etcd_directory": "/e", "client_ports": [5000], "secrets": SECRETS}),
         (HostPicture, {"backup_directory": "/r", "stanza_name": "main"}),
     ],

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from cluster.checks.report import check_lines, complaints
+from cluster.checks.report import all_findings, check_lines
 from cluster.components.patroni_dynamic import synchronous_configuration
 from cluster.screens.status import WIDTH, status_lines
 from tests.cluster.overview_world import MIB, WRITTEN, World, backed_up, healthy
@@ -101,7 +101,7 @@ STATES = {
 
 def screens(name: str) -> str:
     overview = STATES[name]().overview()
-    found = complaints(overview)
+    found = all_findings(overview)
     status, check = status_lines(overview, found), check_lines(overview, found, 110)
     assert len(status) <= LINES
     assert max(map(len, [*status, *check])) <= WIDTH

@@ -128,6 +128,13 @@ FILES = (
         6,
     ),
     LabFile(
+        "test_one_run.py",
+        "build",
+        "of two runs at once one acts and the other is refused; a run that died holds others up for a minute at most",
+        2.5,
+        until="test_a_lock_that_is_broken_stops_its_run_before_its_next_step",
+    ),
+    LabFile(
         "test_power.py",
         "power",
         "the whole cluster is stopped, boots, loses its power and is started, and no acknowledged write is lost",
@@ -224,6 +231,11 @@ PROMISES: Mapping[str, tuple[str, ...]] = {
         "test_interrupted.py::test_killed_once_at_a_dangerous_moment",
         "test_bootstrap_cut_off.py::test_a_bootstrap_that_was_cut_off_is_begun_again",
         "test_switchover.py::test_a_killed_run_is_gone_on_with",
+    ),
+    "Of two runs at once one acts": (
+        "test_one_run.py::test_two_builds_at_once",
+        "test_one_run.py::test_a_restart_beside_a_switchover",
+        "test_one_run.py::test_a_run_whose_machine_died_holds_others_up_for_a_minute_at_most",
     ),
     "A repository host that is down": ("test_backup.py::test_a_dead_repository_host_holds_up_nobody",),
     "The newest backup is restored every week": (

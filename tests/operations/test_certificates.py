@@ -35,7 +35,7 @@ from cluster.pki.pem import certificates_in
 from cluster.pki.verdicts import Authority, describe, public_key_digest, renewal_reason
 from facts.host import HostComponent
 from operations import certificates
-from operations.certificates import issued, lent
+from operations.certificates import issued, trust_source
 from operations.live import etcd_trust
 from tests.cluster.declared.test_standby_clusters import both
 from tests.operations.written import contents_of, paths_made
@@ -72,7 +72,7 @@ def elsewhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[tuple[str, str],
     """What lies at the places of etcd's certificates of all hosts; empty unless a test puts something there."""
     there: dict[tuple[str, str], SeenCertificate] = {}
     monkeypatch.setattr(etcd_trust, "held", lambda _: there)
-    monkeypatch.setattr(certificates, "planning", lambda: False)
+    monkeypatch.setattr(certificates, "dry_run", lambda: False)
     yield there
     etcd_trust._between.clear()
 
@@ -308,7 +308,7 @@ def test_a_former_one_near_its_end_is_renewed_by_the_former_ca(tmp_path, elsewhe
 
 
 def test_a_plan_makes_no_ca_of_etcd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(certificates, "planning", lambda: True)
+    monkeypatch.setattr(certificates, "dry_run", lambda: True)
     run(PicturedHost("pg1", absent()), tmp_path)
     assert not list(tmp_path.glob("etcd-ca*"))
 
@@ -326,7 +326,7 @@ class StandbyHost(PicturedHost):
 
 def lend(host: StandbyHost, own: Path, source: Path) -> list[Any]:
     with ctx_host.use(host):
-        return list(lent._inner(cluster=both()[1], secrets_directory=own, source_secrets=source))
+        return list(trust_source._inner(cluster=both()[1], secrets_directory=own, source_secrets=source))
 
 
 def test_a_standby_trusts_both_and_comes_to_the_repository_under_its_own_name(tmp_path: Path) -> None:

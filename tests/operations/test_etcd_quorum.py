@@ -101,7 +101,7 @@ def test_the_plan_has_the_restarts_for_files_that_are_yet_to_be_written(
     cluster = fake_cluster()
     world = EtcdWorld.of(cluster)
     for module in (etcd, etcd_loaded):
-        monkeypatch.setattr(module, "planning", lambda: True)
+        monkeypatch.setattr(module, "dry_run", lambda: True)
     assert changed(run_operation(monkeypatch, world, cluster, etcd.quorum)) == []
     for name in ("h2", "h3"):
         world.hosts[name].files["/etc/default/etcd"] += "ETCD_HEARTBEAT_INTERVAL=500\n"

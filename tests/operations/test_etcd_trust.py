@@ -101,7 +101,7 @@ def _content(command: StringCommand) -> str:
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     made = World(tmp_path)
     monkeypatch.setattr(etcd_trust, "held", lambda _: dict(made.seen))
-    monkeypatch.setattr(etcd_trust, "planning", lambda: False)
+    monkeypatch.setattr(etcd_trust, "dry_run", lambda: False)
     monkeypatch.setattr(etcd_trust, "acts_for", lambda _: True)
     monkeypatch.setattr(etcd_trust, "in_this_run", tuple)
     monkeypatch.setattr(etcd_trust, "refuse_unloaded", lambda _: None)

@@ -19,7 +19,7 @@ from facts.patroni import PatroniCluster
 from facts.postgres_tablespaces import PostgresTablespaces, TablespacePlaces
 from operations import patroni, patroni_configuration
 from operations.acts.commands import load_unit, write_files
-from operations.acts.tablespaces import places_made
+from operations.acts.tablespaces import make_places
 from tests.operations.written import contents_of
 from tests.world.answers import line
 from tests.world.component import file
@@ -77,9 +77,9 @@ def configuration_written(
     monkeypatch.setattr(patroni, "read", read)
     monkeypatch.setattr(patroni_configuration, "read_all", read)
     monkeypatch.setattr(patroni, "coordinator", lambda nodes: nodes[0])
-    monkeypatch.setattr(patroni, "planning", lambda: planning)
+    monkeypatch.setattr(patroni, "dry_run", lambda: planning)
     told: list[tuple[str, bool]] = [] if made is None else made
-    monkeypatch.setattr(patroni, "places_made", lambda _, node, *, fresh: told.append((node.name, fresh)) or iter(()))
+    monkeypatch.setattr(patroni, "make_places", lambda _, node, *, fresh: told.append((node.name, fresh)) or iter(()))
     with ctx_host.use(PicturedHost(name)):
         commands = list(patroni.member._inner(cluster=cluster(), secrets=SECRETS))
     written: dict[str, Any] = yaml.safe_load(contents_of(commands)[CONFIG])
@@ -200,7 +200,7 @@ def formed(monkeypatch: pytest.MonkeyPatch, *, joins: bool, keeps: bool = False)
     declared = fake_cluster()
     known = PatroniWorld.of(declared)
     world = Marked(known.names, known.config, known.leader)
-    monkeypatch.setattr(patroni, "brought_up", lambda _: iter(()))
+    monkeypatch.setattr(patroni, "apply_component", lambda _: iter(()))
     world.joins, world.keeps = joins, keeps
     run_operation(monkeypatch, world, declared, patroni.formed, secrets=SECRETS)
     return world
@@ -209,7 +209,7 @@ def formed(monkeypatch: pytest.MonkeyPatch, *, joins: bool, keeps: bool = False)
 def test_a_settled_cluster_is_not_touched(monkeypatch: pytest.MonkeyPatch) -> None:
     declared = fake_cluster()
     world = PatroniWorld.of(declared)
-    monkeypatch.setattr(patroni, "brought_up", lambda _: iter(()))
+    monkeypatch.setattr(patroni, "apply_component", lambda _: iter(()))
     assert changed(run_operation(monkeypatch, world, declared, patroni.formed, secrets=SECRETS)) == []
     assert world.commands == []
 
@@ -227,7 +227,7 @@ def test_a_leader_that_has_just_begun_the_cluster_looks_at_once_for_those_that_w
     declared = fake_cluster()
     known = PatroniWorld.of(declared)
     world = Forming(known.names, known.config, known.leader)
-    monkeypatch.setattr(patroni, "brought_up", lambda *_: iter(()))
+    monkeypatch.setattr(patroni, "apply_component", lambda *_: iter(()))
     run_operation(monkeypatch, world, declared, patroni.formed, secrets=SECRETS)
     assert world.patches == [(known.leader, {"pyinfra-patroni": None})]
 
@@ -235,7 +235,7 @@ def test_a_leader_that_has_just_begun_the_cluster_looks_at_once_for_those_that_w
 class Lacking(PatroniWorld):
     """The cluster settles once h2 has the directory of a tablespace."""
 
-    acts: ClassVar = {**PatroniWorld.acts, "make": places_made}
+    acts: ClassVar = {**PatroniWorld.acts, "make": make_places}
 
     def obeyed(self, word: str, host: str, act: Act) -> Lines | None:
         """See World."""
@@ -263,7 +263,7 @@ def test_members_of_a_cluster_that_begins_with_a_backup_get_its_tablespaces_dire
     declared = fake_cluster()
     known = PatroniWorld.of(declared)
     world = Lacking(known.names, known.config, known.leader)
-    for name in ("brought_up", "begun_again"):
+    for name in ("apply_component", "begun_again"):
         monkeypatch.setattr(patroni, name, lambda *_: iter(()))
     run_operation(monkeypatch, world, declared, patroni.formed, secrets=SECRETS)
     assert [host for host, _ in world.scripts] == ["h2"]
@@ -300,7 +300,7 @@ def test_where_nobody_leads_the_configuration_is_corrected_before_a_leader_is_wa
 ) -> None:
     known = PatroniWorld.of(fake_cluster(postgres_parameters={"huge_pages": "on"}))
     world = Leaderless(known.names, known.config, None)
-    monkeypatch.setattr(patroni, "brought_up", lambda *_: iter(()))
+    monkeypatch.setattr(patroni, "apply_component", lambda *_: iter(()))
     declared = fake_cluster(postgres_parameters={"huge_pages": "try"})
     run_operation(monkeypatch, world, declared, patroni.formed, secrets=SECRETS)
     assert world.patches[0] == ("h1", {"postgresql": {"parameters": {"huge_pages": "try"}}})
@@ -311,7 +311,7 @@ def test_the_member_that_keeps_all_from_forming_is_quoted(monkeypatch: pytest.Mo
     known = PatroniWorld.of(fake_cluster())
     world = Leaderless(known.names, known.config, None)
     world.fatal = {"h2": 'could not access file "no_such_library": No such file or directory'}
-    monkeypatch.setattr(patroni, "brought_up", lambda *_: iter(()))
+    monkeypatch.setattr(patroni, "apply_component", lambda *_: iter(()))
     with pytest.raises(UnsafeError) as refused:
         run_operation(monkeypatch, world, fake_cluster(), patroni.formed, secrets=SECRETS)
     assert str(refused.value).startswith(

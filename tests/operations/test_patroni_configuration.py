@@ -67,7 +67,9 @@ def test_a_configuration_that_cannot_be_read_is_not_an_empty_one(monkeypatch: py
 
 def test_a_new_member_is_let_in_before_it_knocks(monkeypatch: pytest.MonkeyPatch) -> None:
     world = PatroniWorld.of(fake_cluster())
-    assert changed(run_operation(monkeypatch, world, fake_cluster(5), patroni_configuration.admitted)) == ["h1"]
+    assert changed(run_operation(monkeypatch, world, fake_cluster(5), patroni_configuration.allow_new_members)) == [
+        "h1"
+    ]
     ((_, patch),) = world.patches
     assert list(patch["postgresql"]) == ["pg_hba"]
     line = "hostssl replication replicator 10.0.0.4/32 scram-sha-256 clientcert=verify-full"
@@ -85,7 +87,7 @@ def former_world(cluster: Cluster) -> PatroniWorld:
 def test_who_has_no_certificate_yet_is_not_shut_out_before_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
     cluster = fake_cluster()
     world = former_world(cluster)
-    assert changed(run_operation(monkeypatch, world, cluster, patroni_configuration.admitted)) == []
+    assert changed(run_operation(monkeypatch, world, cluster, patroni_configuration.allow_new_members)) == []
     assert world.patches == []
 
 
@@ -112,9 +114,9 @@ def test_a_cluster_that_asks_for_them_is_not_looked_at_again(monkeypatch: pytest
 
 def test_nobody_has_to_be_let_in_where_all_are_and_where_nothing_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     world = PatroniWorld.of(fake_cluster())
-    assert changed(run_operation(monkeypatch, world, fake_cluster(), patroni_configuration.admitted)) == []
+    assert changed(run_operation(monkeypatch, world, fake_cluster(), patroni_configuration.allow_new_members)) == []
     world.config = None
-    assert changed(run_operation(monkeypatch, world, fake_cluster(), patroni_configuration.admitted)) == []
+    assert changed(run_operation(monkeypatch, world, fake_cluster(), patroni_configuration.allow_new_members)) == []
     assert world.patches == []
 
 
@@ -211,7 +213,7 @@ def test_a_pg_hba_that_is_not_taken_lets_nobody_in(monkeypatch: pytest.MonkeyPat
     before = world.config["postgresql"]["pg_hba"]
     world.unread = {"h1": [HBA_ERROR]}
     with pytest.raises(UnsafeError, match=r"h1: pg_hba\.conf, line 14: invalid CIDR mask"):
-        run_operation(monkeypatch, world, fake_cluster(5), patroni_configuration.admitted)
+        run_operation(monkeypatch, world, fake_cluster(5), patroni_configuration.allow_new_members)
     assert [patch for _, patch in world.patches][1:] == [{"postgresql": {"pg_hba": before}}]
 
 

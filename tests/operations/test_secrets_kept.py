@@ -27,7 +27,7 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def set_to(*, planning: bool) -> None:
         for module in (operations.secrets, operations.certificates):
-            monkeypatch.setattr(module, "planning", lambda: planning)
+            monkeypatch.setattr(module, "dry_run", lambda: planning)
 
     monkeypatch.setattr(operations.secrets, "acts_for", lambda _: True)
     monkeypatch.setattr(operations.live.etcd_trust, "held", lambda _: {})

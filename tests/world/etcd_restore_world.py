@@ -9,17 +9,16 @@ from typing import Any, ClassVar
 
 from cluster.declared.model import Cluster
 from facts.etcd import EtcdCluster
-from facts.etcd_recovery import EtcdRemains
+from facts.etcd_recovery import EtcdRecovery
+from facts.member_data import MemberData
 from facts.patroni import PatroniCluster
-from facts.postgres_state import PostgresState
-from facts.postgres_wal import PostgresWal
 from operations.acts import brought, commands, etcd_restore_host, restore_member
-from tests.cluster.live_members import patroni_member, postgres_state
+from tests.cluster.live_members import patroni_member
 from tests.world.answers import lines
 from tests.world.etcd import etcd
 from tests.world.known import Act
 from tests.world.patroni import patroni, silent
-from tests.world.postgres import SETTINGS, control, postgres
+from tests.world.postgres import control, ends_at, member_data, wal_text
 from tests.world.world import Lines, World, answer
 
 DATA = "/var/lib/etcd/main"
@@ -40,16 +39,16 @@ class EtcdRestoreWorld(World):
     """
 
     acts: ClassVar = {
-        "note": etcd_restore_host.noted,
-        "halt": restore_member.halted,
-        "release": restore_member.released,
-        "restore": etcd_restore_host.begun,
-        "put aside": etcd_restore_host.put_aside,
+        "note": etcd_restore_host.record_etcd_job,
+        "halt": restore_member.stop_patroni,
+        "release": restore_member.release_patroni,
+        "restore": etcd_restore_host.begin_etcd,
+        "put aside": etcd_restore_host.set_etcd_aside,
         "fetch": brought.brought,
         "write bootstrap": commands.write_file,
         "start etcd": commands.start_unit,
-        "forget who led": etcd_restore_host.outdated_forgotten,
-        "over": etcd_restore_host.forgotten,
+        "forget who led": etcd_restore_host.forget_leader,
+        "over": etcd_restore_host.forget_etcd_job,
     }
 
     cluster: Cluster
@@ -133,7 +132,7 @@ class EtcdRestoreWorld(World):
         assert not self.running and host in self.etcd and self.keys is not None
         self.keys = {name: text for name, text in self.keys.items() if name in ("initialize", "config")}
 
-    @answer(EtcdRemains)
+    @answer(EtcdRecovery)
     def _remains(self, host: str, snapshots: str, **_: Any) -> Lines:
         kept = [f"{DATA}/member/snap/db|{NOW - 60}|{self.data[host]}"] if host in self.data else []
         kept += [f"{DATA}.before-x/member/snap/db|{NOW - 60}|{self.aside[host]}"] if host in self.aside else []
@@ -151,32 +150,21 @@ class EtcdRestoreWorld(World):
             }
         )
 
-    def _control(self, host: str) -> str:
-        state = "in production" if host in self.primaries else "shut down in recovery"
-        known = {"identifier": self.identifiers[host], "timeline": self.timelines[host]}
-        return control(state, **known, settings=dict.fromkeys(SETTINGS, 100))  # type: ignore[arg-type]
-
-    @answer(PostgresWal)
-    def _wal(self, host: str, **_: Any) -> Lines:
-        up = host in self.running or host in self.runs_on
-        end = f"{self.ends[host] >> 32:X}/{self.ends[host] & 0xFFFFFFFF:X}"
-        stop = (
-            f"pg_waldump: error: error in WAL record at 0/3000148: invalid record length at {end}: expected 24, got 0"
+    @answer(MemberData)
+    def _data(self, host: str, **_: Any) -> Lines:
+        answers, primary, timeline = host in self.running, host in self.primaries, self.timelines[host]
+        up, end = answers or host in self.runs_on, self.ends[host]
+        state = "in production" if primary else "shut down in recovery"
+        file = control(state, identifier=self.identifiers[host], timeline=timeline, further=ends_at("0/28"))
+        sql = {"in_recovery": not primary, "written" if primary else "received": end}
+        return member_data(
+            sql if answers else None,
+            file,
+            patroni=answers,
+            runs=up,
+            turns=self.turns.get(host, ""),
+            wal="" if up else wal_text(timeline, end),
         )
-        return lines(
-            {
-                "control": self._control(host),
-                "running": ("", 0 if up else 3),
-                "turns": self.turns.get(host, ""),
-                "patroni": "active" if host in self.running else "inactive",
-                "wal": "" if up else f"{self.timelines[host]} 0/3000148\n{stop}",
-            }
-        )
-
-    @answer(PostgresState)
-    def _postgres(self, host: str, **_: Any) -> Lines:
-        state = postgres_state(host in self.primaries, timeline=self.timelines[host], written=self.ends[host], slots=[])
-        return postgres(state if host in self.running else None, self._control(host))
 
     @answer(PatroniCluster)
     def _patroni(self, host: str, **_: Any) -> Lines:

@@ -62,11 +62,11 @@ class EtcdWorld(World):
         "write": commands.write_file,
         "restart": operation._restart,
         "start": commands.start_unit,
-        "stop and keep": etcd_reinit.put_aside,
+        "stop and keep": etcd_reinit.set_data_aside,
         "stop and empty": etcd_learner._given_up,
-        "remove": etcd_membership.removed,
+        "remove": etcd_membership.remove_membership,
         "add": operation._join,
-        "promote": etcd_learner.promoted,
+        "promote": etcd_learner.promote_learner,
     }
 
     hosts: dict[str, EtcdHost]

@@ -19,7 +19,7 @@ from facts.postgres_cause import PostgresCause
 from tests.lab.paths import ROOT
 from tests.operations.written import files_written
 
-# Facts that are asked beside pyinfra's own way, by ``heard``.
+# Facts that are asked beside pyinfra's own way, by ``run_each``.
 _ASKED_ALOUD: tuple[type[FactBase[Any]], ...] = (PostgresCause,)
 _OURS = f"{ROOT}/operations/"
 _MADE, _ALOUD = StringCommand.__init__, {fact: fact.command for fact in _ASKED_ALOUD}

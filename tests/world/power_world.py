@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from cluster.declared.model import Cluster
-from cluster.verdicts.data_positions import as_lsn
+from cluster.measures import lsn_text
 from facts.etcd import EtcdCluster
 from facts.host import HostComponent
-from facts.member_shutdown import MemberPower
+from facts.member_data import MemberData
 from facts.patroni import PatroniCluster
 from facts.postgres_sessions import ClientsLeft
 from facts.postgres_state import PostgresState
 from operations.patroni_configuration import patch_command
 from operations.runs import services, start, stop
 from tests.cluster.live_members import patroni_member, postgres_state
-from tests.world.answers import lines
 from tests.world.component import units as unit_lines
 from tests.world.etcd import etcd, etcd_member
 from tests.world.known import Act
 from tests.world.patroni import patroni, silent
-from tests.world.postgres import NO_SERVER, control, postgres
+from tests.world.postgres import control, ends_at, member_data, postgres, wal_text
 from tests.world.world import Lines, World, answer
 
 RECORD = 120
@@ -61,13 +59,13 @@ class PowerWorld(World):
     """
 
     acts: ClassVar = {
-        "checkpoint": stop.primary_stopped,
-        "hold": stop._HOLD,
+        "checkpoint": stop.stop_primary,
+        "hold": stop._SUSPEND,
         "release": start._RELEASE,
         "stop patroni": stop.stop_member,
         "start patroni": start._START,
-        "stop": services.stopped,
-        "start": services.started,
+        "stop": services.stop_services,
+        "start": services.start_services,
         "resume": patch_command,
     }
 
@@ -181,34 +179,25 @@ class PowerWorld(World):
         leading.served = leading.led = True
         leading.timeline += 1
 
-    @answer(MemberPower)
+    @answer(MemberData)
     def _power(self, host: str, beyond: int, wait_seconds: int, **_: Any) -> Lines:
         one = self.members[host]
         if wait_seconds and one.served and one.end - one.owing <= beyond:
             one.owing = 0
         primary = self.leader == host and one.served
         sql = {"in_recovery": not primary, "received": None if primary else one.end, "replayed": one.end - one.owing}
+        sql |= {"written": one.end if primary else None}
         state = "in production" if primary else "shut down" if one.led else "shut down in recovery"
-        end = as_lsn(one.end - RECORD)
-        places = {
-            "Latest checkpoint location": end,
-            "Latest checkpoint's REDO location": end,
-            "Minimum recovery ending location": "0/0",
-        }
-        file = control(state, identifier=one.identifier, timeline=one.timeline, further=places)
-        unit = f"ActiveState={'active' if one.patroni else 'inactive'}\nUnitFileState={one.enabled}"
-        return lines(
-            {
-                "unit": unit,
-                "held": ("", 0 if one.held else 1),
-                "restoring": ("", 0 if one.restoring else 2),
-                "data": "empty" if one.empty else "there",
-                "runs": ("", 0 if one.served else 1),
-                "sql": json.dumps(sql) if one.served else NO_SERVER,
-                "control": ("", 1) if one.empty else file,
-                "turns": "",
-                "wal": ("" if one.served else f"invalid record length at {as_lsn(one.end)}: wanted 24, got 0", 1),
-            }
+        end = ends_at(lsn_text(one.end - RECORD))
+        file = control(state, identifier=one.identifier, timeline=one.timeline, further=end)
+        return member_data(
+            sql if one.served else None,
+            None if one.empty else file,
+            patroni=one.patroni,
+            enabled=one.enabled,
+            held=one.held,
+            restoring=one.restoring,
+            wal="" if one.served else wal_text(one.timeline, one.end),
         )
 
     @answer(PatroniCluster)

@@ -10,19 +10,18 @@ from pyinfra.api.exceptions import ConnectError
 
 from cluster.declared.model import Cluster
 from facts.host import HostComponent
+from facts.member_data import MemberData
 from facts.patroni import PatroniCluster
-from facts.postgres_end import WalEnd
 from facts.postgres_state import PostgresState
 from operations.patroni_configuration import patch_command
 from operations.runs import promote, switchover
 from tests.cluster.declared.test_standby_clusters import both
 from tests.cluster.live_members import patroni_member, postgres_state
-from tests.world.answers import lines
 from tests.world.component import paths as path_lines
 from tests.world.etcd import SilentEtcd
 from tests.world.known import Act
 from tests.world.patroni import patroni
-from tests.world.postgres import NO_SERVER, control, postgres
+from tests.world.postgres import control, ends_at, member_data, postgres
 from tests.world.world import FailsError, Lines, answer
 
 FOLLOWS = {"standby_cluster": {"host": "10.0.0.1", "port": 5432}}
@@ -85,16 +84,13 @@ class PromotionWorld(SilentEtcd):
     def _postgres(self, host: str, **_: Any) -> Lines:
         return postgres(postgres_state(self.promoted), ("Database system identifier: 76", 1))
 
-    @answer(WalEnd)
+    @answer(MemberData)
     def _end(self, host: str, **_: Any) -> Lines:
-        runs = host in self.running or not host.startswith("s")
-        return lines(
-            {
-                "sql": f"{(1 << 30) + 120}|2026-11-21 14:30:07+00" if runs else NO_SERVER,
-                "unit": "active" if runs else "inactive",
-                "control": control("shut down", further={"Latest checkpoint location": WRITTEN}),
-            }
-        )
+        source, at = host.startswith("s"), (1 << 30) + 120
+        sql = {"in_recovery": not source, "written": at, "replayed": at, "replayed_at": "2026-11-21 14:30:07+00"}
+        runs = host in self.running or not source
+        file = control("shut down", timeline=1, further=ends_at(WRITTEN))
+        return member_data(sql if runs else None, file, patroni=runs)
 
     @answer(HostComponent)
     def _access(self, host: str, paths: Sequence[str], **_: Any) -> Lines:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from cluster.components.all import SERVICES
 from cluster.components.etcd import BOOTSTRAP, etcd_data_directory
 from cluster.components.patroni import CONFIG
 from cluster.declared.model import Cluster
@@ -45,11 +46,11 @@ class RemovalWorld(World):
     """
 
     acts: ClassVar = {
-        "etcdctl": procedure.etcdctl,
-        "move etcd's leader": etcd_membership.led_by_another,
-        "out of etcd": etcd_membership.removed,
+        "etcdctl": procedure.etcd_command,
+        "move etcd's leader": etcd_membership.move_etcd_leader,
+        "out of etcd": etcd_membership.remove_membership,
         "stop": procedure._stop,
-        "clear": (procedure.cleared, move_node.etcd_cleared),
+        "clear": (procedure.clear_host, move_node.clear_etcd),
         "drop slot": replace_node._drop,
         "checkpoint": switchover._checkpoint,
         "switchover": Post,
@@ -226,7 +227,8 @@ class RemovalWorld(World):
 
     @answer(HostPicture)
     def _picture(self, host: str, **_: Any) -> Lines:
-        state = "active" if "patroni" in self.units[host] else "inactive"
+        services = (unit.removesuffix(".service") for unit in SERVICES)
+        state = " ".join("active" if unit in self.units[host] else "inactive" for unit in services)
         own = [f"patroni|{self.own_files[host]}:8008"] if host in self.own_files else []
         return ["clock|1", "architecture|x86_64", "scope|main", *own, f"active|{state}", "clock|2"]
 

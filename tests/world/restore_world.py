@@ -71,18 +71,18 @@ class RestoreWorld(SilentEtcd):
     """
 
     acts: ClassVar = {
-        "note": restore_member.noted,
-        "halt": restore_member.halted,
-        "archive": archived.archived_to_now,
-        "archive the rest": archived.archived_to_the_end,
-        "forget": restore_followers.leaderless,
-        "restore": restore_member.begun,
-        "aside": tablespaces.moved_aside,
+        "note": restore_member.record_job,
+        "halt": restore_member.stop_patroni,
+        "archive": archived.archive_to_now,
+        "archive the rest": archived.archive_to_the_end,
+        "forget": restore_followers.await_no_leader,
+        "restore": restore_member.begin_restore,
+        "aside": tablespaces.move_aside,
         "disarm": restore_member.disarmed,
-        "release": restore_member.released,
+        "release": restore_member.release_patroni,
         "reinitialize": Post,
-        "over": (restore_member.forgotten, new_cluster.begun_with),
-        "end": restore_member.ended,
+        "over": (restore_member.forget_job, new_cluster.report),
+        "end": restore_member.end_restore,
     }
 
     leader: str | None = "h1"

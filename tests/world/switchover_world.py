@@ -11,7 +11,7 @@ from facts.patroni import PatroniCluster, PatroniPauseSeen
 from facts.postgres_state import PostgresState
 from facts.postgres_tablespaces import PostgresTablespaces, TablespacePlaces
 from operations.acts.patroni_rest import Post
-from operations.acts.tablespaces import places_made
+from operations.acts.tablespaces import make_places
 from operations.runs import pause, switchover
 from tests.cluster.live_members import patroni_member, postgres_state
 from tests.world.answers import line
@@ -43,7 +43,7 @@ class SwitchoverWorld(SilentEtcd):
         "post": Post,
         "create temporary": switchover.until_it_writes,
         "/config": pause._turned,
-        "install -d": places_made,
+        "install -d": make_places,
     }
 
     names: list[str]

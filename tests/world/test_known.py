@@ -19,7 +19,7 @@ from facts.host import UnitJournal
 from operations.acts.act import Act
 from operations.acts.commands import start_unit
 from operations.acts.component import Commands
-from operations.acts.restore_member import halted, released
+from operations.acts.restore_member import release_patroni, stop_patroni
 from operations.runs.pause import pause
 from operations.runs.reinit_node import reinit
 from operations.runs.switchover import switchover
@@ -37,7 +37,7 @@ _DEFINED = re.compile(r"^\s*(?:def|class) (\w+)|^\s*(\w+)\(\) *\{", re.MULTILINE
 class Told(World):
     """Hosts that take two acts, and answer one fact with its own arguments."""
 
-    acts: ClassVar = {"halt": halted, "start": start_unit}
+    acts: ClassVar = {"halt": stop_patroni, "start": start_unit}
 
     @answer(UnitJournal)
     def _journal(self, host: str, unit: str, lines: int, **_: Any) -> Lines:
@@ -62,13 +62,13 @@ def acted(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def test_an_act_is_known_by_the_innermost_function_that_has_a_name(acted: Any) -> None:
-    assert acted(halted) == ["halt h1"]
+    assert acted(stop_patroni) == ["halt h1"]
     assert acted(lambda node: Act(node, start_unit("etcd", []))) == ["start h1"]
 
 
 def test_an_act_that_a_world_does_not_expect_fails_the_test(acted: Any, caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(Exception, match="Over 0% of hosts failed"):
-        acted(released)
+        acted(release_patroni)
     assert "Told knows no act like this on h1: systemctl unmask" in caplog.text
 
 

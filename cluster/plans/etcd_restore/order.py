@@ -9,7 +9,7 @@ from typing import Any
 from cluster.components.etcd import etcd_data_directory
 from cluster.components.etcd_snapshot import STATE
 from cluster.declared.model import Cluster
-from cluster.observed.etcd import SeenRemains
+from cluster.observed.etcd import SeenEtcdRecovery
 
 NOTES = f"{STATE}/etcd-restore"
 DATA, SNAPSHOT = "data", "snapshot"
@@ -71,7 +71,7 @@ class Order:
         return path.replace(f"{data}/", f"{self.aside(cluster)}/", 1) if path.startswith(f"{data}/") else path
 
 
-def order_of(remains: Mapping[str, SeenRemains | None]) -> Order | None:
+def order_of(remains: Mapping[str, SeenEtcdRecovery | None]) -> Order | None:
     """
     The rebuilding that was begun, as the host knows it that knows most. + remains: ``EtcdRemains`` by host
     """

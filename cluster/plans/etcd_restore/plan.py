@@ -3,80 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import combinations
 
 from cluster.components.etcd import etcd_data_directory
 from cluster.declared.model import Cluster, Node
 from cluster.errors import UnsafeError
-from cluster.observed.etcd import SeenRemains, SeenWal
-from cluster.observed.postgres import SeenPostgres
+from cluster.observed.etcd import SeenEtcdRecovery
+from cluster.observed.member_data import SeenData
 from cluster.plans.etcd_reinit import reinit_command
 from cluster.plans.etcd_restore.order import DATA, SNAPSHOT, Order, Source
 from cluster.plans.restore.in_place import turns_in
+from cluster.verdicts.data_positions import PRIMARY, DataPosition, refuse_other_clusters
 from cluster.verdicts.lives import parted
 
-Remains = Mapping[str, SeenRemains | None]
+Remains = Mapping[str, SeenEtcdRecovery | None]
 
 UNTOUCHED = "nothing was touched"
-
-
-@dataclass(frozen=True)
-class Standing:
-    """
-    How far one member's data go.
-
-    + state: ``primary``, ``standby`` or ``down``
-    + end: where its WAL ends, in bytes; + turns: where it left its earlier timelines
-    """
-
-    name: str
-    state: str
-    timeline: int
-    end: int
-    identifier: str
-    turns: Mapping[int, int] = field(default_factory=dict)
-
-    @property
-    def position(self) -> str:
-        """As PostgreSQL writes it."""
-        return f"{self.end >> 32:X}/{self.end & 0xFFFFFFFF:X}"
-
-
-def standings(
-    cluster: Cluster, postgres: Mapping[str, SeenPostgres | None], wal: Mapping[str, SeenWal | None]
-) -> list[Standing]:
-    """
-    Every member that has data.
-
-    + postgres: ``PostgresState`` by member, for those that run
-    + wal: ``PostgresWal`` by member, for those that do not
-    """
-    found = (_standing(node.name, postgres.get(node.name), wal.get(node.name)) for node in cluster.members)
-    return [one for one in found if one is not None]
-
-
-def _standing(name: str, live: SeenPostgres | None, wal: SeenWal | None) -> Standing | None:
-    if live is not None and live["answers"] and live["control"] is not None:
-        control, state = live["control"], "standby" if live["in_recovery"] else "primary"
-        # Without a sender a standby does not say its timeline; that of its last checkpoint is the least that it has.
-        timeline = live["timeline"] or int(control["timeline"])
-        turns = {} if wal is None else wal["turns"]
-        return Standing(name, state, timeline, live["written"] or 0, str(control["identifier"]), turns)
-    if wal is None or wal["identifier"] is None:
-        return None
-    return Standing(name, "down", wal["timeline"], wal["end"], wal["identifier"], wal["turns"])
-
-
-def most_advanced(standing: Sequence[Standing], primary: str | None) -> Standing:
-    """
-    The member whose data go furthest: the newest timeline first, for what is beyond its beginning on an older one was
-    given up when the newer one began. A primary that runs is ahead of those that stream from it, whatever they said a
-    moment later. Of equals the one that was the primary, else the first.
-
-    + primary: the member that was
-    """
-    return max(standing, key=lambda one: (one.timeline, one.state == "primary", one.end, one.name == primary))
 
 
 def sources(remains: Remains) -> list[Source]:
@@ -168,20 +110,14 @@ def refuse_unread(cluster: Cluster, silent: Collection[str], absent: Collection[
         )
 
 
-def refuse_divided(cluster: Cluster, standing: Sequence[Standing]) -> None:
+def refuse_divided(cluster: Cluster, standing: Sequence[DataPosition]) -> None:
     """Refuse when the data are of two clusters, or two members are primaries, or there are no data at all."""
     if not standing:
         raise UnsafeError(
             f"no member of {cluster.name} has data, so there is nothing that could lead\n"
             "HINT: deploys/restore.py --data source=CLUSTER builds a cluster anew from its backups."
         )
-    identifiers = dict.fromkeys(one.identifier for one in standing)
-    if len(identifiers) > 1:
-        listed = ", ".join(f"{one.identifier} on {one.name}" for one in standing)
-        raise UnsafeError(
-            f"the data are of different clusters: {listed}\n"
-            f"HINT: move away those that are not of {cluster.name}, on their host. {UNTOUCHED}."
-        )
+    refuse_other_clusters(cluster, standing)
     for one, other in combinations(standing, 2):
         if (turn := parted(one.turns, other.turns)) is not None:
             raise UnsafeError(
@@ -189,7 +125,7 @@ def refuse_divided(cluster: Cluster, standing: Sequence[Standing]) -> None:
                 f"{turn} at different positions, as a copy and its original\n"
                 f"HINT: move away those that are not of this cluster, on their host. {UNTOUCHED}."
             )
-    if len(primaries := [one.name for one in standing if one.state == "primary"]) > 1:
+    if len(primaries := [one.name for one in standing if one.state == PRIMARY]) > 1:
         raise UnsafeError(
             f"{' and '.join(primaries)} are primaries at the same time\n"
             "HINT: compare their data by hand; stop Patroni on the one whose data shall be given up, and run again. "
@@ -197,9 +133,9 @@ def refuse_divided(cluster: Cluster, standing: Sequence[Standing]) -> None:
         )
 
 
-def refuse_running(wal: Mapping[str, SeenWal | None]) -> None:
-    """Refuse when PostgreSQL runs on although Patroni was stopped, as it does in a pause. + wal: by member"""
-    if running := [name for name, seen in wal.items() if seen is not None and seen["running"]]:
+def refuse_running(seen: Mapping[str, SeenData]) -> None:
+    """Refuse when PostgreSQL runs on although Patroni was stopped, as it does in a pause. + seen: ``MemberData``"""
+    if running := [name for name, one in seen.items() if one["server"]]:
         raise UnsafeError(
             f"PostgreSQL still runs on {', '.join(running)} without Patroni: the cluster was paused\n"
             "HINT: stop it there with `pg_ctlcluster` or `pg_ctl stop -m fast`, and run this again; it goes on."
@@ -215,9 +151,9 @@ def refuse_foreign(
     + keys: what the rebuilt etcd holds below the cluster's prefix
     + identifier: of the members' data; + turns: where these left their earlier timelines
     """
-    known = (keys or {}).get(f"{cluster.scope_key}initialize")
+    known = (keys or {}).get(cluster.key("initialize"))
     turn = parted(turns, turns_in(cluster, keys or {}))
-    if known == identifier and f"{cluster.scope_key}config" in (keys or {}) and turn is None:
+    if known == identifier and cluster.key("config") in (keys or {}) and turn is None:
         return
     what = f"knows {cluster.name} as {known}, the data are {identifier}" if known else f"does not know {cluster.name}"
     if known == identifier and turn is not None:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from cluster.declared.model import Cluster
-from cluster.observed.etcd import SeenRemains
+from cluster.measures import age_text
+from cluster.observed.etcd import SeenEtcdRecovery
 from cluster.plans.etcd_restore.order import Order
-from cluster.plans.etcd_restore.plan import Standing, most_advanced
-from cluster.plans.etcd_snapshot import span
+from cluster.verdicts.data_positions import DataPosition, furthest
 
-Remains = Mapping[str, SeenRemains | None]
+Remains = Mapping[str, SeenEtcdRecovery | None]
 
 
-def restore_lines(cluster: Cluster, remains: Remains, standing: Sequence[Standing], order: Order) -> list[str]:
+def restore_lines(cluster: Cluster, remains: Remains, standing: Sequence[DataPosition], order: Order) -> list[str]:
     """
     What was found, and the plan.
 
@@ -22,11 +22,11 @@ def restore_lines(cluster: Cluster, remains: Remains, standing: Sequence[Standin
     + order: as it would be begun, or was
     """
     joining = [node.name for node in cluster.etcd if node.name != order.home]
-    first = most_advanced(standing, order.primary)
+    first = furthest(standing, order.primary)
     width = max(len(node.name) for node in cluster)
     found = [("etcd", name, _etcd(seen)) for name, seen in remains.items() if name in _names(cluster)]
     found += [("snapshots", name, _snapshots(seen)) for name, seen in remains.items()]
-    found += [("PostgreSQL", one.name, f"{one.state}, timeline {one.timeline}, {one.position}") for one in standing]
+    found += [("PostgreSQL", one.name, one.text) for one in standing]
     begun = f"The rebuilding of the etcd of {cluster.name} was begun, and is gone on with"
     return [
         begun if order.leads else f"The etcd of {cluster.name} is lost: nobody answers for its quorum",
@@ -47,7 +47,7 @@ def _again(order: Order) -> str:
     return "" if order.leads else "; compared once more when all are stopped"
 
 
-def _etcd(seen: SeenRemains | None) -> str:
+def _etcd(seen: SeenEtcdRecovery | None) -> str:
     if seen is None:
         return "cannot be read"
     data = max((one["revision"] for one in seen["kept"]), default=None)
@@ -55,14 +55,14 @@ def _etcd(seen: SeenRemains | None) -> str:
     return f"{state}; " + (f"its data at revision {data}" if data is not None else "no data that can be read")
 
 
-def _snapshots(seen: SeenRemains | None) -> str:
+def _snapshots(seen: SeenEtcdRecovery | None) -> str:
     if seen is None:
         return "cannot be read"
     damaged = f"; damaged: {', '.join(seen['damaged'])}" if seen["damaged"] else ""
     if not seen["snapshots"]:
         return f"none{damaged}"
     newest = max(seen["snapshots"], key=lambda one: one["revision"])
-    return f"revision {newest['revision']}, {span(seen['now'] - newest['at'])} old{damaged}"
+    return f"revision {newest['revision']}, {age_text(seen['now'] - newest['at'])} old{damaged}"
 
 
 def outcome_lines(cluster: Cluster, order: Order, leader: str, seconds: float) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from cluster.declared.model import Cluster
 from cluster.inventory.parameters import problems_of
+from cluster.measures import MIB
 from cluster.observed.patroni import SeenMember, SeenPatroni
 from cluster.observed.postgres import SeenPostgres
 from cluster.parameters.values import CONTROLLED, ORDERED, PATRONIS, given_by_patroni, same_value
@@ -17,7 +18,6 @@ from cluster.verdicts.live import Live
 
 # A standby further behind than this cannot take over soon; what is being sent right now is far less.
 CAUGHT_UP_MIB = 16
-MIB = 1024 * 1024
 
 
 def restart_members(cluster: Cluster, live: Live) -> list[Member]:

@@ -5,22 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from cluster.declared.model import Cluster
-from cluster.observed.etcd import SeenEtcd
 from cluster.observed.patroni import SeenPatroni
 from cluster.observed.postgres import SeenPostgres
+from cluster.obstacles import Obstacle
 from cluster.parameters.values import given_by_patroni
 from cluster.plans.configure import file_error
 from cluster.plans.restart_pending.members import wanted_five
-from cluster.plans.restart_pending.plan import Stop
-from cluster.verdicts.etcd_members import outage
-from cluster.verdicts.health import scheduled_switchover
 from cluster.verdicts.live import Live
+from cluster.verdicts.obstacles import cluster_obstacles
 from cluster.verdicts.standby_role import is_standby
 
 Postgres = Mapping[str, SeenPostgres | None]
 
 
-def restart_obstacles(cluster: Cluster, live: Live, without: Iterable[str] = ()) -> list[Stop]:
+def restart_obstacles(cluster: Cluster, live: Live, without: Iterable[str] = ()) -> list[Obstacle]:
     """
     Everything that makes a restart of members unsafe.
 
@@ -28,79 +26,61 @@ def restart_obstacles(cluster: Cluster, live: Live, without: Iterable[str] = ())
     + without: members that the operator knows to be away
     """
     patroni, postgres = live.patroni, live.postgres
-    if not patroni["answers"] or patroni["leader"] is None:
-        return [Stop(f"cluster {cluster.name} has no leader", patroni["error"] or "wait for the election, or see why")]
+    found = cluster_obstacles(cluster, live)
+    if live.leader is None:
+        return found
     if is_standby(patroni["config"]):
         restart = f"'patronictl restart {cluster.name} --pending' on a member"
-        return [Stop(f"{cluster.name} is a standby cluster, whose members may restart in any order", restart)]
+        return [Obstacle(f"{cluster.name} is a standby cluster, whose members may restart in any order", restart)]
     return [
+        *found,
         *_limits(cluster, live, set(without)),
-        *_orders(cluster, patroni),
         *_absences(cluster, patroni, postgres, set(without)),
         *_leaders(cluster, patroni, postgres),
         *_unread(postgres),
-        *_etcd(live.etcd),
     ]
 
 
-def _limits(cluster: Cluster, live: Live, without: set[str]) -> Iterator[Stop]:
+def _limits(cluster: Cluster, live: Live, without: set[str]) -> Iterator[Obstacle]:
     def is_away(name: str) -> bool:
         seen = live.postgres[name]
         return name in without and (seen is None or not seen["answers"])
 
     if left_out := [node.name for node in cluster.members if node.name not in live.within and not is_away(node.name)]:
-        yield Stop(f"--limit leaves out {', '.join(left_out)}", "an ordered restart may have to touch every member")
+        yield Obstacle(f"--limit leaves out {', '.join(left_out)}", "an ordered restart may have to touch every member")
 
 
-def _orders(cluster: Cluster, patroni: SeenPatroni) -> Iterator[Stop]:
-    """What somebody has told Patroni to do, or not to do."""
-    if patroni["paused"]:
-        yield Stop(
-            f"cluster {cluster.name} is paused: nobody would take over from a primary that does not come back",
-            "end the pause first: pyinfra inventory.py deploys/resume.py",
-        )
-    if scheduled := scheduled_switchover(patroni):
-        yield Stop(scheduled, f"wait for it, or 'patronictl flush {cluster.name} switchover'")
-    if names := [name for name, member in patroni["members"].items() if member["scheduled_restart"]]:
-        yield Stop(f"a restart is scheduled on {', '.join(names)}", f"'patronictl flush {cluster.name} restart'")
-
-
-def _absences(cluster: Cluster, patroni: SeenPatroni, postgres: Postgres, without: set[str]) -> Iterator[Stop]:
+def _absences(cluster: Cluster, patroni: SeenPatroni, postgres: Postgres, without: set[str]) -> Iterator[Obstacle]:
     declared = [node.name for node in cluster.members]
     if unknown := sorted(without - set(declared)):
-        yield Stop(f"without={','.join(unknown)} names no member", f"the members are {', '.join(declared)}")
+        yield Obstacle(f"without={','.join(unknown)} names no member", f"the members are {', '.join(declared)}")
     for name in declared:
         seen = postgres[name]
         if name in without or (seen is not None and seen["answers"] and name in patroni["members"]):
             continue
         reason = "cannot be reached" if seen is None else "is down" if not seen["answers"] else "is not in the cluster"
-        yield Stop(f"{name} {reason}", f"bring it back, or go on without it: --data without={name}")
+        yield Obstacle(f"{name} {reason}", f"bring it back, or go on without it: --data without={name}")
 
 
-def _leaders(cluster: Cluster, patroni: SeenPatroni, postgres: Postgres) -> Iterator[Stop]:
+def _leaders(cluster: Cluster, patroni: SeenPatroni, postgres: Postgres) -> Iterator[Obstacle]:
     name = str(patroni["leader"])
     writable = [one for one, seen in postgres.items() if seen is not None and seen["in_recovery"] is False]
     if name not in postgres:
-        yield Stop(f"{name} leads and is not in the inventory", "add it to the inventory, or switch over to a member")
+        yield Obstacle(f"{name} leads and is not in the inventory", "add it to the inventory, or switch over")
     elif others := [one for one in writable if one != name]:
-        yield Stop(f"{', '.join(others)} accepts writes beside the leader {name}", "stop Patroni there; do not restart")
+        yield Obstacle(f"{', '.join(others)} accepts writes beside the leader {name}", "stop Patroni there first")
     elif name not in writable:
-        yield Stop(f"{name} leads and does not accept writes", "wait until its start or promotion has ended")
+        yield Obstacle(f"{name} leads and does not accept writes", "wait until its start or promotion has ended")
 
 
-def _unread(postgres: Postgres) -> Iterator[Stop]:
+def _unread(postgres: Postgres) -> Iterator[Obstacle]:
     for name, seen in postgres.items():
         if seen is not None and (errors := seen.get("file_errors", [])):
             listed = "; ".join(map(file_error, errors))
-            yield Stop(f"{name} would not start again: {listed}", "correct that file, or what is declared, first")
+            yield Obstacle(f"{name} would not start again: {listed}", "correct that file, or what is declared, first")
 
 
-def _etcd(etcd: SeenEtcd | None) -> Iterator[Stop]:
-    if reason := outage(etcd):
-        yield Stop(reason, "fix etcd first; Patroni demotes a primary whose etcd is away: 'journalctl -u etcd'")
-
-
-def lowering_obstacles(live: Live) -> list[Stop]:
+def lowering_obstacles(live: Live) -> list[Obstacle]:
     """
     Why PostgreSQL would refuse to start, or clients would be turned away, with the declared lower values.
 
@@ -111,18 +91,18 @@ def lowering_obstacles(live: Live) -> list[Stop]:
     return [] if lead is None else [*_too_few(parameters, lead), *_slots(parameters, live.postgres)]
 
 
-def _too_few(parameters: Mapping[str, object], lead: SeenPostgres) -> Iterator[Stop]:
+def _too_few(parameters: Mapping[str, object], lead: SeenPostgres) -> Iterator[Obstacle]:
     wanted = wanted_five(parameters)
     prepared = (lead["prepared"] or {}).get("count", 0)
     if prepared > wanted["max_prepared_transactions"]:
-        yield Stop(
+        yield Obstacle(
             f"max_prepared_transactions {wanted['max_prepared_transactions']} is below the {prepared} prepared ones: "
             "PostgreSQL would not start",
             "commit or roll them back ('select * from pg_prepared_xacts')",
         )
     used, reserved = lead["connections"] or 0, _running(lead, "superuser_reserved_connections")
     if wanted["max_connections"] < _running(lead, "max_connections") and wanted["max_connections"] - reserved < used:
-        yield Stop(
+        yield Obstacle(
             f"max_connections {wanted['max_connections']} is below the {used} connections in use "
             f"and {reserved} reserved ones",
             "declare more, or let clients use fewer",
@@ -133,11 +113,11 @@ def _running(seen: SeenPostgres, name: str) -> int:
     return int(seen["settings"][name]["setting"])
 
 
-def _slots(parameters: Mapping[str, object], postgres: Postgres) -> Iterator[Stop]:
+def _slots(parameters: Mapping[str, object], postgres: Postgres) -> Iterator[Obstacle]:
     wanted = given_by_patroni(parameters, "max_replication_slots")
     for name, seen in postgres.items():
         if seen is not None and len(seen["slots"]) > wanted:
-            yield Stop(
+            yield Obstacle(
                 f"max_replication_slots {wanted} is below the {len(seen['slots'])} slots on {name}: "
                 "PostgreSQL would not start",
                 "drop slots that nobody uses ('select * from pg_replication_slots'), or declare more",

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from cluster.obstacles import Obstacle
 from cluster.parameters.values import ORDERED
 
 
@@ -85,15 +86,7 @@ class Await:
     names: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Stop:
-    """Go no further. + reason: a sentence without a full stop; + hint: the way out"""
-
-    reason: str
-    hint: str
-
-
-Step = Restart | Await | Stop
+Step = Restart | Await | Obstacle
 
 
 @dataclass(frozen=True)
@@ -137,7 +130,7 @@ def _standby_step(member: Member, leader: Member, standbys: Sequence[Member], al
     others = [one for one in standbys if one is not member]
     lost = [one.name for one in others if not one.eligible]
     if member.eligible and lost and not alone and not any(one.eligible for one in others):
-        return Stop(
+        return Obstacle(
             f"{member.name} is the last standby that could take over; {', '.join(lost)} could not",
             "fix the others first ('deploys/check.py' names what they have), or accept the seconds of its restart "
             "with --data allow_no_failover=true",
@@ -149,12 +142,12 @@ def _leader_step(leader: Member, standbys: Sequence[Member], alone: bool) -> Ste
     raised = [name for name in leader.takes if name in ORDERED and leader.wanted[name] > leader.running[name]]
     for one in standbys:
         if low := [name for name in raised if one.runs and one.running[name] < leader.wanted[name]]:
-            return Stop(
+            return Obstacle(
                 f"{one.name} runs with a lower {', '.join(low)} and would stop replaying: it {one.unfit}",
                 f"fix {one.name} or stop its Patroni, then run again",
             )
     if standbys and not alone and not any(one.eligible for one in standbys):
-        return Stop(
+        return Obstacle(
             f"no standby could take over while {leader.name} restarts",
             "fix a standby first ('deploys/check.py' names what they have), or accept it with "
             "--data allow_no_failover=true",
@@ -168,7 +161,7 @@ def whole_plan(members: Sequence[Member], *, alone: bool = False, given_up: Iter
     now = list(members)
     while (step := next_step(now, alone=alone, given_up=given_up)) is not None:
         steps.append(step)
-        if isinstance(step, Stop):
+        if isinstance(step, Obstacle):
             break
         now = after(now, step)
     return Plan(tuple(steps), {one.name: _left_undone(one) for one in now if not one.is_done})

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from cluster.obstacles import Obstacle
 from cluster.parameters.values import ORDERED
-from cluster.plans.restart_pending.plan import Await, Member, Plan, Restart, Step, Stop, after
+from cluster.plans.restart_pending.plan import Await, Member, Plan, Restart, Step, after
 
 
 def plan_lines(name: str, members: Sequence[Member], plan: Plan) -> list[str]:
@@ -18,7 +19,7 @@ def plan_lines(name: str, members: Sequence[Member], plan: Plan) -> list[str]:
     width = max((len(who) for who, _, _ in rows), default=0)
     numbered = [f"  {number}. {who:<{width}}  {how:<18} {what}" for number, (who, how, what) in enumerate(rows, 1)]
     lines = [f"{name}: ordered restart", *numbered]
-    if any(isinstance(step, Stop) for step in plan.steps):
+    if any(isinstance(step, Obstacle) for step in plan.steps):
         return lines  # nothing of it is done: the refusal that follows says why
     deferred = [f"  Deferred to a later run: {one} {reason}" for one, reason in plan.deferred.items()]
     return [*lines, *_impact(members, plan), *deferred]
@@ -85,14 +86,6 @@ def _reasons(leader: Member) -> Iterable[str]:
 
 def _verb(word: str, names: Sequence[str]) -> str:
     return f"{word}s" if len(names) == 1 else word
-
-
-def refusal_text(what: str, stops: Sequence[Stop]) -> str:
-    """Reasons as one refusal. + what: what was not done, e.g. ``nothing was restarted``"""
-    if len(stops) == 1:
-        return f"{stops[0].reason}; {what}\nHINT: {stops[0].hint}."
-    listed = "".join(f"\n  {stop.reason}\n    HINT: {stop.hint}." for stop in stops)
-    return f"{len(stops)} reasons, {what}:{listed}"
 
 
 def waiting_text(members: Sequence[Member], name: str, *, back: bool) -> str:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from cluster.components.pgbackrest import ARCHIVE_COMMAND
-from cluster.declared.tuning import MIB
+from cluster.measures import segment_start
 from cluster.observed.pgbackrest import SeenBackup, SeenPgbackrest
+from cluster.obstacles import Obstacle
 from cluster.plans.restore.target import Target
 from cluster.verdicts.live import Live
 
-# initdb's own size, which nothing of ours changes.
-SEGMENT_BYTES = 16 * MIB
 GIVE_UP = "--data skip_archiving=true gives up what is not archived"
 
 
-def archive_obstacle(live: Live) -> str | None:
+def archive_obstacle(live: Live) -> Obstacle | None:
     """Why what the primary has written last cannot be in the archive, with the way out; None when it may be."""
     leading = live.postgres.get(live.leader) if live.leader is not None else None
     if leading is None or not leading["answers"]:
@@ -27,10 +26,12 @@ def archive_obstacle(live: Live) -> str | None:
         what = f"archive_command is '{command['setting']}'"
     else:
         return None
-    return f"{live.leader} does not archive its WAL: {what}\nHINT: deploys/check.py says how to fix it; {GIVE_UP}."
+    return Obstacle(
+        f"{live.leader} does not archive its WAL: {what}", f"deploys/check.py says how to fix it; {GIVE_UP}"
+    )
 
 
-def hole_obstacle(seen: SeenPgbackrest, backup: SeenBackup, target: Target) -> str | None:
+def hole_obstacle(seen: SeenPgbackrest, backup: SeenBackup, target: Target) -> Obstacle | None:
     """
     Why a restore would end before its moment, for WAL that is missing in the archive; None when nothing is known to be.
 
@@ -42,15 +43,11 @@ def hole_obstacle(seen: SeenPgbackrest, backup: SeenBackup, target: Target) -> s
     for hole in listed:
         # Names without their timeline sort as the WAL was written.
         after = hole["id"] == seen["archive"]["id"] and hole["last"][8:] >= backup["wal_start"][8:]
-        if after and (target.kind == "latest" or _begin(hole["first"]) <= target.position):
+        if after and (target.kind == "latest" or segment_start(hole["first"]) <= target.position):
             ways = GIVE_UP if target.kind == "latest" else "name a moment before that"
-            return (
+            return Obstacle(
                 f"WAL is missing in the archive since the backup {backup['label']}, from {hole['first']} to "
-                f"{hole['last']}: a restore ends before it\nHINT: {ways}; see docs/runs/backup.md."
+                f"{hole['last']}: a restore ends before it",
+                f"{ways}; see docs/runs/backup.md",
             )
     return None
-
-
-def _begin(segment: str) -> int:
-    """The position in bytes at which a segment begins. + segment: its name"""
-    return (int(segment[8:16], 16) * 256 + int(segment[16:24], 16)) * SEGMENT_BYTES

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 
+from cluster.measures import moment_text
 from cluster.observed.pgbackrest import SeenBackup
+from cluster.obstacles import Obstacle
 from cluster.plans.restore.target import Target
 
 
@@ -50,7 +51,7 @@ def _is_before(backup: SeenBackup, target: Target) -> bool:
     return True
 
 
-def set_obstacle(backups: Sequence[SeenBackup], known: Iterable[SeenBackup], target: Target) -> str | None:
+def set_obstacle(backups: Sequence[SeenBackup], known: Iterable[SeenBackup], target: Target) -> Obstacle | None:
     """
     Why no backup serves, with the way out; None when one does.
 
@@ -58,35 +59,32 @@ def set_obstacle(backups: Sequence[SeenBackup], known: Iterable[SeenBackup], tar
     + known: all that the repository has
     """
     if not backups:
-        return "no backup leads to this timeline\nHINT: name another with --data timeline=N; see docs/runs/restore.md."
+        return Obstacle(
+            "no backup leads to this timeline", "name another with --data timeline=N; see docs/runs/restore.md"
+        )
     if target.label and target.label not in {one["label"] for one in backups}:
         return _no_such_set(backups, known, target)
     if target.kind == "name" and not target.label and len(backups) > 1:
         # Where it lies in the WAL is known only when the recovery comes by, and behind it nobody would ever.
-        return (
-            f"there are {len(backups)} backups, and none says whether {target.value} was made before it or after it\n"
-            f"HINT: add --data set= with the newest that is older than the restore point: {_listed(backups)}."
+        return Obstacle(
+            f"there are {len(backups)} backups, and none says whether {target.value} was made before it or after it",
+            f"add --data set= with the newest that is older than the restore point: {_listed(backups)}",
         )
     if chosen_set(backups, target) is not None:
         return None
     begin = next(one for one in backups if not target.label or one["label"] == target.label)
-    return (
+    return Obstacle(
         f"{target} lies before the end of the {'' if target.label else 'first '}backup {begin['label']}, which was "
-        f"complete at {moment(begin['stopped_at'])}\nHINT: name a later moment, or --data "
-        f"set={begin['label']} alone for the end of that backup."
+        f"complete at {moment_text(begin['stopped_at'])}",
+        f"name a later moment, or --data set={begin['label']} alone for the end of that backup",
     )
 
 
-def _no_such_set(backups: Sequence[SeenBackup], known: Iterable[SeenBackup], target: Target) -> str:
+def _no_such_set(backups: Sequence[SeenBackup], known: Iterable[SeenBackup], target: Target) -> Obstacle:
     elsewhere = target.label in {one["label"] for one in known}
     why = "belongs to another timeline" if elsewhere else "is not in the repository"
-    return f"the backup {target.label} {why}\nHINT: there are {_listed(backups)}."
+    return Obstacle(f"the backup {target.label} {why}", f"there are {_listed(backups)}")
 
 
 def _listed(backups: Sequence[SeenBackup]) -> str:
-    return ", ".join(f"{one['label']} (complete at {moment(one['stopped_at'])})" for one in backups[-5:])
-
-
-def moment(seconds: float) -> str:
-    """A time for people. + seconds: since the epoch"""
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return ", ".join(f"{one['label']} (complete at {moment_text(one['stopped_at'])})" for one in backups[-5:])

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from cluster.errors import ConfigError
+from cluster.measures import lsn_bytes
 
 KINDS = ("latest", "time", "lsn", "name", "set")
 WAYS = "--data latest=true, time=..., lsn=..., name=... or set=LABEL"
@@ -104,12 +105,6 @@ def _lsn(text: Any) -> str:
 
 
 _READERS: dict[str, Callable[[Any], str]] = {"time": _time, "lsn": _lsn, "name": str}
-
-
-def lsn_bytes(text: str) -> int:
-    """A position in the WAL in bytes. + text: e.g. ``16/B374D848``"""
-    high, _, low = text.partition("/")
-    return (int(high, 16) << 32) + int(low, 16)
 
 
 def recovery_settings(target: Target, timeline: int) -> dict[str, str]:

@@ -7,9 +7,9 @@ from typing import Any
 
 from cluster.declared.model import Cluster
 from cluster.inventory.clusters import slot_name
-from cluster.plans.backup import mib
+from cluster.measures import duration_text, moment_text, size_text
 from cluster.plans.restart_pending.activation import activated
-from cluster.plans.restore.backup_set import moment, timeline_of
+from cluster.plans.restore.backup_set import timeline_of
 from cluster.plans.restore.in_place import Restore
 from cluster.verdicts.live import Live
 
@@ -47,7 +47,7 @@ def source_lines(plan: Restore) -> list[str]:
     backup = plan.backup
     damage = "  note    this backup has DAMAGED pages: its log names them; an older backup, set=LABEL, may have none"
     return [
-        f"  from    {backup['label']}, {mib(backup['size'])}, complete at {moment(backup['stopped_at'])}, "
+        f"  from    {backup['label']}, {size_text(backup['size'])}, complete at {moment_text(backup['stopped_at'])}, "
         f"timeline {timeline_of(backup)}; then WAL on timeline {plan.timeline}",
         *([damage] if backup["damaged"] else []),
     ]
@@ -62,9 +62,9 @@ def _losses(cluster: Cluster, live: Live, plan: Restore, now: int, *, unarchived
         lost = "what was not archived: there is no leader that could do it now"
         yet = [kept if plan.leader is not None else lost] if not plan.goes_on else ["what the archive does not have"]
     elif target.kind == "time":
-        yet = [f"everything committed after {target.value}: {_span(now - target.epoch)}"]
+        yet = [f"everything committed after {target.value}: the last {duration_text(now - target.epoch)}"]
     elif target.kind == "set":
-        yet = [f"everything committed since {moment(plan.backup['stopped_at'])}"]
+        yet = [f"everything committed since {moment_text(plan.backup['stopped_at'])}"]
     else:
         yet = [f"everything committed after {target}"]
     slots = sorted(
@@ -76,8 +76,3 @@ def _losses(cluster: Cluster, live: Live, plan: Restore, now: int, *, unarchived
 def _is_own(cluster: Cluster, slot: Mapping[str, Any]) -> bool:
     """Whether a slot is the user's, not Patroni's for a member."""
     return slot["name"] not in {slot_name(node.name) for node in cluster.members}
-
-
-def _span(seconds: float) -> str:
-    hours, rest = divmod(max(int(seconds), 0), 3600)
-    return f"the last {hours} h {rest // 60} min" if hours else f"the last {rest // 60} min {rest % 60} s"

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cluster.declared.model import Cluster
+from cluster.obstacles import Obstacle
 from cluster.plans.restore.target import Target
 
 # PostgreSQL's word where a timeline ended because another member was promoted: what was beyond it nobody had but one.
@@ -32,13 +33,13 @@ class GivenUp:
 
 def given_up(cluster: Cluster, keys: Mapping[str, str]) -> Iterator[GivenUp]:
     """The timelines that restores left, as etcd has them. + keys: below the cluster's prefix"""
-    for turn in json.loads(keys.get(f"{cluster.scope_key}history") or "[]"):
+    for turn in json.loads(keys.get(cluster.key("history")) or "[]"):
         timeline, end, reason, at = [*turn, "", ""][:4]
         if reason and reason != _PROMOTED:
             yield GivenUp(int(timeline), int(end), _time_in(str(reason)), _seconds(str(at)))
 
 
-def timelines_obstacle(cluster: Cluster, keys: Mapping[str, str], target: Target, timeline: int) -> str | None:
+def timelines_obstacle(cluster: Cluster, keys: Mapping[str, str], target: Target, timeline: int) -> Obstacle | None:
     """
     Why it is not known which data are meant, with the way out; None where there is one answer, or it was given.
 
@@ -49,10 +50,11 @@ def timelines_obstacle(cluster: Cluster, keys: Mapping[str, str], target: Target
         return None
     for turn in given_up(cluster, keys):
         if turn.timeline < timeline and _is_on_both(turn, target):
-            return (
+            return Obstacle(
                 f"{target} lies on two timelines: on {turn.timeline}, which a restore left, and on {timeline}, which "
-                f"goes on from there\nHINT: --data timeline={turn.timeline} is for the data as they were then, "
-                f"--data timeline={timeline} for those from which the cluster of today came."
+                f"goes on from there",
+                f"--data timeline={turn.timeline} is for the data as they were then, "
+                f"--data timeline={timeline} for those from which the cluster of today came",
             )
     return None
 

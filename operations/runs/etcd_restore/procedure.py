@@ -11,47 +11,50 @@ from pyinfra import host
 from pyinfra.api import operation
 
 from cluster.components.etcd import UNIT, etcd_data_directory
-from cluster.components.etcd_snapshot import SNAPSHOTS, keepers
+from cluster.components.etcd_snapshot import SNAPSHOTS, snapshot_hosts
 from cluster.declared.model import Cluster, Node
 from cluster.errors import UnsafeError
-from cluster.observed.etcd import SeenEtcd, SeenRemains, SeenWal
+from cluster.observed.etcd import SeenEtcd, SeenEtcdRecovery
 from cluster.observed.patroni import SeenPatroni
 from cluster.plans.etcd_restore.order import NOTES, Order, order_of
 from cluster.plans.etcd_restore.plan import (
-    Standing,
     answering,
     chosen_source,
     home_of,
-    most_advanced,
     refuse_divided,
     refuse_foreign,
     refuse_needless,
     refuse_running,
     refuse_unread,
-    standings,
 )
 from cluster.plans.etcd_restore.text import outcome_lines, restore_lines
+from cluster.verdicts.data_positions import PRIMARY, DataPosition, data_positions, furthest
 from facts.etcd import EtcdCluster
-from facts.etcd_recovery import EtcdRemains
+from facts.etcd_recovery import EtcdRecovery
 from facts.patroni import PatroniCluster
-from facts.postgres_state import PostgresState
-from facts.postgres_wal import PostgresWal
 from operations.acts.component import Commands
-from operations.acts.etcd_restore_host import begun, forgotten, noted, outdated_forgotten, put_aside
+from operations.acts.etcd_restore_host import (
+    begin_etcd,
+    forget_etcd_job,
+    forget_leader,
+    record_etcd_job,
+    set_etcd_aside,
+)
 from operations.acts.last_lines import show_last_lines
-from operations.acts.restore_followers import elected
-from operations.acts.restore_member import halted, released
+from operations.acts.restore_followers import await_election
+from operations.acts.restore_member import release_patroni, stop_patroni
+from operations.live.member_data import all_members_data, members_data
 from operations.util.console import print_lines
 from operations.util.hosts import acts_here, in_this_run, read, read_all
-from operations.util.planning import planning, undecided
+from operations.util.planning import decide_later, dry_run
 
 START_SECONDS = 60
 
-Remains = Mapping[str, SeenRemains | None]
+Remains = Mapping[str, SeenEtcdRecovery | None]
 
 
 @operation()
-def rebuilt(cluster: Cluster, source: str | None = None, *, confirmed: bool = False) -> Commands:
+def rebuild(cluster: Cluster, source: str | None = None, *, confirmed: bool = False) -> Commands:
     """
     Begin etcd again on one host, from the newest of what is left, and let the member of PostgreSQL lead whose data go
     furthest. The other hosts of etcd join in what follows. Goes on with what a run that was cut off has begun.
@@ -73,8 +76,8 @@ def rebuilt(cluster: Cluster, source: str | None = None, *, confirmed: bool = Fa
     if order is None or source not in (None, order.source.host):
         order = _judged(cluster, remains, standing, source, order)
     print_lines(restore_lines(cluster, remains, standing, order))
-    if planning():
-        yield from undecided("the rebuilding of etcd")
+    if dry_run():
+        yield from decide_later("the rebuilding of etcd")
         return
     if not confirmed:
         raise UnsafeError(f"nothing was touched\nHINT: add --data confirm={cluster.name} to begin.")
@@ -91,34 +94,34 @@ def _given_up(cluster: Cluster) -> Commands:
 
 def _released(cluster: Cluster) -> Commands:
     """Let Patroni run again where it does not."""
-    states: dict[str, SeenWal] = read_all(cluster.members, PostgresWal)
+    states = all_members_data(cluster, cluster.members)
     for node in cluster.members:
         if states[node.name]["patroni"] != "active":
-            yield released(node)
+            yield release_patroni(node)
 
 
 def _forgotten(cluster: Cluster) -> Commands:
     """The first host of etcd last: as long as it knows of this, a run that is cut off here is gone on with."""
     for node in sorted(_touched(cluster), key=lambda one: one is cluster.etcd[0]):
-        yield forgotten(node)
+        yield forget_etcd_job(node)
 
 
-def _remains(cluster: Cluster) -> dict[str, SeenRemains | None]:
+def _remains(cluster: Cluster) -> dict[str, SeenEtcdRecovery | None]:
     places = {"data": etcd_data_directory(cluster), "snapshots": SNAPSHOTS, "notes": NOTES}
     port = cluster.settings.etcd_client_port
     loopback = f"https://{'[::1]' if cluster.etcd[0].address.ip.version == 6 else '127.0.0.1'}:{port}"
-    return read(keepers(cluster), EtcdRemains, prefix=cluster.scope_key, endpoint=loopback, **places)
+    return read(snapshot_hosts(cluster), EtcdRecovery, prefix=cluster.scope_key, endpoint=loopback, **places)
 
 
-def _standings(cluster: Cluster) -> list[Standing]:
-    wal, postgres = read(cluster.members, PostgresWal), read(cluster.members, PostgresState)
-    silent = [name for name, seen in wal.items() if seen is None]
+def _standings(cluster: Cluster) -> list[DataPosition]:
+    seen = members_data(cluster, cluster.members)
+    silent = [name for name, one in seen.items() if one is None]
     refuse_unread(cluster, silent, [node.name for node in cluster if not in_this_run([node])])
-    return standings(cluster, postgres, wal)
+    return data_positions(seen)
 
 
 def _judged(
-    cluster: Cluster, remains: Remains, standing: list[Standing], source: str | None, former: Order | None
+    cluster: Cluster, remains: Remains, standing: list[DataPosition], source: str | None, former: Order | None
 ) -> Order:
     """The order of a rebuilding to be begun, or the reason why there is none. + former: one from another source"""
     refuse_unread(cluster, [name for name, seen in remains.items() if seen is None], ())
@@ -126,7 +129,7 @@ def _judged(
         refuse_needless(cluster, remains)
     refuse_divided(cluster, standing)
     chosen = chosen_source(cluster, remains, source)
-    primary = next((one.name for one in standing if one.state == "primary"), former.primary if former else None)
+    primary = next((one.name for one in standing if one.state == PRIMARY), former.primary if former else None)
     return Order(f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}", chosen, home_of(cluster, chosen).name, primary)
 
 
@@ -146,40 +149,40 @@ def _has_begun_again(remains: Remains, order: Order) -> bool:
 
 def _carried_out(cluster: Cluster, order: Order, *, begins: bool) -> Commands:
     for node in _touched(cluster):
-        yield noted(node, order)
+        yield record_etcd_job(node, order)
     # The primary first: while it stops it sends all that it has to the standbys, which then are as far as it is. Nobody
     # can take over meanwhile, for there is no etcd to be elected in.
     for node in sorted(cluster.members, key=lambda one: one.name != order.primary):
-        yield halted(node)
+        yield stop_patroni(node)
     first = _furthest(cluster, order)
     order = order.led_by(first.name)
     for node in _touched(cluster):
-        yield noted(node, order)
+        yield record_etcd_job(node, order)
     if begins:
         for node in cluster.etcd:
-            yield put_aside(cluster, node, order)
-        yield from begun(cluster, order)
+            yield set_etcd_aside(cluster, node, order)
+        yield from begin_etcd(cluster, order)
     refuse_foreign(cluster, order, _keys(cluster, order), first.identifier, first.turns)
-    yield outdated_forgotten(cluster, order)
+    yield forget_leader(cluster, order)
     leader = cluster.node(first.name)
-    yield released(leader)
-    elected(cluster, [leader])
+    yield release_patroni(leader)
+    await_election(cluster, [leader])
     for node in cluster.members:
         if node is not leader:
-            yield released(node)
+            yield release_patroni(node)
 
 
 def _touched(cluster: Cluster) -> list[Node]:
     return [node for node in cluster if node.roles & {"etcd", "postgres"}]
 
 
-def _furthest(cluster: Cluster, order: Order) -> Standing:
+def _furthest(cluster: Cluster, order: Order) -> DataPosition:
     """The member to lead, judged when nothing moves any more. Refuses when PostgreSQL runs somewhere all the same."""
-    wal: dict[str, SeenWal] = read_all(cluster.members, PostgresWal)
-    refuse_running(wal)
-    standing = standings(cluster, {}, wal)
+    seen = all_members_data(cluster, cluster.members)
+    refuse_running(seen)
+    standing = data_positions(seen)
     refuse_divided(cluster, standing)
-    return most_advanced(standing, order.primary)
+    return furthest(standing, order.primary)
 
 
 def _keys(cluster: Cluster, order: Order) -> Mapping[str, str] | None:
@@ -197,18 +200,18 @@ def _keys(cluster: Cluster, order: Order) -> Mapping[str, str] | None:
 
 
 @operation()
-def finished(cluster: Cluster) -> Commands:
-    """Let the other members run again, wait until they stream, and forget the rebuilding. + cluster: as ``rebuilt``"""
+def finish(cluster: Cluster) -> Commands:
+    """Let the other members run again, wait until they stream, and forget the rebuilding. + cluster: as ``rebuild``"""
     if not acts_here(cluster.etcd):
         return
-    if planning():
-        yield from undecided("the other members")
+    if dry_run():
+        yield from decide_later("the other members")
         return
     order, began = order_of(_remains(cluster)), time.monotonic()
     if order is None or order.leads is None:
         host.noop("no rebuilding was begun")
         return
     yield from _released(cluster)
-    leader = elected(cluster, sorted(cluster.members, key=lambda one: one.name != order.leads))
+    leader = await_election(cluster, sorted(cluster.members, key=lambda one: one.name != order.leads))
     yield from _forgotten(cluster)
     print_lines(outcome_lines(cluster, order, leader.name, time.monotonic() - began))

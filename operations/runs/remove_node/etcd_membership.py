@@ -7,24 +7,25 @@ from collections.abc import Collection
 from pyinfra import host
 from pyinfra.api import StringCommand, operation
 
+from cluster.components.etcd import etcdctl
 from cluster.declared.model import Cluster, Node
 from cluster.errors import UnsafeError
 from cluster.observed.etcd import SeenEtcd
-from cluster.plans.remove_node import etcd_members_of, quorum_loss
-from cluster.verdicts.etcd_members import serving
+from cluster.plans.remove_node import quorum_loss
+from cluster.verdicts.etcd_members import etcd_members_of, serving
 from cluster.verdicts.removal_notes import remaining
-from facts.etcd import ETCDCTL, EtcdCluster, EtcdStatus
+from facts.etcd import EtcdCluster, EtcdStatus
 from operations.acts.act import Act
 from operations.acts.component import Commands
 from operations.util.hosts import acts_here, coordinator, in_this_run
-from operations.util.planning import planning
+from operations.util.planning import dry_run
 
 # etcd refuses while its members have not all been connected for 5 s, which one that was just restarted has not.
 REMOVE_SECONDS = 60
 
 
 @operation()
-def left(cluster: Cluster, leaving: str) -> Commands:
+def leave_etcd(cluster: Cluster, leaving: str) -> Commands:
     """
     Take a host's membership out of etcd. Refuses when the others would have no quorum.
 
@@ -33,16 +34,16 @@ def left(cluster: Cluster, leaving: str) -> Commands:
     node, rest = cluster.node(leaving), remaining(cluster, {leaving})
     if not acts_here(rest.etcd):
         return
-    seen = host.get_fact(EtcdCluster, endpoints=rest.etcd_endpoints, prefix=cluster.scope_key, if_open=planning())
+    seen = host.get_fact(EtcdCluster, endpoints=rest.etcd_endpoints, prefix=cluster.scope_key, if_open=dry_run())
     refuse_quorum_loss(cluster, seen, node)
     memberships = etcd_members_of(cluster, node, seen["members"] or ())
     if not memberships:
         host.noop(f"{leaving} is no member of etcd")
         return
     if in_this_run((node,)):
-        yield from led_by_another(cluster, rest, seen, [one["id"] for one in memberships])
+        yield from move_etcd_leader(cluster, rest, seen, [one["id"] for one in memberships])
     for one in memberships:
-        yield Act(coordinator(rest.etcd), removed(rest, one["id"]))
+        yield Act(coordinator(rest.etcd), remove_membership(rest, one["id"]))
 
 
 def refuse_quorum_loss(cluster: Cluster, seen: SeenEtcd, node: Node) -> None:
@@ -51,16 +52,16 @@ def refuse_quorum_loss(cluster: Cluster, seen: SeenEtcd, node: Node) -> None:
         raise UnsafeError(f"{node.name} stays in etcd: {loss}\nHINT: fix the other members first; nothing was removed.")
 
 
-def removed(cluster: Cluster, member_id: str) -> StringCommand:
+def remove_membership(cluster: Cluster, member_id: str) -> StringCommand:
     """Take a membership out; one that is out already is well. + cluster: the hosts to ask; + member_id: as hex"""
-    ctl = f"{ETCDCTL} ETCDCTL_ENDPOINTS={','.join(cluster.etcd_endpoints)} etcdctl"
+    ctl = etcdctl(cluster.etcd_endpoints)
     # The list is asked for first: an error of the list is not an absence.
     gone = f'listed=$({ctl} member list) && ! printf %s "$listed" | grep -q "^{member_id},"'
     attempt = f"{gone} || {ctl} member remove {member_id} >/dev/null"
     return StringCommand(f"timeout {REMOVE_SECONDS} sh -c 'until {attempt}; do sleep 0.5; done'")
 
 
-def led_by_another(cluster: Cluster, rest: Cluster, seen: SeenEtcd, leaving: Collection[str]) -> Commands:
+def move_etcd_leader(cluster: Cluster, rest: Cluster, seen: SeenEtcd, leaving: Collection[str]) -> Commands:
     """
     Else etcd would have no leader for the time of an election, and Patroni's could not renew its lock.
 
@@ -73,5 +74,5 @@ def led_by_another(cluster: Cluster, rest: Cluster, seen: SeenEtcd, leaving: Col
     urls = {node.address.url(cluster.settings.etcd_client_port) for node in serving(rest, seen["members"])}
     heir = next((one["id"] for url, one in status.items() if url in urls and not one["learner"]), None)
     if heir is not None:
-        move = f"{ETCDCTL} ETCDCTL_ENDPOINTS={leader} etcdctl move-leader {heir} >/dev/null"
+        move = f"{etcdctl([leader])} move-leader {heir} >/dev/null"
         yield Act(coordinator(rest.etcd), StringCommand(move))

@@ -9,10 +9,10 @@ from pyinfra import host
 from pyinfra.api import operation
 from pyinfra.api.command import PyinfraCommand
 
-from cluster.components.patroni_dynamic import version_of
 from cluster.declared.model import Cluster, Node
 from cluster.errors import UnsafeError
 from cluster.inventory.clusters import slot_name
+from cluster.measures import version_of
 from cluster.plans.remove_node import traces_of
 from cluster.verdicts.live import Live
 from cluster.verdicts.removal_notes import remaining, removals
@@ -21,9 +21,9 @@ from operations.acts.act import Act
 from operations.acts.component import Commands
 from operations.live.members import look
 from operations.patroni_configuration import patch_command
-from operations.runs.remove_node.procedure import etcdctl
+from operations.runs.remove_node.procedure import etcd_command
 from operations.util.hosts import acts_here, coordinator, in_this_run, read
-from operations.util.planning import planning, undecided
+from operations.util.planning import decide_later, dry_run
 
 # wal_sender_timeout is 60 s: for so long a primary believes that a standby which died without a word is there.
 SLOT_SECONDS = 90
@@ -33,7 +33,7 @@ SLOTS_LAST_FROM = (4, 0, 0)
 
 
 @operation()
-def forgotten(cluster: Cluster, leaving: str) -> Commands:
+def deregister(cluster: Cluster, leaving: str) -> Commands:
     """
     Let the others forget a member whose Patroni is stopped or dead: its key in etcd, its slots, and a permanent slot
     of its name. Refuses while its Patroni runs where this run does not reach it.
@@ -46,13 +46,13 @@ def forgotten(cluster: Cluster, leaving: str) -> Commands:
     live = look(rest)
     if live.etcd is None or live.etcd["keys"] is None or not live.patroni["answers"]:
         raise UnsafeError("etcd or Patroni does not answer\nHINT: fix that, and run again; nothing is left half done.")
-    key = f"{cluster.scope_key}members/{leaving}"
-    if planning() and traces_of(cluster, live, node).any:
-        yield from undecided(f"what the others know of {leaving}")
+    key = cluster.key("members", leaving)
+    if dry_run() and traces_of(cluster, live, node).any:
+        yield from decide_later(f"what the others know of {leaving}")
         return
     if key in live.etcd["keys"]:
         _refuse_if_out_of_reach(node)
-        yield Act(coordinator(rest.etcd), etcdctl(rest, f"del {quote(key)}"))
+        yield Act(coordinator(rest.etcd), etcd_command(rest, f"del {quote(key)}"))
     acted = yield from _slots_dropped(cluster, rest, live, node)
     if key not in live.etcd["keys"] and not acted:
         host.noop(f"{leaving} has no keys and no slots")

@@ -11,6 +11,7 @@ from pyinfra.api import StringCommand, operation
 
 from cluster.components.all import emptied_directories, own_units, units_of
 from cluster.components.component_type import Phase
+from cluster.components.etcd import etcdctl
 from cluster.components.patroni_unit import UNIT as PATRONI_UNIT
 from cluster.declared.model import Cluster, Node
 from cluster.errors import ConfigError, UnsafeError
@@ -20,7 +21,6 @@ from cluster.verdicts.live import Live
 from cluster.verdicts.members import refuse_moved
 from cluster.verdicts.removal_notes import Removal, remaining, removal_key, removals
 from cluster.verdicts.slots import slot_remarks
-from facts.etcd import ETCDCTL
 from facts.host import HostComponent
 from facts.patroni import PatroniCluster
 from facts.postgres_sessions import ClientsLeft
@@ -28,14 +28,14 @@ from facts.postgres_state import PostgresState
 from operations.acts.act import Act
 from operations.acts.commands import remove_paths
 from operations.acts.component import Commands
-from operations.acts.tablespaces import tablespaces_removed
+from operations.acts.tablespaces import removal_of_tablespaces
 from operations.live.etcd import look_at_etcd
 from operations.live.members import look
-from operations.packages import let_go
-from operations.runs.switchover import led_by
+from operations.packages import release_holds
+from operations.runs.switchover import switch_over
 from operations.util.console import print_lines
-from operations.util.hosts import acts_for, acts_here, coordinator, here, in_this_run
-from operations.util.planning import planning
+from operations.util.hosts import acts_for, acts_here, coordinator, current_node, in_this_run
+from operations.util.planning import dry_run
 
 
 def without_removed(cluster: Cluster, leaving: str) -> Cluster:
@@ -57,7 +57,7 @@ def without_removed(cluster: Cluster, leaving: str) -> Cluster:
 
 
 @operation()
-def begun(cluster: Cluster, leaving: str, *, alone: bool = False, wipe: bool = False) -> Commands:
+def begin(cluster: Cluster, leaving: str, *, alone: bool = False, wipe: bool = False, force: bool = False) -> Commands:
     """
     Judge whether a host may go, say what will happen, note in etcd that it goes, and let another member lead when it
     does. Refuses what ``refuse_removal`` refuses. Does nothing when it is gone.
@@ -65,6 +65,7 @@ def begun(cluster: Cluster, leaving: str, *, alone: bool = False, wipe: bool = F
     + leaving: the node's name
     + alone: although nobody could take over from the leader afterwards
     + wipe: its data will be removed
+    + force: also while a backup is under way that reads from it, which breaks off
     """
     node, rest = cluster.node(leaving), remaining(cluster, {leaving})
     if not acts_here(rest.members):
@@ -74,13 +75,13 @@ def begun(cluster: Cluster, leaving: str, *, alone: bool = False, wipe: bool = F
     if was_removed(cluster, live, node):
         host.noop(f"{leaving} is no part of {cluster.name} any more")
         return
-    refuse_removal(cluster, live, node, reached=reached, alone=alone)
+    refuse_removal(cluster, live, node, reached=reached, alone=alone, force=force)
     slots = [f"  note   {remark}" for remark in slot_remarks(cluster, live)]
     print_lines([*removal_lines(cluster, live, node, reached=reached, wipe=wipe), *slots])
     yield from _noted(rest, live, leaving)
     if live.leader == leaving:
         missing = [one.name for one in cluster.members if live.member(one.name) is None]
-        yield from led_by(cluster, without=missing)
+        yield from switch_over(cluster, without=missing, leaving=leaving, force=force)
 
 
 def _noted(rest: Cluster, live: Live, leaving: str) -> Commands:
@@ -90,16 +91,16 @@ def _noted(rest: Cluster, live: Live, leaving: str) -> Commands:
     config = live.patroni["config"] or {}
     note = Removal(datetime.now(UTC).isoformat(timespec="seconds"), config.get("member_slots_ttl"))
     witness = coordinator(rest.etcd)
-    yield Act(witness, etcdctl(rest, f"put {quote(removal_key(rest, leaving))} {quote(note.text)}"))
+    yield Act(witness, etcd_command(rest, f"put {quote(removal_key(rest, leaving))} {quote(note.text)}"))
 
 
-def etcdctl(cluster: Cluster, words: str) -> StringCommand:
+def etcd_command(cluster: Cluster, words: str) -> StringCommand:
     """A command of etcd's own client on a host with etcd. + words: quoted, without secrets"""
-    return StringCommand(f"{ETCDCTL} ETCDCTL_ENDPOINTS={','.join(cluster.etcd_endpoints)} etcdctl {words} >/dev/null")
+    return StringCommand(f"{etcdctl(cluster.etcd_endpoints)} {words} >/dev/null")
 
 
 @operation()
-def stopped(cluster: Cluster, leaving: str, drain_seconds: int) -> Commands:
+def stop_services(cluster: Cluster, leaving: str, drain_seconds: int) -> Commands:
     """
     On the leaving host: wait a while for its clients to go, for nobody sends new ones any more, then stop and disable
     Patroni with its PostgreSQL, HAProxy and pgBackRest. Refuses while it leads.
@@ -107,18 +108,18 @@ def stopped(cluster: Cluster, leaving: str, drain_seconds: int) -> Commands:
     + leaving: the node's name
     + drain_seconds: how long clients have to finish; those that are left then are cut off
     """
-    if here() != leaving:
+    if current_node() != leaving:
         host.noop(f"{leaving} leaves, not this host")
         return
-    yield from services_stopped(cluster, cluster.node(leaving), drain_seconds)
+    yield from stop_services_of(cluster, cluster.node(leaving), drain_seconds)
 
 
-def services_stopped(cluster: Cluster, node: Node, drain_seconds: int) -> Commands:
+def stop_services_of(cluster: Cluster, node: Node, drain_seconds: int) -> Commands:
     """The same, on the host of the node."""
     active = _on(_units(cluster, node))
     if PATRONI_UNIT in active:
         _refuse_a_leader(node.name)
-        _drain(cluster, 0 if planning() else drain_seconds)
+        _drain(cluster, 0 if dry_run() else drain_seconds)
     for unit in active:
         yield _stop(cluster, unit)
     if not active:
@@ -150,7 +151,7 @@ def _on(units: Sequence[str]) -> list[str]:
 
 def _refuse_a_leader(leaving: str) -> None:
     seen = host.get_fact(PatroniCluster)
-    if seen["leader"] == leaving and not planning():
+    if seen["leader"] == leaving and not dry_run():
         raise UnsafeError(
             f"{leaving} leads again and is not stopped\nHINT: run again; another member leads first then."
         )
@@ -165,7 +166,7 @@ def _stop(cluster: Cluster, unit: str) -> StringCommand:
 
 
 @operation()
-def cleared(cluster: Cluster, leaving: str, *, wipe: bool = False) -> Commands:
+def clear_host(cluster: Cluster, leaving: str, *, wipe: bool = False) -> Commands:
     """
     On the host that has left: stop and disable etcd, and remove what ties it to the cluster: configuration, units,
     programs, passwords, keys, and etcd's data, with which no etcd starts that is no member. PostgreSQL's data stay,
@@ -174,7 +175,7 @@ def cleared(cluster: Cluster, leaving: str, *, wipe: bool = False) -> Commands:
     + leaving: the node's name
     + wipe: remove PostgreSQL's data, too
     """
-    if here() != leaving:
+    if current_node() != leaving:
         host.noop(f"{leaving} leaves, not this host")
         return
     node = cluster.node(leaving)
@@ -184,18 +185,18 @@ def cleared(cluster: Cluster, leaving: str, *, wipe: bool = False) -> Commands:
     for unit in active:
         yield _stop(cluster, unit)
     if there := [path for path in ties if seen[path] is not None]:
-        spaces = tablespaces_removed(cluster.data_directory) if cluster.data_directory in there else ""
+        spaces = removal_of_tablespaces(cluster.data_directory) if cluster.data_directory in there else ""
         yield StringCommand(spaces + remove_paths(there, emptied_directories()))
-    yield from let_go(cluster, node)
+    yield from release_holds(cluster, node)
     if not active and not there:
         host.noop("nothing ties this host to the cluster")
 
 
 @operation()
-def over(cluster: Cluster, leaving: str) -> Commands:
+def report(cluster: Cluster, leaving: str) -> Commands:
     """Say what is left to the operator. + leaving: the node's name"""
     node = cluster.node(leaving)
-    if acts_for(remaining(cluster, {leaving}).members) and not planning():
+    if acts_for(remaining(cluster, {leaving}).members) and not dry_run():
         print_lines(farewell_lines(cluster, node, reached=bool(in_this_run((node,)))))
     host.noop("reported above")
     return

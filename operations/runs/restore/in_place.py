@@ -13,36 +13,37 @@ from pyinfra.api.command import PyinfraCommand
 from cluster.declared.model import Cluster, Node
 from cluster.errors import UnsafeError
 from cluster.observed.restore import SeenRestore
-from cluster.plans.restore.in_place import Restore, giving_back_obstacle, has_led, order_of, restore_plan
+from cluster.plans.restore.in_place import Restore, giving_back_obstacle, has_led, restore_plan
+from cluster.plans.restore.obstacles import order_of
 from cluster.plans.restore.target import Target
 from cluster.plans.restore.text import restore_lines
 from cluster.verdicts.health import leaders_timeline
 from cluster.verdicts.live import Live
 from cluster.verdicts.tablespaces import aside_lines, kept_name
 from facts.pgbackrest_restore import RestoreState
-from operations.acts.archived import archived_to_now, archived_to_the_end
+from operations.acts.archived import archive_to_now, archive_to_the_end
 from operations.acts.component import Commands
-from operations.acts.restore_followers import Aside, elected, leaderless, led, rejoined
+from operations.acts.restore_followers import Aside, await_election, await_no_leader, rejoin, start_leader
 from operations.acts.restore_member import (
-    awaited,
-    begun,
-    ended,
-    forgotten,
-    halted,
-    noted,
-    released,
+    await_restore,
+    begin_restore,
+    end_restore,
+    forget_job,
+    record_job,
+    release_patroni,
     state_of,
+    stop_patroni,
     unknown_aside,
 )
 from operations.live.members import look
 from operations.live.repository import known_tablespaces, repository_to_read
 from operations.util.console import print_lines
 from operations.util.hosts import acts_here, in_this_run, read
-from operations.util.planning import planning, undecided
+from operations.util.planning import decide_later, dry_run
 
 
 @operation()
-def restored(
+def restore_in_place(
     cluster: Cluster,
     target: Target,
     member: str | None = None,
@@ -70,8 +71,8 @@ def restored(
     now = max(one["now"] for one in seen.values() if one is not None)
     known = known_tablespaces(cluster, plan)
     print_lines(restore_lines(cluster, live, plan, now, aside_lines(seen, known, now), unarchived=unarchived))
-    if planning():
-        yield from undecided("the restore")
+    if dry_run():
+        yield from decide_later("the restore")
         return
     if not confirmed:
         raise UnsafeError(f"nothing was touched\nHINT: add --data confirm={cluster.name} to begin.")
@@ -79,7 +80,7 @@ def restored(
 
 
 @operation()
-def given_back(cluster: Cluster) -> Commands:
+def give_back(cluster: Cluster) -> Commands:
     """
     End a restore that was begun, and let the cluster run with the data that it had. Refuses once restored data have
     led, and when the data that were touched are the only ones.
@@ -93,14 +94,14 @@ def given_back(cluster: Cluster) -> Commands:
         return
     chosen, touched = cluster.node(order["member"]), any(one is not None and one["begun"] for one in seen.values())
     if obstacle := giving_back_obstacle(cluster, live, seen, chosen.name):
-        raise UnsafeError(obstacle)
-    yield ended(chosen)
+        raise UnsafeError(str(obstacle))
+    yield end_restore(chosen)
     yield from _never_led(cluster, seen, chosen)
     leader = yield from _released(cluster, order["led"], without=chosen if touched else None)
     if touched:
-        yield from rejoined(cluster, [chosen], leader)
+        yield from rejoin(cluster, [chosen], leader)
     for node in _within(cluster):
-        yield forgotten(node)
+        yield forget_job(node)
     print_lines([f"{cluster.name} is as it was before the restore; {leader.name} leads"])
 
 
@@ -109,9 +110,9 @@ def _never_led(cluster: Cluster, seen: Mapping[str, SeenRestore | None], chosen:
     known = seen[chosen.name]
     if known is None or known["patroni"] != "active" or known["result"] is None:
         return
-    yield halted(chosen)
+    yield stop_patroni(chosen)
     if has_led(look(cluster), chosen.name, known["result"]):
-        yield released(chosen)
+        yield release_patroni(chosen)
         raise UnsafeError(
             f"{chosen.name} has led with the restored data\nHINT: run again without cancel; it is finished."
         )
@@ -125,12 +126,12 @@ def _released(cluster: Cluster, led: str | None, without: Node | None) -> Genera
     keeping = [node for node in _within(cluster) if node is not without]
     first = [node for node in keeping if node.name == led]
     for node in first:
-        yield released(node)
-        elected(cluster, first)
+        yield release_patroni(node)
+        await_election(cluster, first)
     for node in keeping:
         if node not in first:
-            yield released(node)
-    return elected(cluster, keeping)
+            yield release_patroni(node)
+    return await_election(cluster, keeping)
 
 
 def _carried_out(cluster: Cluster, live: Live, plan: Restore, aside: Aside, *, unarchived: bool) -> Commands:
@@ -141,16 +142,18 @@ def _carried_out(cluster: Cluster, live: Live, plan: Restore, aside: Aside, *, u
         if not seen["running"]:
             yield from _stopped(cluster, plan, seen, unarchived=unarchived)
             yield from unknown_aside(cluster, chosen, aside.known, aside.name)
-            yield from begun(cluster, chosen, plan.target, plan.order, stanza=cluster.name, tablespaces=aside.known)
-        result = awaited(cluster, chosen)
+            yield from begin_restore(
+                cluster, chosen, plan.target, plan.order, stanza=cluster.name, tablespaces=aside.known
+            )
+        result = await_restore(cluster, chosen)
     else:
         result = seen["result"]
-    yield from led(cluster, chosen)
+    yield from start_leader(cluster, chosen)
     leading = time.monotonic() - began
-    yield from rejoined(cluster, others, chosen, aside)
+    yield from rejoin(cluster, others, chosen, aside)
     # The chosen one last: as long as it knows of the restore, a run that is cut off here is gone on with.
     for node in [*others, chosen]:
-        yield forgotten(node)
+        yield forget_job(node)
     print_lines(_outcome(cluster, plan, result, leading, time.monotonic() - began))
 
 
@@ -158,16 +161,16 @@ def _stopped(cluster: Cluster, plan: Restore, chosen: SeenRestore, *, unarchived
     """Everybody down, the leader last, with all that it wrote in the archive."""
     leader = cluster.node(plan.leader) if plan.leader is not None else None
     if leader is not None and not unarchived:
-        yield from archived_to_now(cluster, leader, plan.backup["repository"])
+        yield from archive_to_now(cluster, leader, plan.backup["repository"])
     nodes = sorted(_within(cluster), key=lambda node: node is leader)
     for node in nodes:
-        yield noted(node, plan.order)
+        yield record_job(node, plan.order)
     for node in nodes:
-        yield halted(node)
+        yield stop_patroni(node)
     # A restore that has begun had passed this, and its member may be the one that led.
     if plan.led is not None and not unarchived and not chosen["begun"]:
-        yield from archived_to_the_end(cluster, cluster.node(plan.led), plan.backup["repository"])
-    yield from leaderless(cluster)
+        yield from archive_to_the_end(cluster, cluster.node(plan.led), plan.backup["repository"])
+    yield from await_no_leader(cluster)
 
 
 def _outcome(cluster: Cluster, plan: Restore, result: Mapping[str, Any], leading: float, seconds: float) -> list[str]:

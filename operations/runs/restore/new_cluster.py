@@ -29,15 +29,15 @@ from facts.etcd import EtcdCluster
 from facts.pgbackrest_restore import STATE, RestoreState
 from facts.postgres_tablespaces import TablespacePlaces
 from operations.acts.component import Commands, written
-from operations.acts.restore_member import awaited, begun, noted
+from operations.acts.restore_member import await_restore, begin_restore, record_job
 from operations.live.repository import known_tablespaces, refuse_another_life, repository_to_read
 from operations.util.console import print_lines
-from operations.util.hosts import here, read_first
-from operations.util.planning import planning, undecided
+from operations.util.hosts import current_node, read_first
+from operations.util.planning import decide_later, dry_run
 
 
 @operation()
-def restored_from(
+def restore_from_source(
     cluster: Cluster,
     source: Cluster,
     target: Target,
@@ -56,11 +56,11 @@ def restored_from(
     + repository: pgBackRest's number of the source's repository to read; 0: the first that has backups
     """
     first = cluster.members[0]
-    if first.name != here():
+    if first.name != current_node():
         host.noop(f"{first.name} begins the cluster")
         return
-    if planning():
-        yield from undecided(f"whether {cluster.name} can begin with a backup of {source.name}")
+    if dry_run():
+        yield from decide_later(f"whether {cluster.name} can begin with a backup of {source.name}")
         return
     seen = host.get_fact(RestoreState, data=cluster.data_directory, room=True)
     if _has_begun(cluster, seen):
@@ -76,7 +76,7 @@ def restored_from(
     if not seen["running"]:
         roles = _roles(secrets)
         yield from _unit_begun(cluster, source, source_secrets, plan, tablespaces=known, roles=roles)
-    result = awaited(cluster, first)
+    result = await_restore(cluster, first)
     print_lines([f"restored to {result['lsn']}; last transaction of {result['time'] or 'nobody knows when'}"])
 
 
@@ -85,24 +85,24 @@ def _unit_begun(
 ) -> Commands:
     """Note the restore on the first member, give it access to the source's repository, and begin the unit."""
     first, configuration = cluster.members[0], CONFIGURATION
-    yield noted(first, plan.order)
+    yield record_job(first, plan.order)
     if source is not cluster:
         yield from written(_source_files(cluster, source, source_secrets))
         configuration = SOURCE_CONFIGURATION
     where = {"stanza": source.name, "configuration": configuration, "roles": roles}
-    yield from begun(cluster, first, plan.target, plan.order, tablespaces=tablespaces, **where)
+    yield from begin_restore(cluster, first, plan.target, plan.order, tablespaces=tablespaces, **where)
 
 
 @operation()
-def begun_with(cluster: Cluster) -> Commands:
+def report(cluster: Cluster) -> Commands:
     """Forget the restore when the cluster runs with its data, and take the access to the source away."""
     first = cluster.members[0]
-    if first.name != here():
+    if first.name != current_node():
         host.noop("nothing was restored here")
         return
     seen = host.get_fact(RestoreState, data=cluster.data_directory)
-    if planning():
-        yield from undecided("the end of the restore")
+    if dry_run():
+        yield from decide_later("the end of the restore")
     elif seen["order"] is None:
         host.noop("nothing was restored here")
     else:
@@ -149,7 +149,7 @@ def _keys(cluster: Cluster) -> Mapping[str, str] | None:
 
 def _source_files(cluster: Cluster, source: Cluster, secrets: Path) -> list[Directory | File]:
     """Access to the source's repository: its host lets the source's members in, and this one comes as one of them."""
-    leaves = leaf_sources(source, secrets, plans=planning())[PGBACKREST.issuer]
+    leaves = leaf_sources(source, secrets, plans=dry_run())[PGBACKREST.issuer]
     leaf = leaves.leaf(source.members[0], PGBACKREST)
     contents = {"ca.crt": leaves.trust_pem, "client.crt": leaf.certificate_pem, "client.key": leaf.key_pem}
     files = [File(f"{SOURCE}/{name}", content, USER, USER, "600") for name, content in contents.items()]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cluster.checks.report import complaints
+from cluster.checks.report import all_findings
 from cluster.components.pgbackrest import ARCHIVE_COMMAND, RESTORE_COMMAND
 from tests.cluster.overview_world import World, backed_up, healthy
 
@@ -21,7 +21,7 @@ def running(text: str, source: str = CONF, kind: str = "string", default: str = 
 def found(world: World, **parameters: dict[str, Any]) -> list[tuple[str, str, str]]:
     """Of h1, running so. + parameters: as ``running`` makes them"""
     world.answers["h1"]["postgres"]["configured"] = parameters
-    return [(one.kind, one.finding.where, one.finding.problem) for one in complaints(world.overview())]
+    return [(one.kind, one.finding.where, one.finding.problem) for one in all_findings(world.overview())]
 
 
 def test_what_runs_as_ours_is_well() -> None:

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from cluster.checks.report import as_data, check_lines, complaints
-from cluster.finding_types.pgbackrest import PGBACKREST_KINDS
+from cluster.checks.report import all_findings, as_data, check_lines
+from cluster.finding_types.pgbackrest import TYPES
 from cluster.screens.backups import backups_words, drill_words
 from cluster.screens.status import status_lines
 from tests.cluster.overview_world import AT, World, at_other_time, backed_up, backup, drill, healthy
@@ -20,7 +20,7 @@ NOW = int(AT.timestamp())
 
 
 def found(world: World) -> list[tuple[str, str, str]]:
-    return [(one.kind, one.finding.where, one.finding.problem) for one in complaints(world.overview())]
+    return [(one.kind, one.finding.where, one.finding.problem) for one in all_findings(world.overview())]
 
 
 def repository(**said: Any) -> Callable[[World], Any]:
@@ -165,7 +165,7 @@ def test_each_kind_is_found_with_its_words_and_nothing_else(case: Case) -> None:
 
 
 def test_every_kind_has_a_case() -> None:
-    assert set(PGBACKREST_KINDS) == {case.kind for case in CASES}
+    assert set(TYPES) == {case.kind for case in CASES}
 
 
 def test_a_cluster_that_is_backed_up_has_nothing_to_complain_about() -> None:
@@ -336,7 +336,7 @@ def test_a_finding_says_in_which_of_two_repositories() -> None:
     world.answers["h4"]["pgbackrest2"]["attempts"]["full"].update(failed=True, error="[082]: late")
     ((kind, where, problem),) = found(world)
     assert (kind, where, problem) == ("backup-failed", "h4", "the S3 store: the last full backup failed: [082]: late")
-    (one,) = complaints(world.overview())
+    (one,) = all_findings(world.overview())
     assert "`journalctl -u pgbackrest-backup@full-repo2`" in one.finding.hint
 
 

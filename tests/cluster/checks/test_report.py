@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from cluster.checks.replication import mode_words
-from cluster.checks.report import as_data, check_lines, complaints, failing
-from cluster.finding_types.catalogue import KINDS, SEVERITIES
-from cluster.finding_types.pgbackrest import PGBACKREST_KINDS
+from cluster.checks.report import all_findings, as_data, check_lines, failing
+from cluster.finding_types.catalogue import FINDING_TYPES, SEVERITIES
+from cluster.finding_types.pgbackrest import TYPES
 from cluster.parameters.owned import DANGERS, OWNED
 from cluster.pki.certificates import ETCD, PATRONI, PATRONI_ETCD, POSTGRES, SOURCE
 from cluster.pki.verdicts import Authority
@@ -22,7 +22,7 @@ from tests.cluster.overview_world import AT, MIB, WRITTEN, World, at_other_time,
 
 
 def found(world: World) -> list[tuple[str, str, str]]:
-    return [(one.kind, one.finding.where, one.finding.problem) for one in complaints(world.overview())]
+    return [(one.kind, one.finding.where, one.finding.problem) for one in all_findings(world.overview())]
 
 
 def test_a_healthy_cluster_has_nothing_to_complain_about() -> None:
@@ -40,7 +40,7 @@ class Case:
     also: tuple[str, ...] = ()
 
 
-STRANGER = ("slot-stranger",)
+STRANGER = ("slot-undeclared",)
 
 
 def postgres(name: str, **said: Any) -> Callable[[World], Any]:
@@ -210,7 +210,11 @@ CASES = [
         lambda world: world.everywhere("etcd", lambda seen: seen["members"].pop()),
     ),
     Case(
-        *("etcd-stranger", "main", "etcd has a member old at https://10.0.0.9:2380, which the inventory does not have"),
+        *(
+            "etcd-undeclared",
+            "main",
+            "etcd has a member old at https://10.0.0.9:2380, which the inventory does not have",
+        ),
         etcd_member(name="old", peer_urls=["https://10.0.0.9:2380"]),
         ("etcd-not-joined",),
     ),
@@ -246,7 +250,7 @@ CASES = [
         lambda world: world.everywhere("patroni", lambda seen: seen["members"].pop("h3")),
     ),
     Case(
-        *("member-stranger", "main", "h9 is a member and not in the inventory"),
+        *("member-undeclared", "main", "h9 is a member and not in the inventory"),
         lambda world: world.everywhere("patroni", lambda seen: seen["members"].update(h9=seen["members"]["h2"])),
     ),
     Case(
@@ -387,7 +391,7 @@ CASES = [
         *(slot("cdc", type="logical", active=False, retained=3 * MIB), STRANGER),
     ),
     Case(
-        *("slot-stranger", "h1", "h9 is not declared: Patroni drops it at the next start, switchover or resume"),
+        *("slot-undeclared", "h1", "h9 is not declared: Patroni drops it at the next start, switchover or resume"),
         slot("h9"),
     ),
     Case("slot-keeps-much", "h1", "cdc keeps 30000 MiB of WAL", slot("cdc", retained=30_000 * MIB), STRANGER),
@@ -459,8 +463,8 @@ def test_each_kind_is_found_with_its_words_and_nothing_else(case: Case) -> None:
 
 def test_every_kind_has_a_case() -> None:
     # Below, and in test_check_pgbackrest.py.
-    elsewhere = {"authority-old", "etcd-copy-old", "standby-not-streaming", *PGBACKREST_KINDS}
-    assert set(KINDS) - {case.kind for case in CASES} == elsewhere
+    elsewhere = {"authority-old", "etcd-copy-old", "standby-not-streaming", *TYPES}
+    assert set(FINDING_TYPES) - {case.kind for case in CASES} == elsewhere
 
 
 @pytest.mark.parametrize("receiving", [True, False])
@@ -483,7 +487,7 @@ def test_a_standby_cluster_has_no_primary_and_should_stream(receiving: bool) -> 
 
 def test_the_authority_s_own_end_is_seen_from_afar() -> None:
     late = at_other_time(healthy().overview(), days=3600)
-    problems = [one.finding.problem for one in complaints(late) if one.kind == "authority-old"]
+    problems = [one.finding.problem for one in all_findings(late) if one.kind == "authority-old"]
     assert [problem.rpartition(" ")[0] for problem in sorted(problems, reverse=True)] == [
         "the CA's certificate ends on",
         "etcd's own CA's certificate ends on",
@@ -612,15 +616,15 @@ def test_a_remark_does_not_fail_a_check() -> None:
     world = healthy()
     config(lambda seen: seen["postgresql"]["parameters"].update(geqo="off"))(world)
     overview = world.overview()
-    assert failing(complaints(overview)) == []
-    assert check_lines(overview, complaints(overview), 100)[0] == "main: nothing to complain about"
+    assert failing(all_findings(overview)) == []
+    assert check_lines(overview, all_findings(overview), 100)[0] == "main: nothing to complain about"
 
 
 def test_alarms_come_first() -> None:
     world = healthy()
     world.kill("h3")
     patroni(paused=True)(world)
-    listed = complaints(world.overview())
+    listed = all_findings(world.overview())
     assert [one.severity for one in listed] == sorted((one.severity for one in listed), key=SEVERITIES.index)
     lines = check_lines(world.overview(), listed, 100)
     assert lines[0] == "main: 3 findings (1 alarm, 2 warnings)"
@@ -630,14 +634,15 @@ def test_alarms_come_first() -> None:
 def test_the_way_out_is_a_command() -> None:
     world = healthy()
     world.member("h3", timeline=6, streaming=False, state="running")
-    (one,) = complaints(world.overview())
+    (one,) = all_findings(world.overview())
     assert "`pyinfra inventory.py deploys/reinit_node.py --data node=h3`" in one.finding.hint
 
 
 def test_every_kind_is_of_a_known_severity_and_says_how() -> None:
-    assert {kind.severity for kind in KINDS.values()} == set(SEVERITIES)
+    assert {kind.severity for kind in FINDING_TYPES.values()} == set(SEVERITIES)
     assert all(
-        (kind.cure.endswith(".") and "`" in kind.cure) or name in WITHOUT_COMMAND for name, kind in KINDS.items()
+        (kind.cure.endswith(".") and "`" in kind.cure) or name in WITHOUT_COMMAND
+        for name, kind in FINDING_TYPES.items()
     )
 
 
@@ -661,7 +666,7 @@ def test_machines_get_the_same() -> None:
     world = healthy()
     patroni(paused=True)(world)
     overview = world.overview()
-    data = as_data(overview, complaints(overview))
+    data = as_data(overview, all_findings(overview))
     assert [one["kind"] for one in data["findings"]] == ["paused"]
     assert data["at"] == AT.isoformat()
     assert data["observed"]["members"]["h2"] == {
@@ -719,10 +724,10 @@ def with_copy(days: float | None, *, kept: int = 48) -> World:
     return world
 
 
-@pytest.mark.parametrize("days, age", [(8.0, "192 h old"), (None, "not there")])
+@pytest.mark.parametrize("days, age", [(8.0, "8 days old"), (None, "not there")])
 def test_a_repository_host_without_a_recent_copy_is_a_remark(days: float | None, age: str) -> None:
     overview = with_copy(days).overview()
-    listed = complaints(overview)
+    listed = all_findings(overview)
     assert [(one.kind, one.finding.where, one.finding.problem) for one in listed] == [
         ("etcd-copy-old", "h4", f"the newest copy of a snapshot of etcd is {age}")
     ]
@@ -738,7 +743,7 @@ def test_a_member_that_does_not_start_is_quoted_with_what_mends_it() -> None:
     world.member("h3", running=False, streaming=False, state="start failed")
     text = "2026-11-26 06:17:03.861 UTC [7] FATAL:  could not map anonymous shared memory: Cannot allocate memory"
     world.answers["h3"]["cause"] = {"running": False, "said": [{"age": 3.0, "text": text}]}
-    (one,) = [found for found in complaints(world.overview()) if found.kind == "member-down"]
+    (one,) = [found for found in all_findings(world.overview()) if found.kind == "member-down"]
     assert one.finding.problem == (
         "PostgreSQL is start failed; its PostgreSQL ended with: could not map anonymous shared memory: "
         "Cannot allocate memory"
@@ -749,5 +754,5 @@ def test_a_member_that_does_not_start_is_quoted_with_what_mends_it() -> None:
 def test_etcd_that_does_not_start_names_the_run_for_damaged_data() -> None:
     world = healthy()
     unit(active="activating", sub="start")(world)
-    (one,) = [found for found in complaints(world.overview()) if found.kind == "unit-down"]
+    (one,) = [found for found in all_findings(world.overview()) if found.kind == "unit-down"]
     assert "`pyinfra inventory.py deploys/etcd_reinit.py --data node=h2`" in one.finding.hint

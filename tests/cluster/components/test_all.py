@@ -9,6 +9,7 @@ import pytest
 
 from cluster.components.all import (
     COMPONENTS,
+    SERVICES,
     certificate_places,
     components_on,
     emptied_directories,
@@ -150,6 +151,11 @@ def test_a_port_is_opened_by_one_component_and_its_setting_gives_it(cluster: Clu
     assert len(ports) == len(set(ports))
     for one in listeners(cluster, node):
         assert one.port == getattr(cluster.settings, one.setting)
+
+
+def test_what_listens_is_the_service_of_a_component() -> None:
+    opened = (listeners(cluster, node) for cluster, node in HOSTS)
+    assert {one.unit for listed in opened for one in listed} == set(SERVICES)
 
 
 def test_what_a_host_must_reach_somebody_opens() -> None:

@@ -8,10 +8,11 @@ import pytest
 import yaml
 
 from cluster.components.patroni import JOINING, as_yaml, joining_tags, member_configuration, patroni_component
-from cluster.components.patroni_dynamic import dynamic_configuration, fixed_parameters, parameters, version_of
+from cluster.components.patroni_dynamic import dynamic_configuration, fixed_parameters, parameters
 from cluster.declared.model import Cluster
 from cluster.declared.tuning import Resources
 from cluster.inventory.clusters import DeclaredHost, declared_clusters
+from cluster.measures import version_of
 from cluster.plans.configure import config_patch
 from cluster.secrets.secrets import NAMES, Secret
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.declared.options import OPTIONS, RENAMED, RUNS, option_findings, renamed_words
+from cluster.declared.options import OF_EVERY_RUN, OPTIONS, RENAMED, RUNS, looks_only, option_findings, renamed_words
 from cluster.settings.settings import Settings
 
 ROOT = Path(__file__).parents[3]
@@ -132,7 +132,13 @@ def test_every_run_declares_what_it_reads() -> None:
 
 
 def test_every_option_is_of_a_run() -> None:
-    assert set(OPTIONS) == {name for options in RUNS.values() for name in options}
+    assert set(OPTIONS) == {name for options in RUNS.values() for name in options} | set(OF_EVERY_RUN)
+
+
+def test_only_a_run_that_acts_breaks_a_lock() -> None:
+    assert problems("switchover", break_lock=True) == {}
+    assert "option of add_node.py" in problems("status", break_lock=True)["break_lock"]
+    assert {run for run in RUNS if looks_only(run)} == {"check", "journal", "probe", "status"}
 
 
 def commands() -> Iterator[tuple[str, str, str]]:

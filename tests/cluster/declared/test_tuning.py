@@ -6,7 +6,8 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.declared.tuning import MIB, Resources, derived_parameters, smallest
+from cluster.declared.tuning import Resources, derived_parameters, smallest
+from cluster.measures import MIB
 
 GIB = 1024
 MEMORY = st.integers(512, 1024 * GIB)

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from cluster.components.pgbackrest_backup import FULL_WORDS
+from cluster.measures import size_text
 from cluster.plans.backup import (
     backup_lines,
     failure,
-    mib,
     newest,
     progress_line,
     repository_obstacle,
@@ -54,26 +54,26 @@ def test_a_repository_without_the_stanza_is_no_obstacle(status: int) -> None:
 def test_silence_is_not_absence() -> None:
     silent = seen(answers=False, error="[055]: unable to load info file", status=99)
     assert not stanza_is_absent(silent)
-    assert repository_obstacle(silent, "main", "42") == (
+    assert str(repository_obstacle(silent, "main", "42")) == (
         "the repository does not answer: [055]: unable to load info file\n"
-        "HINT: See `journalctl -u pgbackrest` on its host."
+        "HINT: see `journalctl -u pgbackrest` on its host."
     )
 
 
 def test_another_pass_phrase_is_refused() -> None:
-    refused = repository_obstacle(seen(status=99, message="[CryptoError] unable to flush"), "main", "42")
+    refused = str(repository_obstacle(seen(status=99, message="[CryptoError] unable to flush"), "main", "42"))
     assert refused is not None
-    assert refused.startswith("the repository cannot be used: [CryptoError] unable to flush\nHINT: With another pass")
+    assert refused.startswith("the repository cannot be used: [CryptoError] unable to flush\nHINT: with another pass")
 
 
 def test_which_of_two_it_is_stands_in_the_refusal() -> None:
-    refused = repository_obstacle(seen(answers=False, error="no answer in 8 s"), "main", "42", "the S3 store")
+    refused = str(repository_obstacle(seen(answers=False, error="no answer in 8 s"), "main", "42", "the S3 store"))
     assert refused is not None
-    assert refused.startswith("the S3 store does not answer: no answer in 8 s\nHINT: See whether")
+    assert refused.startswith("the S3 store does not answer: no answer in 8 s\nHINT: see whether")
 
 
 def test_another_cluster_s_backups_are_never_written_over() -> None:
-    refused = repository_obstacle(seen(), "main", "43")
+    refused = str(repository_obstacle(seen(), "main", "43"))
     assert refused is not None
     assert refused.startswith(
         "the repository has the backups of another cluster main (system identifier 42, this one has 43)\nHINT: "
@@ -83,7 +83,7 @@ def test_another_cluster_s_backups_are_never_written_over() -> None:
 def test_a_repository_in_which_a_segment_fits_is_no_obstacle() -> None:
     assert room_obstacle(seen()) is None, "in a store nobody knows"
     assert room_obstacle(seen(room={"free_mib": 16, "total_mib": 64})) is None
-    assert room_obstacle(seen(room={"free_mib": 15, "total_mib": 64})) == (
+    assert str(room_obstacle(seen(room={"free_mib": 15, "total_mib": 64}))) == (
         "the repository is full: 15 of 64 MiB are left on its file system\n"
         "HINT: enlarge its file system, or keep fewer backups (pgbackrest_retention_full); see docs/runs/backup.md."
     )
@@ -128,4 +128,4 @@ def test_progress_has_a_size_where_pgbackrest_tells() -> None:
 
 @pytest.mark.parametrize("size, text", [(0, "0 KiB"), (2048, "2 KiB"), (MIB, "1.0 MiB"), (10240 * MIB, "10.0 GiB")])
 def test_sizes(size: int, text: str) -> None:
-    assert mib(size) == text
+    assert size_text(size) == text

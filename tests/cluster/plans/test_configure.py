@@ -19,6 +19,7 @@ from cluster.plans.configure import (
     config_patch,
     merged,
     undeclared_parameters,
+    values_of,
     without_absences,
 )
 
@@ -272,3 +273,17 @@ def test_a_leader_has_no_setting_of_a_standby(name: str) -> None:
 def test_another_spelling_of_a_declared_name_is_not_left_alone() -> None:
     observed = {"postgresql": {"parameters": {"TimeZone": "UTC", "Other": 1}}}
     assert undeclared_parameters({"postgresql": {"parameters": {"timezone": "UTC"}}}, observed) == ["Other"]
+
+
+def test_the_values_before_and_after_are_those_that_a_word_says() -> None:
+    patch = {
+        "ttl": 25,
+        "synchronous_mode": None,
+        "standby_cluster": None,
+        "postgresql": {"parameters": {"max_connections": 200}, "pg_hba": ["local all all peer"]},
+    }
+    observed = {"ttl": 30, "standby_cluster": {"host": "h9"}, "postgresql": {"parameters": {"max_connections": 100}}}
+    assert values_of(patch, observed, changes_of(patch, observed, {})) == (
+        {"ttl": 30, "synchronous_mode": None, "max_connections": 100},
+        {"ttl": 25, "synchronous_mode": None, "max_connections": 200},
+    )

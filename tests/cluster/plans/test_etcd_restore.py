@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from cluster.errors import UnsafeError
+from cluster.measures import age_text
 from cluster.plans.etcd_restore.order import DATA, SNAPSHOT, Order, Source, order_of
-from cluster.plans.etcd_restore.plan import Standing, home_of, most_advanced, refuse_unread, sources
+from cluster.plans.etcd_restore.plan import home_of, refuse_unread, sources
 from cluster.plans.etcd_restore.text import restore_lines
-from cluster.plans.etcd_snapshot import span
+from cluster.verdicts.data_positions import DataPosition
 from tests.world.hosts import fake_cluster
 
 LIVE = "/var/lib/etcd/main/member/snap/db"
@@ -20,15 +19,6 @@ ASIDE = "/var/lib/etcd/main.before-20261101T000000000000/member/snap/db"
 NOW = 1795262400
 SOURCE = Source("h1", DATA, LIVE, 120, NOW)
 ORDER = Order("20261121T225509000000", SOURCE, "h1", "h1")
-
-members = st.builds(
-    Standing,
-    name=st.sampled_from(["h1", "h2", "h3"]),
-    state=st.sampled_from(["standby", "down"]),
-    timeline=st.integers(1, 4),
-    end=st.integers(0, 1 << 40),
-    identifier=st.just("76"),
-)
 
 
 def remains(kept: dict[str, int] | None = None, snapshot: int | None = None, **other: Any) -> Any:
@@ -55,23 +45,6 @@ def test_etcd_begins_again_where_the_source_is_or_on_its_first_host() -> None:
     cluster = fake_cluster(3)
     assert home_of(cluster, Source("h3", SNAPSHOT, "/s", 1, NOW)).name == "h3"
     assert home_of(cluster, Source("backup1", SNAPSHOT, "/s", 1, NOW)).name == "h1"
-
-
-@given(st.lists(members, min_size=1))
-def test_nobody_is_further_than_the_one_that_leads(standing: list[Standing]) -> None:
-    first = most_advanced(standing, "h1")
-    assert all((one.timeline, one.end) <= (first.timeline, first.end) for one in standing)
-
-
-@given(st.integers(0, 1 << 40), st.integers(0, 1 << 20))
-def test_a_primary_that_runs_is_ahead_of_what_its_standbys_said_later(end: int, later: int) -> None:
-    primary, standby = Standing("h2", "primary", 3, end, "76"), Standing("h1", "standby", 3, end + later, "76")
-    assert most_advanced([standby, primary], None) == primary
-
-
-def test_of_equals_the_one_that_was_the_primary_leads() -> None:
-    standing = [Standing(name, "down", 3, 99, "76") for name in ("h1", "h2", "h3")]
-    assert most_advanced(standing, "h2").name == "h2" and most_advanced(standing, None).name == "h1"
 
 
 def test_the_note_that_knows_most_counts() -> None:
@@ -104,7 +77,10 @@ def test_a_host_outside_the_run_would_go_on_by_itself() -> None:
 
 def test_the_plan_says_what_was_found_and_what_comes() -> None:
     seen = {"h1": remains({LIVE: 120}, 110, active=True), "h2": remains(), "h3": remains(damaged=["/s/9.db"])}
-    standing = [Standing("h1", "primary", 3, 0x3000180, "76"), Standing("h2", "down", 3, 0x3000100, "76")]
+    standing = [
+        DataPosition("h1", "primary", True, 3, 0x3000180, False, "76"),
+        DataPosition("h2", "down", False, 3, 0x3000100, True, "76"),
+    ]
     assert restore_lines(fake_cluster(3), seen, standing, ORDER) == [
         "The etcd of main is lost: nobody answers for its quorum",
         "  etcd       h1  runs, without a quorum; its data at revision 120",
@@ -125,4 +101,4 @@ def test_the_plan_says_what_was_found_and_what_comes() -> None:
 
 @pytest.mark.parametrize(("seconds", "said"), [(-3, "0 s"), (119, "119 s"), (120, "2 min"), (7200, "2 h")])
 def test_durations_are_said_as_people_say_them(seconds: int, said: str) -> None:
-    assert span(seconds) == said
+    assert age_text(seconds) == said

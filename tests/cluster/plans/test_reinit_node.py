@@ -7,14 +7,15 @@ from typing import Any
 
 import pytest
 
-from cluster.plans.reinit_node import is_being_copied, reinit_obstacle, reinit_remarks, source_text
+from cluster.plans.reinit_node import is_being_copied, reinit_obstacles, reinit_remarks, source_text
 from cluster.verdicts.live import Live
 from tests.cluster.live_members import healthy, with_member, with_patroni, with_postgres
 from tests.cluster.preflight_hosts import a_cluster
 
 
 def obstacle(live: Live, name: str = "pg2", *, force: bool = False) -> str | None:
-    return reinit_obstacle(a_cluster(), live, name, force=force)
+    found = reinit_obstacles(a_cluster(), live, name, force=force)
+    return "\n".join(map(str, found)) or None
 
 
 def lame(live: Live | None = None) -> Live:
@@ -57,9 +58,9 @@ def test_one_that_is_late_on_purpose_needs_no_copy_to_be_late_with() -> None:
 @pytest.mark.parametrize(
     ("other", "words"),
     [
-        ({"paused": True}, "main is paused"),
+        ({"paused": True}, "main is paused: no standby takes over"),
         ({"scheduled_switchover": {"at": "noon"}}, "a switchover is scheduled for noon"),
-        ({"leader": None}, "main has no leader to copy from"),
+        ({"leader": None}, "there is no leader"),
         ({"answers": False, "error": "refused"}, "no Patroni answers: refused"),
     ],
 )
@@ -71,19 +72,21 @@ def test_nobody_may_insist_where_the_cluster_is_in_no_state_for_it(
 
 def test_the_leader_is_never_made_anew() -> None:
     assert obstacle(healthy(), "pg1", force=True) == (
-        "pg1 leads: its data is what all others are copied from\nHINT: run deploys/switchover.py first."
+        "pg1 leads: its data is what all others are copied from\n"
+        "HINT: let another member lead: `pyinfra inventory.py deploys/switchover.py`."
     )
 
 
 def test_one_at_a_time() -> None:
     live = with_member(lame(), "pg3", state="creating replica", streaming=False)
     assert is_being_copied(live, "pg3") and not is_being_copied(live, "pg2")
-    assert obstacle(live) == "pg3 is being copied already\nHINT: one at a time; wait for it."
+    assert obstacle(live) == "pg3 is being copied already\nHINT: wait for it: one at a time."
 
 
 def test_a_member_whose_patroni_is_silent_has_to_be_started() -> None:
     assert obstacle(replace(lame(), silent={"pg2": "refused"})) == (
-        "Patroni of pg2 does not answer: refused\nHINT: start it ('systemctl start patroni'), or replace the host."
+        "Patroni of pg2 does not answer: refused\nHINT: `systemctl start patroni` on pg2; a lost host: "
+        "`pyinfra inventory.py deploys/replace_node.py`."
     )
     assert "etcd does not know it" in (obstacle(healthy("pg1", "pg3")) or "")
 

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cluster.obstacles import Obstacle
 from cluster.parameters.values import ORDERED
-from cluster.plans.restart_pending.plan import Await, Member, Restart, Stop, next_step, whole_plan
+from cluster.plans.restart_pending.plan import Await, Member, Restart, next_step, whole_plan
 from tests.cluster.simulated_cluster import LOW, PAUSED, SimulatedMember, World, cluster_of, member
 
 
@@ -17,7 +18,9 @@ def order(members: list[Member]) -> list[str]:
     """Whom the whole plan touches, in which order; a wait is written ``~name``."""
     steps = whole_plan(members).steps
     return [
-        f"~{step.member}" if isinstance(step, Await) else step.member for step in steps if not isinstance(step, Stop)
+        f"~{step.member}" if isinstance(step, Await) else step.member
+        for step in steps
+        if not isinstance(step, Obstacle)
     ]
 
 
@@ -72,7 +75,7 @@ def test_a_standby_that_is_down_does_not_hold_a_raise_up() -> None:
     primary, second, third = cluster_of(3, {"max_connections": 200})
     members = [primary, second, replace(third, runs=False, unfit="is down", eligible=False)]
     stopped = next_step(members)
-    assert isinstance(stopped, Stop)
+    assert isinstance(stopped, Obstacle)
     assert stopped.reason == "pg2 is the last standby that could take over; pg3 could not"
     plan = whole_plan(members, alone=True)
     assert [step.member for step in plan.restarts] == ["pg2", "pg1"]
@@ -84,7 +87,7 @@ def test_a_raise_stops_before_the_primary_while_a_running_standby_cannot_be_rais
     members = [primary, second, replace(third, unfit="does not stream", eligible=False)]
     plan = whole_plan(members, alone=True)
     assert [step.member for step in plan.restarts] == ["pg2"]
-    assert plan.steps[-1] == Stop(
+    assert plan.steps[-1] == Obstacle(
         "pg3 runs with a lower max_connections and would stop replaying: it does not stream",
         "fix pg3 or stop its Patroni, then run again",
     )
@@ -106,7 +109,7 @@ def test_a_standby_that_was_waited_for_in_vain_is_left_for_a_later_run() -> None
 def test_the_primary_is_not_restarted_while_nobody_could_take_over() -> None:
     primary, second = cluster_of(2, {"max_connections": 50})
     members = [primary, replace(second, eligible=False)]
-    assert isinstance(next_step(members), Stop)
+    assert isinstance(next_step(members), Obstacle)
     step = next_step(members, alone=True)
     assert step == Restart("pg1", ("max_connections",), leads=True)
 
@@ -144,7 +147,7 @@ def run(world: World, steps: int = 60) -> Step_:
     given_up: set[str] = set()
     for _ in range(steps):
         step = next_step(world.view(), alone=True, given_up=given_up)
-        if step is None or isinstance(step, Stop):
+        if step is None or isinstance(step, Obstacle):
             return step
         if isinstance(step, Await):
             world.replay()
@@ -156,12 +159,12 @@ def run(world: World, steps: int = 60) -> Step_:
     raise AssertionError("the plan does not end")
 
 
-Step_ = Stop | None
+Step_ = Obstacle | None
 
 
 def settled_or_told(world: World, end: Step_) -> bool:
     """Whether every member has all that is declared, or is away or named with a reason."""
-    return all(one.is_done or one.unfit or isinstance(end, Stop) for one in world.view())
+    return all(one.is_done or one.unfit or isinstance(end, Obstacle) for one in world.view())
 
 
 @settings(max_examples=2000, deadline=None)
@@ -205,7 +208,7 @@ def test_a_failover_between_two_steps_is_mended_by_going_on(world: World, moment
         step = next_step(world.view(), alone=True)
         if step is None:
             break
-        assert not isinstance(step, Stop), step
+        assert not isinstance(step, Obstacle), step
         if isinstance(step, Restart):
             world.restart(step.member)
         else:

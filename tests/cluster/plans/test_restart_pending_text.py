@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from textwrap import dedent
 
-from cluster.plans.restart_pending.plan import Member, Stop, whole_plan
-from cluster.plans.restart_pending.text import plan_lines, refusal_text
+from cluster.plans.restart_pending.plan import Member, whole_plan
+from cluster.plans.restart_pending.text import plan_lines
 from tests.cluster.simulated_cluster import LOW, PAUSED, cluster_of
 
 BUFFERS = {"shared_buffers": "96MB -> 128MB"}
@@ -184,16 +184,4 @@ def test_a_plan_that_stops_shows_where_and_promises_nothing() -> None:
           1. pg2   standby, canary    max_connections 100 -> 200
           2. stop                     pg3 runs with a lower max_connections and would stop replaying: it does not stream
         """,
-    )
-
-
-def test_one_reason_is_one_sentence_and_several_are_a_list() -> None:
-    one = Stop("pg3 is down", "bring it back")
-    assert refusal_text("no member is restarted now", [one]) == (
-        "pg3 is down; no member is restarted now\nHINT: bring it back."
-    )
-    assert refusal_text("no member is restarted now", [one, Stop("etcd has an alarm: NOSPACE", "fix etcd")]) == (
-        "2 reasons, no member is restarted now:\n"
-        "  pg3 is down\n    HINT: bring it back.\n"
-        "  etcd has an alarm: NOSPACE\n    HINT: fix etcd."
     )

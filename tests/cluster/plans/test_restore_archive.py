@@ -38,7 +38,7 @@ def primary(mode: str = "on", **configured: str) -> Live:
     ],
 )
 def test_a_primary_that_archives_elsewhere_promises_nothing(live: Live, what: str) -> None:
-    assert archive_obstacle(live) == (
+    assert str(archive_obstacle(live)) == (
         f"pg1 does not archive its WAL: {what}\nHINT: deploys/check.py says how to fix it; "
         "--data skip_archiving=true gives up what is not archived."
     )

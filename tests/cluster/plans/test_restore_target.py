@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cluster.errors import ConfigError
-from cluster.plans.restore.target import Target, asked_target, lsn_bytes, recovery_settings, target_from
+from cluster.measures import lsn_bytes
+from cluster.plans.restore.target import Target, asked_target, recovery_settings, target_from
 
 
 def test_a_time_is_kept_in_utc_whatever_its_offset() -> None:

@@ -17,7 +17,8 @@ BY_NAME = [2, 5000, 'at restore point "migration"', "2026-11-21T14:00:00+00:00",
 
 def obstacle(turns: list[list[object]], timeline: int = 0, **moment: str) -> str | None:
     keys = {"/service/main/history": json.dumps(turns)}
-    return timelines_obstacle(a_cluster(), keys, asked_target(moment, timeline), 3)
+    found = timelines_obstacle(a_cluster(), keys, asked_target(moment, timeline), 3)
+    return None if found is None else str(found)
 
 
 @pytest.mark.parametrize(

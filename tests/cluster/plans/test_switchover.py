@@ -128,16 +128,15 @@ def test_in_synchronous_mode_only_a_synchronous_standby_is_fit() -> None:
 @pytest.mark.parametrize(
     ("other", "words"),
     [
-        ({"paused": True}, "the cluster is paused, which deploys/resume.py ends"),
-        ({"leader": None}, "the cluster has no leader"),
+        ({"paused": True}, "main is paused: no standby takes over"),
+        ({"leader": None}, "there is no leader"),
         ({"scheduled_switchover": {"at": "2030-01-01"}}, "a switchover is scheduled for 2030-01-01"),
         ({"answers": False, "error": "refused"}, "no Patroni answers: refused"),
     ],
 )
 def test_a_cluster_in_no_state_for_it_is_refused(other: dict[str, Any], words: str) -> None:
-    assert refusal(with_patroni(healthy(), **other)) == (
-        f"no switchover now: {words}\nHINT: fix that first; nothing was changed."
-    )
+    said = refusal(with_patroni(healthy(), **other))
+    assert said.startswith(f"no switchover now: {words}\nHINT: ") and said.endswith("; nothing was changed.")
 
 
 def test_etcd_has_to_carry_it() -> None:
@@ -166,7 +165,7 @@ def test_a_leader_that_cannot_be_asked_or_touched_is_refused() -> None:
 
 
 def test_a_scheduled_restart_is_in_the_way() -> None:
-    assert "a restart of pg3 is scheduled" in refusal(with_member(healthy(), "pg3", scheduled_restart=True))
+    assert "a restart is scheduled on pg3" in refusal(with_member(healthy(), "pg3", scheduled_restart=True))
 
 
 def test_what_breaks_off_is_said_before() -> None:
@@ -182,8 +181,9 @@ def test_what_breaks_off_is_said_before() -> None:
 def test_a_backup_under_way_is_not_broken_off_unasked() -> None:
     live = with_postgres(healthy(), "pg1", backup_seconds=754.0)
     assert refusal(live) == (
-        "a backup has been under way for 12 min, and breaks off when pg1 leads no more\n"
-        "HINT: deploys/status.py says when it is over; --data force=true does not wait, and the backup is tried again."
+        "no switchover now: a backup has been under way for 12 min on pg1, and would break off\n"
+        "HINT: deploys/status.py says when it is over; --data force=true does not wait, and the backup is tried again; "
+        "nothing was changed."
     )
     forced = switchover_plan(a_cluster(), live, force=True)
     assert forced.remarks == ("a backup has been under way for 12 min, breaks off, and is tried again in ten minutes",)

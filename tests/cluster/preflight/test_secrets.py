@@ -20,10 +20,10 @@ from cluster.preflight.secrets import (
     ROTATABLE,
     deciphers,
     digest,
+    foreign_findings,
     held_findings,
     roles,
     rotated,
-    stranger_findings,
 )
 from cluster.secrets.passwords import scram_verifier
 from cluster.secrets.secrets import NAMES
@@ -183,7 +183,7 @@ def test_another_ca_of_the_same_name() -> None:
 
 
 def strangers(ours: HeldSecrets, keys: Any = None, rotates: tuple[str, ...] = (), **pictures: Any) -> list[Finding]:
-    return list(stranger_findings(a_cluster(), ours, pictures, keys, rotates))
+    return list(foreign_findings(a_cluster(), ours, pictures, keys, rotates))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -207,8 +207,8 @@ def test_a_cluster_lives_where_only_its_repository_host_or_etcd_says_so() -> Non
     assert found.problem == "is missing, and etcd already knows the cluster main"
     assert strangers(lacking, {"/service/other/initialize": "1"}, pg1=None) == []
     pictures = {"pg1": picture(1, data=data("files", "17", IDENTIFIER))}
-    (*_, found) = stranger_findings(a_cluster(), lacking, pictures, adopts=True)
-    assert list(stranger_findings(a_cluster(), lacking, pictures)) == [], "they are somebody's"
+    (*_, found) = foreign_findings(a_cluster(), lacking, pictures, adopts=True)
+    assert list(foreign_findings(a_cluster(), lacking, pictures)) == [], "they are somebody's"
     assert found.problem == "is missing, and pg1 has the data of a cluster, whose roles have passwords"
 
 

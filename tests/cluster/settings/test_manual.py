@@ -64,7 +64,7 @@ def test_every_setting_has_a_meaning() -> None:
         ("patroni_ttl", "whole number, 20 or more"),
         ("etcd_quota_mib", "whole number, 64..8192"),
         ("etcd_election_ms", "whole number, at most 50000"),
-        ("preflight_clock_skew_seconds", "number, more than 0"),
+        ("preflight_clock_skew_seconds", "number, more than 0 and at most 3600"),
         ("packages_source", '"distribution" or "pgdg" or "mirror"'),
         ("postgres_version", "15 or 16 or 17 or 18"),
         ("postgres_memory_mib", "whole number or None, 256 or more"),

@@ -21,6 +21,13 @@ def problem(name, value):
     return found.problem
 
 
+def test_a_number_that_a_fraction_may_be_has_a_limit_within_which_whole_ones_keep_their_value():
+    """Beyond 2**53 a whole number that is declared would become another one."""
+    for name, field in Settings.model_fields.items():
+        if field.annotation is float:
+            assert max(getattr(limit, "le", 0) for limit in field.metadata) in range(1, 2**53), name
+
+
 def test_nothing_declared_is_valid():
     settings, findings = validated({}, {})
     assert findings == []
@@ -170,8 +177,9 @@ def test_a_number_that_not_everybody_keeps_is_refused_for_every_setting(name, va
 
 @pytest.mark.parametrize("name", [name for name in NUMBERS if Settings.model_fields[name].annotation is float])
 def test_a_whole_number_is_a_number_too_and_stays_what_it_is(name):
-    settings, findings = validated({name: 2**53}, {})
-    assert findings == [] and getattr(settings, name) == 2**53
+    (most,) = (limit.le for limit in Settings.model_fields[name].metadata if hasattr(limit, "le"))
+    settings, findings = validated({name: int(most)}, {})
+    assert findings == [] and getattr(settings, name) == most
 
 
 @given(st.sampled_from(sorted(Settings.model_fields)), st.from_type(int) | st.text() | st.none() | st.lists(st.text()))

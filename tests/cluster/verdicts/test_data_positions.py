@@ -6,14 +6,17 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cluster.components.all import units_of
 from cluster.declared.model import Cluster
 from cluster.errors import UnsafeError
-from cluster.plans.destroy import destroyed_lines, destruction_lines, refuse_strangers
-from cluster.plans.start import last_leader
+from cluster.measures import lsn_text
+from cluster.plans.destroy import destroyed_lines, destruction_lines, refuse_foreign
+from cluster.plans.start import choice_lines, last_leader
 from cluster.plans.stop import stopped_lines
-from cluster.verdicts.data_positions import as_lsn, last_record, most_advanced, primary_of
+from cluster.verdicts.data_positions import DataPosition, furthest, last_record, most_advanced, primary_of
 from tests.world.hosts import fake_cluster
 
 ROLES = ("postgres", "etcd", "haproxy")
@@ -22,8 +25,9 @@ ROLES = ("postgres", "etcd", "haproxy")
 def member(state: str = "in archive recovery", timeline: int = 3, checkpoint: int = 1000, **other: Any) -> Any:
     control = {"identifier": "76", "state": state, "timeline": timeline, "checkpoint": checkpoint, "recovered": 0}
     down = {"patroni": "inactive", "enabled": "enabled", "held": False, "restoring": False, "data": "there"}
-    silent = {"server": False, "in_recovery": None, "received": None, "replayed": None}
-    return {**down, **silent, "control": control, "end": 0, "turns": {}, **other}
+    silent = {"server": False, "in_recovery": None, "written": None, "received": None, "replayed": None}
+    silent |= {"replayed_at": "", "turns": {}, "timeline": 0, "end": 0, "whole": False}
+    return {**down, **silent, "control": control, **other}
 
 
 def chosen(*members: Any, without: tuple[str, ...] = (), last: str | None = None) -> str:
@@ -46,6 +50,60 @@ def test_of_standbys_alone_the_one_with_the_most_wal() -> None:
     recovered = member()
     recovered["control"]["recovered"] = 6000
     assert chosen(behind, ahead, recovered) == "h3"
+
+
+def test_one_that_led_and_has_lost_its_end_comes_after_who_still_has_it() -> None:
+    """Its disk did not keep what it had written, and sent."""
+    led, follower = member("in production", end=5000, whole=True), member(end=9000, whole=True)
+    assert chosen(led, follower, member()) == "h2"
+    assert chosen(member("in production", end=5000), follower, member()) == "h1", "there may be more than was read"
+    assert chosen(led, member(end=5000, whole=True), member()) == "h1", "of equals the one that led"
+    seen = {"h1": led, "h2": follower}
+    assert choice_lines(fake_cluster(), seen, fake_cluster().node("h2"))[-1] == (
+        "  note   h1 led, and has lost 4000 bytes that h2 has"
+    )
+
+
+def test_wal_of_a_newer_timeline_counts_that_no_control_file_knows() -> None:
+    received = member(timeline=3, end=0)
+    received["timeline"] = 4
+    assert chosen(member("in production", checkpoint=9000), received, member()) == "h2"
+
+
+def position(name: str = "h1", state: str = "down", led: bool = False, reach: int = 99) -> DataPosition:
+    return DataPosition(name, state, led, 3, reach, True, "76")
+
+
+positions = st.builds(
+    DataPosition,
+    name=st.sampled_from(["h1", "h2", "h3"]),
+    state=st.sampled_from(["standby", "down"]),
+    led=st.just(False),
+    timeline=st.integers(1, 4),
+    reach=st.integers(0, 1 << 40),
+    whole=st.booleans(),
+    identifier=st.just("76"),
+)
+
+
+@given(st.lists(positions, min_size=1), st.booleans())
+def test_nobody_is_further_than_the_one_that_leads(found: list[DataPosition], led: bool) -> None:
+    found[0] = replace(found[0], led=led)
+    first = furthest(found, "h1")
+    assert all(one.timeline <= first.timeline for one in found)
+    known = [one for one in found if one.timeline == first.timeline]
+    assert first.reach == max(one.reach for one in known) or (first.led and not first.whole)
+
+
+@given(st.integers(0, 1 << 40), st.integers(0, 1 << 20))
+def test_a_primary_that_runs_is_ahead_of_what_its_standbys_said_later(end: int, later: int) -> None:
+    primary, standby = position("h2", "primary", True, end), position("h1", "standby", reach=end + later)
+    assert furthest([standby, primary]) == primary
+
+
+def test_of_equals_the_one_that_led_last_begins() -> None:
+    found = [position(name) for name in ("h1", "h2", "h3")]
+    assert furthest(found, "h2").name == "h2" and furthest(found).name == "h1"
 
 
 def test_who_led_last_decides_between_two() -> None:
@@ -110,7 +168,7 @@ def test_a_stop_says_who_ended_elsewhere() -> None:
 
 
 def test_positions_are_printed_as_postgresql_does() -> None:
-    assert as_lsn((5 << 32) + 0x28) == "5/28"
+    assert lsn_text((5 << 32) + 0x28) == "5/28"
 
 
 def with_repository() -> Cluster:
@@ -151,6 +209,6 @@ def test_the_way_back_is_said_where_data_were_kept() -> None:
 
 
 def test_hosts_of_another_cluster_are_left_alone() -> None:
-    refuse_strangers(fake_cluster(), {"h1": ["main", "main"], "h2": []})
+    refuse_foreign(fake_cluster(), {"h1": ["main", "main"], "h2": []})
     with pytest.raises(UnsafeError, match="h2 belongs to the cluster orders, not to main"):
-        refuse_strangers(fake_cluster(), {"h1": ["main"], "h2": ["orders", "main"]})
+        refuse_foreign(fake_cluster(), {"h1": ["main"], "h2": ["orders", "main"]})

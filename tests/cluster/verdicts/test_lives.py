@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from cluster.declared.model import Cluster
 from cluster.errors import UnsafeError
 from cluster.inventory.clusters import declared_clusters
+from cluster.measures import SEGMENT_BYTES
 from cluster.plans.adopt import refuse_two_lives
 from cluster.plans.backup import end_of, repository_obstacle
-from cluster.verdicts.lives import SEGMENT_BYTES, beyond, is_foreign, parted, stanza_findings, stanza_obstacle
+from cluster.verdicts.lives import beyond, is_foreign, parted, stanza_findings, stanza_obstacle
 from tests.cluster.plans.test_backup import seen
 from tests.cluster.preflight_hosts import IDENTIFIER, KEYS, data, host, picture, running
 from tests.world.hosts import fake_cluster
@@ -50,7 +51,7 @@ def test_where_nobody_knows_nothing_is_ahead() -> None:
 
 def test_a_repository_with_the_wal_of_another_life_is_refused() -> None:
     assert repository_obstacle(seen(archive=archive(segment(2, 7))), "main", "42", end=(2, 8 * SEGMENT_BYTES)) is None
-    refused = repository_obstacle(seen(archive=archive(segment(2, 9))), "main", "42", end=(2, 8 * SEGMENT_BYTES))
+    refused = str(repository_obstacle(seen(archive=archive(segment(2, 9))), "main", "42", end=(2, 8 * SEGMENT_BYTES)))
     assert refused is not None
     assert refused.startswith(
         f"the repository has WAL of another life of the cluster main: {segment(2, 9)}, which its primary, on "
@@ -154,7 +155,8 @@ def test_a_stanza_in_a_store_is_named_too() -> None:
 
 def power(timeline: int, turns: dict[int, int], reach: int, state: str = "shut down in recovery") -> Any:
     control = {"identifier": "1", "state": state, "timeline": timeline, "checkpoint": reach, "recovered": 0}
-    return {"control": control, "turns": turns, "end": reach, "received": None, "replayed": None}
+    silent = {"in_recovery": None, "written": None, "received": None, "replayed": None}
+    return {"control": control, "turns": turns, "timeline": timeline, "end": reach, "whole": True, **silent}
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ SECRETS = {name: f"Value-of-{name}" for name in NAMES}
 @given(at=st.text(max_size=30), ttl=st.none() | st.integers(0, 9999) | st.text(max_size=9), name=st.text("ab.-1"))
 def test_a_note_is_read_as_it_was_written(at: str, ttl: int | str | None, name: str) -> None:
     note, cluster = Removal(at, ttl), fake_cluster()
-    keys = {removal_key(cluster, name): note.text, f"{cluster.scope_key}config": "{}"}
+    keys = {removal_key(cluster, name): note.text, cluster.key("config"): "{}"}
     assert removals(cluster, keys) == {name: note}
 
 

@@ -56,9 +56,9 @@ def hosts(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hosts]:
     for name in ("read", "read_all"):
         monkeypatch.setattr(patroni_bootstrap, name, getattr(found, name))
     monkeypatch.setattr(patroni_bootstrap, "host", found)
-    monkeypatch.setattr(patroni_bootstrap, "here", lambda: "h1")
+    monkeypatch.setattr(patroni_bootstrap, "current_node", lambda: "h1")
     monkeypatch.setattr(patroni_bootstrap, "coordinator", lambda nodes: nodes[0])
-    monkeypatch.setattr(patroni_bootstrap, "brought_up", lambda _: iter([StringCommand("brought up")]))
+    monkeypatch.setattr(patroni_bootstrap, "apply_component", lambda _: iter([StringCommand("brought up")]))
     yield found
 
 

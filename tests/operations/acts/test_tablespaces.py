@@ -13,7 +13,7 @@ from cluster.declared.model import Cluster
 from cluster.errors import UnsafeError
 from operations.acts import restore_member, tablespaces
 from operations.acts.restore_member import unknown_aside
-from operations.acts.tablespaces import moved_aside, places_made, tablespaces_removed
+from operations.acts.tablespaces import make_places, move_aside, removal_of_tablespaces
 from tests.cluster.preflight_hosts import a_cluster
 
 NAME = "before-restore-20261121T120000Z"
@@ -36,7 +36,7 @@ def done(script: str, tmp_path: Path) -> int:
 
 
 def aside(cluster: Cluster, space: Path, **said: str) -> str:
-    (act,) = moved_aside(cluster, cluster.members[0], [str(space)], NAME, **said)
+    (act,) = move_aside(cluster, cluster.members[0], [str(space)], NAME, **said)
     return str(act.command.get_raw_value())
 
 
@@ -75,7 +75,7 @@ def test_what_we_have_moved_ourselves_counts_for_no_missing_mount(
 
 
 def test_without_such_a_tablespace_nothing_is_done() -> None:
-    assert list(moved_aside(a_cluster(), a_cluster().members[0], [], NAME)) == []
+    assert list(move_aside(a_cluster(), a_cluster().members[0], [], NAME)) == []
 
 
 def test_what_data_have_outside_their_directory_goes_with_them(space: Path, tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ def test_what_data_have_outside_their_directory_goes_with_them(space: Path, tmp_
     (data / "pg_tblspc").mkdir(parents=True)
     (data / "PG_VERSION").write_text("17\n")
     (data / "pg_tblspc" / "16384").symlink_to(space)
-    assert done(tablespaces_removed(str(data)), tmp_path) == 0
+    assert done(removal_of_tablespaces(str(data)), tmp_path) == 0
     assert [path.name for path in space.iterdir()] == [OTHERS]
 
 
@@ -93,7 +93,7 @@ def made(monkeypatch: pytest.MonkeyPatch, asked: dict[str, list[str] | None], pl
     monkeypatch.setattr(tablespaces, "read", lambda nodes, *_, **__: {one.name: asked[one.name] for one in nodes})
     monkeypatch.setattr(tablespaces, "read_all", lambda nodes, *_, **__: {one.name: places for one in nodes})
     cluster = a_cluster()
-    acts = list(places_made(cluster, cluster.node("pg2"), fresh=True))
+    acts = list(make_places(cluster, cluster.node("pg2"), fresh=True))
     assert {act.node.name for act in acts} <= {"pg2"}
     return [str(act.command.get_raw_value()) for act in acts]
 

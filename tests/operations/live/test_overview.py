@@ -60,9 +60,11 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Iterator[Overview]:
         for context, value in contexts:
             stack.enter_context(context.use(value))
         connect_all(state)
-        state.failed_hosts.add(inventory.get_host(f"{PREFIX}h5"))
+        unreachable = inventory.get_host(f"{PREFIX}h5")
+        unreachable.connected = False
+        state.failed_hosts.add(unreachable)
         (found,) = observed([Look(cluster, {}, Path("/nonexistent/ca.crt"), Path("/nonexistent/etcd-ca.crt"))])
-        assert state.failed_hosts == {inventory.get_host(f"{PREFIX}h5")}, "a look fails no host"
+        assert state.failed_hosts == {unreachable}, "a look fails no host"
         yield found
 
 
@@ -116,9 +118,9 @@ def test_json_is_one_document_and_nothing_else(monkeypatch: pytest.MonkeyPatch, 
 def test_a_run_with_other_deploy_files_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.argv", ["pyinfra", "inventory.py", "deploys/cluster.py", "deploys/check.py"])
     with pytest.raises(ConfigError, match=r"^check.py looks at the hosts before deploys/cluster.py is done\nHINT: "):
-        hosts.refuse_company("check.py")
+        hosts.refuse_other_deploys("check.py")
     monkeypatch.setattr("sys.argv", ["pyinfra", "-y", "inventory.py", "deploys/check.py"])
-    hosts.refuse_company("check.py")
+    hosts.refuse_other_deploys("check.py")
 
 
 def test_the_run_ends_with_the_code() -> None:

@@ -13,7 +13,7 @@ from pyinfra.context import ctx_host, ctx_inventory, ctx_state
 import operations.live.preflight
 from cluster.errors import ConfigError
 from cluster.preflight.control_machine import HeldSecrets
-from cluster.preflight.secrets import stranger_findings
+from cluster.preflight.secrets import foreign_findings
 from operations.live.preflight import cluster_of, declared_clusters_of, refuse_unfit_hosts
 from tests.cluster.packages_hosts import seen
 from tests.cluster.preflight_hosts import IDENTIFIER, OTHER, a_cluster, data, picture, running
@@ -206,9 +206,9 @@ def test_passwords_that_are_given_are_judged(run: Any) -> None:
 
 def test_a_machine_without_the_secrets_of_a_living_cluster_is_refused() -> None:
     cluster, held = a_cluster(), HeldSecrets({}, {}, complete=False, place=".secrets/main")
-    assert list(stranger_findings(cluster, held, {"pg1": picture(1), "pg2": None})) == []
-    assert list(stranger_findings(cluster, HELD, {"pg1": running(1)})) == []
-    (found,) = stranger_findings(cluster, held, {"pg1": running(1), "pg2": None})
+    assert list(foreign_findings(cluster, held, {"pg1": picture(1), "pg2": None})) == []
+    assert list(foreign_findings(cluster, HELD, {"pg1": running(1)})) == []
+    (found,) = foreign_findings(cluster, held, {"pg1": running(1), "pg2": None})
     assert found.problem == "pg1 already runs the cluster main, whose secrets or CA are not on this machine"
     assert (
         found.hint == "Copy .secrets/main from the machine that built the cluster, with its modes (0700, files 0600)."

@@ -13,8 +13,8 @@ from facts.etcd import EtcdCluster
 from facts.patroni import DirectorySize
 from facts.preflight.host import HostPicture
 from operations.runs import add_node
-from operations.runs.add_node import announced
-from operations.runs.replace_node import settled
+from operations.runs.add_node import announce
+from operations.runs.replace_node import clear_markers
 from tests.world.etcd import QUESTIONS
 from tests.world.hosts import fake_cluster, run_operation
 from tests.world.removal_world import RemovalWorld
@@ -58,7 +58,7 @@ def world() -> Growing:
 def said(monkeypatch: pytest.MonkeyPatch, world: Growing) -> list[str]:
     lines: list[str] = []
     monkeypatch.setattr(add_node, "print_lines", lines.extend)
-    run_operation(monkeypatch, world, world.cluster, announced)
+    run_operation(monkeypatch, world, world.cluster, announce)
     assert world.done == []
     return lines
 
@@ -84,8 +84,8 @@ def test_a_host_that_was_taken_out_comes_back_when_somebody_says_so(
 ) -> None:
     world.keys |= {REMOVED: Removal("2026").text, "/service/main/replaced/h2": '{"at": "", "etcd": []}'}
     names = [node.name for node in world.cluster]
-    run_operation(monkeypatch, world, world.cluster, settled, names=names)
+    run_operation(monkeypatch, world, world.cluster, clear_markers, names=names)
     assert world.done == ["forget h1"] and REMOVED not in world.keys
     assert "/service/main/replaced/h2" in world.keys, "its run goes on with it"
-    run_operation(monkeypatch, world, world.cluster, settled, names=names)
+    run_operation(monkeypatch, world, world.cluster, clear_markers, names=names)
     assert world.done == ["forget h1"]

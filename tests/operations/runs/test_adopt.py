@@ -67,7 +67,7 @@ def world() -> AdoptedWorld:
 
 def adopt(monkeypatch: pytest.MonkeyPatch, world: AdoptedWorld) -> list[str]:
     """The hosts on which something was done."""
-    return changed(run_operation(monkeypatch, world, world.cluster, adopt_run.adopted, secrets=SECRETS))
+    return changed(run_operation(monkeypatch, world, world.cluster, adopt_run.adopt, secrets=SECRETS))
 
 
 def assert_begins_alone(world: AdoptedWorld, name: str) -> None:
@@ -136,6 +136,6 @@ def test_nothing_begins_while_it_is_not_known_with_what(
 
 def test_the_plan_asks_nobody_and_says_that_it_is_open(monkeypatch: pytest.MonkeyPatch, world: AdoptedWorld) -> None:
     world.dead = {"h1", "h2", "h3"}
-    monkeypatch.setattr(adopt_run, "planning", lambda: True)
-    monkeypatch.setattr(adopt_run, "undecided", lambda what: iter(()))
+    monkeypatch.setattr(adopt_run, "dry_run", lambda: True)
+    monkeypatch.setattr(adopt_run, "decide_later", lambda what: iter(()))
     assert adopt(monkeypatch, world) == []

@@ -26,7 +26,7 @@ from operations.live.repository import refuse_another_life
 from operations.pgbackrest_stanza import _CREATE, ARRIVED, has_backup, stanza
 from operations.runs import backup as backup_run
 from operations.runs.backup import backup
-from operations.util.hosts import here
+from operations.util.hosts import current_node
 from tests.world.answers import line
 from tests.world.hosts import changed, run_operation
 from tests.world.known import Act, Question
@@ -254,7 +254,7 @@ def test_a_copy_begins_only_where_nothing_of_its_name_is_stored(
 ) -> None:
     @operation()
     def looked(cluster: Cluster) -> Iterator[None]:
-        if here() == "h1":
+        if current_node() == "h1":
             refuse_another_life(cluster)
         yield from ()
 

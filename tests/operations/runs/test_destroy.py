@@ -12,7 +12,7 @@ from cluster.components.all import enabled_units
 from cluster.errors import UnsafeError
 from cluster.plans.destroy import backups_on, data_on, traces_on
 from facts.host import HostComponent
-from facts.member_shutdown import ClustersNamed
+from facts.member_data import ClustersNamed
 from operations.runs import destroy as destroy_run
 from operations.runs import services
 from tests.world.component import paths as path_lines
@@ -29,7 +29,7 @@ ROLES = ("postgres", "etcd", "haproxy")
 class DestroyedWorld(PowerWorld):
     """The same with files. + names: the clusters that each host's files name"""
 
-    acts: ClassVar = {**PowerWorld.acts, "clear": destroy_run.cleared}
+    acts: ClassVar = {**PowerWorld.acts, "clear": destroy_run.remove_files}
 
     names: dict[str, list[str]] = field(default_factory=dict)
 
@@ -68,7 +68,7 @@ class DestroyedWorld(PowerWorld):
 @pytest.fixture(autouse=True)
 def packages(monkeypatch: pytest.MonkeyPatch) -> None:
     """What apt holds is not simulated here."""
-    monkeypatch.setattr(destroy_run, "let_go", lambda *_: iter(()))
+    monkeypatch.setattr(destroy_run, "release_holds", lambda *_: iter(()))
 
 
 def destroy(
@@ -83,12 +83,12 @@ def destroy(
     world.done.clear()
     limit = [node.name for node in world.cluster if node.name not in world.dead] if world.dead else ()
     steps: tuple[tuple[Any, dict[str, Any]], ...] = (
-        (destroy_run.announced, {"confirmed": confirmed, "wipe": wipe, "backups": backups, "secrets": "s"}),
-        (services.stopped, {"phase": "clients"}),
-        (destroy_run.aligned, {}),
-        (destroy_run.stopped, {}),
-        (destroy_run.cleared, {"wipe": wipe, "backups": backups}),
-        (destroy_run.told, {"wipe": wipe, "secrets": "s"}),
+        (destroy_run.announce, {"confirmed": confirmed, "wipe": wipe, "backups": backups, "secrets": "s"}),
+        (services.stop_services, {"phase": "clients"}),
+        (destroy_run.sync_last_record, {}),
+        (destroy_run.stop_postgres, {}),
+        (destroy_run.remove_files, {"wipe": wipe, "backups": backups}),
+        (destroy_run.report, {"wipe": wipe, "secrets": "s"}),
     )
     for operation, arguments in steps:
         run_operation(monkeypatch, world, world.cluster, operation, limit=limit, **arguments)

@@ -9,7 +9,7 @@ import pytest
 from cluster.declared.model import Cluster
 from cluster.errors import UnsafeError
 from operations import etcd
-from operations.runs.etcd_reinit import put_aside
+from operations.runs.etcd_reinit import set_data_aside
 from tests.world.etcd_world import EtcdWorld
 from tests.world.hosts import changed, fake_cluster, run_operation
 
@@ -22,7 +22,7 @@ def no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def reinit(monkeypatch: pytest.MonkeyPatch, world: EtcdWorld, cluster: Cluster, member: str) -> list[str]:
     """As ``deploys/etcd_reinit.py`` does it."""
-    run_operation(monkeypatch, world, cluster, put_aside, member=member)
+    run_operation(monkeypatch, world, cluster, set_data_aside, member=member)
     run_operation(monkeypatch, world, cluster, etcd.quorum)
     return world.done
 
@@ -58,7 +58,7 @@ def test_one_on_its_way_in_is_not_put_aside_again(monkeypatch: pytest.MonkeyPatc
     world, cluster = lame(3)
     for name, value in learner.items():
         setattr(world.hosts["h2"], name, value)
-    assert changed(run_operation(monkeypatch, world, cluster, put_aside, member="h2")) == []
+    assert changed(run_operation(monkeypatch, world, cluster, set_data_aside, member="h2")) == []
     assert world.done == []
 
 
@@ -73,7 +73,7 @@ def test_without_a_quorum_among_the_others_nothing_is_touched(
 ) -> None:
     world, cluster = lame(count, *names)
     with pytest.raises(UnsafeError) as refused:
-        run_operation(monkeypatch, world, cluster, put_aside, member=names[0])
+        run_operation(monkeypatch, world, cluster, set_data_aside, member=names[0])
     said = str(refused.value)
     assert said.startswith(f"etcd's data on {names[0]} are not put aside: ")
     assert "`pyinfra inventory.py deploys/etcd_restore.py`" in said
@@ -94,4 +94,4 @@ def test_a_host_without_etcd_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     node = cluster.node("h3")
     object.__setattr__(node, "roles", frozenset({"postgres"}))
     with pytest.raises(UnsafeError, match="h3 is no host of etcd\nHINT: "):
-        run_operation(monkeypatch, world, cluster, put_aside, member="h3")
+        run_operation(monkeypatch, world, cluster, set_data_aside, member="h3")

@@ -10,7 +10,7 @@ from cluster.declared.model import Cluster
 from cluster.errors import UnsafeError
 from cluster.inventory.clusters import DeclaredHost, declared_clusters
 from cluster.verdicts.removal_notes import remaining
-from operations.runs.etcd_restore.procedure import finished, rebuilt
+from operations.runs.etcd_restore.procedure import finish, rebuild
 from tests.world.etcd_restore_world import EtcdRestoreWorld
 from tests.world.hosts import run_operation
 
@@ -43,8 +43,8 @@ def world_of(**changes: Any) -> EtcdRestoreWorld:
 def restore(monkeypatch: pytest.MonkeyPatch, world: EtcdRestoreWorld, **said: Any) -> list[str]:
     """The operations of the deploy but for the joining, which has tests of its own. Returns what was done."""
     given = {"source": None, "confirmed": True, **said}
-    run_operation(monkeypatch, world, world.cluster, rebuilt, **given)
-    run_operation(monkeypatch, world, world.cluster, finished)
+    run_operation(monkeypatch, world, world.cluster, rebuild, **given)
+    run_operation(monkeypatch, world, world.cluster, finish)
     return world.done
 
 
@@ -177,7 +177,7 @@ def test_while_etcd_has_its_quorum_nothing_is_rebuilt(monkeypatch: pytest.Monkey
 def test_a_host_that_is_left_out_is_not_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     world, told = world_of(), {"source": None, "confirmed": True}
     with pytest.raises(UnsafeError, match="h3 is not in this run, and would go on with what it has"):
-        run_operation(monkeypatch, world, world.cluster, rebuilt, limit=["h1", "h2", "h4"], **told)
+        run_operation(monkeypatch, world, world.cluster, rebuild, limit=["h1", "h2", "h4"], **told)
     assert world.done == []
 
 
@@ -202,7 +202,9 @@ def test_with_nothing_left_there_is_nothing_to_rebuild_from(monkeypatch: pytest.
 
 def test_data_of_two_clusters_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     world = world_of(identifiers={"h1": "76", "h2": "76", "h3": "99"})
-    assert refusal(monkeypatch, world).startswith("the data are of different clusters: 76 on h1, 76 on h2, 99 on h3\n")
+    assert refusal(monkeypatch, world).startswith(
+        "the members of main hold different clusters: h1 has 76, h2 has 76, h3 has 99\n"
+    )
     assert world.done == []
 
 

@@ -40,10 +40,10 @@ def move(monkeypatch: pytest.MonkeyPatch, world: RemovalWorld, name: str = "h3")
     """The steps of the run that are its own, before the build."""
     world.done.clear()
     steps: tuple[tuple[Any, dict[str, Any]], ...] = (
-        (move_node.begun, {}),
-        (move_node.stopped, {"drain_seconds": 0}),
-        (move_node.out_of_etcd, {}),
-        (move_node.etcd_cleared, {}),
+        (move_node.begin, {}),
+        (move_node.stop_services, {"drain_seconds": 0}),
+        (move_node.leave_etcd, {}),
+        (move_node.clear_etcd, {}),
     )
     for operation, arguments in steps:
         run_operation(monkeypatch, world, world.cluster, operation, moving=name, **arguments)
@@ -87,7 +87,7 @@ def test_another_member_leads_first_and_another_one_etcd(monkeypatch: pytest.Mon
         let_in.extend(line.split()[3] for line in hba_lines(cluster) if " replicator " in line and "hostssl" in line)
         yield from ()
 
-    monkeypatch.setattr(move_node, "let_in", admit)
+    monkeypatch.setattr(move_node, "allow_members", admit)
     stops(world)
     world.leader = world.etcd_leader = "h3"
     done = move(monkeypatch, world)
@@ -136,7 +136,7 @@ def test_a_patroni_of_which_etcd_knows_nothing_is_stopped_where_its_file_has_it(
     ("change", "words"),
     [
         ({"leader": None}, "there is no leader"),
-        ({"paused": True}, "the cluster is paused, which deploys/resume.py ends"),
+        ({"paused": True}, "main is paused: no standby takes over"),
         ({"scheduled": {"at": "noon"}}, "a switchover is scheduled for noon"),
         ({"unhealthy": {"h2"}}, "etcd would have 2 members, 1 of them healthy, and 2 are needed"),
     ],

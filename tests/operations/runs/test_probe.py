@@ -36,7 +36,7 @@ class Stage:
         self._directory = directory
         monkeypatch.setattr(probe, "ROOT", directory)
         monkeypatch.setattr(probe, "PROGRAM", "program")
-        monkeypatch.setattr(probe, "planning", lambda: False)
+        monkeypatch.setattr(probe, "dry_run", lambda: False)
         monkeypatch.setattr(probe, "print_lines", self.printed.extend)
         monkeypatch.setattr(probe.logger, "error", self.printed.append)
 
@@ -61,7 +61,7 @@ def test_without_a_question_nothing_is_started(stage: Stage) -> None:
 
 
 def test_the_plan_starts_nothing(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(probe, "planning", lambda: True)
+    monkeypatch.setattr(probe, "dry_run", lambda: True)
     with probing(QUESTION):
         pass
     assert stage.printed == []

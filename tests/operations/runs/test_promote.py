@@ -6,7 +6,7 @@ import pytest
 from pyinfra.api.exceptions import PyinfraError
 
 from cluster.errors import UnsafeError
-from operations.runs.promote import promoted
+from operations.runs.promote import promote_standby_cluster
 from tests.world.hosts import changed, run_operation
 from tests.world.promotion_world import PromotionWorld
 
@@ -19,7 +19,9 @@ def promote(
 ) -> list[str]:
     """Run it on the standby cluster's host alone. Returns those that it changed."""
     words = {"confirmed": confirmed, "lost": lost}
-    return changed(run_operation(monkeypatch, world, world.cluster(), promoted, ("d1",), OTHERS, **words))
+    return changed(
+        run_operation(monkeypatch, world, world.cluster(), promote_standby_cluster, ("d1",), OTHERS, **words)
+    )
 
 
 def refusal(monkeypatch: pytest.MonkeyPatch, world: PromotionWorld, **words: bool) -> str:
@@ -50,12 +52,12 @@ def test_without_a_confirmation_nothing_is_done(monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize("lost", [False, True])
 def test_a_source_that_runs_is_looked_at_on_its_own_hosts(monkeypatch: pytest.MonkeyPatch, lost: bool) -> None:
     said = refusal(monkeypatch, PromotionWorld(running={"s2"}), lost=lost)
-    assert said.startswith("shop still runs on s2: there would be two primaries\n")
+    assert said.startswith("dr is not promoted now: shop still runs on s2: there would be two primaries\n")
 
 
 def test_a_host_that_is_off_is_not_taken_for_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     world = PromotionWorld(off={"s1", "s2"})
-    assert refusal(monkeypatch, world).startswith("s1, s2 cannot be reached, so nobody knows")
+    assert refusal(monkeypatch, world).startswith("dr is not promoted now: s1, s2 cannot be reached, so nobody knows")
     assert promote(monkeypatch, world, lost=True) == ["d1"]
 
 

@@ -27,7 +27,7 @@ LOWERED, RESTORED = 'configure h1 {"member_slots_ttl": 0}', 'configure h1 {"memb
 def packages(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What apt holds is not simulated here; the hosts whose packages were let go."""
     told: list[str] = []
-    monkeypatch.setattr(procedure, "let_go", lambda _, node: iter(told.append(node.name) or ()))
+    monkeypatch.setattr(procedure, "release_holds", lambda _, node: iter(told.append(node.name) or ()))
     return told
 
 
@@ -49,11 +49,11 @@ def remove(
     limit = [node.name for node in world.cluster if node.name not in world.dead] if world.dead else ()
     said: dict[str, Any] = {"limit": limit, "leaving": leaving}
     steps: Sequence[tuple[Any, dict[str, Any]]] = (
-        (procedure.begun, {"alone": alone, "wipe": wipe}),
-        (procedure.stopped, {"drain_seconds": 0}),
-        (patroni_traces.forgotten, {}),
-        (etcd_membership.left, {}),
-        (procedure.cleared, {"wipe": wipe}),
+        (procedure.begin, {"alone": alone, "wipe": wipe}),
+        (procedure.stop_services, {"drain_seconds": 0}),
+        (patroni_traces.deregister, {}),
+        (etcd_membership.leave_etcd, {}),
+        (procedure.clear_host, {"wipe": wipe}),
     )
     for operation, arguments in steps:
         run_operation(monkeypatch, world, world.cluster, operation, **said, **arguments)
@@ -152,8 +152,8 @@ def test_a_host_that_lives_and_is_out_of_reach_is_not_taken_for_dead(monkeypatch
 def test_the_member_that_alone_could_take_over_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     world = world_of(3, lame={"h2"})
     assert refusal(monkeypatch, world, "h3") == (
-        "h3 cannot be taken out of main now: without it nobody could take over from the leader, h2 does not stream: "
-        "starting (--data allow_no_failover=true accepts that)\nHINT: fix that first; nothing was changed."
+        "h3 is not taken out of main now: without it no member could take over from the leader, h2 does not stream: "
+        "starting\nHINT: fix another member first, or accept that: --data allow_no_failover=true; nothing was changed."
     )
     assert world.done == []
     remove(monkeypatch, world, "h3", alone=True)
@@ -192,7 +192,7 @@ def test_a_member_of_etcd_that_dies_meanwhile_keeps_the_host_in_etcd(monkeypatch
 
 @pytest.mark.parametrize(
     ("changes", "words"),
-    [({"paused": True}, "the cluster is paused"), ({"leader": None}, "there is no leader")],
+    [({"paused": True}, "main is paused: no standby takes over"), ({"leader": None}, "there is no leader")],
 )
 def test_nobody_goes_while_the_cluster_is_in_no_state_for_it(
     monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], words: str

@@ -6,7 +6,7 @@ import pytest
 
 from cluster.errors import ConfigError, UnsafeError
 from cluster.plans.replace_node import refuse_irreplaceable
-from operations.runs.replace_node import made_way, settled
+from operations.runs.replace_node import clear_markers, remove_lost_member
 from tests.world.hosts import fake_cluster, run_operation
 from tests.world.removal_world import RemovalWorld
 
@@ -21,7 +21,7 @@ def world() -> RemovalWorld:
 
 
 def replace_third(monkeypatch: pytest.MonkeyPatch, world: RemovalWorld) -> list[str]:
-    run_operation(monkeypatch, world, world.cluster, made_way, newcomer="h3")
+    run_operation(monkeypatch, world, world.cluster, remove_lost_member, newcomer="h3")
     return world.done
 
 
@@ -49,11 +49,11 @@ def test_when_it_is_in_its_place_the_note_goes_and_a_second_run_changes_nothing(
 ) -> None:
     replace_third(monkeypatch, world)
     build(world)
-    run_operation(monkeypatch, world, world.cluster, settled, names=["h3"], replaced=True)
+    run_operation(monkeypatch, world, world.cluster, clear_markers, names=["h3"], replaced=True)
     assert [key for key in world.keys if "replaced" in key] == []
     world.done.clear()
     assert replace_third(monkeypatch, world) == []
-    run_operation(monkeypatch, world, world.cluster, settled, names=["h3"], replaced=True)
+    run_operation(monkeypatch, world, world.cluster, clear_markers, names=["h3"], replaced=True)
     assert world.done == []
 
 
@@ -101,8 +101,8 @@ def test_a_slot_that_is_lost_goes_and_others_stay(monkeypatch: pytest.MonkeyPatc
 def test_a_host_whose_patroni_may_run_is_not_replaced(monkeypatch: pytest.MonkeyPatch, world: RemovalWorld) -> None:
     world.keys["/service/main/members/h3"] = "{}"
     assert refusal(monkeypatch, world) == (
-        "h3 is not replaced: its Patroni is known to etcd, so it runs, or died less than 30 s ago\n"
-        "HINT: only a host that is lost for good is replaced, by a fresh one; nothing was changed."
+        "h3 is not replaced now: its Patroni is known to etcd, so it runs, or died less than 30 s ago\n"
+        "HINT: wait 30 s if it is lost for good; only such a host is replaced; nothing was changed."
     )
 
 
@@ -130,14 +130,15 @@ def test_etcd_s_quorum_is_never_given_up(monkeypatch: pytest.MonkeyPatch, world:
 def test_nobody_joins_a_cluster_that_nobody_leads(monkeypatch: pytest.MonkeyPatch, world: RemovalWorld) -> None:
     world.leader, world.paused = None, True
     said = refusal(monkeypatch, world)
-    assert "there is no leader, so there is nothing to copy from; the cluster is paused" in said
+    assert said.startswith("h3 is not replaced now, for 2 reasons; nothing was changed:\n  there is no leader\n")
+    assert "\n  main is paused: no standby takes over\n" in said
 
 
 def test_a_leader_that_will_change_in_the_middle_is_waited_for(
     monkeypatch: pytest.MonkeyPatch, world: RemovalWorld
 ) -> None:
     world.scheduled = {"at": "noon"}
-    assert "h3 is not replaced: a switchover is scheduled for noon\n" in refusal(monkeypatch, world)
+    assert "h3 is not replaced now: a switchover is scheduled for noon\n" in refusal(monkeypatch, world)
 
 
 def test_the_last_of_its_kind_is_not_replaced() -> None:

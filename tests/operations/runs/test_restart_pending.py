@@ -28,7 +28,7 @@ def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def act(monkeypatch: pytest.MonkeyPatch, world: RestartWorld, **arguments: Any) -> list[str]:
     """Run it on as many hosts as the world has. Returns those that it changed."""
     cluster = fake_cluster(len(world.cluster.members))
-    return changed(run_operation(monkeypatch, world, cluster, restart_pending.restarted, **arguments))
+    return changed(run_operation(monkeypatch, world, cluster, restart_pending.restart_in_order, **arguments))
 
 
 def refusal(monkeypatch: pytest.MonkeyPatch, world: RestartWorld, **arguments: Any) -> str:
@@ -151,7 +151,7 @@ def test_a_standby_that_dies_between_two_steps_ends_the_run_before_the_primary(
     world = RestartWorld.of(max_connections=200)
     world.after["h2"] = lambda: setattr(world["h3"], "up", False)
     assert refusal(monkeypatch, world) == (
-        "h3 is down; no member is restarted now\nHINT: bring it back, or go on without it: --data without=h3."
+        "no member is restarted now: h3 is down\nHINT: bring it back, or go on without it: --data without=h3."
     )
     assert world.done == ["h2"]
 
@@ -186,7 +186,7 @@ def test_a_host_that_dies_while_it_restarts_ends_the_run_and_is_named(
 def test_a_cluster_that_is_paused_between_two_steps_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     world = RestartWorld.of(max_connections=200)
     world.after["h3"] = lambda: setattr(world, "patroni_paused", True)
-    assert refusal(monkeypatch, world).startswith("cluster main is paused: nobody would take over ")
+    assert refusal(monkeypatch, world).startswith("no member is restarted now: main is paused: no standby takes over\n")
     assert world.done == ["h2", "h3"]
 
 
@@ -325,7 +325,7 @@ def test_a_standby_whose_replay_is_paused_is_not_waited_for(monkeypatch: pytest.
 def test_a_member_that_limit_leaves_out_is_a_reason_to_refuse(monkeypatch: pytest.MonkeyPatch) -> None:
     world = RestartWorld.of(max_connections=200)
     assert refusal(monkeypatch, world, limit=("h1", "h2")) == (
-        "--limit leaves out h3; no member is restarted now\nHINT: an ordered restart may have to touch every member."
+        "no member is restarted now: --limit leaves out h3\nHINT: an ordered restart may have to touch every member."
     )
     assert world.done == []
 
@@ -333,9 +333,9 @@ def test_a_member_that_limit_leaves_out_is_a_reason_to_refuse(monkeypatch: pytes
 def test_a_member_that_is_away_is_left_out_only_on_purpose(monkeypatch: pytest.MonkeyPatch, said: list[str]) -> None:
     world = RestartWorld.of(max_connections=200)
     world["h3"].up = False
-    assert refusal(monkeypatch, world).startswith("h3 is down; no member is restarted now\n")
+    assert refusal(monkeypatch, world).startswith("no member is restarted now: h3 is down\n")
     assert refusal(monkeypatch, world, without=["h3"]) == (
-        "h2 is the last standby that could take over; h3 could not; no member is restarted now\n"
+        "no member is restarted now: h2 is the last standby that could take over; h3 could not\n"
         "HINT: fix the others first ('deploys/check.py' names what they have), or accept the seconds of its restart "
         "with --data allow_no_failover=true."
     )
@@ -351,17 +351,19 @@ def test_what_postgresql_would_not_start_with_is_found_before_anything_is_restar
     world = RestartWorld.of(max_connections=25)
     sql = world._sql
     monkeypatch.setattr(world, "_sql", lambda one: {**sql(one), "connections": 21})
-    assert refusal(monkeypatch, world).startswith("max_connections 25 is below the 21 connections in use and 5 ")
+    assert refusal(monkeypatch, world).startswith(
+        "no member is restarted now: max_connections 25 is below the 21 connections in use and 5 "
+    )
     assert world.done == []
 
 
 @pytest.mark.parametrize("stage", ["dry", "dry, configured"])
 def test_the_plan_of_a_run_touches_nobody(monkeypatch: pytest.MonkeyPatch, said: list[str], stage: str) -> None:
     """As ``--dry`` does. With ``configured`` it is made for the configuration that the same run will bring first."""
-    monkeypatch.setattr(restart_pending, "planning", lambda: True)
+    monkeypatch.setattr(restart_pending, "dry_run", lambda: True)
     world = RestartWorld.of(**({} if "configured" in stage else {"max_connections": 150}))
     declared = fake_cluster(postgres_parameters={"max_connections": 150})
-    run_operation(monkeypatch, world, declared, restart_pending.restarted, configured="configured" in stage)
+    run_operation(monkeypatch, world, declared, restart_pending.restart_in_order, configured="configured" in stage)
     assert world.done == []
     assert any("max_connections 100 -> 150" in line for line in said)
     assert said[-1] == "decided when its turn comes: each restart, by what is seen then"

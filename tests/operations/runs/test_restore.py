@@ -11,7 +11,7 @@ from cluster.errors import UnsafeError
 from cluster.inventory.clusters import DeclaredHost, declared_clusters
 from cluster.plans.restore.target import Target, asked_target
 from operations.acts import restore_followers
-from operations.runs.restore.in_place import given_back, restored
+from operations.runs.restore.in_place import give_back, restore_in_place
 from tests.world.hosts import run_operation
 from tests.world.restore_world import KEPT, RestoreWorld
 
@@ -45,7 +45,7 @@ def no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def restore(monkeypatch: pytest.MonkeyPatch, world: RestoreWorld, target: Target = LATEST, **said: Any) -> list[str]:
-    run_operation(monkeypatch, world, cluster(), restored, target=target, **{"confirmed": True, **said})
+    run_operation(monkeypatch, world, cluster(), restore_in_place, target=target, **{"confirmed": True, **said})
     return world.done
 
 
@@ -103,7 +103,7 @@ def test_a_member_whose_files_were_moved_aside_is_made_anew_when_the_restore_is_
     with pytest.raises(KeyboardInterrupt):
         restore(monkeypatch, world)
     world.done.clear()
-    run_operation(monkeypatch, world, cluster(), given_back)
+    run_operation(monkeypatch, world, cluster(), give_back)
     assert world.done[:5] == ["end h2", "release h1", "release h3", "disarm h2", "reinitialize h2"]
     assert world.spaces["h1"] == SPACES["h1"], "the others' are untouched"
 
@@ -174,7 +174,7 @@ def test_before_any_data_are_touched_the_cluster_is_given_back_as_it_is(monkeypa
     world = RestoreWorld(leads_still="h3")
     refusal(monkeypatch, world)
     world.done.clear()
-    run_operation(monkeypatch, world, cluster(), given_back)
+    run_operation(monkeypatch, world, cluster(), give_back)
     assert world.done == ["end h2", "release h1", "release h2", "release h3", "over h1", "over h2", "over h3"]
 
 
@@ -182,7 +182,7 @@ def test_a_touched_member_is_made_anew_from_the_others(monkeypatch: pytest.Monke
     world = RestoreWorld(fails="ERROR: FATAL:  no such moment")
     refusal(monkeypatch, world)
     world.done.clear()
-    run_operation(monkeypatch, world, cluster(), given_back)
+    run_operation(monkeypatch, world, cluster(), give_back)
     rejoined = ["release h1", "release h3", "disarm h2", "reinitialize h2"]
     assert world.done == ["end h2", *rejoined, "over h1", "over h2", "over h3"]
     assert world.leader == "h1" and world.orders == {}
@@ -193,14 +193,14 @@ def test_the_one_that_led_is_given_back_first(monkeypatch: pytest.MonkeyPatch) -
     world = RestoreWorld(leader="h3", leads_still="h3")
     refusal(monkeypatch, world)
     world.done.clear()
-    run_operation(monkeypatch, world, cluster(), given_back)
+    run_operation(monkeypatch, world, cluster(), give_back)
     assert world.done[:4] == ["end h1", "release h3", "release h1", "release h2"]
     assert world.leader == "h3"
 
 
 def test_without_a_restore_nothing_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
     world = RestoreWorld()
-    run_operation(monkeypatch, world, cluster(), given_back)
+    run_operation(monkeypatch, world, cluster(), give_back)
     assert world.done == []
 
 
@@ -231,7 +231,7 @@ def test_data_that_never_led_are_given_back_though_their_patroni_runs(monkeypatc
     world = RestoreWorld(stuck={"h2"})
     refusal(monkeypatch, world)
     world.done.clear()
-    run_operation(monkeypatch, world, cluster(), given_back)
+    run_operation(monkeypatch, world, cluster(), give_back)
     rejoined = ["release h1", "release h3", "disarm h2", "reinitialize h2"]
     assert world.done == ["end h2", "halt h2", *rejoined, "over h1", "over h2", "over h3"]
     assert world.leader == "h1"
@@ -244,4 +244,4 @@ def test_data_that_have_led_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
         restore(monkeypatch, world)
     world.hooks.clear()
     with pytest.raises(UnsafeError, match="h2 runs with the restored data already\nHINT: run again without cancel"):
-        run_operation(monkeypatch, world, cluster(), given_back)
+        run_operation(monkeypatch, world, cluster(), give_back)

@@ -18,7 +18,7 @@ from facts.etcd import EtcdCluster
 from facts.pgbackrest import PgbackrestInfo
 from operations.acts.component import written
 from operations.runs.restore import new_cluster
-from operations.runs.restore.new_cluster import begun_with, restored_from
+from operations.runs.restore.new_cluster import report, restore_from_source
 from tests.world.etcd import QUESTIONS, etcd
 from tests.world.hosts import run_operation
 from tests.world.known import Act
@@ -107,7 +107,7 @@ def begin(
     cluster, source = known[name], known["shop"]
     others = [node.name for one in known.values() for node in one if one is not cluster]
     said = {"source": source, "target": target, "secrets": SECRETS, "source_secrets": secrets}
-    run_operation(monkeypatch, world, cluster, restored_from, others=others, **said)
+    run_operation(monkeypatch, world, cluster, restore_from_source, others=others, **said)
     return world.done
 
 
@@ -140,10 +140,10 @@ def test_what_a_run_before_has_restored_is_not_restored_again(
     assert begin(monkeypatch, world, secrets_of_source) == []
     known = clusters()
     others = [node.name for node in known["shop"]]
-    run_operation(monkeypatch, world, known["copy"], begun_with, others=others)
+    run_operation(monkeypatch, world, known["copy"], report, others=others)
     assert world.done == ["over c1"] and world.orders == {}
     world.done.clear()
-    run_operation(monkeypatch, world, known["copy"], begun_with, others=others)
+    run_operation(monkeypatch, world, known["copy"], report, others=others)
     assert world.done == []
 
 
@@ -178,7 +178,8 @@ def test_a_source_without_a_backup_is_none(monkeypatch: pytest.MonkeyPatch, secr
     world = NewWorld()
     world.stanzas["shop"] = {**INFO, "name": "shop", "backup": []}
     assert refusal(monkeypatch, world, secrets_of_source) == (
-        "there is no backup of shop\nHINT: run deploys/backup.py for it first."
+        "copy does not begin with a backup now: there is no backup of shop\n"
+        "HINT: run deploys/backup.py for it first; nothing was changed."
     )
 
 
@@ -201,6 +202,6 @@ def test_a_unit_that_fails_ends_the_run_with_its_words(
 
 
 def test_the_plan_touches_nothing(monkeypatch: pytest.MonkeyPatch, secrets_of_source: Path) -> None:
-    monkeypatch.setattr(new_cluster, "planning", lambda: True)
-    monkeypatch.setattr(new_cluster, "undecided", lambda what: iter(()))
+    monkeypatch.setattr(new_cluster, "dry_run", lambda: True)
+    monkeypatch.setattr(new_cluster, "decide_later", lambda what: iter(()))
     assert begin(monkeypatch, NewWorld(), secrets_of_source) == []

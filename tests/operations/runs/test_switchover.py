@@ -158,7 +158,7 @@ def test_limit_leaves_a_member_out_of_the_choice(monkeypatch: pytest.MonkeyPatch
 
 def test_a_leader_that_limit_leaves_out_is_not_touched(monkeypatch: pytest.MonkeyPatch, world: SwitchoverWorld) -> None:
     assert refusal(monkeypatch, world, switchover.switchover, limit=("h2", "h3")) == (
-        "no switchover now: the leader h1 is left out by --limit\nHINT: fix that first; nothing was changed."
+        "no switchover now: the leader h1 is left out by --limit\nHINT: omit --limit; nothing was changed."
     )
     assert world.done == []
 

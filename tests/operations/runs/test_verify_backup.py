@@ -14,8 +14,8 @@ from facts.pgbackrest_drill import PgbackrestDrill
 from facts.postgres_databases import PostgresDatabases
 from operations.acts.commands import write_file
 from operations.runs import verify_backup
-from operations.runs.verify_backup import drilled
-from operations.util.planning import undecided
+from operations.runs.verify_backup import drill
+from operations.util.planning import decide_later
 from tests.operations.runs.test_backup import a_backup, cluster
 from tests.world.answers import lines
 from tests.world.hosts import changed, run_operation
@@ -41,7 +41,7 @@ class DrilledWorld(World):
     + leads: whether a primary answers
     """
 
-    acts: ClassVar = {"request": write_file, "begin": verify_backup.drilled, "plan": undecided}
+    acts: ClassVar = {"request": write_file, "begin": verify_backup.drill, "plan": decide_later}
 
     ends: dict[str, Any] | None = field(default_factory=lambda: a_proof(900))
     last: dict[str, Any] | None = field(default_factory=lambda: a_proof(100))
@@ -98,7 +98,7 @@ class DrilledWorld(World):
 
 
 def run(monkeypatch: pytest.MonkeyPatch, world: DrilledWorld, **arguments: Any) -> list[str]:
-    return changed(run_operation(monkeypatch, world, cluster(), drilled, **arguments))
+    return changed(run_operation(monkeypatch, world, cluster(), drill, **arguments))
 
 
 def test_the_newest_backup_is_tried_with_the_living_cluster_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -169,7 +169,7 @@ def test_what_cannot_be_tried_is_refused_before_anything_is_done(
 
 
 def test_a_label_that_no_backup_has_is_refused_in_the_plan(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verify_backup, "planning", lambda: True)
+    monkeypatch.setattr(verify_backup, "dry_run", lambda: True)
     with pytest.raises(UnsafeError, match="set: gone is no backup of this cluster"):
         run(monkeypatch, DrilledWorld(), label="gone")
     world = DrilledWorld(labels=())

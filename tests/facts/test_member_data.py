@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from pyinfra.api.exceptions import FactProcessError
 
-from facts.member_shutdown import ClustersNamed, MemberPower
+from facts.member_data import ClustersNamed, MemberData
 
 CONTROL = """\
 Database system identifier:           7710759073418888346
@@ -32,9 +32,8 @@ DOWN = {
     "control": CONTROL,
     "turns": "00000002.history\n1:0/3000060",
     "wal": (
-        "pg_waldump: error: error in WAL record at 0/7000028: invalid record length at 0/70000A8: "
-        "expected at least 24, got 0",
-        1,
+        "2 0/70000A0\npg_waldump: error: error in WAL record at 0/7000028: invalid record length at 0/70000A8: "
+        "expected at least 24, got 0"
     ),
 }
 
@@ -44,7 +43,7 @@ def seen(**other: Any) -> Any:
     for name, value in {**DOWN, **other}.items():
         text, code = value if isinstance(value, tuple) else (value, 0)
         lines.append(f"{name}|{code}|{base64.b64encode(text.encode()).decode()}")
-    return MemberPower().process(lines)
+    return MemberData().process(lines)
 
 
 def test_a_member_that_is_down_says_how_far_its_wal_goes() -> None:
@@ -58,21 +57,60 @@ def test_a_member_that_is_down_says_how_far_its_wal_goes() -> None:
         "checkpoint": 0x7000028,
         "recovered": 0x70000A0,
     }
-    assert said["end"] == 0x70000A8 and said["turns"] == {1: 0x3000060}
+    assert (said["timeline"], said["end"], said["whole"]) == (2, 0x70000A8, True)
+    assert said["turns"] == {1: 0x3000060}
 
 
 def test_a_standby_that_runs_and_is_suspended() -> None:
-    answer = json.dumps({"in_recovery": True, "received": 5, "replayed": 4})
+    answer = json.dumps({"in_recovery": True, "received": 5, "replayed": 4, "replayed_at": "2026-11-21 14:30:07+00"})
     said = seen(held="", runs="", sql=answer, wal="")
     assert (said["held"], said["server"], said["in_recovery"]) == (True, True, True)
-    assert (said["received"], said["replayed"], said["end"]) == (5, 4, 0)
+    assert (said["received"], said["replayed"], said["end"], said["written"]) == (5, 4, 0, None)
+    assert said["replayed_at"] == "2026-11-21 14:30:07+00"
+
+
+def test_a_primary_that_warns_before_it_answers() -> None:
+    said = seen(runs="", sql='WARNING:  collation\n{"in_recovery": false, "written": 9, "replayed_at": null}', wal="")
+    assert (said["in_recovery"], said["written"], said["replayed_at"]) == (False, 9, "")
+
+
+@pytest.mark.parametrize(
+    ("text", "end", "whole"),
+    [
+        (
+            "rmgr: XLOG  len (rec/tot): 114/114, tx: 0, lsn: 0/03000108, prev 0/030000D0, desc: CHECKPOINT_SHUTDOWN\n"
+            "pg_waldump: error: error in WAL record at 0/3000108: invalid record length at 0/3000180: expected at "
+            "least 24, got 0",
+            0x3000180,
+            True,
+        ),
+        ("pg_waldump: error: could not find a valid record after 0/3000180", 0x3000180, True),
+        (
+            "rmgr: Heap  len (rec/tot): 54/54, tx: 9, lsn: 1/03000108, prev 0/030000D0, desc: INSERT\n"
+            'pg_waldump: error: could not find file "000000030000000100000004": No such file or directory',
+            (1 << 32) + 0x3000108,
+            True,
+        ),
+        ('pg_waldump: error: could not find file "000000040000000000000003": No such file', 0x3000100, False),
+        (
+            "rmgr: Heap  len (rec/tot): 54/54, tx: 9, lsn: 1/03000108, prev 0/030000D0, desc: INSERT",
+            (1 << 32) + 0x3000108,
+            False,
+        ),
+        ("", 0x3000100, False),
+    ],
+    ids=["invalid record", "nothing behind", "a segment's end", "no segment", "out of time", "silence"],
+)
+def test_the_wal_ends_behind_its_last_whole_record(text: str, end: int, whole: bool) -> None:
+    said = seen(wal=f"4 0/3000100\n{text}")
+    assert (said["timeline"], said["end"], said["whole"]) == (4, end, whole)
 
 
 def test_what_cannot_be_read_is_not_empty() -> None:
     said = seen(control=("could not open file", 1), data=("ls: cannot open directory", 1))
     assert (said["control"], said["data"]) == (None, "unreadable")
     with pytest.raises(FactProcessError):
-        MemberPower().process([])
+        MemberData().process([])
 
 
 def test_the_names_of_a_host_s_clusters_are_read_as_they_are_written(tmp_path: Path) -> None:

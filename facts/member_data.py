@@ -1,4 +1,4 @@
-"""A member for those who stop and start whole clusters: what runs, who was what, and how far its data go."""
+"""How far a member's data go, what runs on them and who was what: also while all of it is down."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import re
 from shlex import quote
 from typing import Any
 
-from cluster.observed.shutdown import SeenPower
+from cluster.measures import lsn_bytes
+from cluster.observed.member_data import SeenData
 from facts.answer import ASK, Answer, answers
 from facts.pgbackrest_restore import STATE
-from facts.postgres_history import TURNS, position, turns_of
+from facts.postgres_history import TURNS, turns_of
 
 # The WAL of a checkpoint interval; whatever cannot be read in that time counts as far as pg_controldata says.
 WAL_SECONDS = 120
@@ -30,11 +31,23 @@ data() {{
 runs() {{ {runs}; }}
 sql() {{ as psql -XAtq -h /var/run/postgresql -p {port} -d postgres -c "$1"; }}
 control() {{ as "$b/pg_controldata" -D "$d"; }}
-field() {{ control | sed -n "s/^$1: *//p"; }}
-# Neither pg_controldata nor a standby that is down knows what was received last: only the WAL itself does.
+field() {{ printf '%s\n' "$said" | sed -n "s/^$1: *//p"; }}
+# Neither pg_controldata nor a standby that is down knows what was received last: only the WAL itself does. A standby
+# may have received a newer timeline than its control file knows: reading begins with its first segment then.
 wal() {{
-  as timeout {seconds} "$b/pg_waldump" -q -p "$d/pg_wal" -t "$(field "Latest checkpoint's TimeLineID")" \
-    -s "$(field "Latest checkpoint's REDO location")"
+  said=$(control) || return 1
+  from=$(field 'Latest checkpoint location') timeline=$(field "Latest checkpoint's TimeLineID")
+  least=$(field 'Minimum recovery ending location')
+  if [ "$least" != 0/0 ]; then from=$least timeline=$(field "Min recovery ending loc's timeline"); fi
+  newest=$(ls "$d/pg_wal" | grep -xE '[0-9A-F]{{24}}' | cut -c1-8 | sort | tail -n 1)
+  if [ -n "$newest" ] && [ $((0x$newest)) -gt "$timeline" ]; then
+    first=$(ls "$d/pg_wal" | grep -xE "$newest[0-9A-F]{{16}}" | sort | head -n 1)
+    size=$(field 'Bytes per WAL segment')
+    from=$(printf '%X/%X' $((0x$(echo "$first" | cut -c9-16))) $((0x$(echo "$first" | cut -c17-24) * size)))
+    timeline=$((0x$newest))
+  fi
+  echo "$timeline $from"
+  as timeout {seconds} "$b/pg_waldump" -p "$d/pg_wal" -t "$timeline" -s "$from" 2>&1 | tail -n 2
 }}
 end=$(( $(date +%s) + {wait} ))
 while [ "$(date +%s)" -lt "$end" ] && [ "$(sql "select pg_last_wal_replay_lsn() - '0/0' <= {beyond}" 2>&1)" = t ]; do
@@ -53,13 +66,17 @@ ask turns turns "$d"
 
 _QUESTION = """
 select json_build_object('in_recovery', pg_is_in_recovery(),
-  'received', pg_last_wal_receive_lsn() - '0/0'::pg_lsn, 'replayed', pg_last_wal_replay_lsn() - '0/0'::pg_lsn)
+  'written', case when not pg_is_in_recovery() then pg_current_wal_lsn() - '0/0'::pg_lsn end,
+  'received', pg_last_wal_receive_lsn() - '0/0'::pg_lsn, 'replayed', pg_last_wal_replay_lsn() - '0/0'::pg_lsn,
+  'replayed_at', pg_last_xact_replay_timestamp()::text)
 """
 
+_LSN = r"([0-9A-F]+/[0-9A-F]+)"
 
-class MemberPower(Answer[SeenPower]):
+
+class MemberData(Answer[SeenData]):
     """
-    One member's unit, PostgreSQL, control file and WAL, also while all of it is down.
+    One member's unit, PostgreSQL, control file and WAL, also while all of it is down. See ``SeenData``.
 
     + data: the data directory; + programs: of PostgreSQL; + port: where it listens
     + beyond, wait_seconds: a position in bytes, and for how long it is waited until a standby has replayed past it
@@ -83,12 +100,13 @@ class MemberPower(Answer[SeenPower]):
             )
         )
 
-    def parsed(self, output: list[str]) -> SeenPower:
+    def parsed(self, output: list[str]) -> SeenData:
         """The answers as one picture."""
         found = answers(output, ("unit", "held", "restoring", "data", "runs", "sql", "control", "turns", "wal"))
         unit = dict(line.split("=", 1) for line in found["unit"][1].splitlines())
-        said: dict[str, Any] = json.loads(found["sql"][1]) if found["sql"][0] == 0 else {}
+        said = _object(*found["sql"])
         data = found["data"]
+        timeline, end, whole = _end(found["wal"][1])
         return {
             "patroni": unit["ActiveState"],
             "enabled": unit["UnitFileState"],
@@ -97,12 +115,24 @@ class MemberPower(Answer[SeenPower]):
             "data": data[1] if data[0] == 0 else "unreadable",
             "server": found["runs"][0] == 0,
             "in_recovery": said.get("in_recovery"),
+            "written": said.get("written"),
             "received": said.get("received"),
             "replayed": said.get("replayed"),
+            "replayed_at": said.get("replayed_at") or "",
             "control": _control(*found["control"]),
-            "end": _end(found["wal"][1]),
             "turns": turns_of(found["turns"][1])[1],
+            "timeline": timeline,
+            "end": end,
+            "whole": whole,
         }
+
+
+def _object(code: int, text: str) -> dict[str, Any]:
+    """psql's one line of JSON. On the same stream the server may warn, e.g. of another collation version."""
+    if code != 0:
+        return {}
+    found: dict[str, Any] = json.loads(next((line for line in text.splitlines() if line.startswith("{")), text))
+    return found
 
 
 def _control(code: int, text: str) -> dict[str, Any] | None:
@@ -115,15 +145,25 @@ def _control(code: int, text: str) -> dict[str, Any] | None:
         "identifier": lines["Database system identifier"],
         "state": lines["Database cluster state"],
         "timeline": max(int(lines["Latest checkpoint's TimeLineID"]), followed),
-        "checkpoint": position(lines[ends[0]]),
-        "recovered": position(lines.get(ends[1], "0/0")),
+        "checkpoint": lsn_bytes(lines[ends[0]]),
+        "recovered": lsn_bytes(lines.get(ends[1], "0/0")),
     }
 
 
-def _end(text: str) -> int:
-    """pg_waldump reads until there is nothing, and says where that was: the last position in its complaint."""
-    found = re.findall(r" at ([0-9A-F]+/[0-9A-F]+)", text)
-    return position(found[-1]) if found else 0
+def _end(text: str) -> tuple[int, int, bool]:
+    """
+    Timeline and position at which the WAL ends, and whether that is its end: where pg_waldump found no further record.
+    Where it was cut off by its time, or found no segment to begin with, there may be more.
+    """
+    if not text:
+        return 0, 0, False
+    first, *rest = text.splitlines()
+    timeline, began = first.split()
+    said = "\n".join(rest)
+    stopped = re.search(rf"(?:error in WAL record at {_LSN}: .* at|find a valid record after) {_LSN}", said)
+    records = re.findall(rf"lsn: {_LSN}", said)
+    at = stopped[2] if stopped else records[-1] if records else began
+    return int(timeline), lsn_bytes(at), bool(stopped) or (bool(records) and "could not find file" in said)
 
 
 class ClustersNamed(Answer[list[str]]):
