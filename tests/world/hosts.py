@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import inspect
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from types import FrameType, SimpleNamespace
 from typing import Any, Protocol
 
 import pyinfra
@@ -126,14 +127,26 @@ def planned(
         state.set_stage(StateStage.Prepare)
         # From the command line an operation is known by the line that calls it, from a program by its number.
         monkeypatch.setattr(pyinfra, "is_cli", True)
-        # Of a caller its file and line count; to find its text, too, costs ten times as much as all the rest.
-        monkeypatch.setattr(pyinfra.api.util, "stack", lambda: inspect.stack(0))
-        monkeypatch.setattr(pyinfra.api.util, "getframeinfo", lambda frame: inspect.getframeinfo(frame, 0))
-        monkeypatch.setattr(state, "current_op_file_number", 0)
+        # Of a caller its file and line count; to look for its text, too, costs more than all the rest.
+        monkeypatch.setattr(pyinfra.api.util, "stack", _frames)
+        monkeypatch.setattr(pyinfra.api.util, "getframeinfo", _place)
         for target in inventory:
             with ctx_host.use(target):
                 deploy()
         return [(", ".join(state.op_meta[one].names), _callers(state, one)) for one in state.get_op_order()]
+
+
+def _frames() -> list[tuple[FrameType]]:
+    frame: FrameType | None = sys._getframe(1)
+    found = []
+    while frame is not None:
+        found.append((frame,))
+        frame = frame.f_back
+    return found
+
+
+def _place(frame: FrameType) -> SimpleNamespace:
+    return SimpleNamespace(filename=frame.f_code.co_filename, lineno=frame.f_lineno)
 
 
 def _callers(state: State, operation: str) -> set[str]:
