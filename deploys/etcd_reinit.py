@@ -15,7 +15,7 @@ from operations.runs import etcd_reinit
 cluster = running_cluster()
 
 if cluster is not None:
-    node = meant_node(cluster, "node", "whose data of etcd are made anew")
+    node = meant_node(cluster, "node", "whose data of etcd are rebuilt")
     etcd_reinit.set_data_aside(
         name=f"Set {node}'s etcd data aside and end its membership", cluster=cluster, member=node
     )

@@ -14,5 +14,5 @@ from operations.runs.reinit_node import reinit
 cluster = running_cluster()
 
 if cluster is not None:
-    node = meant_member(cluster, "node", "whose data is made anew")
+    node = meant_member(cluster, "node", "whose data is rebuilt")
     reinit(name=f"Rebuild {node}", cluster=cluster, member=node, force=option("force"))

@@ -58,7 +58,7 @@ def own(cluster: Cluster, secrets_directory: Path) -> Commands:
         yield from decide_later("etcd's certificates, by a CA of its own")
         return
     if left := [node.name for node in nodes if node not in in_this_run(nodes)]:
-        host.noop(f"etcd goes on with the cluster's CA: {', '.join(left)} is not in this run")
+        host.noop(f"etcd continues with the cluster's CA: {', '.join(left)} is not in this run")
         return
     sources = leaf_sources(cluster, secrets_directory)
     between = authorities(sources)
@@ -72,7 +72,7 @@ def _refused_unless_all_trust(cluster: Cluster, between: Authorities) -> Held:
     seen = held(cluster)
     if deaf := [name for (name, _), one in seen.items() if between.trust(one) not in ("both", "own")]:
         raise UnsafeError(
-            f"{deaf[0]} does not trust etcd's own CA yet\nHINT: run deploys/cluster.py again, which goes on with it."
+            f"{deaf[0]} does not trust etcd's own CA yet\nHINT: run deploys/cluster.py again, which resumes it."
         )
     refuse_unloaded(cluster)
     return seen

@@ -71,7 +71,7 @@ def _places_of_source(cluster: Cluster, node: Node) -> Commands:
 
 
 def _beginning(cluster: Cluster, secrets: Mapping[str, Secret]) -> Component:
-    """The first member's component with what it begins the cluster with."""
+    """The first member's component with what it bootstraps the cluster with."""
     return patroni_component(cluster, cluster.members[0], secrets, without_absences(declared_configuration(cluster)))
 
 
@@ -99,7 +99,7 @@ def _has_begun(cluster: Cluster) -> bool:
             return False
         raise UnsafeError(
             f"etcd does not say whether the cluster {cluster.name} exists\nHINT: look at 'journalctl -u etcd'; "
-            "a new cluster is begun only when etcd answers that there is none."
+            "a new cluster is bootstrapped only when etcd answers that there is none."
         )
     return has_begun(cluster, seen["keys"])
 

@@ -129,7 +129,7 @@ def _declared(cluster: Cluster, seen: SeenPatroni, config: Mapping[str, Any]) ->
 
 def _name_undeclared(declared: Mapping[str, Any], config: Mapping[str, Any]) -> None:
     if left := undeclared_parameters(declared, config):
-        host.log(f"left alone, though nobody declares them: {', '.join(left)}")
+        host.log(f"left alone, though they are not declared: {', '.join(left)}")
 
 
 def _configured(cluster: Cluster) -> tuple[Node, SeenPatroni]:

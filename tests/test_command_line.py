@@ -76,7 +76,7 @@ def test_a_key_that_is_not_there_is_named_with_its_host(tmp_path: Path) -> None:
 
 def test_without_a_terminal_and_without_a_yes_nothing_is_done(tmp_path: Path) -> None:
     code, said = ended("--data", "_sudo=false", inventory_of(tmp_path), step_in(tmp_path))
-    assert (code, "there is nobody here to confirm the changes HINT: add -y" in said) == (1, True), said
+    assert (code, "no one is here to confirm the changes HINT: add -y" in said) == (1, True), said
 
 
 def test_an_interrupted_run_ends_with_130(tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ def _priorities(cluster: Cluster) -> Iterable[Finding]:
         for name in ("failover_priority", "sync_priority"):
             if node.settings.patroni_tags.get(name, 0):
                 problem = f"{name} of {node.name} has no effect with {MODE} 'quorum'"
-                hint = f"Patroni takes whoever has most WAL then; take {name} out, or set {MODE} = 'on'."
+                hint = f"Patroni takes the standby with the most WAL then; take {name} out, or set {MODE} = 'on'."
                 yield Finding("inventory.py", TAGS, problem, hint)
 
 

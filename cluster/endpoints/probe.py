@@ -140,7 +140,7 @@ def broken_promise(found: Measured) -> str | None:
     """Why a run must not end as if all were well, or None."""
     if found.unjudged:
         return (
-            f"nobody knows whether the probe's {found.acknowledged} acknowledged writes are there: {found.unjudged}\n"
+            f"it is unknown whether the probe's {found.acknowledged} acknowledged writes are there: {found.unjudged}\n"
             f"HINT: {PROBE_AGAIN}"
         )
     if found.lost or found.duplicated or found.resurrected:

@@ -137,7 +137,7 @@ def _size_findings(cluster: Cluster) -> Iterable[Finding]:
         yield Finding(INVENTORY, "etcd", problem, _size_hint(size))
     if not cluster.members:
         problem = f"cluster {cluster.name} has no host in the group postgres"
-        yield Finding(INVENTORY, "postgres", problem, "Put the hosts that shall run PostgreSQL in the group postgres.")
+        yield Finding(INVENTORY, "postgres", problem, "Put the hosts that are to run PostgreSQL in the group postgres.")
 
 
 def _repository_findings(cluster: Cluster) -> Iterable[Finding]:

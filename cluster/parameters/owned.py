@@ -69,7 +69,7 @@ OWNED: Mapping[str, Owned] = {
         "Patroni would forget the archive that standbys read for it", "Take it out.", True, True
     ),
     "recovery_min_apply_delay": Owned(
-        "every standby would be late, and nobody take over in time", "Take it out.", absent=True
+        "every standby would be late, and none could take over in time", "Take it out.", absent=True
     ),
     **dict.fromkeys(
         ("transaction_isolation", "transaction_read_only", "transaction_deferrable"),
@@ -83,11 +83,11 @@ OWNED: Mapping[str, Owned] = {
     "primary_conninfo": Owned("Patroni says whom a standby follows", _PATRONI_WAY),
     "primary_slot_name": Owned("Patroni says whom a standby follows", _PATRONI_WAY),
     "synchronous_standby_names": Owned(
-        "Patroni sets it, and promotes nobody else", "Set patroni_synchronous_mode instead."
+        "Patroni sets it, and promotes no other member", "Set patroni_synchronous_mode instead."
     ),
     "hot_standby": Owned("standbys serve readers, and Patroni looks at them", _PATRONI_WAY),
     "default_transaction_read_only": Owned(
-        "nobody could write, Patroni and the proof of a run included",
+        "no client could write, Patroni and the proof of a run included",
         "Set it for one role or database: `alter role NAME set default_transaction_read_only = on`.",
         absent=True,
     ),
@@ -100,23 +100,23 @@ OWNED: Mapping[str, Owned] = {
     "hba_file": Owned("Patroni writes that file", "Set postgres_hba instead."),
     "ident_file": Owned("Patroni writes that file", _PATRONI_WAY),
     "external_pid_file": Owned("Patroni alone starts and stops PostgreSQL", "Take it out."),
-    "include*": Owned("a file that it names would set what nobody declares", "Declare what stands in that file."),
+    "include*": Owned("a file that it names would set what is not declared", "Declare what stands in that file."),
     "ssl*": Owned("every connection is encrypted with certificates that this tool renews", _TLS_WAY),
-    "password_encryption": Owned("pg_hba lets nobody in with another kind of password", "Take it out."),
+    "password_encryption": Owned("pg_hba accepts no other kind of password", "Take it out."),
     "logging_collector": Owned("runs and checks show the last lines of /var/log/postgresql", "Take it out."),
     "log_directory": Owned("runs and checks show the last lines of /var/log/postgresql", "Link to it from elsewhere."),
 }
 
 _CRASH = "a crash of a host may damage its data beyond repair"
 _HIDE = "damaged data are passed on as if they were whole"
-_SHUT_OUT = "whoever does not know it is shut out, Patroni and the replicas included"
+_SHUT_OUT = "clients that do not know it are shut out, Patroni and the replicas included"
 
 DANGERS: Mapping[str, Danger] = {
     "fsync": Danger({"on"}, _CRASH),
     "full_page_writes": Danger({"on"}, _CRASH),
     "data_sync_retry": Danger({"off"}, "writes that a disk has lost are taken for stored"),
     "wal_log_hints": Danger(
-        {"on"}, "a former leader whose data have no checksums cannot be rewound, and is copied anew"
+        {"on"}, "a former leader whose data have no checksums cannot be rewound, and is copied again"
     ),
     "zero_damaged_pages": Danger({"off"}, "damaged pages are emptied, and their rows gone"),
     "ignore_checksum_failure": Danger({"off"}, _HIDE),

@@ -38,5 +38,5 @@ def _refusal(cluster: Cluster, name: str, what: str) -> str:
     path = cluster.data_directory
     return (
         f"the data of {name} are of another life of {cluster.name}: they {what}\n"
-        f"HINT: only one of them can go on. Move away those that shall not, on their host: `mv {path} {path}.old`."
+        f"HINT: only one of them can be used. Move the others away, on their host: `mv {path} {path}.old`."
     )

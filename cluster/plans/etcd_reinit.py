@@ -27,7 +27,7 @@ def fixing(cluster: Cluster, seen: SeenEtcd, lame: Sequence[Node]) -> str:
         return "fix that member first"
     return (
         f"fix what the last lines of {lame[0].name} name; where they complain of its data, "
-        f"{reinit_command(lame[0].name)} puts these aside and lets it join anew"
+        f"{reinit_command(lame[0].name)} puts these aside and lets it join again"
     )
 
 
@@ -66,8 +66,8 @@ def lost_memberships(cluster: Cluster, seen: SeenEtcd, node: Node) -> tuple[str,
 def reinit_lines(node: Node, lost: tuple[str, ...], aside: str) -> list[str]:
     """What the operator should know before it happens. + aside: where the data are kept"""
     return [
-        f"etcd on {node.name} begins anew, with the data of the others",
-        f"  kept   what lies there now, in {aside}",
+        f"etcd on {node.name} starts again, with the data of the others",
+        f"  kept   what is stored there now, in {aside}",
         *(f"  then   its membership {one} ends, and it joins as a learner until it has the data" for one in lost),
         "  costs  nothing: PostgreSQL and the other members of etcd go on",
     ]

@@ -76,7 +76,7 @@ def _source_obstacles(cluster: Cluster, source: Source, lost: bool) -> Iterator[
     silent = [name for name, member in source.items() if not member.reached]
     if silent and not lost:
         yield Obstacle(
-            f"{', '.join(silent)} cannot be reached, so nobody knows whether {name_of(cluster)} still takes writes",
+            f"{', '.join(silent)} cannot be reached, so it is unknown whether {name_of(cluster)} still takes writes",
             "when they are off and stay off, say so: --data source_is_lost=true",
         )
 

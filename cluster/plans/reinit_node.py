@@ -137,7 +137,7 @@ def reinit_remarks(cluster: Cluster, live: Live, name: str, size_mib: int) -> li
     """
     others = [node.name for node in cluster.members if node.name not in (name, live.leader)]
     nobody = not any(not candidate_obstacles(live, other) for other in others)
-    alone = [f"until it streams, nobody can take over from {live.leader}"] if nobody else []
+    alone = [f"until it streams, no standby can take over from {live.leader}"] if nobody else []
     slots = own_slots(cluster, live, name)
     gone = [f"the replication slots {', '.join(slots)} go with the data: copies have none"] if slots else []
-    return [f"{size_mib} MiB on {name} are removed, and copied anew", *gone, *alone, *activated(live, [name])]
+    return [f"{size_mib} MiB on {name} are removed, and copied again", *gone, *alone, *activated(live, [name])]

@@ -103,7 +103,7 @@ def refuse_removal(
         loss = quorum_loss(cluster, live.etcd, node)
         found = [*filter(None, others), *([Obstacle(loss, OTHERS_FIRST)] if loss is not None else [])]
     found += backup_obstacles(live, [node.name], force=force)
-    refuse(f"{node.name} is not taken out of {cluster.name} now", found)
+    refuse(f"{node.name} is not removed from {cluster.name} now", found)
 
 
 def _alive(cluster: Cluster, live: Live, node: Node, *, reached: bool) -> Obstacle | None:
@@ -175,7 +175,7 @@ def removal_lines(cluster: Cluster, live: Live, node: Node, *, reached: bool, wi
         *(["it leaves etcd"] if found.voters else []),
         *([f"its data are {'REMOVED' if wipe else 'kept'}"] if reached and "postgres" in node.roles else []),
     ]
-    title = f"{node.name} is taken out of {cluster.name}"
+    title = f"{node.name} is removed from {cluster.name}"
     return [title, *(f"  then   {step}" for step in steps), *(f"  note   {one}" for one in _notes(cluster, live, node))]
 
 
@@ -196,7 +196,7 @@ def farewell_lines(cluster: Cluster, node: Node, *, reached: bool) -> list[str]:
     return [
         f"{node.name} is no part of {cluster.name} any more",
         *([] if reached else [returning, "  should it come back, run this again with it, which clears it"]),
-        "  take it out of the inventory now: until then deploys/cluster.py refuses to run",
+        "  remove it from the inventory now: until then deploys/cluster.py refuses to run",
     ]
 
 

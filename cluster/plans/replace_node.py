@@ -41,7 +41,7 @@ def refuse_irreplaceable(cluster: Cluster, node: Node) -> None:
     if last := [name for role, name in names.items() if cluster.having(role) == (node,)]:
         raise ConfigError(
             f"{node.name} is the only host of {cluster.name} with {' and '.join(last)}: nothing is left to join\n"
-            "HINT: deploys/restore.py builds a cluster anew from its backups."
+            "HINT: deploys/restore.py builds the cluster again from its backups."
         )
 
 
@@ -103,9 +103,9 @@ def _obstacles(cluster: Cluster, live: Live, node: Node, newcomer: Newcomer) -> 
 def _anew(cluster: Cluster, node: Node, newcomer: Newcomer) -> str:
     """Which run makes its data anew, PostgreSQL's and etcd's."""
     etcd = [path for path in newcomer.data if path.startswith(etcd_data_directory(cluster))]
-    ways = [f"{reinit_command(node.name)} makes etcd's anew"] if etcd else []
+    ways = [f"{reinit_command(node.name)} rebuilds etcd's"] if etcd else []
     if len(etcd) < len(newcomer.data):
-        ways.append(f"`{RUN}/reinit_node.py --data node={node.name}` makes PostgreSQL's anew")
+        ways.append(f"`{RUN}/reinit_node.py --data node={node.name}` rebuilds PostgreSQL's")
     return ", ".join(ways)
 
 

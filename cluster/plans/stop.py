@@ -100,7 +100,7 @@ def stop_lines(
         return [f"no member of {cluster.name} runs; the rest of it is stopped"]
     down = [name for name, one in seen.items() if not is_running(one)]
     return [
-        f"{cluster.name} is stopped: {clients} connections of clients end, and nobody gets in until it is started",
+        f"{cluster.name} is stopped: {clients} client connections are closed; no new ones are accepted until it is started",
         "  first  HAProxy, and the timers of the backups",
         f"  then   PostgreSQL on {primary_of(seen) or 'the member that led'}, and the others when they have all of it",
         "  last   pgBackRest's server, and etcd",

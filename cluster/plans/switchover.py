@@ -63,7 +63,7 @@ def switchover_plan(
     """
     if is_standby(live.patroni["config"]):
         raise UnsafeError(
-            f"{cluster.name} is a standby cluster, in which nobody writes and nothing is at stake\n"
+            f"{cluster.name} is a standby cluster, which takes no writes, so nothing is at stake\n"
             "HINT: 'patronictl switchover' on a member lets another one lead it."
         )
     refuse("no switchover now", switchover_obstacles(cluster, live, without, leaving=leaving, force=force))

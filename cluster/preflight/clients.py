@@ -37,7 +37,7 @@ def _cut_off(node: Node, picture: Picture, kept: set[str]) -> Iterator[Finding]:
 
 
 def _finding(node: Node, address: str, ports: Sequence[int]) -> Finding:
-    problem = f"clients are connected to {address}, port {', '.join(map(str, ports))}, which nobody declared"
+    problem = f"clients are connected to {address}, port {', '.join(map(str, ports))}, which is not declared"
     hint = (
         f"Add {address} to cluster_extra_names, or to this host's haproxy_listen together with its cluster_address; "
         "['*'] there opens all addresses. Otherwise these clients would not get in again."

@@ -136,7 +136,7 @@ def _leaf_findings(
         yield _finding(where, "certificates_directory", found)
         return
     for problem in found:
-        hint = f"Have it made anew for {node.name} with the names and the usage that docs/certificates.md lists."
+        hint = f"Have it reissued for {node.name} with the names and the usage that docs/certificates.md lists."
         yield Finding(where, "certificates_directory", problem, hint)
 
 

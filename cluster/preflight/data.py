@@ -31,7 +31,7 @@ def data_findings(
     + reached: ``HostPicture`` by name of the hosts to be judged
     + keys: what etcd holds below the cluster's prefix; None when etcd does not answer, which says nothing about data
     + restores: this run goes on with a restore that is not finished
-    + adopts: this run begins the cluster with the data that members have, unless etcd knows other ones
+    + adopts: this run bootstraps the cluster with the data that members have, unless etcd knows other ones
     """
     for node in cluster.members:
         if node.name in reached:
@@ -65,7 +65,7 @@ def _is_adoptable(cluster: Cluster, picture: Picture, keys: Mapping[str, str] | 
 
 
 def _unfinished(node: Node) -> Finding:
-    problem = "a restore of this host was begun and is not finished"
+    problem = "a restore of this host was started and is not finished"
     hint = (
         "Run deploys/restore.py again with the same words; --data cancel=true ends it. Nothing else may begin now, "
         "except deploys/configure.py, for a parameter with which PostgreSQL does not start."
@@ -74,7 +74,7 @@ def _unfinished(node: Node) -> Finding:
 
 
 def _unfinished_etcd(node: Node) -> Finding:
-    problem = "the rebuilding of etcd was begun and is not finished"
+    problem = "the rebuilding of etcd was started and is not finished"
     return Finding(node.name, "etcd", problem, "Run deploys/etcd_restore.py again; nothing else may begin now.")
 
 
@@ -85,7 +85,7 @@ def _is_ours(cluster: Cluster, picture: Picture) -> bool:
 def _other_scope(cluster: Cluster, node: Node, picture: Picture) -> Iterable[Finding]:
     if picture["scope"] is not None and not _is_ours(cluster, picture):
         problem = f"Patroni on this host is configured for the cluster {picture['scope']}, not {cluster.name}"
-        hint = f"A host is in one cluster: take it out of this inventory, or first out of {picture['scope']}."
+        hint = f"A host is in one cluster: remove it from this inventory, or first from {picture['scope']}."
         yield Finding(node.name, "cluster_name", problem, hint)
 
 
@@ -122,8 +122,8 @@ def _moved_port(cluster: Cluster, node: Node, picture: Picture) -> Iterable[Find
 def _stop_hint(unit: str) -> str:
     found = re.fullmatch(r"postgresql@(\d+)-(.+)\.service", unit)
     if found:
-        return f"If nobody needs it: `pg_dropcluster --stop {found[1]} {found[2]}`. Otherwise take another host."
-    return "Stop and disable it if nobody needs it. Otherwise take another host."
+        return f"If it is not needed: `pg_dropcluster --stop {found[1]} {found[2]}`. Otherwise take another host."
+    return "Stop and disable it if it is not needed. Otherwise take another host."
 
 
 def _directory(cluster: Cluster, node: Node, picture: Picture, keys: Mapping[str, str] | None) -> Iterable[Finding]:

@@ -41,8 +41,8 @@ class Observed:
     + judged: the hosts that this run may touch; of the others only what concerns these is looked at
     + restores: this run goes on with a restore that is not finished
     + returning: names of hosts that this run brings back, should they have been taken out
-    + adopts: this run begins the cluster with the data that members have
-    + copies: this run begins the cluster with a backup of another one
+    + adopts: this run bootstraps the cluster with the data that members have
+    + copies: this run bootstraps the cluster with a backup of another one
     + sources: ``PeerSources`` by host name
     """
 
@@ -148,7 +148,7 @@ def _removed(cluster: Cluster, observed: Observed) -> Iterable[Finding]:
     for name, removal in removals(cluster, observed.keys).items():
         if name in observed.judged - observed.returning:
             problem = f"was removed from {cluster.name} at {removal.at}, and is still in the inventory"
-            hint = "Take it out of the inventory. To bring it back: `pyinfra inventory.py deploys/add_node.py`."
+            hint = "Remove it from the inventory. To bring it back: `pyinfra inventory.py deploys/add_node.py`."
             yield Finding(name, "removal", problem, hint)
 
 

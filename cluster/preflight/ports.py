@@ -157,7 +157,7 @@ def _foreign_etcd(cluster: Cluster, node: Node, picture: Picture) -> Iterator[Fi
     ]
     if "etcd" in node.roles and serves and not picture["etcd_data"]:
         problem = f"an etcd that is not this cluster's serves other hosts on port {serves[0]['port']}"
-        hint = "Put this cluster's etcd on other hosts, or stop that one and move its data away if nobody needs it."
+        hint = "Put this cluster's etcd on other hosts, or stop that one and move its data away if it is not needed."
         yield Finding(node.name, "etcd", problem, hint)
 
 

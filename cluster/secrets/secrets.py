@@ -128,7 +128,7 @@ class Secrets(Mapping[str, Secret]):
                 name for name in NAMES if name in there and there[name] != self._stored.get(name, there[name])
             ]:
                 raise ConfigError(
-                    f"{', '.join(other)} of {self.path} was written by another run while this one began\n"
+                    f"{', '.join(other)} of {self.path} was written by another run while this one started\n"
                     "HINT: run this again: it takes what is there."
                 )
             self._write()

@@ -74,7 +74,7 @@ def hba_rule(line: str, version: int) -> Rule:
     fields = _fields(line)
     kind = _single(fields.pop(0), "the kind of connection") if fields else ""
     if kind in INCLUDES:
-        raise ValueError("includes a file of the host, which nobody judges: write its lines here")
+        raise ValueError("includes a file of the host, which are not judged: write its lines here")
     if kind != "local" and kind not in NETWORK:
         raise ValueError("is no pg_hba line")
     databases, roles = (_names(fields, what, version) for what in ("database", "role"))
@@ -161,7 +161,7 @@ def _name_problem(word: Word, what: str, version: int) -> str | None:
     if not word.quoted and word.text in _KEYWORDS[what]:
         return None
     if word.text.startswith("@"):
-        return f"names the {what}s in a file of the host ({word.text}), which nobody judges: write them here"
+        return f"names the {what}s in a file of the host ({word.text}), which are not judged: write them here"
     if word.text.startswith("/"):
         return _regex_problem(word.text[1:], version)
     name = word.text.removeprefix("+") if what == "role" and not word.quoted else word.text

@@ -33,7 +33,7 @@ _SHARED = ("/", "/home", "/root", "/srv", "/opt", "/mnt", "/media", "/var", "/va
 def text_problem(text: str, *, blanks: bool = False) -> str | None:
     """What no text of a user may hold, whatever it is for. + blanks: it may begin or end with one"""
     if strange := next((one for one in text if not one.isprintable()), None):
-        return f"holds the character {strange!r}, which nobody sees"
+        return f"holds the character {strange!r}, which cannot be seen"
     if not blanks and text != text.strip():
         return "begins or ends with a blank"
     return f"has {len(text)} characters, the most is {LENGTH}" if len(text) > LENGTH else None
@@ -159,7 +159,7 @@ def mirror_problem(uri: str) -> str | None:
     named = endpoint_problem(host) is None and "*" not in host and port != 0
     plain = re.fullmatch(r"[A-Za-z0-9._~/+%=:@-]*", parts.path) and not (parts.query or parts.fragment or "?" in uri)
     if parts.username is not None:
-        return "has a login in it, which everybody on a host could read: /etc/apt/auth.conf.d is the place for that"
+        return "has a login in it, which every user on a host could read: /etc/apt/auth.conf.d is the place for that"
     return None if parts.scheme in ("http", "https") and named and plain and "#" not in uri else problem
 
 

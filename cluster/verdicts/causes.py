@@ -98,11 +98,11 @@ def _way(words: str) -> str:
             f"`ip route get LEADER` there, declare the address as the host's cluster_address, then {_BUILD}"
         )
     if _CERTIFICATE.search(words):
-        return f"{_BUILD} issues certificates anew where one does not fit or is expired"
+        return f"{_BUILD} reissues certificates where one does not fit or is expired"
     if _KEPT.search(words):
         return (
             "WAL that it needs is gone, for no slot may keep more than max_slot_wal_keep_size: raise that in "
-            f"postgres_parameters, {_CONFIGURE}, then let it begin anew"
+            f"postgres_parameters, {_CONFIGURE}, then let it start again"
         )
     if _TAKEN.search(words):
         return f"raise max_wal_senders or max_replication_slots in postgres_parameters, {_CONFIGURE}, then restart"

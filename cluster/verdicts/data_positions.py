@@ -23,7 +23,7 @@ def primary_of(seen: Mapping[str, SeenData]) -> str | None:
     if len(found) > 1:
         raise UnsafeError(
             f"{' and '.join(found)} both take writes\n"
-            "HINT: clients may have written on both; stop the one whose writes shall go, and run again."
+            "HINT: clients may have written on both; stop the one whose writes are to be given up, and run again."
         )
     return found[0] if found else None
 

@@ -7,7 +7,7 @@ import re
 # What an S3-compatible store says in its document about an error, and pgBackRest passes on whole.
 _CODE, _MESSAGE = re.compile(r"<Code>([^<]*)</Code>"), re.compile(r"<Message>([^<]*)</Message>")
 
-CERTIFICATE = "name the CA of the store in pgbackrest_s3_ca_file: a file that lies on the repository host"
+CERTIFICATE = "name the CA of the store in pgbackrest_s3_ca_file: a file on the repository host"
 KEYS = (
     "the store knows other keys than those in the file that pgbackrest_s3_credentials names, or they may not read and "
     "write this bucket"
@@ -17,7 +17,7 @@ WAY = (
     "see whether the repository host reaches its store, pgbackrest_s3_endpoint with :port where that is not 443, or "
     "whether its disk answers"
 )
-PHRASE = "with another pass phrase than at its creation a repository cannot be read; see docs/runs/backup.md"
+PHRASE = "with another passphrase than at its creation a repository cannot be read; see docs/runs/backup.md"
 HOST = "see `journalctl -u pgbackrest` on its host"
 
 # The first word that is found decides.

@@ -111,5 +111,5 @@ def lost_text(why: str) -> str:
     """What is said before the step that is not taken. + why: as ``loss`` says it"""
     return (
         f"this run has lost its lock: {why}; it stops before its next step\n"
-        "HINT: see deploys/status.py, then do the same once more: it goes on with what is not done."
+        "HINT: see deploys/status.py, then do the same once more: it continues with what is not done."
     )

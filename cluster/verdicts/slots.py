@@ -72,7 +72,7 @@ def dropped_slots(cluster: Cluster, seen: SeenPatroni, slots: Mapping[str, Itera
     owners = {*(node.name for node in cluster.members), *seen["members"]}
     doomed = {name: doomed_slots(seen, owners, found) for name, found in slots.items()}
     return [
-        f"Patroni drops {_named(names)} of {name}, which nobody declares (patroni_ignore_slots keeps slots)"
+        f"Patroni drops {_named(names)} of {name}, which is not declared (patroni_ignore_slots keeps slots)"
         for name, names in doomed.items()
         if names
     ]

@@ -41,7 +41,7 @@ def altered_corrected(cluster: Cluster, down: Iterable[Node], parameters: Mappin
             host.log(f"{name}: takes {', '.join(wrong)} out of {FILE}, where ALTER SYSTEM put it")
             yield Act(nodes[name], StringCommand(_taken_out(data, wrong)))
         if left := [one for one in found if one not in declared]:
-            host.log(f"{name}: {FILE} sets {', '.join(left)}, which nobody declares; declared, it is taken out there")
+            host.log(f"{name}: {FILE} sets {', '.join(left)}, which is not declared; declared, it is removed there")
 
 
 def _taken_out(data: str, names: Iterable[str]) -> str:

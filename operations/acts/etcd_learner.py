@@ -71,7 +71,7 @@ def _given_up(cluster: Cluster, node: Node, voters: Sequence[Node], member_id: s
 def remove_stray_learners(cluster: Cluster, voters: Sequence[Node], seen: SeenEtcd) -> Commands:
     """Take out learners of ours under an address that is not declared any more. + seen: ``EtcdCluster``, live"""
     for member in stray_learners(cluster, seen["members"] or ()):
-        host.log(f"takes out of etcd a learner at {member['peer_urls'][0]}, which nobody declares")
+        host.log(f"takes out of etcd a learner at {member['peer_urls'][0]}, which is not declared")
         yield _removal(cluster, voters, member["id"])
 
 

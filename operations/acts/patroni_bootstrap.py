@@ -44,7 +44,7 @@ def begun_again(cluster: Cluster, seen: SeenPatroni, beginning: Component) -> Co
     if host.get_fact(RestoreState, data=cluster.data_directory)["order"] is not None:
         return  # what looks half made are restored data, which Patroni is about to take over
     _refuse_if_others_have_data(cluster)
-    host.log("the bootstrap was cut off before anything could be stored; it is begun again")
+    host.log("the bootstrap was interrupted before anything could be stored; it is started again")
     data = cluster.data_directory
     aside = f"if [ -e {data} ]; then mv {data} {data}.interrupted-$(date +%s); fi"
     yield StringCommand(f"systemctl stop patroni && {aside}")
@@ -59,7 +59,7 @@ def _refuse_if_others_have_data(cluster: Cluster) -> None:
     if filled := [name for name, picture in seen.items() if picture["paths"][version] is not None]:
         raise UnsafeError(
             f"etcd knows no configuration of {cluster.name}, and {', '.join(filled)} holds data\n"
-            "HINT: nothing is begun again while data is there; restore etcd, or move that data away by hand."
+            "HINT: nothing is started again while data is there; restore etcd, or move that data away by hand."
         )
 
 

@@ -57,7 +57,7 @@ def await_no_leader(cluster: Cluster) -> Commands:
     if name := "".join(asked.printed).strip():
         raise UnsafeError(
             f"{name} still leads {cluster.name} in etcd, though its Patroni was stopped\n"
-            "HINT: somebody started it again: find out who, then run this again."
+            "HINT: it was started again: find out by whom, then run this again."
         )
 
 

@@ -91,7 +91,7 @@ def await_active(
     asked = {name: (SettingsAwaited, question) for name, question in questions.items() if question["wanted"]}
     for name, missing in read_each(asked).items():
         if missing is None:
-            host.log(f"{name} cannot be reached: nobody knows what it runs with")
+            host.log(f"{name} cannot be reached: it is unknown what it runs with")
         elif missing:
             host.log(f"{name} does not have {', '.join(missing)} yet; something there may override the configuration")
 

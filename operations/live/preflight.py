@@ -139,8 +139,8 @@ def refuse_unfit_hosts(
     + held: what the control machine has of the cluster's secrets
     + restores: this run goes on with a restore that is not finished
     + returning: names of hosts that this run brings back, should they have been taken out
-    + adopts: this run begins the cluster with the data that members have
-    + copies: this run begins the cluster with a backup of another one
+    + adopts: this run bootstraps the cluster with the data that members have
+    + copies: this run bootstraps the cluster with a backup of another one
     + rotates: names of secrets that this run changes
     """
     run = {"restores": restores, "returning": frozenset(returning), "adopts": adopts, "copies": copies}

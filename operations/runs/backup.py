@@ -67,7 +67,7 @@ def _backed_up(
     """Take a backup into one repository. Returns why it failed, so that the other one gets its own all the same."""
     what = _backup_words(kind, repository)
     if before["attempts"][kind]["running"]:
-        print_lines([f"a {what} is under way already: none is begun, its end is waited for"])
+        print_lines([f"a {what} is under way already: none is started, its end is waited for"])
     else:
         unit = service(kind, repository.number)
         yield StringCommand(f"systemctl reset-failed {unit} 2>/dev/null; systemctl start --no-block {unit}")

@@ -64,7 +64,7 @@ def take_snapshot(cluster: Cluster) -> Commands:
     _refuse_unready(nodes)
     if look_at_etcd(cluster) is None:
         raise UnsafeError(
-            f"etcd of {cluster.name} has no quorum, and without one nobody knows what it last decided\n"
+            f"etcd of {cluster.name} has no quorum, and without one it is unknown what it last decided\n"
             "HINT: start etcd where it is down; deploys/etcd_restore.py rebuilds one whose data are lost."
         )
     for node in nodes:

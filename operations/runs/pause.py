@@ -43,7 +43,7 @@ def pause(cluster: Cluster) -> Commands:
         [
             f"{cluster.name} is paused; {live.leader or 'nobody'} leads",
             "  there is NO failover now: a PostgreSQL that stops stays down, wherever it is",
-            "  whoever paused it resumes it: pyinfra inventory.py deploys/resume.py",
+            "  it stays so until it is resumed: pyinfra inventory.py deploys/resume.py",
             "  slots that are made by hand meanwhile are dropped then, unless patroni_ignore_slots names them",
             *(f"  at resume {remark}" for remark in slot_remarks(cluster, live)),
         ]

@@ -109,4 +109,4 @@ def _verdict(process: Popen) -> str | None:
 
 
 def _last_words(process: Popen) -> str:
-    return next(reversed(process.stderr.read().splitlines()), "it was cut off, as when a server hangs")
+    return next(reversed(process.stderr.read().splitlines()), "it was interrupted, as when a server hangs")

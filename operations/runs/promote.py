@@ -99,7 +99,7 @@ def _taken_over(cluster: Cluster, began: float, before: int | None) -> Commands:
             f"{cluster.name} takes writes: {leader.name} leads on timeline {leaders_timeline(seen)}",
             *([f"  within {seconds:.1f} s, all follow within {time.monotonic() - began:.1f} s"] if fresh else []),
             "  next    take patroni_standby_of out of its data in the inventory, then run deploys/cluster.py",
-            f"  next    keep {name_of(cluster)} off; as a standby of {cluster.name} it is built anew",
+            f"  next    keep {name_of(cluster)} off; as a standby of {cluster.name} it is built again",
         ]
     )
 

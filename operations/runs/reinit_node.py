@@ -42,7 +42,7 @@ def reinit(cluster: Cluster, member: str, force: bool = False) -> Commands:
         return
     live, node = look(cluster), cluster.node(member)
     if is_being_copied(live, member):
-        print_lines([f"{member} is being copied already: nothing is begun, its end is waited for"])
+        print_lines([f"{member} is being copied already: nothing is started, its end is waited for"])
         host.noop("a copy is under way")
         if not dry_run():
             yield from make_places(cluster, node, fresh=False)  # without them it fails again and again

@@ -134,7 +134,7 @@ def _refuse_if_moved(plan: Switchover, live: Live) -> None:
     if live.leader != plan.leader:
         raise UnsafeError(
             f"the leader was {plan.leader} and is {live.leader or 'nobody'} now\n"
-            "HINT: nothing was switched; run again to plan anew."
+            "HINT: nothing was switched; run again to plan again."
         )
 
 

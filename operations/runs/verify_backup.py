@@ -50,7 +50,7 @@ def drill(cluster: Cluster, label: str | None = None) -> Commands:
         yield from decide_later(f"a restore drill of {label or 'the newest backup'}")
         return
     if before["running"]:
-        print_lines(["a restore drill is under way already: none is begun, its end is waited for"])
+        print_lines(["a restore drill is under way already: none is started, its end is waited for"])
     else:
         _refuse_unfit(cluster, before, label)
         yield write_file(File(REQUEST, drill_request(label, _living(cluster)), USER, USER, "600"))

@@ -34,7 +34,7 @@ REFUSED = {
     "--no-wait": "lets hosts run ahead of each other, and ends with 0 when some of them failed",
     "--fail-percent": "goes on without the hosts that failed, which leaves a half-changed cluster",
 }
-_AGAIN = "HINT: do the same once more: it goes on with what is not done, and does nothing twice."
+_AGAIN = "HINT: do the same once more: it continues with what is not done, and does nothing twice."
 
 
 def mend_the_command_line() -> None:
@@ -73,7 +73,7 @@ def _replace(owner: Any, name: str, instead: Callable[..., Any]) -> None:
 
 
 def _interrupted(number: int, frame: object) -> NoReturn:
-    begun = f" while a step was under way, which may go on where it was begun\n{_AGAIN}"
+    begun = f" while a step was under way, which may continue where it was started\n{_AGAIN}"
     if state.pool is not None:
         state.pool.kill(block=False)  # else the way out would wait for the steps that are under way
     logger.warning("interrupted" + (begun if getattr(state, "is_executing", False) else ", nothing was changed"))
@@ -178,7 +178,7 @@ def _confirmed(ask: Callable[[str], bool], message: str) -> bool:
         agreed = ask(message)
     except (EOFError, RuntimeError):
         raise ConfigError(
-            "nothing was changed: there is nobody here to confirm the changes\n"
+            "nothing was changed: no one is here to confirm the changes\n"
             "HINT: add -y to make them without a question, or --dry to look at them only."
         ) from None
     if not agreed:

@@ -125,7 +125,7 @@ def refuse_silence(seen: Mapping[str, object]) -> None:
     if silent := [name for name, answer in seen.items() if answer is None]:
         raise UnsafeError(
             f"{', '.join(silent)} cannot be reached\n"
-            "HINT: this step looks at all hosts first; bring it back, or take it out of the inventory."
+            "HINT: this step looks at all hosts first; bring it back, or remove it from the inventory."
         )
 
 

@@ -118,7 +118,7 @@ def _is_of_another_user(arguments: dict[str, Any]) -> bool:
 def _refusal(target: Host, output: CommandOutput) -> str:
     said = [line.strip() for line in output.stderr_lines if line.strip()] or ["nothing was said"]
     hint = next((hint for word, hint in _HINTS.items() if any(word in line for line in said)), _PASSWORD_HINT)
-    return f"{target.name}: no command could be begun there: {said[-1]}\n{hint}"
+    return f"{target.name}: no command could be started there: {said[-1]}\n{hint}"
 
 
 def _once(target: Host, sentence: str) -> str:

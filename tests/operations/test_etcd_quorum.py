@@ -55,7 +55,7 @@ def test_a_member_that_does_not_come_back_ends_the_run(monkeypatch: pytest.Monke
     assert str(refused.value) == (
         "etcd is not healthy: https://10.0.0.2:2379: context deadline exceeded\n"
         "HINT: fix what the last lines of h2 name; where they complain of its data, "
-        "`pyinfra inventory.py deploys/etcd_reinit.py --data node=h2` puts these aside and lets it join anew; "
+        "`pyinfra inventory.py deploys/etcd_reinit.py --data node=h2` puts these aside and lets it join again; "
         "no other member is touched meanwhile."
     )
     assert world.done == ["restart h1", "restart h2"]
@@ -211,7 +211,7 @@ def test_nobody_joins_while_a_member_is_unwell(monkeypatch: pytest.MonkeyPatch) 
     assert str(refused.value) == (
         "h5 cannot join: etcd is not healthy: https://10.0.0.4:2379: context deadline exceeded\n"
         "HINT: fix what the last lines of h4 name; where they complain of its data, "
-        "`pyinfra inventory.py deploys/etcd_reinit.py --data node=h4` puts these aside and lets it join anew; "
+        "`pyinfra inventory.py deploys/etcd_reinit.py --data node=h4` puts these aside and lets it join again; "
         "only then."
     )
     assert world.done == []

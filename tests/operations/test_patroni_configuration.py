@@ -294,7 +294,7 @@ def test_what_nobody_declares_is_named_and_left(monkeypatch: pytest.MonkeyPatch,
     assert world.config is not None
     world.config["postgresql"]["parameters"]["log_min_duration_statement"] = "1s"
     run_operation(monkeypatch, world, cluster, patroni_configuration.configuration)
-    assert said == ["left alone, though nobody declares them: log_min_duration_statement"]
+    assert said == ["left alone, though they are not declared: log_min_duration_statement"]
 
 
 def test_roles_are_made_on_whoever_leads(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -417,7 +417,7 @@ def test_of_a_member_that_is_away_nothing_else_is_said(monkeypatch: pytest.Monke
     monkeypatch.setattr(awaited, "read_each", lambda asked: {name: answers[name] for name in asked})
     declared = fake_cluster(postgres_parameters={"work_mem": "7MB"})
     run_operation(monkeypatch, world, declared, patroni_configuration.configuration)
-    assert said[-1] == "h2 cannot be reached: nobody knows what it runs with"
+    assert said[-1] == "h2 cannot be reached: it is unknown what it runs with"
 
 
 def test_what_an_earlier_build_left_there_stops_no_other_change(
@@ -430,7 +430,7 @@ def test_what_an_earlier_build_left_there_stops_no_other_change(
     run_operation(monkeypatch, world, declared, patroni_configuration.configuration)
     sent = {"postgresql": {"parameters": {"work_mem": "7MB", "max_conections": None}}}
     assert [patch for _, patch in world.patches] == [sent]
-    assert said[-1] == "left alone, though nobody declares them: TimeZone, wal_buffers"
+    assert said[-1] == "left alone, though they are not declared: TimeZone, wal_buffers"
 
 
 # --- Where PostgreSQL does not run ---
@@ -545,5 +545,5 @@ def test_what_alter_system_set_is_taken_out_of_the_files_where_sql_cannot_do_it(
     assert list(world.taken) == ["h2"] and "runs ||" in world.taken["h2"]
     assert "(shared_buffers)" in world.taken["h2"] and "restore_command" not in world.taken["h2"]
     assert "h2: takes shared_buffers out of postgresql.auto.conf, where ALTER SYSTEM put it" in said
-    assert "h2: postgresql.auto.conf sets lock_timeout, which nobody declares; declared, it is taken out there" in said
+    assert "h2: postgresql.auto.conf sets lock_timeout, which is not declared; declared, it is removed there" in said
     assert "h1 leads with it" in said

@@ -72,5 +72,5 @@ def test_no_host_gets_one_that_another_run_has_replaced(tmp_path: Path, stage: A
     stage(planning=False)
     planned = Secrets.plan(tmp_path / "main", {})
     Secrets.load(tmp_path / "main", {})
-    with pytest.raises(ConfigError, match="was written by another run while this one began"):
+    with pytest.raises(ConfigError, match="was written by another run while this one started"):
         run(kept, secrets=planned)

@@ -64,7 +64,7 @@ def refuse_needless(cluster: Cluster, remains: Remains) -> None:
     if named := answering(cluster, remains):
         raise UnsafeError(
             f"etcd of {cluster.name} has its quorum: asked on {', '.join(named)}\n"
-            f"HINT: {UNTOUCHED}; a host whose data of etcd are damaged or lost gets them anew by "
+            f"HINT: {UNTOUCHED}; a host whose data of etcd are damaged or lost gets new ones by "
             f"{_reinit(cluster, remains)}; a host that is lost is replaced by deploys/replace_node.py, or taken out by "
             "deploys/remove_node.py."
         )
@@ -105,7 +105,7 @@ def refuse_unread(cluster: Cluster, silent: Collection[str], absent: Collection[
         )
     if named := [node.name for node in cluster if node.name in needed and node.name in absent]:
         raise UnsafeError(
-            f"{', '.join(named)} is not in this run, and would go on with what it has\n"
+            f"{', '.join(named)} is not in this run, and would continue with what it has\n"
             f"HINT: run without --limit and --exclude. {UNTOUCHED}."
         )
 
@@ -115,7 +115,7 @@ def refuse_divided(cluster: Cluster, standing: Sequence[DataPosition]) -> None:
     if not standing:
         raise UnsafeError(
             f"no member of {cluster.name} has data, so there is nothing that could lead\n"
-            "HINT: deploys/restore.py --data source=CLUSTER builds a cluster anew from its backups."
+            "HINT: deploys/restore.py --data source=CLUSTER builds the cluster again from its backups."
         )
     refuse_other_clusters(cluster, standing)
     for one, other in combinations(standing, 2):
@@ -128,7 +128,7 @@ def refuse_divided(cluster: Cluster, standing: Sequence[DataPosition]) -> None:
     if len(primaries := [one.name for one in standing if one.state == PRIMARY]) > 1:
         raise UnsafeError(
             f"{' and '.join(primaries)} are primaries at the same time\n"
-            "HINT: compare their data by hand; stop Patroni on the one whose data shall be given up, and run again. "
+            "HINT: compare their data by hand; stop Patroni on the one whose data are to be given up, and run again. "
             f"{UNTOUCHED}."
         )
 

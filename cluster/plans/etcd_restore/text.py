@@ -27,15 +27,15 @@ def restore_lines(cluster: Cluster, remains: Remains, standing: Sequence[DataPos
     found = [("etcd", name, _etcd(seen)) for name, seen in remains.items() if name in _names(cluster)]
     found += [("snapshots", name, _snapshots(seen)) for name, seen in remains.items()]
     found += [("PostgreSQL", one.name, one.text) for one in standing]
-    begun = f"The rebuilding of the etcd of {cluster.name} was begun, and is gone on with"
+    begun = f"The rebuilding of the etcd of {cluster.name} was started, and is resumed"
     return [
-        begun if order.leads else f"The etcd of {cluster.name} is lost: nobody answers for its quorum",
+        begun if order.leads else f"The etcd of {cluster.name} is lost: it has no quorum",
         *(f"  {what:11}{name:{width}}  {text}" for what, name, text in found),
         f"  {'from':11}{order.source}",
         f"  {'first':11}{order.home} begins etcd again; {', '.join(joining) or 'nobody'} to join it",
         f"  {'leads':11}{order.leads or first.name}: its data go furthest{_again(order)}",
         f"  {'costs':11}no writes and no reads from the stop until it leads; every connection ends",
-        f"  {'kept':11}the etcd data that lie there now, in {order.aside(cluster)}",
+        f"  {'kept':11}the etcd data that are stored there now, in {order.aside(cluster)}",
     ]
 
 
@@ -69,5 +69,5 @@ def outcome_lines(cluster: Cluster, order: Order, leader: str, seconds: float) -
     """What was reached. + leader: who leads; + seconds: that the last part took"""
     return [
         f"etcd of {cluster.name} is rebuilt from {order.source}; {leader} leads, all members stream",
-        f"  the last part took {seconds:.1f} s; etcd's old data lie in {order.aside(cluster)} until you remove them",
+        f"  the last part took {seconds:.1f} s; etcd's old data are in {order.aside(cluster)} until you remove them",
     ]

@@ -120,5 +120,5 @@ def _slots(parameters: Mapping[str, object], postgres: Postgres) -> Iterator[Obs
             yield Obstacle(
                 f"max_replication_slots {wanted} is below the {len(seen['slots'])} slots on {name}: "
                 "PostgreSQL would not start",
-                "drop slots that nobody uses ('select * from pg_replication_slots'), or declare more",
+                "drop slots that are not used ('select * from pg_replication_slots'), or declare more",
             )

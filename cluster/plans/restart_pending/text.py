@@ -65,11 +65,11 @@ def _impact(members: Sequence[Member], plan: Plan) -> list[str]:
 def _alone(standbys: Sequence[Member], plan: Plan) -> Iterable[str]:
     fit = [one.name for one in standbys if one.eligible]
     if not standbys:
-        yield "  There is no standby: nobody could take over if PostgreSQL did not come back."
+        yield "  There is no standby that could take over if PostgreSQL did not come back."
     elif not fit:
-        yield "  Nobody could take over meanwhile: no standby is fit for it."
+        yield "  No standby could take over meanwhile: none is fit for it."
     elif len(fit) == 1 and any(step.member in fit for step in plan.restarts):
-        yield f"  Nobody could take over while {fit[0]} restarts, the only fit standby."
+        yield f"  No standby could take over while {fit[0]} restarts, the only fit standby."
 
 
 def _reasons(leader: Member) -> Iterable[str]:

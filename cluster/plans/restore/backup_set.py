@@ -74,7 +74,7 @@ def set_obstacle(backups: Sequence[SeenBackup], known: Iterable[SeenBackup], tar
         return None
     begin = next(one for one in backups if not target.label or one["label"] == target.label)
     return Obstacle(
-        f"{target} lies before the end of the {'' if target.label else 'first '}backup {begin['label']}, which was "
+        f"{target} is before the end of the {'' if target.label else 'first '}backup {begin['label']}, which was "
         f"complete at {moment_text(begin['stopped_at'])}",
         f"name a later moment, or --data set={begin['label']} alone for the end of that backup",
     )

@@ -99,7 +99,7 @@ def new_lines(cluster: Cluster, source: Cluster, plan: Restore) -> list[str]:
     same = source is cluster
     return [
         f"{cluster.name} begins with the data of {'its own backup' if same else source.name} at {plan.target}",
-        *(["  goes on with what an earlier run has begun"] if plan.goes_on else []),
+        *(["  resumes what an earlier run has started"] if plan.goes_on else []),
         *source_lines(plan),
         f"  on      {plan.member}; then {', '.join(others) or 'nobody'} from it",
         *([] if same else [f"  leaves  {source.name} and its archive as they are; subscriptions here are disabled"]),

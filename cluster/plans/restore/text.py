@@ -32,7 +32,7 @@ def restore_lines(
     others = [node.name for node in cluster.members if node.name != plan.member]
     return [
         f"Restore of {cluster.name} to {plan.target}",
-        *(["  goes on with a restore that an earlier run has begun"] if plan.goes_on else []),
+        *(["  resumes a restore that an earlier run has started"] if plan.goes_on else []),
         *source_lines(plan),
         f"  on      {plan.member}; then {', '.join(others) or 'nobody'} from it and the backup",
         *aside,

@@ -51,7 +51,7 @@ def timelines_obstacle(cluster: Cluster, keys: Mapping[str, str], target: Target
     for turn in given_up(cluster, keys):
         if turn.timeline < timeline and _is_on_both(turn, target):
             return Obstacle(
-                f"{target} lies on two timelines: on {turn.timeline}, which a restore left, and on {timeline}, which "
+                f"{target} is on two timelines: on {turn.timeline}, which a restore left, and on {timeline}, which "
                 f"goes on from there",
                 f"--data timeline={turn.timeline} is for the data as they were then, "
                 f"--data timeline={timeline} for those from which the cluster of today came",

@@ -89,7 +89,7 @@ def _given_up(cluster: Cluster) -> Commands:
     """End a rebuilding that was begun when etcd is back by itself: its data are all in their place yet."""
     yield from _released(cluster)
     yield from _forgotten(cluster)
-    print_lines([f"etcd of {cluster.name} has its quorum again: the rebuilding that was begun is given up"])
+    print_lines([f"etcd of {cluster.name} has its quorum again: the rebuilding that was started is given up"])
 
 
 def _released(cluster: Cluster) -> Commands:
@@ -209,7 +209,7 @@ def finish(cluster: Cluster) -> Commands:
         return
     order, began = order_of(_remains(cluster)), time.monotonic()
     if order is None or order.leads is None:
-        host.noop("no rebuilding was begun")
+        host.noop("no rebuilding was started")
         return
     yield from _released(cluster)
     leader = await_election(cluster, sorted(cluster.members, key=lambda one: one.name != order.leads))

@@ -90,7 +90,7 @@ def give_back(cluster: Cluster) -> Commands:
     seen, live = _seen(cluster), look(cluster)
     order = order_of(seen)
     if order is None:
-        host.noop("no restore was begun")
+        host.noop("no restore was started")
         return
     chosen, touched = cluster.node(order["member"]), any(one is not None and one["begun"] for one in seen.values())
     if obstacle := giving_back_obstacle(cluster, live, seen, chosen.name):
@@ -177,7 +177,7 @@ def _outcome(cluster: Cluster, plan: Restore, result: Mapping[str, Any], leading
     seen = look(cluster)
     return [
         f"{cluster.name} is back at {plan.target}: {seen.leader} leads on timeline {leaders_timeline(seen.patroni)}",
-        f"  the old timeline was left at {result['lsn']}; last transaction of {result['time'] or 'nobody knows when'}",
+        f"  the old timeline was left at {result['lsn']}; last transaction of {result['time'] or 'an unknown time'}",
         f"  led after {leading:.1f} s, all members stream after {seconds:.1f} s",
     ]
 

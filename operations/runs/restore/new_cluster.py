@@ -57,14 +57,14 @@ def restore_from_source(
     """
     first = cluster.members[0]
     if first.name != current_node():
-        host.noop(f"{first.name} begins the cluster")
+        host.noop(f"{first.name} bootstraps the cluster")
         return
     if dry_run():
         yield from decide_later(f"whether {cluster.name} can begin with a backup of {source.name}")
         return
     seen = host.get_fact(RestoreState, data=cluster.data_directory, room=True)
     if _has_begun(cluster, seen):
-        host.noop("the data are restored, and the cluster has begun with them")
+        host.noop("the data are restored, and the cluster runs with them")
         return
     if source is not cluster:
         refuse_another_life(cluster)
@@ -77,7 +77,7 @@ def restore_from_source(
         roles = _roles(secrets)
         yield from _unit_begun(cluster, source, source_secrets, plan, tablespaces=known, roles=roles)
     result = await_restore(cluster, first)
-    print_lines([f"restored to {result['lsn']}; last transaction of {result['time'] or 'nobody knows when'}"])
+    print_lines([f"restored to {result['lsn']}; last transaction of {result['time'] or 'an unknown time'}"])
 
 
 def _unit_begun(

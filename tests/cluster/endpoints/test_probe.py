@@ -111,7 +111,7 @@ def test_kept_promises_let_the_run_end_well():
         ),
         (
             {"unjudged": "connection refused"},
-            "nobody knows whether the probe's 412 acknowledged writes are there: connection refused",
+            "it is unknown whether the probe's 412 acknowledged writes are there: connection refused",
         ),
     ],
 )

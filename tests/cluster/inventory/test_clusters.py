@@ -146,7 +146,7 @@ def test_a_cluster_without_postgres():
             "inventory.py",
             "postgres",
             "cluster main has no host in the group postgres",
-            "Put the hosts that shall run PostgreSQL in the group postgres.",
+            "Put the hosts that are to run PostgreSQL in the group postgres.",
         )
     ]
 

@@ -71,7 +71,7 @@ def test_a_host_that_cannot_be_read_may_be_the_most_advanced() -> None:
 
 
 def test_a_host_outside_the_run_would_go_on_by_itself() -> None:
-    with pytest.raises(UnsafeError, match="h3 is not in this run, and would go on with what it has"):
+    with pytest.raises(UnsafeError, match="h3 is not in this run, and would continue with what it has"):
         refuse_unread(fake_cluster(3), [], ["h3"])
 
 
@@ -82,7 +82,7 @@ def test_the_plan_says_what_was_found_and_what_comes() -> None:
         DataPosition("h2", "down", False, 3, 0x3000100, True, "76"),
     ]
     assert restore_lines(fake_cluster(3), seen, standing, ORDER) == [
-        "The etcd of main is lost: nobody answers for its quorum",
+        "The etcd of main is lost: it has no quorum",
         "  etcd       h1  runs, without a quorum; its data at revision 120",
         "  etcd       h2  is down; no data that can be read",
         "  etcd       h3  is down; no data that can be read",
@@ -95,7 +95,7 @@ def test_the_plan_says_what_was_found_and_what_comes() -> None:
         "  first      h1 begins etcd again; h2, h3 to join it",
         "  leads      h1: its data go furthest; compared once more when all are stopped",
         "  costs      no writes and no reads from the stop until it leads; every connection ends",
-        "  kept       the etcd data that lie there now, in /var/lib/etcd/main.before-20261121T225509000000",
+        "  kept       the etcd data that are stored there now, in /var/lib/etcd/main.before-20261121T225509000000",
     ]
 
 

@@ -73,7 +73,7 @@ def test_a_source_that_runs_is_one_whatever_is_said(member: SourceMember, lost: 
 def test_what_cannot_be_reached_may_be_alive() -> None:
     source = {"s1": LOST, "s2": STOPPED}
     assert obstacle(source) == (
-        "s1 cannot be reached, so nobody knows whether shop still takes writes\n"
+        "s1 cannot be reached, so it is unknown whether shop still takes writes\n"
         "HINT: when they are off and stay off, say so: --data source_is_lost=true."
     )
     assert obstacle(source, lost=True) == ""

@@ -111,6 +111,6 @@ def test_it_is_said_from_where_the_copy_comes() -> None:
 
 
 def test_that_nobody_could_take_over_meanwhile_is_said_before() -> None:
-    assert reinit_remarks(a_cluster(), healthy(), "pg2", 95) == ["95 MiB on pg2 are removed, and copied anew"]
+    assert reinit_remarks(a_cluster(), healthy(), "pg2", 95) == ["95 MiB on pg2 are removed, and copied again"]
     alone = with_member(healthy(), "pg3", streaming=False)
-    assert reinit_remarks(a_cluster(), alone, "pg2", 95)[1:] == ["until it streams, nobody can take over from pg1"]
+    assert reinit_remarks(a_cluster(), alone, "pg2", 95)[1:] == ["until it streams, no standby can take over from pg1"]

@@ -122,7 +122,7 @@ def test_what_the_inventory_has_to_say_differently_without_it_is_told() -> None:
 
 def test_a_host_out_of_reach_that_etcd_knows_may_be_alive() -> None:
     assert refusal(live(config={"ttl": 45}), reached=False) == (
-        "pg3 is not taken out of main now: this run does not reach it, and its Patroni is known to etcd: it runs, "
+        "pg3 is not removed from main now: this run does not reach it, and its Patroni is known to etcd: it runs, "
         "or died less than 45 s ago\nHINT: wait 45 s if it is dead; run without --limit and --exclude if it lives; "
         "nothing was changed."
     )
@@ -183,7 +183,7 @@ def test_what_the_others_know_of_a_host() -> None:
 def test_the_plan_in_its_words() -> None:
     cluster = a_cluster()
     assert removal_lines(cluster, live(), cluster.node("pg1"), reached=True, wipe=False) == [
-        "pg1 is taken out of main",
+        "pg1 is removed from main",
         "  then   another member leads first",
         "  then   its Patroni and PostgreSQL are stopped and disabled",
         "  then   it leaves etcd",

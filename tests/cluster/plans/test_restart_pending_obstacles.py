@@ -158,7 +158,7 @@ def test_replication_slots_are_counted_on_every_member() -> None:
     assert lowered(with_postgres(restart_live(max_replication_slots=4), "pg3", slots=slots[:5])) == [
         (
             "max_replication_slots 4 is below the 5 slots on pg3: PostgreSQL would not start",
-            "drop slots that nobody uses ('select * from pg_replication_slots'), or declare more",
+            "drop slots that are not used ('select * from pg_replication_slots'), or declare more",
         )
     ]
     assert lowered(unreachable(restart_live(max_replication_slots=4), "pg3")) == []

@@ -98,7 +98,7 @@ def test_a_single_member_has_no_order_and_nobody_beside_it() -> None:
         main: ordered restart
           1. pg1  primary, in place  max_connections 100 -> 200, shared_buffers 96MB -> 128MB
           Writes are interrupted once, while pg1 restarts in place: commonly 1 to 5 s.
-          There is no standby: nobody could take over if PostgreSQL did not come back.
+          There is no standby that could take over if PostgreSQL did not come back.
         """,
     )
 
@@ -112,7 +112,7 @@ def test_a_single_standby() -> None:
           2. pg1  primary, in place  max_connections 100 -> 200
           Why this order: max_connections rises, and a standby must never have less than its primary.
           Writes are interrupted once, while pg1 restarts in place: commonly 1 to 5 s.
-          Nobody could take over while pg2 restarts, the only fit standby.
+          No standby could take over while pg2 restarts, the only fit standby.
         """,
     )
 
@@ -120,7 +120,7 @@ def test_a_single_standby() -> None:
 def test_standbys_of_which_none_may_take_over() -> None:
     primary, second, third = cluster_of(3, {}, others=BUFFERS)
     text = plan([primary, replace(second, eligible=False), replace(third, eligible=False)], alone=True)
-    assert text.endswith("\n  Nobody could take over meanwhile: no standby is fit for it.\n")
+    assert text.endswith("\n  No standby could take over meanwhile: none is fit for it.\n")
 
 
 def test_a_deferred_member_is_named_with_the_reason() -> None:
@@ -134,7 +134,7 @@ def test_a_deferred_member_is_named_with_the_reason() -> None:
           3. pg2  standby            max_connections 100 -> 50
           Why this order: max_connections falls: primary first, a standby when it has replayed that.
           Writes are interrupted once, while pg1 restarts in place: commonly 1 to 5 s.
-          Nobody could take over while pg2 restarts, the only fit standby.
+          No standby could take over while pg2 restarts, the only fit standby.
           Deferred to a later run: pg3 has its replay paused by hand; a restart would resume it
         """,
     )

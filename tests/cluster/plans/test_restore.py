@@ -113,7 +113,7 @@ def test_a_cluster_in_no_state_for_it_is_refused() -> None:
     [
         ({"time": "2026-11-21T12:00:01Z"}, "2026-11-21 12:00:01+00:00 is in the future: it is 2026-11-21 12:00:00 UTC"),
         ({"lsn": "0/40000001"}, "the position 0/40000001 in the WAL is not written yet: 0/40000000 is"),
-        ({"time": "2026-11-21T10:00:00Z"}, "2026-11-21 10:00:00+00:00 lies before the end of the first backup"),
+        ({"time": "2026-11-21T10:00:00Z"}, "2026-11-21 10:00:00+00:00 is before the end of the first backup"),
     ],
 )
 def test_a_moment_that_cannot_be_reached_is_refused(target: dict[str, Any], words: str) -> None:
@@ -261,5 +261,5 @@ def test_a_copy_of_a_moment_that_was_lived_twice_is_asked_which_life_is_meant() 
     new, source = a_cluster("pg8", cluster_name="copy"), a_cluster()
     keys = {"/service/main/history": json.dumps([turn])}
     moment = {"time": "2026-11-21T11:40:00+00:00"}
-    with pytest.raises(UnsafeError, match="lies on two timelines: on 2, which a restore left, and on 3, "):
+    with pytest.raises(UnsafeError, match="is on two timelines: on 2, which a restore left, and on 3, "):
         new_plan(new, source, repository(), member(), {2: 5000}, asked_target(moment), keys)

@@ -44,9 +44,9 @@ def test_the_newest_that_ended_before_the_moment(words: dict[str, object], label
 @pytest.mark.parametrize(
     ("words", "problem"),
     [
-        ({"time": "2026-11-21T12:00:00Z"}, "lies before the end of the first backup one, which was complete at"),
-        ({"lsn": "0/1"}, "lies before the end of the first backup one"),
-        ({"time": "2026-11-21T12:30:00Z", "set": "two"}, "lies before the end of the backup two"),
+        ({"time": "2026-11-21T12:00:00Z"}, "is before the end of the first backup one, which was complete at"),
+        ({"lsn": "0/1"}, "is before the end of the first backup one"),
+        ({"time": "2026-11-21T12:30:00Z", "set": "two"}, "is before the end of the backup two"),
         ({"set": "none"}, "the backup none is not in the repository"),
         ({"name": "somewhere"}, "there are 2 backups, and none says whether somewhere was made before it"),
     ],

@@ -38,7 +38,7 @@ def test_a_time_between_the_moment_of_a_restore_and_the_restore_itself(moment: s
 
 def test_both_answers_are_named() -> None:
     assert obstacle([RESTORED], time="2026-11-21T13:00:00+00:00") == (
-        "2026-11-21 13:00:00+00:00 lies on two timelines: on 2, which a restore left, and on 3, which goes on from "
+        "2026-11-21 13:00:00+00:00 is on two timelines: on 2, which a restore left, and on 3, which goes on from "
         "there\nHINT: --data timeline=2 is for the data as they were then, --data timeline=3 for those from which the "
         "cluster of today came."
     )
@@ -46,12 +46,12 @@ def test_both_answers_are_named() -> None:
 
 def test_a_position_beyond_the_turn() -> None:
     assert obstacle([RESTORED], lsn="0/1000") is None
-    assert "lies on two timelines" in str(obstacle([RESTORED], lsn="0/2000"))
+    assert "is on two timelines" in str(obstacle([RESTORED], lsn="0/2000"))
     assert obstacle([PROMOTED], lsn="0/2000") is None
 
 
 def test_where_nobody_says_when_the_turn_was_any_earlier_time_may_be_meant() -> None:
-    assert "lies on two timelines" in str(obstacle([BY_NAME], time="2026-11-21T11:00:00+00:00"))
+    assert "is on two timelines" in str(obstacle([BY_NAME], time="2026-11-21T11:00:00+00:00"))
     assert obstacle([BY_NAME], time="2026-11-21T14:30:00+00:00") is None
 
 

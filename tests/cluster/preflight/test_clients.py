@@ -19,7 +19,7 @@ def problems(*sessions: dict[str, Any], listening: Any = EVERYWHERE, **settings:
 
 
 def test_clients_at_an_address_that_nobody_declared_are_named_with_their_ports() -> None:
-    said = "clients are connected to 192.0.2.7, port 5000, 5001, which nobody declared"
+    said = "clients are connected to 192.0.2.7, port 5000, 5001, which is not declared"
     assert problems(at("192.0.2.7"), at("192.0.2.7", 5001)) == [("pg1", "haproxy_listen", said)]
 
 
@@ -32,7 +32,7 @@ def test_declared_addresses_and_loopback_go_on_being_served() -> None:
 
 def test_a_choice_that_leaves_out_the_host_s_own_address_cuts_off_who_is_there() -> None:
     assert [row[2] for row in problems(at("10.0.0.1"), haproxy_listen=["192.0.2.7"])] == [
-        "clients are connected to 10.0.0.1, port 5000, which nobody declared"
+        "clients are connected to 10.0.0.1, port 5000, which is not declared"
     ]
 
 

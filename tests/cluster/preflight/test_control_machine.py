@@ -108,7 +108,7 @@ def test_certificates_that_are_absent_or_for_another_host(tmp_path):
                 f"pg1/{component}.crt",
                 "certificates_directory",
                 "lacks db.example.net",
-                "Have it made anew for pg1 with the names and the usage that docs/certificates.md lists.",
+                "Have it reissued for pg1 with the names and the usage that docs/certificates.md lists.",
             )
             for component in ("postgres", "haproxy")
         ),

@@ -123,7 +123,7 @@ def test_a_running_postgres_of_debian_is_in_the_way():
         (
             "PostgreSQL",
             f"a PostgreSQL that is not Patroni's runs here: data in {DIRECTORY}, unit {DEBIAN}",
-            "If nobody needs it: `pg_dropcluster --stop 17 main`. Otherwise take another host.",
+            "If it is not needed: `pg_dropcluster --stop 17 main`. Otherwise take another host.",
         )
     ]
 
@@ -134,7 +134,7 @@ def test_a_running_postgres_that_is_no_service_is_in_the_way():
         (
             "PostgreSQL",
             "a PostgreSQL that is not Patroni's runs here: data in /home/x/pg, no systemd unit",
-            "Stop and disable it if nobody needs it. Otherwise take another host.",
+            "Stop and disable it if it is not needed. Otherwise take another host.",
         )
     ]
 
@@ -168,6 +168,6 @@ def test_a_member_of_another_cluster():
         (
             "cluster_name",
             "Patroni on this host is configured for the cluster other, not main",
-            "A host is in one cluster: take it out of this inventory, or first out of other.",
+            "A host is in one cluster: remove it from this inventory, or first from other.",
         )
     ]

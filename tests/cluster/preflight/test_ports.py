@@ -130,7 +130,7 @@ def test_an_etcd_that_is_somebody_elses():
             "pg1",
             "etcd",
             "an etcd that is not this cluster's serves other hosts on port 2379",
-            "Put this cluster's etcd on other hosts, or stop that one and move its data away if nobody needs it.",
+            "Put this cluster's etcd on other hosts, or stop that one and move its data away if it is not needed.",
         )
     ]
 

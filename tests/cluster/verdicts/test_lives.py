@@ -114,12 +114,12 @@ def test_a_cluster_does_not_begin_where_another_life_of_it_was_stored(copies: bo
     assert (one.where, one.what) == ("backup1", "stanza")
     assert one.problem == (
         "the repository has the stanza main of another life of the cluster: 2 backups, the newest 20261121-010002F. "
-        "What begins now would go on with its WAL"
+        "What starts now would continue its WAL"
     )
     assert one.hint == (
         "To keep them: `sudo sh -c 'cd /var/lib/pgbackrest && for d in archive backup; do mv $d/main "
         "$d/main.$(date +%s); done'` on backup1. To give them up: `pyinfra inventory.py deploys/destroy.py "
-        "--data confirm=main --data backups=true`. To go on with them: `pyinfra inventory.py deploys/restore.py "
+        "--data confirm=main --data backups=true`. To continue with them: `pyinfra inventory.py deploys/restore.py "
         "--data source=main --data latest=true --data confirm=main`."
     )
 

@@ -75,7 +75,7 @@ def with_slots(*slots: dict[str, Any], **config: Any) -> Live:
 
 def test_each_member_has_a_sentence() -> None:
     live = with_postgres(with_slots(slot("a"), slot("b")), "pg3", slots=[slot("c")])
-    tail = ", which nobody declares (patroni_ignore_slots keeps slots)"
+    tail = ", which is not declared (patroni_ignore_slots keeps slots)"
     assert slot_remarks(a_cluster(), live) == [
         f"Patroni drops the slots a, b of pg1{tail}",
         f"Patroni drops the slot c of pg3{tail}",
@@ -87,7 +87,7 @@ def test_each_member_has_a_sentence() -> None:
 def test_a_switchover_says_what_is_dropped_and_what_stays_behind() -> None:
     live = with_slots(slot("mine"), slot("cdc", **LOGICAL), ignore_slots=[{"name": "cdc"}])
     assert switchover_plan(a_cluster(), live).remarks == (
-        "Patroni drops the slot mine of pg1, which nobody declares (patroni_ignore_slots keeps slots)",
+        "Patroni drops the slot mine of pg1, which is not declared (patroni_ignore_slots keeps slots)",
         "cdc stays on pg1 as a slot, and pg2 has none of this name",
     )
     carried = with_slots(slot("cdc", failover=True, **LOGICAL), ignore_slots=[{"type": "logical"}])
@@ -97,7 +97,7 @@ def test_a_switchover_says_what_is_dropped_and_what_stays_behind() -> None:
 def test_a_copy_takes_the_slots_of_the_member_with_it() -> None:
     live = with_postgres(healthy(), "pg3", slots=[slot("pg1"), slot("mine"), slot("gone", temporary=True)])
     assert reinit_remarks(a_cluster(), live, "pg3", 95)[:2] == [
-        "95 MiB on pg3 are removed, and copied anew",
+        "95 MiB on pg3 are removed, and copied again",
         "the replication slots mine go with the data: copies have none",
     ]
 

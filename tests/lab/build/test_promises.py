@@ -64,7 +64,7 @@ def test_nothing_is_dropped_that_nobody_declared(built: Built) -> None:
     set_by_hand("1234ms")
     try:
         done = run(built.inventory)
-        assert "left alone, though nobody declares them: deadlock_timeout" in one_line(done.log), done
+        assert "left alone, though they are not declared: deadlock_timeout" in one_line(done.log), done
         assert as_superuser("select answer from thesis", "somebodys") == "42"
         assert as_superuser("select rolcanlogin from pg_roles where rolname = 'somebody'") == "t"
         assert patroni(lab, "pg1", "config")["postgresql"]["parameters"]["deadlock_timeout"] == "1234ms"

@@ -117,7 +117,7 @@ def test_a_foreign_postgresql_that_runs(built: Built, tmp_path: Path) -> None:
     assert (
         f"{host} PostgreSQL a PostgreSQL that is not Patroni's runs here: data in /var/lib/postgresql/17/main, "
         "unit postgresql@17-main.service "
-        "HINT: If nobody needs it: `pg_dropcluster --stop 17 main`. Otherwise take another host."
+        "HINT: If it is not needed: `pg_dropcluster --stop 17 main`. Otherwise take another host."
     ) in table
 
 

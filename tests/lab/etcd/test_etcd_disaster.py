@@ -132,7 +132,7 @@ def test_all_of_it_is_lost_but_the_snapshot_beside_the_backups_and_the_run_is_ki
     wait_until("a member is stopped", lambda: run_in(lead.container, stopped).strip() != "active", seconds=120)
     kill_run(process)
     refused = run(built.three, CLUSTER, check=False)
-    assert refused.code == 1 and "the rebuilding of etcd was begun and is not finished" in refused.log
+    assert refused.code == 1 and "the rebuilding of etcd was started and is not finished" in refused.log
     done = run(built.three, RESTORE, *built.confirmed)
     print(f"gone on with in {done.seconds:.1f} s: {', '.join(changed(done))}")
     wait_until_settled(lab)

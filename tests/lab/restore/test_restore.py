@@ -118,11 +118,11 @@ def assert_one_cluster(built: Built) -> None:
 def test_moments_that_cannot_be_reached_are_refused_before_anything_stops(built: Built) -> None:
     note(built, 1)
     assert "no restore target was given" in refused(built)
-    assert "lies before the end of the first backup" in refused(built, "time=2020-01-01T00:00:00+00:00")
+    assert "is before the end of the first backup" in refused(built, "time=2020-01-01T00:00:00+00:00")
     assert "is in the future" in refused(built, "time=2100-01-01T00:00:00+00:00")
     assert "does not say in which time zone" in refused(built, "time=2026-01-01T00:00:00")
     assert "is not written yet" in refused(built, "lsn=FF/0")
-    assert "lies before the end of the first backup" in refused(built, "lsn=0/1000000")
+    assert "is before the end of the first backup" in refused(built, "lsn=0/1000000")
     assert "the backup 20200101-000000F is not in the repository" in refused(built, "set=20200101-000000F")
     assert "other is no cluster of this inventory" in refused(built, "latest=true", "confirm=other")
 
@@ -179,7 +179,7 @@ def test_a_run_that_is_killed_again_and_again_is_gone_on_with(built: Built, hist
     first, leading = built.lab.host("pg1"), leader(built.lab)
     cut_off(built, words, lambda: there(first, f"test -e {STATE}/order.json"))
     said = one_line(run(built.inventory, check=False).log)
-    assert "a restore of this host was begun and is not finished" in said, "no other run may start what is stopped"
+    assert "a restore of this host was started and is not finished" in said, "no other run may start what is stopped"
     cut_off(built, words, lambda: any(there(built.lab.host(name), f"test -e {STATE}/begun") for name in MEMBERS))
     chosen = restored_one(built)
     assert chosen != leading, "the data of the primary stay until the restored ones lead"
@@ -187,7 +187,7 @@ def test_a_run_that_is_killed_again_and_again_is_gone_on_with(built: Built, hist
     faults.kill(chosen.container)
     power_on(chosen)
     done = restore(built, *words)
-    assert "goes on with a restore that an earlier run has begun" in done.log
+    assert "resumes a restore that an earlier run has started" in done.log
     history.assert_ends_at(history.position, psql(built, history.question))
     assert_one_cluster(built)
 

@@ -168,7 +168,7 @@ def test_while_etcd_has_its_quorum_nothing_is_rebuilt(monkeypatch: pytest.Monkey
     world = world_of(answering={"h1", "h2"}, data={"h1": 120, "h2": 120})
     assert refusal(monkeypatch, world) == (
         "etcd of main has its quorum: asked on h1, h2\nHINT: nothing was touched; a host whose data of etcd are "
-        "damaged or lost gets them anew by `pyinfra inventory.py deploys/etcd_reinit.py --data node=h3`; a host that "
+        "damaged or lost gets new ones by `pyinfra inventory.py deploys/etcd_reinit.py --data node=h3`; a host that "
         "is lost is replaced by deploys/replace_node.py, or taken out by deploys/remove_node.py."
     )
     assert world.done == []
@@ -176,7 +176,7 @@ def test_while_etcd_has_its_quorum_nothing_is_rebuilt(monkeypatch: pytest.Monkey
 
 def test_a_host_that_is_left_out_is_not_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     world, told = world_of(), {"source": None, "confirmed": True}
-    with pytest.raises(UnsafeError, match="h3 is not in this run, and would go on with what it has"):
+    with pytest.raises(UnsafeError, match="h3 is not in this run, and would continue with what it has"):
         run_operation(monkeypatch, world, world.cluster, rebuild, limit=["h1", "h2", "h4"], **told)
     assert world.done == []
 

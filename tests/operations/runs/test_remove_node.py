@@ -152,7 +152,7 @@ def test_a_host_that_lives_and_is_out_of_reach_is_not_taken_for_dead(monkeypatch
 def test_the_member_that_alone_could_take_over_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     world = world_of(3, lame={"h2"})
     assert refusal(monkeypatch, world, "h3") == (
-        "h3 is not taken out of main now: without it no member could take over from the leader, h2 does not stream: "
+        "h3 is not removed from main now: without it no member could take over from the leader, h2 does not stream: "
         "starting\nHINT: fix another member first, or accept that: --data allow_no_failover=true; nothing was changed."
     )
     assert world.done == []

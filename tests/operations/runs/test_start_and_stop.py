@@ -119,7 +119,7 @@ def test_without_its_name_nothing_is_stopped(monkeypatch: pytest.MonkeyPatch, li
     world = world_of()
     said = refusal(stop, monkeypatch, world, confirmed=False)
     assert said == "nothing was touched\nHINT: add --data confirm=main to stop it."
-    assert lines[0] == "main is stopped: 6 connections of clients end, and nobody gets in until it is started"
+    assert lines[0] == "main is stopped: 6 client connections are closed; no new ones are accepted until it is started"
     assert world.done == []
 
 

@@ -68,7 +68,7 @@ def test_a_leader_that_moves_between_look_and_act_ends_the_run(
 ) -> None:
     world.hooks["CHECKPOINT"] = lambda: world.lead("h3")
     assert refusal(monkeypatch, world, switchover.switchover, candidate="h2") == (
-        "the leader was h1 and is h3 now\nHINT: nothing was switched; run again to plan anew."
+        "the leader was h1 and is h3 now\nHINT: nothing was switched; run again to plan again."
     )
     assert SWITCHED not in world.done
 

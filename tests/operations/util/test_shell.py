@@ -106,13 +106,13 @@ BEGUN = ("stdout", "--- pyinfra-patroni begins ---")
         (
             Target(False, ("stderr", "sudo: Ein Passwort ist notwendig")),
             PermissionError,
-            "pg2: no command could be begun there: sudo: Ein Passwort ist notwendig",
+            "pg2: no command could be started there: sudo: Ein Passwort ist notwendig",
             "NOPASSWD",
         ),
         (
             Target(False, ("stderr", "sudo: unable to run /tmp/pyinfra-sudo-askpass-x: Permission denied")),
             PermissionError,
-            "pg2: no command could be begun there: sudo: unable to run /tmp/pyinfra-sudo-askpass-x",
+            "pg2: no command could be started there: sudo: unable to run /tmp/pyinfra-sudo-askpass-x",
             "_temp_dir",
         ),
         (
