@@ -18,6 +18,10 @@ def setting(default: Any, meaning: str, *, per_host: bool = False, **limits: Any
 WITH_BLANKS, WITH_GRAMMAR = ("postgres_parameters",), ("postgres_hba",)
 
 
+# Beyond it not every whole number is a float, and those who read our files as JSON keep numbers as floats.
+LARGEST = 2**53
+
+
 def port(default: int, meaning: str) -> Any:
     """A TCP port that somebody listens on. + meaning: who listens, and for whom"""
     return setting(default, meaning, ge=1, le=65535)
@@ -27,6 +31,14 @@ class Strict(BaseModel):
     """No silent conversion: a port given as a string is a mistake somewhere else that should be seen."""
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _numbers_are_kept(cls, value: Any, info: ValidationInfo) -> Any:
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            return value
+        refuse("is beyond every number that a setting takes" if abs(value) > LARGEST else None)
+        return float(value) if cls.model_fields[str(info.field_name)].annotation is float else value
 
     @field_validator("*")
     @classmethod

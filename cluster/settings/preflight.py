@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from pydantic import field_validator
-
 from cluster.settings.base import Strict, setting
 
 
@@ -21,8 +17,3 @@ class PreflightSettings(Strict):
         gt=0,
         le=3600,
     )
-
-    @field_validator("preflight_free_gib", "preflight_clock_skew_seconds", mode="before")
-    @classmethod
-    def _whole_numbers_too(cls, value: Any) -> Any:
-        return float(value) if isinstance(value, int) and not isinstance(value, bool) else value

@@ -23,7 +23,7 @@ from cluster.inventory.clusters import DeclaredHost, declared_clusters
 from cluster.pki.certificates import PGBACKREST, PGBACKREST_SERVER, CertificatePlace, Issuer, leaf_request
 from cluster.pki.verdicts import Authority, public_key_digest
 from cluster.verdicts.removal_notes import Removal, remaining, removal_key
-from tests.deploys.fake_hosts import fake_cluster
+from tests.world.hosts import fake_cluster
 
 AT = datetime(2026, 11, 21, 12, tzinfo=UTC)  # of the look; the CA is made then, and so old is all the rest
 MIB = 1024 * 1024

@@ -14,7 +14,8 @@ from cluster.inventory.clusters import DeclaredHost, declared_clusters
 from cluster.secrets.secrets import Secrets
 from deploys.components import certificates, first_look, patroni, pgbackrest, proof
 from deploys.parts import build, secrets
-from tests.deploys.fake_hosts import fake_cluster, planned
+from tests.world.hosts import fake_cluster, planned
+from tests.world.known import Act, Question
 
 DEPLOYS = Path(__file__).parents[2] / "deploys"
 
@@ -22,9 +23,13 @@ DEPLOYS = Path(__file__).parents[2] / "deploys"
 class Nobody:
     """Hosts that must not be asked anything: what a build does is decided by its operations, when their turn comes."""
 
-    def run(self, host: str, command: str, stdin: str) -> tuple[bool, list[str]]:
-        """See World."""
-        raise AssertionError(f"{host} was asked: {command[:80]}")
+    def asked(self, host: str, question: Question) -> list[str]:
+        """See Hosts."""
+        raise AssertionError(f"{host} was asked for {question.fact.__name__}")
+
+    def told(self, host: str, act: Act) -> list[str]:
+        """See Hosts."""
+        raise AssertionError(f"{host} was told: {act.text[:80]}")
 
 
 Steps = Callable[..., list[tuple[str, set[str]]]]

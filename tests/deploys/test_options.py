@@ -7,7 +7,7 @@ from pyinfra.context import ctx_host
 
 from cluster.errors import ConfigError
 from deploys.parts.options import meant_member, meant_node, option
-from tests.deploys.fake_hosts import fake_cluster
+from tests.world.hosts import fake_cluster
 
 
 def told(**data):

@@ -11,8 +11,8 @@ from cluster.verdicts.removal_notes import Removal
 from deploys.components import certificates, pgbackrest
 from deploys.procedures import remove_node
 from deploys.procedures.remove_node import deploy_removal
-from tests.deploys.fake_hosts import fake_cluster, planned
-from tests.deploys.removal_world import RemovalWorld
+from tests.world.hosts import fake_cluster, planned
+from tests.world.removal_world import RemovalWorld
 
 SECRETS = {name: Secret(f"Value-of-{name}") for name in NAMES}
 EVERY = {"h1", "h2", "h3", "h4", "h5"}

@@ -1,6 +1,5 @@
 """What etcdctl's answers mean; "cannot read" is never "empty"."""
 
-import base64
 from pathlib import Path
 
 import pytest
@@ -8,6 +7,7 @@ from pyinfra.api.exceptions import FactProcessError
 from pyinfra_testing.facts import make_fact_tests
 
 from facts.etcd import EtcdCluster, EtcdStatus
+from tests.world.answers import line
 
 # The script is long and stands in the code; what of it matters is asserted below.
 pytestmark = pytest.mark.filterwarnings("ignore:No command set for test")
@@ -17,24 +17,20 @@ TestEtcdCluster = make_fact_tests("facts", "etcd.EtcdCluster", Path(__file__).pa
 TestEtcdStatus = make_fact_tests("facts", "etcd.EtcdStatus", Path(__file__).parent / "etcd.EtcdStatus")
 
 
-def line(name: str, code: int, text: str) -> str:
-    return f"{name}|{code}|{base64.b64encode(text.encode()).decode()}"
-
-
 def test_an_incomplete_answer_is_refused() -> None:
     with pytest.raises(FactProcessError, match="the answers are incomplete: alarms, keys, members missing"):
-        EtcdCluster().process([line("health", 0, "[]")])
+        EtcdCluster().process([line("health", "[]", 0)])
 
 
 def test_health_without_json_is_no_health() -> None:
-    answers = [line(name, 1, "exec: etcdctl: not found") for name in ("health", "members", "alarms", "keys")]
+    answers = [line(name, "exec: etcdctl: not found", 1) for name in ("health", "members", "alarms", "keys")]
     seen = EtcdCluster().process(answers)
     assert seen["unhealthy"] == {"etcd": "exec: etcdctl: not found"}
     assert seen["members"] is seen["alarms"] is seen["keys"] is None
 
 
 def test_silence_is_no_health_either() -> None:
-    answers = [line(name, 124, "") for name in ("health", "members", "alarms", "keys")]
+    answers = [line(name, "", 124) for name in ("health", "members", "alarms", "keys")]
     assert EtcdCluster().process(answers)["unhealthy"] == {"etcd": "etcdctl exited with 124"}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from typing import Any
 
@@ -11,6 +10,7 @@ from pyinfra.api.exceptions import FactProcessError
 
 from facts.etcd_recovery import EtcdRecovery
 from facts.etcd_snapshots import EtcdSnapshots
+from tests.world.answers import lines
 
 PLACE = "/var/lib/pyinfra-patroni/etcd-snapshots"
 QUIET = {
@@ -22,11 +22,6 @@ QUIET = {
     "order": "",
     "now": "1795262400",
 }
-
-
-def lines(values: dict[str, Any]) -> list[str]:
-    found = {name: value if isinstance(value, tuple) else (value, 0) for name, value in values.items()}
-    return [f"{name}|{code}|{base64.b64encode(text.encode()).decode()}" for name, (text, code) in found.items()]
 
 
 def remains(**other: Any) -> Any:

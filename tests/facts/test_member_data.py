@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import subprocess
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 from pyinfra.api.exceptions import FactProcessError
 
 from facts.member_data import ClustersNamed, MemberData
+from tests.world.answers import lines
 
 CONTROL = """\
 Database system identifier:           7710759073418888346
@@ -39,11 +39,7 @@ DOWN = {
 
 
 def seen(**other: Any) -> Any:
-    lines = []
-    for name, value in {**DOWN, **other}.items():
-        text, code = value if isinstance(value, tuple) else (value, 0)
-        lines.append(f"{name}|{code}|{base64.b64encode(text.encode()).decode()}")
-    return MemberData().process(lines)
+    return MemberData().process(lines({**DOWN, **other}))
 
 
 def test_a_member_that_is_down_says_how_far_its_wal_goes() -> None:

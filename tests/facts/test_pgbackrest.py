@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import subprocess
@@ -14,6 +13,7 @@ import pytest
 from pyinfra.api.exceptions import FactProcessError
 
 from facts.pgbackrest import PgbackrestInfo
+from tests.world.answers import line
 
 # As pgBackRest 2.55.1 prints it.
 INFO = (
@@ -46,10 +46,6 @@ SubState=start
 ExecMainExitTimestamp=
 words=
 """
-
-
-def line(name: str, text: str, code: int = 0) -> str:
-    return f"{name}|{code}|{base64.b64encode(text.encode()).decode()}"
 
 
 def seen(info: str = INFO, code: int = 0, *more: str) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import subprocess
@@ -14,6 +13,7 @@ from pyinfra.api.exceptions import FactProcessError
 
 from facts.pgbackrest_drill import PgbackrestDrill
 from facts.postgres_databases import PostgresDatabases
+from tests.world.answers import line
 
 PASSED = {
     "label": "20261121-181519F",
@@ -31,10 +31,6 @@ PASSED = {
 }
 # As one that found no backup leaves it.
 UNDECIDED = {"label": None, "began_at": 1795285900, "ended_at": 1795285901, "verdict": "undecided", "line": "none"}
-
-
-def line(name: str, text: str, code: int = 0) -> str:
-    return f"{name}|{code}|{base64.b64encode(text.encode()).decode()}"
 
 
 def seen(**said: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from typing import Any
 
@@ -10,6 +9,7 @@ import pytest
 from pyinfra.api.exceptions import FactProcessError
 
 from facts.pgbackrest_restore import RestoreState
+from tests.world.answers import lines
 
 QUIET = {
     "order": "",
@@ -26,11 +26,7 @@ QUIET = {
 
 
 def seen(**other: Any) -> Any:
-    lines = []
-    for name, value in {**QUIET, **other}.items():
-        text, code = value if isinstance(value, tuple) else (value, 0)
-        lines.append(f"{name}|{code}|{base64.b64encode(text.encode()).decode()}")
-    return RestoreState().process(lines)
+    return RestoreState().process(lines({**QUIET, **other}))
 
 
 def test_a_member_without_a_restore() -> None:

@@ -1,6 +1,5 @@
 """One member's PostgreSQL, recorded on real ones: as primary, as standby, and while it is down."""
 
-import base64
 from pathlib import Path
 
 import pytest
@@ -8,6 +7,7 @@ from pyinfra.api.exceptions import FactProcessError
 from pyinfra_testing.facts import make_fact_tests
 
 from facts.postgres_state import PostgresState
+from tests.world.answers import line
 
 # The script is long and stands in the code; what of it matters is asserted below.
 pytestmark = pytest.mark.filterwarnings("ignore:No command set for test")
@@ -17,18 +17,14 @@ TestPostgresState = make_fact_tests(
 )
 
 
-def line(name: str, code: int, text: str) -> str:
-    return f"{name}|{code}|{base64.b64encode(text.encode()).decode()}"
-
-
 @pytest.mark.parametrize(
     "output",
     [
         ["sudo: a password is required"],
-        [line("sql", 0, "{}")],
-        [line("sql", 0, "no JSON at all"), line("control", 1, "")],
-        [line("sql", 0, '{"version": 1'), line("control", 1, "")],
-        [line("sql", 0, "{}"), line("control", 0, "Database system identifier: 1")],
+        [line("sql", "{}", 0)],
+        [line("sql", "no JSON at all", 0), line("control", "", 1)],
+        [line("sql", '{"version": 1', 0), line("control", "", 1)],
+        [line("sql", "{}", 0), line("control", "Database system identifier: 1", 0)],
     ],
 )
 def test_garbage_is_refused(output: list[str]) -> None:
@@ -38,7 +34,7 @@ def test_garbage_is_refused(output: list[str]) -> None:
 
 def test_a_warning_of_the_server_does_not_hide_its_answer() -> None:
     warning = 'WARNING:  database "postgres" has a collation version mismatch\nDETAIL:  it was made with 2.36'
-    seen = PostgresState().process([line("sql", 0, f'{warning}\n{{"version": 170012}}'), line("control", 1, "")])
+    seen = PostgresState().process([line("sql", f'{warning}\n{{"version": 170012}}', 0), line("control", "", 1)])
     assert (seen["answers"], seen["version"], seen["control"]) == (True, 170012, None)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import subprocess
 from pathlib import Path
@@ -12,6 +11,7 @@ from pyinfra.api.exceptions import FactProcessError
 
 from facts.pgbackrest_tablespaces import PgbackrestTablespaces
 from facts.postgres_tablespaces import PostgresTablespaces, TablespacePlaces
+from tests.world.answers import line
 
 
 def test_a_server_that_is_down_is_not_one_without_tablespaces() -> None:
@@ -33,7 +33,7 @@ def test_places_are_looked_at_as_they_are(tmp_path: Path) -> None:
 
 
 def info(text: str, code: int = 0) -> list[str]:
-    return [f"info|{code}|{base64.b64encode(text.encode()).decode()}"]
+    return [line("info", text, code)]
 
 
 def test_a_backup_s_tablespaces_are_where_the_cluster_had_them() -> None:

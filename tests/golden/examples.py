@@ -94,8 +94,7 @@ def _component(component: Component) -> dict[str, str]:
 
 def _components(cluster: Cluster, node: Node) -> dict[str, str]:
     files = (one.files(cluster, node, SECRETS) for one in components_on(cluster, node))
-    # A program of ours would be in the repository twice, and nothing in it depends on the cluster.
-    return {path: text for one in files for path, text in _component(one).items() if not path.endswith(".py")}
+    return {path: text for one in files for path, text in _component(one).items()}
 
 
 def _first_etcd(cluster: Cluster) -> dict[str, str]:

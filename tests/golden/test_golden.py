@@ -12,13 +12,27 @@ from pathlib import Path
 import pytest
 
 from tests.golden.examples import EXAMPLES, ROOT, SECRETS, example, rendered, with_store
+from tests.golden.programs import LIST, named_programs
 from tests.golden.review import GOLDEN, assert_reviewed
 from tests.inventories import clusters_of
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_every_file_of_every_host_is_as_it_was_reviewed(name: str) -> None:
-    assert_reviewed(rendered(example(name)), GOLDEN / name)
+    assert_reviewed(named_programs(rendered(example(name))), GOLDEN / name)
+
+
+def test_a_program_is_named_where_it_is_installed_unchanged_and_shown_where_it_is_not() -> None:
+    texts = rendered(example("three_hosts"))
+    path = "pg1.example.net/usr/local/bin/patroni-may-start"
+    (named,) = [line for line in named_programs(texts)[f"pg1.example.net/{LIST}"].splitlines() if "may-start" in line]
+    assert named == (
+        "/usr/local/bin/patroni-may-start is cluster/components/on_host/patroni_may_start.py after #!/usr/bin/python3"
+    )
+    assert path not in named_programs(texts)
+    changed = {**texts, path: texts[path] + "# for this host\n"}
+    assert named_programs(changed)[path] == changed[path]
+    assert "may-start" not in named_programs(changed)[f"pg1.example.net/{LIST}"]
 
 
 def test_two_repositories_are_as_they_were_reviewed(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ import pytest
 from cluster.errors import UnsafeError
 from operations import etcd
 from operations.live import etcd_loaded
-from tests.deploys.etcd_world import EtcdWorld
-from tests.deploys.fake_hosts import changed, fake_cluster, run_operation
+from tests.world.etcd_world import EtcdWorld
+from tests.world.hosts import changed, fake_cluster, run_operation
 
 
 @pytest.fixture(autouse=True)

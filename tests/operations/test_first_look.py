@@ -18,11 +18,13 @@ from cluster.inventory.clusters import DeclaredHost, declared_clusters
 from cluster.secrets.secrets import NAMES, Secret
 from facts.etcd import EtcdCluster
 from facts.host import HostComponent
+from facts.host_answers import HostAnswers
 from facts.patroni import PatroniCluster
 from operations import etcd, first_look, haproxy, pgbackrest
 from operations.live.first_look import first_commands, first_questions
-from tests.deploys.fake_hosts import fake_cluster, run_operations
-from tests.host_answers import questions_in, told
+from tests.host_answers import told
+from tests.world.hosts import fake_cluster, run_operations
+from tests.world.known import Act, Question
 
 SECRETS = {name: Secret(f"{name}-of-the-cluster") for name in NAMES}
 
@@ -63,14 +65,20 @@ class Declared:
         self.commands: Counter[str] = Counter()
         self.alone: list[str] = []
 
-    def run(self, host: str, command: str, stdin: str) -> tuple[bool, list[str]]:
+    def asked(self, host: str, question: Question) -> list[str]:
+        """See Hosts."""
         self.commands[host] += 1
-        node = self.cluster.node(host)
-        if not questions_in(command):
-            self.alone.append(command)
-            return True, ["x"]
-        words = first_commands(self.cluster, first_questions(self.cluster, node, SECRETS))
-        return True, told({word: (0, "x" if word.startswith("HostComponent") else "", "") for word in words})
+        if question.fact is not HostAnswers:
+            self.alone.append(question.fact.__name__)
+            return ["x"]
+        words = first_commands(self.cluster, first_questions(self.cluster, self.cluster.node(host), SECRETS))
+        return told({word: (0, "x" if word.startswith("HostComponent") else "", "") for word in words})
+
+    def told(self, host: str, act: Act) -> list[str]:
+        """See Hosts."""
+        self.commands[host] += 1
+        self.alone.append(act.text)
+        return []
 
 
 @pytest.fixture

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import json
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import yaml
@@ -15,10 +13,21 @@ from cluster.declared.model import Cluster, Node
 from cluster.errors import UnsafeError
 from cluster.inventory.clusters import DeclaredHost, declared_clusters
 from cluster.secrets.secrets import NAMES, Secret
+from facts.etcd import EtcdCluster
+from facts.host import HostComponent
+from facts.patroni import PatroniCluster
+from facts.postgres_tablespaces import PostgresTablespaces, TablespacePlaces
 from operations import patroni, patroni_configuration
-from tests.deploys.fake_hosts import changed, fake_cluster, run_operation
-from tests.deploys.patroni_world import PatroniWorld
+from operations.acts.commands import load_unit, write_files
+from operations.acts.tablespaces import make_places
 from tests.operations.written import contents_of
+from tests.world.answers import line
+from tests.world.component import file
+from tests.world.etcd import QUESTIONS, etcd
+from tests.world.hosts import changed, fake_cluster, run_operation
+from tests.world.known import Act
+from tests.world.patroni_world import PatroniWorld
+from tests.world.world import Lines, answer
 
 SECRETS = {name: Secret(f"Value-of-{name}") for name in NAMES}
 BEGUN = {"/service/main/initialize": "7710602045269856473"}
@@ -141,24 +150,30 @@ class Marked(PatroniWorld):
     + joins: and so are those in its own file; + keeps: Patroni never takes the new ones; + asked_unmarked: it was asked
     """
 
+    acts: ClassVar = {**PatroniWorld.acts, "write": write_files, "reload": load_unit}
     joins, keeps, asked_unmarked = True, False, False
 
-    def run(self, host: str, command: str, stdin: str) -> tuple[bool, list[str]]:
+    def obeyed(self, word: str, host: str, act: Act) -> Lines | None:
         """See World."""
+        if word not in ("write", "reload"):
+            return super().obeyed(word, host, act)
+        self.scripts.append((host, act.stdin or word))
+        return None
+
+    @answer(PatroniCluster)
+    def _patroni(self, host: str, unmarked: Any = None, **asked: Any) -> Lines:
         self.marks["h3"] = {"tags": {"clonefrom": True, **JOINING}, "pending_restart": False}
-        if '"unmarked"' in command:
-            self.asked_unmarked = True
-            return True, [json.dumps(self._patroni() | {"settled": not self.keeps})]
-        if "journalctl" in command and "reload" not in command:
-            return True, ["its last line"]
-        if "stat -c 'path" in command:
-            node = fake_cluster().node(host)
-            file = config_of(patroni_component(fake_cluster(), node, SECRETS, joins=self.joins))
-            return True, [f"path|{CONFIG}|regular file|600|postgres|postgres", f"{file.digest}  {CONFIG}"]
-        if "/etc/patroni/config.yml.new" not in command and "systemctl reload" not in command:
-            return super().run(host, command, stdin)
-        self.scripts.append((host, stdin or "reload"))
-        return True, []
+        self.asked_unmarked = self.asked_unmarked or bool(unmarked)
+        return super()._patroni(host, **asked)
+
+    def _settled(self) -> bool:
+        return not (self.asked_unmarked and self.keeps)
+
+    @answer(HostComponent)
+    def _component(self, host: str, **_: Any) -> Lines:
+        node = fake_cluster().node(host)
+        written = config_of(patroni_component(fake_cluster(), node, SECRETS, joins=self.joins))
+        return file(CONFIG, written.content, "600|postgres|postgres")
 
 
 def test_a_member_that_streams_is_relied_on(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -202,11 +217,8 @@ def test_a_settled_cluster_is_not_touched(monkeypatch: pytest.MonkeyPatch) -> No
 class Forming(PatroniWorld):
     """The standbys stream once the leader, which is the first to be seen, has made slots for them."""
 
-    def run(self, host: str, command: str, stdin: str) -> tuple[bool, list[str]]:
-        """See World."""
-        if "/etc/patroni/config.yml ]" in command:
-            return True, [json.dumps(self._patroni() | {"settled": bool(self.patches)})]
-        return super().run(host, command, stdin)
+    def _settled(self) -> bool:
+        return bool(self.patches)
 
 
 def test_a_leader_that_has_just_begun_the_cluster_looks_at_once_for_those_that_wait_for_it(
@@ -223,19 +235,25 @@ def test_a_leader_that_has_just_begun_the_cluster_looks_at_once_for_those_that_w
 class Lacking(PatroniWorld):
     """The cluster settles once h2 has the directory of a tablespace."""
 
-    def run(self, host: str, command: str, stdin: str) -> tuple[bool, list[str]]:
+    acts: ClassVar = {**PatroniWorld.acts, "make": make_places}
+
+    def obeyed(self, word: str, host: str, act: Act) -> Lines | None:
         """See World."""
-        if "pg_tablespace_location" in command:
-            return True, ["/srv/a"]
-        if "kind=lost" in command:
-            kind = "absent" if host == "h2" else "held"
-            return True, [f"/srv/a|0|{base64.b64encode(kind.encode()).decode()}"]
-        if command.startswith("install -d"):
-            self.scripts.append((host, command))
-            return True, []
-        if "/etc/patroni/config.yml ]" in command:
-            return True, [json.dumps(self._patroni() | {"settled": bool(self.scripts)})]
-        return super().run(host, command, stdin)
+        if word != "make":
+            return super().obeyed(word, host, act)
+        self.scripts.append((host, act.text))
+        return None
+
+    @answer(PostgresTablespaces)
+    def _tablespaces(self, host: str, **_: Any) -> Lines:
+        return ["/srv/a"]
+
+    @answer(TablespacePlaces)
+    def _places(self, host: str, **_: Any) -> Lines:
+        return [line("/srv/a", "absent" if host == "h2" else "held")]
+
+    def _settled(self) -> bool:
+        return bool(self.scripts)
 
 
 def test_members_of_a_cluster_that_begins_with_a_backup_get_its_tablespaces_directories(
@@ -254,23 +272,23 @@ def test_members_of_a_cluster_that_begins_with_a_backup_get_its_tablespaces_dire
 class Leaderless(PatroniWorld):
     """None of the members starts until the configuration was corrected."""
 
-    fatal: dict[str, str] = {}
-
-    def run(self, host: str, command: str, stdin: str) -> tuple[bool, list[str]]:
+    def obeyed(self, word: str, host: str, act: Act) -> Lines | None:
         """See World."""
-        if "ask health ectl" in command:
-            return True, [f"{name}|1|" for name in ("health", "members", "alarms", "keys")]
-        if "pg_tablespace_location" in command:
-            return True, []
-        if "journalctl" in command:
-            return True, ["its last line"]
-        done = super().run(host, command, stdin)
+        done = super().obeyed(word, host, act)
         if self.patches and not self.fatal:
             self.leader = "h1"
         return done
 
-    def _patroni(self) -> dict[str, Any]:
-        return super()._patroni() | {"settled": self.leader is not None}
+    @answer(EtcdCluster)
+    def _etcd(self, host: str, **_: Any) -> Lines:
+        return etcd(fails=QUESTIONS)
+
+    @answer(PostgresTablespaces)
+    def _tablespaces(self, host: str, **_: Any) -> Lines:
+        return []
+
+    def _settled(self) -> bool:
+        return self.leader is not None
 
     def _member(self, name: str) -> dict[str, Any]:
         fails = {} if self.leader else {"state": "start failed", "running": False, "streaming": False}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from pyinfra.api import Host
@@ -13,11 +13,18 @@ from cluster.errors import ConfigError, UnsafeError
 from cluster.inventory import clusters
 from cluster.secrets.secrets import NAMES, Secret
 from cluster.verdicts.removal_notes import remaining
+from facts.postgres import FileErrors, PostgresCatalog, PostgresObjects, SettingsAwaited
+from facts.postgres_altered import PostgresAltered
+from facts.postgres_logins import ReplicationLogins
+from facts.postgres_statistics import PostgresStatistics
 from operations import patroni_configuration, postgres
+from operations.acts.altered_settings import altered_corrected
 from operations.live import awaited
-from tests.deploys import patroni_world
-from tests.deploys.fake_hosts import changed, fake_cluster, run_operation
-from tests.deploys.patroni_world import UNMARKED, PatroniWorld
+from tests.world import patroni_world
+from tests.world.hosts import changed, fake_cluster, run_operation
+from tests.world.known import Act, Question
+from tests.world.patroni_world import UNMARKED, PatroniWorld
+from tests.world.world import FailsError, Lines, answer
 
 SECRETS = {name: Secret(f"Value-of-{name}") for name in NAMES}
 
@@ -152,8 +159,8 @@ def test_waits_on_every_member_for_what_needs_no_restart_and_only_for_that(monke
     declared = fake_cluster(postgres_parameters=parameters)
     run_operation(monkeypatch, world, declared, patroni_configuration.configuration)
     assert sorted(name for name, _ in world.awaited) == ["h1", "h2", "h3"]
-    assert all("work_mem" in command and "max_locks" not in command for _, command in world.awaited)
-    assert all("log_statement" not in command for _, command in world.awaited)
+    assert all("work_mem" in wanted and not any("max_locks" in one for one in wanted) for _, wanted in world.awaited)
+    assert all("log_statement" not in wanted for _, wanted in world.awaited)
 
 
 def test_a_member_that_does_not_take_a_value_is_named(monkeypatch: pytest.MonkeyPatch, said: list[str]) -> None:
@@ -429,26 +436,30 @@ def test_what_an_earlier_build_left_there_stops_no_other_change(
 # --- Where PostgreSQL does not run ---
 
 
+SQL = (FileErrors, PostgresCatalog, PostgresObjects, PostgresStatistics, ReplicationLogins, SettingsAwaited)
+
+
 class Down(PatroniWorld):
     """There is no leader until a PATCH came; SQL asked of a member that is down fails, as psql does."""
 
     down: tuple[str, ...] = ()
     fixes: bool = True
 
-    def run(self, host: str, command: str, stdin: str) -> tuple[bool, list[str]]:
+    def asked(self, host: str, question: Question) -> Lines:
         """See World."""
-        sql = any(words in command for words in ("pg_settings", "pg_hba_file_rules", "client_dn", "json_build_object"))
-        if sql and "/etc/patroni/config.yml ]" not in command and host in self.down:
-            return False, ["psql: error: connection refused"]
-        if "journalctl" in command:
-            return True, ["its last line"]
-        done = super().run(host, command, stdin)
+        if question.fact in SQL and host in self.down:
+            raise FailsError("psql: error: connection refused")
+        return super().asked(host, question)
+
+    def obeyed(self, word: str, host: str, act: Act) -> Lines | None:
+        """See World."""
+        done = super().obeyed(word, host, act)
         if self.patches and self.fixes:
             self.leader, self.down = "h1", ()
         return done
 
-    def _patroni(self) -> dict[str, Any]:
-        return super()._patroni() | {"settled": self.leader is not None}
+    def _settled(self) -> bool:
+        return self.leader is not None
 
     def _member(self, name: str) -> dict[str, Any]:
         fails = {"state": "start failed", "running": False, "streaming": False} if name in self.down else {}
@@ -479,7 +490,7 @@ def test_with_no_leader_the_difference_goes_to_patroni_and_the_leader_is_waited_
 def test_one_that_does_not_start_with_the_new_values_either_is_quoted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(awaited, "LEAD_SECONDS", -1)
     world = leaderless(postgres_parameters={"huge_pages": "on"})
-    world.fixes, world.fatal = False, {"h2": MEMORY}  # type: ignore[attr-defined]
+    world.fixes, world.fatal = False, {"h2": MEMORY}
     declared = fake_cluster(postgres_parameters={"huge_pages": "on", "work_mem": "7MB"})
     with pytest.raises(UnsafeError) as refused:
         run_operation(monkeypatch, world, declared, patroni_configuration.configuration)
@@ -505,23 +516,21 @@ def test_a_standby_that_is_down_is_not_asked_for_sql_and_named(
 class Altered(Down):
     """One member's file has what ALTER SYSTEM put there; what is taken out of it is noted."""
 
+    acts: ClassVar = {**Down.acts, "take out": altered_corrected}
     taken: dict[str, str] = {}
 
-    def run(self, host: str, command: str, stdin: str) -> tuple[bool, list[str]]:
+    def obeyed(self, word: str, host: str, act: Act) -> Lines | None:
         """See World."""
-        if "|| cat " in command:
-            lines = [
-                "# Do not edit",
-                "shared_buffers = '900GB'",
-                "lock_timeout = '1'",
-                "restore_command = 'pgbackrest'",
-            ]
-            return True, lines if host == "h2" else []
-        if "sed -i" in command:
-            self.taken[host] = command
-            self.leader, self.down = "h1", ()
-            return True, []
-        return super().run(host, command, stdin)
+        if word != "take out":
+            return super().obeyed(word, host, act)
+        self.taken[host] = act.text
+        self.leader, self.down = "h1", ()
+        return None
+
+    @answer(PostgresAltered)
+    def _altered(self, host: str, **_: Any) -> Lines:
+        lines = ["# Do not edit", "shared_buffers = '900GB'", "lock_timeout = '1'", "restore_command = 'pgbackrest'"]
+        return lines if host == "h2" else []
 
 
 def test_what_alter_system_set_is_taken_out_of_the_files_where_sql_cannot_do_it(

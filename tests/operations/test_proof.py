@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,23 +17,27 @@ from cluster.secrets.secrets import Secret
 from facts.etcd import EtcdCluster
 from facts.host_answers import HostAnswers
 from facts.patroni import PatroniCluster
+from facts.proof import EndpointsTried
 from operations import proof
 from operations.live.together import commands
 from operations.util.said import Question, keep_answers
 from tests.cluster.live_members import patroni_member
-from tests.deploys.fake_hosts import fake_cluster, run_operations
-from tests.host_answers import questions_in, told
+from tests.host_answers import told
+from tests.world.etcd import etcd, etcd_member
+from tests.world.hosts import fake_cluster, run_operations
+from tests.world.patroni import patroni
+from tests.world.world import Lines, World, answer
 
 BALANCED = ("postgres", "etcd", "haproxy")
 
 
 @dataclass
-class UsedWorld:
+class UsedWorld(World):
     """
     A cluster whose first member leads.
 
     + writable: addresses and ports that take writes; + closed: that take nobody
-    + tried: what was tried, by the host on which it was; + asked: what else was asked, each in a command of its own
+    + tried: what was tried, by the host on which it was; + alone: what else was asked, each in a command of its own
     """
 
     cluster: Cluster
@@ -43,22 +46,17 @@ class UsedWorld:
     settled: bool = True
     alarms: str = ""
     tried: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-    asked: list[str] = field(default_factory=list)
+    alone: list[str] = field(default_factory=list)
 
-    def run(self, host: str, command: str, stdin: str) -> tuple[bool, list[str]]:
-        """See World."""
-        if questions_in(command):
-            known = {"patroni": json.dumps(self._patroni()), "etcd": "\n".join(self._etcd())}
-            return True, told({word: (0, known[word], "") for word in questions_in(command)})
-        if "def streaming_from" in command:
-            self.asked.append("patroni")
-            return True, [json.dumps(self._patroni())]
-        if "ask health ectl" in command:
-            self.asked.append("etcd")
-            return True, self._etcd()
-        assert "pyinfra_patroni_proof" in command, command
+    @answer(HostAnswers)
+    def _all(self, host: str, commands: Mapping[str, str], **_: Any) -> Lines:
+        known = {"patroni": self._patroni_lines(), "etcd": self._etcd_lines()}
+        return told({name: (0, "\n".join(known[name]), "") for name in commands})
+
+    @answer(EndpointsTried)
+    def _tried(self, host: str, stdin: str) -> Lines:
         self.tried[host] = json.loads(stdin)["endpoints"]
-        return True, [json.dumps([self._used(one) for one in self.tried[host]])]
+        return [json.dumps([self._used(one) for one in self.tried[host]])]
 
     def _used(self, one: dict[str, Any]) -> dict[str, Any]:
         door = one["address"], one["port"]
@@ -66,22 +64,26 @@ class UsedWorld:
         said = {"connected": up, "wrote": writes, "refused": not writes, "in_recovery": not writes}
         return {**one, **said, "version": "17.6", "error": "" if up else "refused"}
 
-    def _patroni(self) -> dict[str, Any]:
+    @answer(PatroniCluster)
+    def _patroni(self, host: str, **_: Any) -> Lines:
+        self.alone.append("patroni")
+        return self._patroni_lines()
+
+    def _patroni_lines(self) -> Lines:
         members = {node.name: patroni_member(node.name == "h1") for node in self.cluster.members}
         if not self.settled:
             members["h3"] |= {"streaming": False, "state": "starting"}
-        known = {"leader": "h1", "members": members, "config": {}, "paused": False, "settled": self.settled}
-        return {"answers": True, "error": "", "version": "4.0.7", "scheduled_switchover": None, **known}
+        return patroni("h1", members, settled=self.settled)
 
-    def _etcd(self) -> list[str]:
-        members = [
-            {"ID": n, "name": node.name, "peerURLs": [f"https://{node.address}:2380"]}
-            for n, node in enumerate(self.cluster.etcd, 1)
-        ]
-        health = [{"endpoint": f"https://{node.address}:2379", "health": True} for node in self.cluster.etcd]
-        said = (json.dumps(health), json.dumps({"members": members}), self.alarms, json.dumps({"kvs": []}))
-        names = ("health", "members", "alarms", "keys")
-        return [f"{name}|0|{base64.b64encode(text.encode()).decode()}" for name, text in zip(names, said, strict=True)]
+    @answer(EtcdCluster)
+    def _etcd(self, host: str, **_: Any) -> Lines:
+        self.alone.append("etcd")
+        return self._etcd_lines()
+
+    def _etcd_lines(self) -> Lines:
+        urls = {node.name: node.address.url(2380) for node in self.cluster.etcd}
+        health = [{"endpoint": node.address.url(2379), "health": True} for node in self.cluster.etcd]
+        return etcd([etcd_member(n, *one) for n, one in enumerate(urls.items(), 1)], {}, health, self.alarms)
 
 
 @pytest.fixture
@@ -196,7 +198,7 @@ def test_who_has_just_said_it_is_asked_again_only_after_a_change(
     monkeypatch: pytest.MonkeyPatch, balanced: UsedWorld, before: list[Any], again: int
 ) -> None:
     assert prove(monkeypatch, balanced, before=before)[0].startswith("main: PostgreSQL 17.6")
-    assert sorted(balanced.asked) == ["etcd", "patroni"] * again
+    assert sorted(balanced.alone) == ["etcd", "patroni"] * again
     assert len(balanced.tried["h1"]) == 6, "by use, in any case"
 
 
@@ -204,4 +206,4 @@ def test_it_refuses_by_nothing_that_was_said_before(monkeypatch: pytest.MonkeyPa
     balanced.closed = {("10.0.0.1", 5001)}
     with pytest.raises(UnsafeError, match=r"10\.0\.0\.1 port 5001 does not connect"):
         prove(monkeypatch, balanced, before=[first_asked])
-    assert sorted(balanced.asked) == ["etcd", "patroni"]
+    assert sorted(balanced.alone) == ["etcd", "patroni"]

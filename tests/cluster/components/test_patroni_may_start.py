@@ -15,7 +15,7 @@ from unittest.mock import MagicMock
 import pytest
 
 from cluster.verdicts.removal_notes import Removal, removal_key
-from tests.deploys.fake_hosts import fake_cluster
+from tests.world.hosts import fake_cluster
 
 SCRIPT = Path(__file__).parents[3] / "cluster" / "components" / "on_host" / "patroni_may_start.py"
 CONFIG = """

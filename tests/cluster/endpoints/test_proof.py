@@ -10,7 +10,7 @@ import pytest
 
 from cluster.declared.model import Cluster
 from cluster.endpoints.proof import broken_endpoints, endpoints, own_endpoint, question
-from tests.deploys.fake_hosts import fake_cluster
+from tests.world.hosts import fake_cluster
 
 BALANCED = ("postgres", "etcd", "haproxy")
 TRIED: dict[str, Any] = {

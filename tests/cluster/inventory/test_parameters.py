@@ -11,7 +11,7 @@ import pytest
 from cluster.findings import Finding
 from cluster.inventory.parameters import parameter_findings
 
-CATALOG = json.loads((Path(__file__).parents[2] / "deploys" / "postgres_catalog.json").read_text())
+CATALOG = json.loads((Path(__file__).parents[2] / "world" / "postgres_catalog.json").read_text())
 WHERE = "group_data/all.py"
 CHANGE = "Change it in postgres_parameters; https://www.postgresql.org/docs/current/runtime-config.html"
 

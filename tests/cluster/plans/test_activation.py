@@ -10,7 +10,7 @@ from cluster.plans.stop import stop_lines
 from cluster.plans.switchover import remarks
 from cluster.verdicts.live import Live
 from tests.cluster.live_members import healthy, with_patroni, with_postgres
-from tests.deploys.fake_hosts import fake_cluster
+from tests.world.hosts import fake_cluster
 
 SAID = "starts with huge_pages try -> on, which waits for a restart until then"
 PAGES = {"setting": "try", "shown": "try", "unit": None, "type": "enum", "default": "try", "source": "default"}

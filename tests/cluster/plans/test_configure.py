@@ -23,7 +23,7 @@ from cluster.plans.configure import (
     without_absences,
 )
 
-CATALOG = json.loads((Path(__file__).parents[2] / "deploys" / "postgres_catalog.json").read_text())
+CATALOG = json.loads((Path(__file__).parents[2] / "world" / "postgres_catalog.json").read_text())
 NAMES = st.sampled_from(["ttl", "a", "b", "c", "postgresql", "parameters"])
 SCALARS = st.one_of(st.integers(0, 5), st.booleans(), st.sampled_from(["on", "off", "64MB", "100", ""]))
 LEAVES = st.one_of(SCALARS, st.lists(st.sampled_from(["x", "y"]), max_size=2))

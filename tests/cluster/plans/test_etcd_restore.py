@@ -12,7 +12,7 @@ from cluster.plans.etcd_restore.order import DATA, SNAPSHOT, Order, Source, orde
 from cluster.plans.etcd_restore.plan import home_of, refuse_unread, sources
 from cluster.plans.etcd_restore.text import restore_lines
 from cluster.verdicts.data_positions import DataPosition
-from tests.deploys.fake_hosts import fake_cluster
+from tests.world.hosts import fake_cluster
 
 LIVE = "/var/lib/etcd/main/member/snap/db"
 ASIDE = "/var/lib/etcd/main.before-20261101T000000000000/member/snap/db"

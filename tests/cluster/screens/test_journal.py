@@ -12,7 +12,7 @@ from cluster.errors import ConfigError
 from cluster.observed.journal import SeenJournal
 from cluster.screens.journal import journal_data, journal_lines, noted_runs, shown_runs, since_moment
 from facts.runs.journal import RunJournal
-from tests.deploys.fake_hosts import fake_cluster
+from tests.world.hosts import fake_cluster
 
 CLUSTER = fake_cluster()
 

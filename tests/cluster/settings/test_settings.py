@@ -160,9 +160,26 @@ def test_what_no_list_of_names_holds_is_still_a_sentence():
     assert problem("postgres_port", b"x") == "b'x' is of the type bytes, it must be a whole number"
 
 
-@pytest.mark.parametrize("value", [2**63, 10**400])
-def test_a_number_beyond_all_is_refused_in_our_own_words(value):
-    assert problem("postgres_version", value).endswith(" is more than any number here may be")
+NUMBERS = [name for name, field in Settings.model_fields.items() if field.annotation in (int, float, int | None)]
+
+
+def test_there_are_numbers_of_both_kinds():
+    assert len(NUMBERS) > 30 and {Settings.model_fields[name].annotation for name in NUMBERS} >= {int, float}
+
+
+@pytest.mark.parametrize("name", [*NUMBERS, "postgres_version"])
+@pytest.mark.parametrize("value", [2**53 + 1, -(2**53) - 1, 2**63, 10**400, float("inf"), float("-inf")])
+def test_a_number_that_not_everybody_keeps_is_refused_for_every_setting(name, value):
+    """It is beyond what a float holds exactly, or at all."""
+    shown = "inf" if value == float("inf") else "-inf" if value == float("-inf") else value
+    assert problem(name, value) == f"{shown} is beyond every number that a setting takes"
+
+
+@pytest.mark.parametrize("name", [name for name in NUMBERS if Settings.model_fields[name].annotation is float])
+def test_a_whole_number_is_a_number_too_and_stays_what_it_is(name):
+    (most,) = (limit.le for limit in Settings.model_fields[name].metadata if hasattr(limit, "le"))
+    settings, findings = validated({name: int(most)}, {})
+    assert findings == [] and getattr(settings, name) == most
 
 
 @given(st.sampled_from(sorted(Settings.model_fields)), st.from_type(int) | st.text() | st.none() | st.lists(st.text()))

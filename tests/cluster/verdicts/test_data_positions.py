@@ -17,7 +17,7 @@ from cluster.plans.destroy import destroyed_lines, destruction_lines, refuse_for
 from cluster.plans.start import choice_lines, last_leader
 from cluster.plans.stop import stopped_lines
 from cluster.verdicts.data_positions import DataPosition, furthest, last_record, most_advanced, primary_of
-from tests.deploys.fake_hosts import fake_cluster
+from tests.world.hosts import fake_cluster
 
 ROLES = ("postgres", "etcd", "haproxy")
 

@@ -17,7 +17,7 @@ from cluster.plans.backup import end_of, repository_obstacle
 from cluster.verdicts.lives import beyond, is_foreign, parted, stanza_findings, stanza_obstacle
 from tests.cluster.plans.test_backup import seen
 from tests.cluster.preflight_hosts import IDENTIFIER, KEYS, data, host, picture, running
-from tests.deploys.fake_hosts import fake_cluster
+from tests.world.hosts import fake_cluster
 
 LABELS = ["20261120-010002F", "20261121-010002F"]
 

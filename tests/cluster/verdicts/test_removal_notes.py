@@ -15,7 +15,7 @@ from cluster.preflight.hosts import Observed, host_findings
 from cluster.secrets.secrets import NAMES, Secret
 from cluster.verdicts.removal_notes import Removal, remaining, removal_key, removals
 from tests.cluster.preflight_hosts import KEYS, a_cluster, findings, picture
-from tests.deploys.fake_hosts import fake_cluster
+from tests.world.hosts import fake_cluster
 
 SECRETS = {name: f"Value-of-{name}" for name in NAMES}
 

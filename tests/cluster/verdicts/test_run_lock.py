@@ -22,7 +22,7 @@ from cluster.verdicts.run_lock import (
     settled,
     taken_over_line,
 )
-from tests.deploys.fake_hosts import fake_cluster
+from tests.world.hosts import fake_cluster
 
 CLUSTER = fake_cluster()
 HOLDER: SeenHolder = {

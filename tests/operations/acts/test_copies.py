@@ -11,7 +11,7 @@ import pytest
 from cluster.verdicts.causes import Cause
 from operations.acts import copies
 from operations.acts.copies import Copying
-from tests.deploys.fake_hosts import fake_cluster
+from tests.world.hosts import fake_cluster
 
 NODE = fake_cluster().members[2]
 GONE = "pg_basebackup: error: requested WAL segment 03 has already been removed"

@@ -17,7 +17,7 @@ from cluster.verdicts.health import BEGINNING
 from operations.acts import patroni_bootstrap
 from operations.acts.act import Act
 from tests.cluster.live_members import patroni_member
-from tests.deploys.fake_hosts import fake_cluster
+from tests.world.hosts import fake_cluster
 
 CLUSTER = fake_cluster()
 INITIALIZE, CONFIG = (f"{CLUSTER.scope_key}{name}" for name in ("initialize", "config"))

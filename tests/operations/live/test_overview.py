@@ -22,8 +22,8 @@ from operations.live import overview
 from operations.live.overview import Look, observed, print_check, print_status
 from operations.util import hosts
 from tests.cluster.overview_world import World, healthy
-from tests.deploys.fake_hosts import PREFIX, fake_cluster
 from tests.host_answers import told
+from tests.world.hosts import PREFIX, fake_cluster
 
 CLOCK = "clock|1.0"
 HAPROXY = "# pxname,svname,status,scur,check_status,last_chk,lastchg,addr"

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import pytest
 
 from cluster.errors import UnsafeError
 from cluster.verdicts.removal_notes import Removal
+from facts.etcd import EtcdCluster
+from facts.patroni import DirectorySize
+from facts.preflight.host import HostPicture
 from operations.runs import add_node
 from operations.runs.add_node import announce
 from operations.runs.replace_node import clear_markers
-from tests.deploys.fake_hosts import fake_cluster, run_operation
-from tests.deploys.removal_world import RemovalWorld
+from tests.world.etcd import QUESTIONS
+from tests.world.hosts import fake_cluster, run_operation
+from tests.world.removal_world import RemovalWorld
+from tests.world.world import Lines, answer
 
 REMOVED = "/service/main/removed/h3"
 
@@ -20,17 +28,20 @@ class Growing(RemovalWorld):
 
     free_mib = 500
 
-    def run(self, host: str, command: str, stdin: str) -> tuple[bool, list[str]]:
-        """See World."""
-        if command.startswith("du "):
-            assert host == self.leader
-            return True, ["400"]
-        if "clock|" in command:
-            room = f"room|{self.cluster.data_directory}|{self.free_mib}|9000|/"
-            return True, ["clock|1.0", "architecture|x86_64", room, "data|absent||||", "active|", "clock|1.0"]
-        if host == "h3" and "ask health ectl" in command:
-            return True, [f"{name}|127|" for name in ("health", "members", "alarms", "keys")]
-        return super().run(host, command, stdin)
+    @answer(DirectorySize)
+    def _size(self, host: str, **_: Any) -> Lines:
+        assert host == self.leader
+        return ["400"]
+
+    @answer(HostPicture)
+    def _picture(self, host: str, **_: Any) -> Lines:
+        room = f"room|{self.cluster.data_directory}|{self.free_mib}|9000|/"
+        return ["clock|1.0", "architecture|x86_64", room, "data|absent||||", "active|", "clock|1.0"]
+
+    @answer(EtcdCluster)
+    def _etcd(self, host: str, endpoints: Sequence[str], **_: Any) -> Lines:
+        absent = [f"{name}|127|" for name in QUESTIONS]
+        return absent if host == "h3" else super()._etcd(host, endpoints)
 
 
 @pytest.fixture

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import yaml
@@ -12,21 +12,29 @@ import yaml
 from cluster.components.patroni import CONFIG
 from cluster.errors import UnsafeError
 from cluster.secrets.secrets import NAMES, Secret
+from facts.host import HostComponent
+from operations.acts.commands import act_on_units, make_directory, write_files
 from operations.runs import adopt as adopt_run
-from tests.deploys.fake_hosts import changed, fake_cluster, run_operation
-from tests.deploys.power_world import PowerWorld
-from tests.operations.written import files_written
+from tests.world.component import paths as path_lines
+from tests.world.component import unit
+from tests.world.hosts import changed, fake_cluster, run_operation
+from tests.world.known import Act
+from tests.world.patroni_world import Sized
+from tests.world.power_world import PowerWorld
+from tests.world.world import Lines, answer
 
 SECRETS = {name: Secret(f"value of {name}") for name in NAMES}
 
 
 @dataclass
-class AdoptedWorld(PowerWorld):
+class AdoptedWorld(PowerWorld, Sized):
     """
     Members whose data were kept, with an etcd that is new and knows nothing of them.
 
     + files: what was written, by host and path
     """
+
+    acts: ClassVar = {**PowerWorld.acts, "write": write_files, "make": make_directory, "start patroni": act_on_units}
 
     files: dict[str, dict[str, str]] = field(default_factory=dict)
 
@@ -37,25 +45,19 @@ class AdoptedWorld(PowerWorld):
             self.units[name] = {"etcd"}
             one.enabled, self.files[name] = "disabled", {}
 
-    def run(self, host: str, command: str, stdin: str) -> tuple[bool, list[str]]:
-        """See World."""
-        if command.startswith("install -d"):
-            return True, []
-        if "memory_kib=" in command:
-            return True, ["memory_kib=16777216", "cores=8", "disk_kib=209715200", "patroni=4.0.7-1"]
-        if found := files_written(command, stdin):
-            self.files[host] |= found
-            return True, []
-        if "enable --quiet patroni" in command:
-            self._act("start patroni", host, command)
-            return True, []
-        return super().run(host, command, stdin)
+    def noted(self, word: str, host: str, act: Act) -> None:
+        """What is written counts where it lies."""
+        if word not in ("write", "make"):
+            super().noted(word, host, act)
 
-    def _component(self, host: str, command: str) -> list[str]:
-        asked = re.search(r"for p in (.*?); do", command)
-        absent = [f"absent|{path}" for path in (asked[1].split() if asked else [])]
-        up = "active" if self.members[host].patroni else "inactive"
-        return [*absent, "unit|patroni", "LoadState=loaded", f"ActiveState={up}", "UnitFileState=disabled"]
+    def obeyed(self, word: str, host: str, act: Act) -> Lines | None:
+        """See World."""
+        self.files[host] |= act.files
+        return super().obeyed(word, host, act)
+
+    @answer(HostComponent)
+    def _component(self, host: str, paths: Sequence[str], units: Mapping[str, Any]) -> Lines:
+        return [*path_lines(paths, ()), *unit("patroni", active=self.members[host].patroni, enabled=False)]
 
 
 @pytest.fixture

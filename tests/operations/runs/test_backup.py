@@ -2,41 +2,37 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import os
+import re
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from pyinfra.api import operation
 
+from cluster.components.pgbackrest import SILENT_MARK
 from cluster.declared.model import Cluster
 from cluster.errors import UnsafeError
 from cluster.inventory.clusters import DeclaredHost, declared_clusters
+from facts.host import UnitJournal
+from facts.pgbackrest import PgbackrestInfo
+from facts.pgbackrest_archiver import PgbackrestArchiver
+from facts.postgres_state import PostgresState
+from operations import pgbackrest_stanza
 from operations.live.repository import refuse_another_life
 from operations.pgbackrest_stanza import _CREATE, ARRIVED, has_backup, stanza
+from operations.runs import backup as backup_run
 from operations.runs.backup import backup
 from operations.util.hosts import current_node
-from tests.deploys.fake_hosts import changed, run_operation
-
-CONTROL = """\
-Database system identifier:           42
-Database cluster state:               in production
-Latest checkpoint's TimeLineID:       1
-max_connections setting:              100
-max_worker_processes setting:         8
-max_wal_senders setting:              10
-max_prepared_xacts setting:           0
-max_locks_per_xact setting:           64
-"""
-
-
-def line(name: str, text: str, code: int = 0) -> str:
-    return f"{name}|{code}|{base64.b64encode(text.encode()).decode()}"
+from tests.world.answers import line
+from tests.world.hosts import changed, run_operation
+from tests.world.known import Act, Question
+from tests.world.postgres import control, postgres
+from tests.world.repository import KINDS, attempt, info
+from tests.world.world import Lines, World, answer
 
 
 def a_backup(label: str, kind: str) -> dict[str, Any]:
@@ -53,7 +49,7 @@ def a_backup(label: str, kind: str) -> dict[str, Any]:
 
 
 @dataclass
-class World:
+class BackupWorld(World):
     """
     A repository and a primary.
 
@@ -62,6 +58,13 @@ class World:
     + newest: segment in the archive; + written: what the primary says each time, in bytes; the last one stays
     + late: answers until systemd has begun the backup; + running: those that show it then; + fails: how its unit ends
     """
+
+    acts: ClassVar = {
+        "silence": f"rm -f {SILENT_MARK}",
+        "stanza-create": pgbackrest_stanza.stanzas_created,
+        "check": pgbackrest_stanza.proven,
+        "begin": backup_run._backed_up,
+    }
 
     status: int = 0
     identifier: str = "42"
@@ -76,29 +79,46 @@ class World:
     written: list[int] = field(default_factory=lambda: [0])
     begun: str | None = None
     backups: list[dict[str, Any]] = field(default_factory=list)
-    commands: list[tuple[str, str]] = field(default_factory=list)
+    commands: list[str] = field(default_factory=list)
 
-    def run(self, host: str, command: str, stdin: str) -> tuple[bool, list[str]]:
-        if "ask info" in command:
-            answers = [line("info", json.dumps([self._stanza()])), line("attempts", self._attempts())]
-            return True, [*answers, line("room", f"Avail 1K-blocks\n{self.free_mib * 1024} 2097152")]
-        if "repository-is-silent" in command:
-            return True, ["tried", self.archiver if host == "h1" else "an older story"]
-        if "pg_stat_archiver" in command:
-            written = self.written.pop(0) if host == "h1" and len(self.written) > 1 else self.written[0]
-            state = {"in_recovery": host != "h1", "archiver": {"mode": self.mode}, "timeline": 2, "written": written}
-            return True, [line("sql", json.dumps(state)), line("control", CONTROL)]
-        if "journalctl" in command:
-            return True, ["ERROR: [082]: WAL segment was not archived"]
-        self.commands.append((host, command))
-        if "stanza-create" in command:
+    def word_of(self, act: Act) -> str | None:
+        """Of a backup, by its unit."""
+        word = super().word_of(act)
+        return act.last_word if word == "begin" else word
+
+    def noted(self, word: str, host: str, act: Act) -> None:
+        """All of it on the repository host; but that a primary tries again at once is no act of anybody."""
+        if word != "silence":
+            assert host == "h3"
+            self.done.append(word)
+            self.commands.append(act.text)
+
+    def obeyed(self, word: str, host: str, act: Act) -> Lines | None:
+        """See World."""
+        if word == "stanza-create":
             self.status = 2
-        if " check " in command:
-            return True, [self.check]
-        if "systemctl start" in command:
-            self.begun = command.rpartition("@")[2].removesuffix(".service")
-            self.running = max(self.running, 1)
-        return True, []
+        if found := re.fullmatch(r"pgbackrest-backup@(\w+?)(-repo2)?[.]service", word):
+            self.begun, self.running = found[1], max(self.running, 1)
+        return [self.check] if word == "check" else None
+
+    @answer(PgbackrestInfo)
+    def _info(self, host: str, **_: Any) -> Lines:
+        room = f"Avail 1K-blocks\n{self.free_mib * 1024} 2097152"
+        return [*info(self._stanza(), self._attempts()), line("room", room)]
+
+    @answer(PgbackrestArchiver)
+    def _archiver(self, host: str, **_: Any) -> Lines:
+        return ["tried", self.archiver if host == "h1" else "an older story"]
+
+    @answer(PostgresState)
+    def _postgres(self, host: str, **_: Any) -> Lines:
+        written = self.written.pop(0) if host == "h1" and len(self.written) > 1 else self.written[0]
+        state = {"in_recovery": host != "h1", "archiver": {"mode": self.mode}, "timeline": 2, "written": written}
+        return postgres(state, control(identifier=42, timeline=1))
+
+    @answer(UnitJournal)
+    def _journal(self, host: str, **_: Any) -> Lines:
+        return ["ERROR: [082]: WAL segment was not archived"]
 
     def _stanza(self) -> dict[str, Any]:
         archive = [{"database": {"id": 1}, "id": "17-1", "min": "000000010000000000000001", "max": self.newest}]
@@ -106,51 +126,43 @@ class World:
         status = {"code": self.status, "message": "words", "lock": {"backup": {"held": False}}}
         return {"name": "main", "status": status, **(known if self.status in (0, 2) else {})}
 
-    def _attempts(self) -> str:
+    def _attempts(self) -> str | None:
         if self.begun and self.late:
             self.late -= 1
-            return "".join(f"kind={kind}\nSubState=dead\nResult=success\nwords=\n" for kind in ("full", "diff", "incr"))
+            return None
         if self.begun and self.running == 0 and not self.fails:
             self.backups, self.status = [*self.backups, a_backup(f"new-{self.begun}", self.begun)], 0
             self.begun = None
         text = ""
-        for kind in ("full", "diff", "incr"):
+        for kind in KINDS:
             state = "start" if kind == self.begun and self.running else "dead"
             result = "exit-code" if kind == self.begun and self.fails and not self.running else "success"
-            text += (
-                f"kind={kind}\nSubState={state}\nResult={result}\nExecMainExitTimestamp=@5\nwords=ERROR: [082]: late\n"
-            )
+            text += attempt(kind, state, result, ExecMainExitTimestamp="@5", words="ERROR: [082]: late")
         self.running = max(0, self.running - 1)
         return text
-
-    @property
-    def acts(self) -> list[str]:
-        """The last words of what was done, all of it on the repository host."""
-        assert {host for host, _ in self.commands} <= {"h3"}
-        words = ("stanza-create", "check", "pgbackrest-backup@")
-        return [next(one[one.index(word) :].split()[0] for word in words if word in one) for _, one in self.commands]
 
 
 @dataclass
 class TwoPlaces:
-    """A directory and a store, behind one repository host. + commands: what was done, in order"""
+    """A directory and a store, behind one repository host. + done: what was done, in order"""
 
-    directory: World
-    store: World
-    commands: list[str] = field(default_factory=list)
+    directory: BackupWorld
+    store: BackupWorld
 
-    def run(self, host: str, command: str, stdin: str) -> tuple[bool, list[str]]:
-        if "check 2>&1" in command:
-            self.commands.append("check")
-        elif "stanza-create" in command or "systemctl start" in command:
-            self.commands.append("stanza-create" if "stanza-create" in command else command.rpartition(" ")[2])
-        if "stanza-create" in command:
-            self.directory.status = 2
-        second = "--repo=2" in command or "-repo2.service" in command
-        done = (self.store if second else self.directory).run(host, command.replace("-repo2.", "."), stdin)
-        if "stanza-create" in command:
+    def __post_init__(self) -> None:
+        self.done = self.store.done = self.directory.done
+
+    def asked(self, host: str, question: Question) -> Lines:
+        """See Hosts."""
+        return (self.store if question.arguments.get("repository") == 2 else self.directory).asked(host, question)
+
+    def told(self, host: str, act: Act) -> Lines:
+        """See Hosts."""
+        word = self.directory.word_of(act) or ""
+        lines = (self.store if "-repo2." in word else self.directory).told(host, act)
+        if word == "stanza-create":
             self.store.status = 2
-        return done
+        return lines
 
 
 STORE = {
@@ -170,15 +182,15 @@ def cluster(settings: dict[str, Any] | None = None, **groups: tuple[str, ...]) -
     return clusters["main"]
 
 
-def run(monkeypatch: pytest.MonkeyPatch, world: World, operation: Any, **arguments: Any) -> list[str]:
+def run(monkeypatch: pytest.MonkeyPatch, world: BackupWorld, operation: Any, **arguments: Any) -> list[str]:
     return changed(run_operation(monkeypatch, world, cluster(), operation, **arguments))
 
 
 def test_a_fresh_repository_gets_its_stanza_and_a_segment(monkeypatch: pytest.MonkeyPatch) -> None:
-    world = World(status=1)
+    world = BackupWorld(status=1)
     assert run(monkeypatch, world, stanza) == ["h3"]
-    assert world.acts == ["stanza-create", "check"]
-    made = next(command for _, command in world.commands if "stanza-create" in command)
+    assert world.done == ["stanza-create", "check"]
+    made = next(command for command in world.commands if "stanza-create" in command)
     assert (
         made.startswith("if [ -x /usr/local/bin/data-mounts ]; then ")
         and " check repository /var/lib/pgbackrest ||" in made
@@ -186,42 +198,42 @@ def test_a_fresh_repository_gets_its_stanza_and_a_segment(monkeypatch: pytest.Mo
 
 
 def test_a_stanza_that_is_there_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    world = World()
+    world = BackupWorld()
     assert run(monkeypatch, world, stanza) == []
-    assert world.acts == []
+    assert world.done == []
 
 
 def test_before_the_restart_that_turns_archiving_on_nothing_is_proven(monkeypatch: pytest.MonkeyPatch) -> None:
-    world = World(status=1, mode="off")
+    world = BackupWorld(status=1, mode="off")
     run(monkeypatch, world, stanza)
-    assert world.acts == ["stanza-create"]
+    assert world.done == ["stanza-create"]
 
 
 def test_a_cluster_without_a_repository_host_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    world = World(status=1)
+    world = BackupWorld(status=1)
     alone = cluster(h1=("postgres", "etcd"))
     assert changed(run_operation(monkeypatch, world, alone, stanza)) == []
-    assert world.commands == []
+    assert world.done == []
 
 
 def test_another_cluster_s_repository_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    world = World(identifier="43")
+    world = BackupWorld(identifier="43")
     with pytest.raises(UnsafeError, match="has the backups of another cluster"):
         run(monkeypatch, world, stanza)
-    assert world.acts == []
+    assert world.done == []
 
 
 @pytest.mark.parametrize("act", [stanza, backup])
 @pytest.mark.parametrize("newest", ["000000030000000000000001", "000000020000000000000005"])
 def test_wal_of_another_life_of_the_cluster_is_refused(monkeypatch: pytest.MonkeyPatch, act: Any, newest: str) -> None:
-    world = World(newest=newest, written=[4 * 16 << 20])
+    world = BackupWorld(newest=newest, written=[4 * 16 << 20])
     with pytest.raises(UnsafeError, match=f"the repository has WAL of another life of the cluster main: {newest}"):
         run(monkeypatch, world, act, **({"kind": "full"} if act is backup else {}))
-    assert world.acts == []
+    assert world.done == []
 
 
 def test_wal_that_the_primary_wrote_meanwhile_is_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    world = World(newest="000000020000000000000005", written=[4 * 16 << 20, 6 * 16 << 20])
+    world = BackupWorld(newest="000000020000000000000005", written=[4 * 16 << 20, 6 * 16 << 20])
     assert run(monkeypatch, world, stanza) == []
 
 
@@ -229,13 +241,16 @@ def test_wal_that_the_primary_wrote_meanwhile_is_its_own(monkeypatch: pytest.Mon
 @pytest.mark.parametrize(
     ("world", "words"),
     [
-        (World(newest="000000020000000000000005"), "the repository has the stanza main of another life of the cluster"),
-        (World(status=99), "the repository cannot be used: words"),
-        (World(status=1), None),
+        (
+            BackupWorld(newest="000000020000000000000005"),
+            "the repository has the stanza main of another life of the cluster",
+        ),
+        (BackupWorld(status=99), "the repository cannot be used: words"),
+        (BackupWorld(status=1), None),
     ],
 )
 def test_a_copy_begins_only_where_nothing_of_its_name_is_stored(
-    monkeypatch: pytest.MonkeyPatch, world: World, words: str | None
+    monkeypatch: pytest.MonkeyPatch, world: BackupWorld, words: str | None
 ) -> None:
     @operation()
     def looked(cluster: Cluster) -> Iterator[None]:
@@ -251,39 +266,39 @@ def test_a_copy_begins_only_where_nothing_of_its_name_is_stored(
 
 
 def test_a_backup_is_checked_begun_and_followed(monkeypatch: pytest.MonkeyPatch) -> None:
-    world = World(running=4)
+    world = BackupWorld(running=4)
     assert run(monkeypatch, world, backup, kind="diff") == ["h3"]
-    assert world.acts == ["check", "pgbackrest-backup@diff.service"]
+    assert world.done == ["check", "pgbackrest-backup@diff.service"]
     assert [one["label"] for one in world.backups] == ["new-diff"]
 
 
 def test_the_first_backup_creates_the_stanza_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    world = World(status=1)
+    world = BackupWorld(status=1)
     run(monkeypatch, world, backup, kind="full")
-    assert world.acts == ["stanza-create", "check", "pgbackrest-backup@full.service"]
+    assert world.done == ["stanza-create", "check", "pgbackrest-backup@full.service"]
 
 
 def test_one_that_is_under_way_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    world = World(begun="full", running=6)
+    world = BackupWorld(begun="full", running=6)
     run(monkeypatch, world, backup, kind="full")
-    assert world.acts == []
+    assert world.done == []
     assert [one["label"] for one in world.backups] == ["new-full"]
 
 
 def test_one_that_systemd_begins_a_moment_later_is_not_missed(monkeypatch: pytest.MonkeyPatch) -> None:
-    world = World(backups=[a_backup("old", "full")], late=3, running=2)
+    world = BackupWorld(backups=[a_backup("old", "full")], late=3, running=2)
     run(monkeypatch, world, backup, kind="full")
     assert [one["label"] for one in world.backups] == ["old", "new-full"]
 
 
 def test_one_that_leaves_no_trace_is_no_success(monkeypatch: pytest.MonkeyPatch) -> None:
-    world = World(backups=[a_backup("old", "full")], late=1000)
+    world = BackupWorld(backups=[a_backup("old", "full")], late=1000)
     with pytest.raises(UnsafeError, match="the full backup failed: see its last lines above"):
         run(monkeypatch, world, backup, kind="full")
 
 
 def test_one_that_fails_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    world = World(fails=True, running=2)
+    world = BackupWorld(fails=True, running=2)
     with pytest.raises(UnsafeError, match=r"the full backup failed: \[082\]: late\nHINT: "):
         run(monkeypatch, world, backup, kind="full")
     assert world.backups == []
@@ -297,48 +312,48 @@ def run_twice(monkeypatch: pytest.MonkeyPatch, world: TwoPlaces, operation: Any,
 
 
 def test_each_repository_gets_its_backup_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    world = TwoPlaces(World(running=2), World(running=2))
+    world = TwoPlaces(BackupWorld(running=2), BackupWorld(running=2))
     assert run_twice(monkeypatch, world, backup, kind="full") == ["h3"]
-    assert world.commands == ["check", "pgbackrest-backup@full.service", "pgbackrest-backup@full-repo2.service"]
+    assert world.done == ["check", "pgbackrest-backup@full.service", "pgbackrest-backup@full-repo2.service"]
     assert [len(place.backups) for place in (world.directory, world.store)] == [1, 1]
 
 
 def test_a_store_without_the_stanza_gets_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    world = TwoPlaces(World(), World(status=1))
+    world = TwoPlaces(BackupWorld(), BackupWorld(status=1))
     assert run_twice(monkeypatch, world, stanza) == ["h3"]
-    assert world.commands == ["stanza-create", "check"]
+    assert world.done == ["stanza-create", "check"]
 
 
 def test_a_store_that_cannot_be_used_keeps_no_backup_from_the_directory(monkeypatch: pytest.MonkeyPatch) -> None:
-    world = TwoPlaces(World(), World(status=99))
+    world = TwoPlaces(BackupWorld(), BackupWorld(status=99))
     with pytest.raises(UnsafeError, match="the S3 store cannot be used: words\nHINT: "):
         run_twice(monkeypatch, world, backup, kind="diff")
-    assert world.commands == ["pgbackrest-backup@diff.service"]
+    assert world.done == ["pgbackrest-backup@diff.service"]
     assert [len(place.backups) for place in (world.directory, world.store)] == [1, 0]
 
 
 def test_a_backup_that_fails_keeps_none_from_the_other_repository(monkeypatch: pytest.MonkeyPatch) -> None:
-    world = TwoPlaces(World(fails=True, running=2), World(running=2))
+    world = TwoPlaces(BackupWorld(fails=True, running=2), BackupWorld(running=2))
     with pytest.raises(UnsafeError, match=r"the full backup into the directory failed: \[082\]: late\nHINT: "):
         run_twice(monkeypatch, world, backup, kind="full")
     assert [len(place.backups) for place in (world.directory, world.store)] == [0, 1]
 
 
 def test_no_stanza_is_created_while_one_of_two_cannot_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    world = TwoPlaces(World(status=1), World(status=99))
+    world = TwoPlaces(BackupWorld(status=1), BackupWorld(status=99))
     with pytest.raises(UnsafeError, match="the S3 store cannot be used"):
         run_twice(monkeypatch, world, stanza)
-    assert world.commands == []
+    assert world.done == []
 
 
 def test_a_full_repository_is_refused_before_anything_is_begun(monkeypatch: pytest.MonkeyPatch) -> None:
-    world = World(free_mib=15)
+    world = BackupWorld(free_mib=15)
     with pytest.raises(
         UnsafeError, match=r"^the repository is full: 15 of 2048 MiB are left on its file system\nHINT: "
     ):
         run(monkeypatch, world, backup, kind="full")
-    assert world.acts == []
-    assert run(monkeypatch, World(free_mib=16, running=2), backup, kind="full") == ["h3"]
+    assert world.done == []
+    assert run(monkeypatch, BackupWorld(free_mib=16, running=2), backup, kind="full") == ["h3"]
 
 
 @pytest.mark.parametrize(
@@ -351,16 +366,16 @@ def test_a_full_repository_is_refused_before_anything_is_begun(monkeypatch: pyte
 def test_wal_that_does_not_arrive_is_refused_with_its_cause(
     monkeypatch: pytest.MonkeyPatch, archiver: str, cause: str
 ) -> None:
-    world = World(check="P00  ERROR: [082]: WAL segment 2A was not archived", archiver=archiver)
+    world = BackupWorld(check="P00  ERROR: [082]: WAL segment 2A was not archived", archiver=archiver)
     with pytest.raises(UnsafeError, match=f"^WAL is not archived, so no backup would be of use: {cause}\nHINT: "):
         run(monkeypatch, world, backup, kind="full")
-    assert world.acts == ["check"]
+    assert world.done == ["check"]
 
 
 def test_the_card_knows_whether_there_is_a_backup_without_another_look(monkeypatch: pytest.MonkeyPatch) -> None:
     assert has_backup(cluster()) is not True
     for backups in ([], [a_backup("old", "full")]):
-        run(monkeypatch, World(backups=backups), stanza)
+        run(monkeypatch, BackupWorld(backups=backups), stanza)
         assert has_backup(cluster()) is bool(backups)
 
 

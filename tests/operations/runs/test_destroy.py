@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from cluster.components.all import enabled_units
 from cluster.errors import UnsafeError
 from cluster.plans.destroy import backups_on, data_on, traces_on
+from facts.host import HostComponent
+from facts.member_data import ClustersNamed
 from operations.runs import destroy as destroy_run
 from operations.runs import services
-from tests.deploys.fake_hosts import fake_cluster, run_operation
-from tests.deploys.power_world import PowerWorld
+from tests.world.component import paths as path_lines
+from tests.world.component import units as unit_lines
+from tests.world.hosts import fake_cluster, run_operation
+from tests.world.known import Act
+from tests.world.power_world import PowerWorld
+from tests.world.world import Lines, answer
 
 ROLES = ("postgres", "etcd", "haproxy")
 
@@ -22,6 +28,8 @@ ROLES = ("postgres", "etcd", "haproxy")
 @dataclass
 class DestroyedWorld(PowerWorld):
     """The same with files. + names: the clusters that each host's files name"""
+
+    acts: ClassVar = {**PowerWorld.acts, "clear": destroy_run.remove_files}
 
     names: dict[str, list[str]] = field(default_factory=dict)
 
@@ -33,34 +41,28 @@ class DestroyedWorld(PowerWorld):
         }
         self.enabled = {node.name: set(enabled_units(self.cluster, node)) for node in self.cluster}
 
-    def run(self, host: str, command: str, stdin: str) -> tuple[bool, list[str]]:
+    def word_of(self, act: Act) -> str | None:
+        """Units are disabled first."""
+        word = super().word_of(act)
+        return ("remove" if act.removes else "disable") if word == "clear" else word
+
+    def obeyed(self, word: str, host: str, act: Act) -> Lines | None:
         """See World."""
-        if "ETCD_DATA_DIR" in command:
-            return True, self.names.get(host, ["main"])
-        if "rm -rf" in command:
-            self.files[host] -= set(command.split("for p in ")[1].split(";")[0].split())
-            return self._did(f"remove {host}")
-        if "systemctl disable --now" in command:
-            gone = set(command.split("disable --now --quiet ")[1].split())
+        if word == "remove":
+            self.files[host] -= set(act.removes)
+        elif word == "disable":
+            gone = set(act.text.rpartition("systemctl disable --now --quiet ")[2].split())
             self.enabled[host] -= gone
             self.units[host] -= gone
-            return self._did(f"disable {host}")
-        return super().run(host, command, stdin)
+        return super().obeyed(word, host, act)
 
-    def _did(self, act: str) -> tuple[bool, list[str]]:
-        self.done.append(act)
-        self.hooks.get(act.split()[0], lambda: None)()
-        return True, []
+    @answer(ClustersNamed)
+    def _named(self, host: str, **_: Any) -> Lines:
+        return self.names.get(host, ["main"])
 
-    def _component(self, host: str, command: str) -> list[str]:
-        asked = re.search(r"for p in (.*?); do", command)
-        paths = asked[1].split() if asked else []
-        lines = [f"path|{p}|directory|700|root|root" if p in self.files[host] else f"absent|{p}" for p in paths]
-        for unit in re.findall(r"^printf .* 'unit\|(.*?)'", command, re.MULTILINE):
-            up = "active" if unit in self.units[host] else "inactive"
-            state = "enabled" if unit in self.enabled[host] else "disabled"
-            lines += [f"unit|{unit}", "LoadState=loaded", f"ActiveState={up}", f"UnitFileState={state}"]
-        return lines
+    @answer(HostComponent)
+    def _component(self, host: str, paths: Sequence[str], units: Mapping[str, Any]) -> Lines:
+        return [*path_lines(paths, self.files[host]), *unit_lines(units, self.units[host], self.enabled[host])]
 
 
 @pytest.fixture(autouse=True)

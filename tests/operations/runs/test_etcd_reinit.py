@@ -10,8 +10,8 @@ from cluster.declared.model import Cluster
 from cluster.errors import UnsafeError
 from operations import etcd
 from operations.runs.etcd_reinit import set_data_aside
-from tests.deploys.etcd_world import EtcdWorld
-from tests.deploys.fake_hosts import changed, fake_cluster, run_operation
+from tests.world.etcd_world import EtcdWorld
+from tests.world.hosts import changed, fake_cluster, run_operation
 
 
 @pytest.fixture(autouse=True)

@@ -11,8 +11,8 @@ from cluster.errors import UnsafeError
 from cluster.inventory.clusters import DeclaredHost, declared_clusters
 from cluster.verdicts.removal_notes import remaining
 from operations.runs.etcd_restore.procedure import finish, rebuild
-from tests.deploys.etcd_restore_world import EtcdRestoreWorld
-from tests.deploys.fake_hosts import run_operation
+from tests.world.etcd_restore_world import EtcdRestoreWorld
+from tests.world.hosts import run_operation
 
 MEMBERS = ("h1", "h2", "h3")
 ORDER = [

@@ -15,8 +15,8 @@ from cluster.errors import ConfigError, UnsafeError
 from cluster.plans.move_node import refuse_immovable
 from operations.acts.component import Commands
 from operations.runs import move_node
-from tests.deploys.fake_hosts import fake_cluster, run_operation
-from tests.deploys.removal_world import RemovalWorld
+from tests.world.hosts import fake_cluster, run_operation
+from tests.world.removal_world import RemovalWorld
 
 FORMER = "10.0.0.33"
 

@@ -7,8 +7,8 @@ from pyinfra.api.exceptions import PyinfraError
 
 from cluster.errors import UnsafeError
 from operations.runs.promote import promote_standby_cluster
-from tests.deploys.fake_hosts import changed, run_operation
-from tests.deploys.promotion_world import PromotionWorld
+from tests.world.hosts import changed, run_operation
+from tests.world.promotion_world import PromotionWorld
 
 ACTS = ['/config d1 {"standby_cluster": null}', "create temporary d1", "rm -rf d1"]
 OTHERS = ("s1", "s2")

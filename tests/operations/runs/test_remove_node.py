@@ -17,8 +17,8 @@ from cluster.errors import UnsafeError
 from cluster.plans.destroy import traces_on
 from cluster.verdicts.removal_notes import remaining, removals
 from operations.runs.remove_node import etcd_membership, patroni_traces, procedure
-from tests.deploys.fake_hosts import fake_cluster, run_operation
-from tests.deploys.removal_world import RemovalWorld
+from tests.world.hosts import fake_cluster, run_operation
+from tests.world.removal_world import RemovalWorld
 
 LOWERED, RESTORED = 'configure h1 {"member_slots_ttl": 0}', 'configure h1 {"member_slots_ttl": null}'
 

@@ -7,8 +7,8 @@ import pytest
 from cluster.errors import ConfigError, UnsafeError
 from cluster.plans.replace_node import refuse_irreplaceable
 from operations.runs.replace_node import clear_markers, remove_lost_member
-from tests.deploys.fake_hosts import fake_cluster, run_operation
-from tests.deploys.removal_world import RemovalWorld
+from tests.world.hosts import fake_cluster, run_operation
+from tests.world.removal_world import RemovalWorld
 
 
 @pytest.fixture

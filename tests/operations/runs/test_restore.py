@@ -12,8 +12,8 @@ from cluster.inventory.clusters import DeclaredHost, declared_clusters
 from cluster.plans.restore.target import Target, asked_target
 from operations.acts import restore_followers
 from operations.runs.restore.in_place import give_back, restore_in_place
-from tests.deploys.fake_hosts import run_operation
-from tests.deploys.restore_world import KEPT, RestoreWorld
+from tests.world.hosts import run_operation
+from tests.world.restore_world import KEPT, RestoreWorld
 
 LATEST = Target("latest")
 STOPPED = [
@@ -211,8 +211,8 @@ def test_the_repository_is_asked_for_the_last_segments(monkeypatch: pytest.Monke
     """What PostgreSQL counts or marks as archived is what it was told."""
     world = RestoreWorld()
     restore(monkeypatch, world)
-    assert len(world.asked) == 2 and all("--repo=1" in one and "archive-get" in one for one in world.asked)
-    assert not any("pg_stat_archiver" in one for one in world.asked)
+    assert len(world.archive) == 2 and all("--repo=1" in one and "archive-get" in one for one in world.archive)
+    assert not any("pg_stat_archiver" in one for one in world.archive)
 
 
 def test_one_that_does_not_start_is_named_with_its_words_and_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -15,11 +14,17 @@ from cluster.inventory.clusters import DeclaredHost, declared_clusters
 from cluster.pki.verdicts import Authority
 from cluster.plans.restore.target import Target
 from cluster.secrets.secrets import NAMES, Secret
+from facts.etcd import EtcdCluster
+from facts.pgbackrest import PgbackrestInfo
+from operations.acts.component import written
 from operations.runs.restore import new_cluster
 from operations.runs.restore.new_cluster import report, restore_from_source
-from tests.deploys.fake_hosts import run_operation
-from tests.deploys.restore_world import INFO, RestoreWorld, line
-from tests.operations.written import files_written
+from tests.world.etcd import QUESTIONS, etcd
+from tests.world.hosts import run_operation
+from tests.world.known import Act
+from tests.world.repository import info
+from tests.world.restore_world import INFO, RestoreWorld
+from tests.world.world import Lines, answer
 
 LATEST = Target("latest")
 SECRETS = {name: Secret(f"value of {name}") for name in NAMES}
@@ -32,52 +37,48 @@ class NewWorld(RestoreWorld):
     """
     The hosts of a cluster that has a backup, ``shop``, and those of one that is about to begin, ``copy``.
 
+    + begins: the cluster of which hosts are told to do something
     + begun_clusters: those that etcd knows; + mute: hosts whose etcd does not answer
     + stanzas: what each cluster's repository says
     + written: of the access to the source's repository, by path; + secret: what roles the data get
     """
 
+    acts: ClassVar = {**RestoreWorld.acts, "access": written}
+
+    begins: str = "copy"
     begun_clusters: set[str] = field(default_factory=lambda: {"shop"})
     mute: set[str] = field(default_factory=set)
     stanzas: dict[str, Any] = field(default_factory=lambda: {"shop": {**INFO, "name": "shop"}, "copy": EMPTY})
     written: dict[str, str] = field(default_factory=dict)
     roles: str = ""
 
-    def run(self, host: str, command: str, stdin: str) -> tuple[bool, list[str]]:
+    def told(self, host: str, act: Act) -> Lines:
         """See World."""
-        assert host[0] == "c" or not self._acts(command), f"the source was touched on {host}: {command[:100]}"
-        if "ask health ectl" in command:
-            return True, self._etcd(host)
-        if "ask info" in command:
-            name = "shop" if "--stanza=shop" in command else "copy"
-            kinds = "".join(
-                f"kind={kind}\nSubState=dead\nResult=success\nwords=\n" for kind in ("full", "diff", "incr")
-            )
-            return True, [line("info", json.dumps([self.stanzas[name]])), line("attempts", kinds)]
-        if "/etc/pgbackrest/source" in command and not any(word in command for word in ("rm -rf", "systemd-run")):
-            self.written |= files_written(command, stdin)
-            self.done += [] if "access c1" in self.done else [f"access {host}"]
-            return True, []
-        if "roles.sql" in command:
-            self.roles = stdin
-            self.done.append(f"roles {host}")
-            return True, []
-        return super().run(host, command, stdin)
+        assert host[0] == self.begins[0], f"the source was touched on {host}: {act.text[:100]}"
+        return super().told(host, act)
 
-    def _acts(self, command: str) -> bool:
-        return any(word in command for word in ("systemctl stop", "systemd-run", "mv -f", "rm -rf", "install -d"))
+    def noted(self, word: str, host: str, act: Act) -> None:
+        """The access is of several files."""
+        if word != "access" or f"access {host}" not in self.done:
+            super().noted(word, host, act)
 
-    def _etcd(self, host: str) -> list[str]:
+    def obeyed(self, word: str, host: str, act: Act) -> Lines | None:
+        """See World."""
+        if word == "access":
+            self.written |= act.files
+        if word == "roles":
+            (self.roles,) = act.files.values()
+        return super().obeyed(word, host, act)
+
+    @answer(PgbackrestInfo)
+    def _info(self, host: str, stanza: str = "", **_: Any) -> Lines:
+        return info(self.stanzas[stanza])
+
+    @answer(EtcdCluster)
+    def _etcd(self, host: str, **_: Any) -> Lines:
         name = "shop" if host.startswith("s") else "copy"
-        code = 1 if host in self.mute else 0
-        known = {"kvs": [{"key": _coded(f"/service/{name}/config"), "value": _coded("{}")}]}
-        keys = json.dumps(known if name in self.begun_clusters else {"kvs": []})
-        said = {"health": "[]", "members": '{"members": []}', "alarms": "", "keys": keys}
-        return [line(question, text, code) for question, text in said.items()]
-
-
-def _coded(text: str) -> str:
-    return line("", text).split("|")[2]
+        keys = {f"/service/{name}/config": "{}"} if name in self.begun_clusters else {}
+        return etcd(keys=keys, fails=QUESTIONS if host in self.mute else ())
 
 
 def clusters() -> dict[str, Cluster]:
@@ -186,8 +187,7 @@ def test_a_cluster_whose_hosts_were_all_lost_begins_with_its_own_backup(
     monkeypatch: pytest.MonkeyPatch, secrets_of_source: Path
 ) -> None:
     """It needs no access to another one's repository, and its own archive is no other life of it."""
-    world = NewWorld(begun_clusters=set())
-    monkeypatch.setattr(world, "_acts", lambda _: False)
+    world = NewWorld(begun_clusters=set(), begins="shop")
     done = begin(monkeypatch, world, secrets_of_source, name="shop")
     assert done == [act.replace("c1", "s1") for act in RESTORED if not act.startswith("access")]
     assert world.written == {}

@@ -13,8 +13,8 @@ from operations.acts import last_lines
 from operations.runs import services
 from operations.runs import start as start_run
 from operations.runs import stop as stop_run
-from tests.deploys.fake_hosts import fake_cluster, run_operation
-from tests.deploys.power_world import RECORD, PowerWorld
+from tests.world.hosts import fake_cluster, run_operation
+from tests.world.power_world import RECORD, PowerWorld
 
 ROLES = ("postgres", "etcd", "haproxy")
 

@@ -9,8 +9,8 @@ import pytest
 from cluster.errors import UnsafeError
 from operations.acts import copies
 from operations.runs import pause, reinit_node, switchover
-from tests.deploys.fake_hosts import changed, fake_cluster, run_operation
-from tests.deploys.switchover_world import SwitchoverWorld
+from tests.world.hosts import changed, fake_cluster, run_operation
+from tests.world.switchover_world import SwitchoverWorld
 
 SWITCHED = '/switchover h1 {"leader": "h1", "candidate": "h2"}'
 

@@ -19,7 +19,7 @@ from operations.acts.commands import write_file
 from operations.util import journal
 from operations.util.journal import acting, around_act, described, line, note_acts_of, noted, words_of
 from operations.util.shell import between, marked
-from tests.deploys.fake_hosts import fake_cluster
+from tests.world.hosts import fake_cluster
 
 
 @pytest.fixture(autouse=True)

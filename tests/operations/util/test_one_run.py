@@ -22,9 +22,12 @@ from operations.acts.act import Act
 from operations.util import one_run
 from operations.util.hosts import acts_here
 from operations.util.one_run import OneRun, acted, command_words
-from tests.deploys import fake_hosts
-from tests.deploys.fake_hosts import fake_cluster, run_operations
 from tests.operations.lock_places import Place
+from tests.world import hosts as fake_hosts
+from tests.world.hosts import fake_cluster, run_operations
+from tests.world.known import Act as Told
+from tests.world.known import Question
+from tests.world.world import FailsError
 
 Steps = Generator[PyinfraCommand, None, None]
 EVERY = ("h1", "h2", "h3")
@@ -41,13 +44,21 @@ class Hosts:
         for place in self.places.values():
             place.boot("first")
 
-    def run(self, name: str, command: str, stdin: str) -> tuple[bool, list[str]]:
-        if command.startswith("set -- "):
-            code, lines = self.places[name].run(command)
-            return code == 0, lines
-        self.done.append(f"{command} on {name}")
-        self.then()
-        return command != "false", []
+    def asked(self, host: str, question: Question) -> list[str]:
+        """See the protocol of ``tests.world.hosts``."""
+        raise AssertionError(f"{host} was asked for {question.fact.__name__}")
+
+    def told(self, host: str, act: Told) -> list[str]:
+        """See the protocol of ``tests.world.hosts``."""
+        if act.text.startswith("set -- "):
+            code, lines = self.places[host].run(act.text)
+        else:
+            self.done.append(f"{act.text} on {host}")
+            self.then()
+            code, lines = int(act.text == "false"), []
+        if code != 0:
+            raise FailsError(*lines)
+        return lines
 
     def locked(self) -> set[str | None]:
         return {place.seen() for place in self.places.values()}

@@ -16,8 +16,8 @@ from cluster.errors import UnsafeError
 from cluster.observed.run_lock import written
 from operations.util import run_lock
 from operations.util.run_lock import RunLock
-from tests.deploys.fake_hosts import fake_cluster
 from tests.operations.lock_places import Place, holder
+from tests.world.hosts import fake_cluster
 
 
 class Hosts:

@@ -20,8 +20,10 @@ from operations.util.console import quiet_the_idle_lines
 from operations.util.first_look import looks_again
 from operations.util.hosts import read
 from operations.util.said import keep_answers, said
-from tests.deploys.fake_hosts import fake_cluster, run_operations
-from tests.host_answers import questions_in, told
+from tests.host_answers import told
+from tests.world.hosts import fake_cluster, run_operations
+from tests.world.known import Act as Told
+from tests.world.known import Question
 
 Steps = Generator[PyinfraCommand, None, None]
 EVERY = ["h1", "h2", "h3"]
@@ -38,27 +40,30 @@ class Word(Answer[str]):
 
 
 class Words:
-    """Hosts that each have a word, which a command changes. + asked: what was asked for alone, with the host"""
+    """Hosts that each have a word, which a command changes. + alone: what was asked for alone, with the host"""
 
     def __init__(self) -> None:
         self.words = dict.fromkeys(EVERY, "old")
-        self.asked: list[str] = []
+        self.alone: list[str] = []
         self.broken = False
 
     def asked_in_order(self) -> list[str]:
         """pyinfra begins with any of them."""
-        return sorted(self.asked)
+        return sorted(self.alone)
 
-    def run(self, name: str, command: str, stdin: str) -> tuple[bool, list[str]]:
-        if command.startswith("set "):
-            self.words[name] = command.partition(" ")[2]
-        elif asked := questions_in(command):
-            assert asked == {"word": "word"}
-            return True, told({"word": (1 if self.broken else 0, self.words[name], "")})
-        elif command == "word":
-            self.asked.append(name)
-            return True, [self.words[name]]
-        return True, []
+    def asked(self, host: str, question: Question) -> list[str]:
+        """See Hosts."""
+        if question.fact is Word:
+            self.alone.append(host)
+            return [self.words[host]]
+        assert question.arguments == {"commands": {"word": "word"}}
+        return told({"word": (1 if self.broken else 0, self.words[host], "")})
+
+    def told(self, host: str, act: Told) -> list[str]:
+        """See Hosts."""
+        if act.text.startswith("set "):
+            self.words[host] = act.text.removeprefix("set ")
+        return []
 
 
 @operation()
@@ -128,7 +133,7 @@ def test_steps_that_have_nothing_to_do_ask_nothing_more(run: Run) -> None:
     seen: list[Any] = []
     world = run((asked, {}), (looked, {"seen": seen}), (brought, {"wanted": "old"}), (looked_at_all, {"seen": seen}))
     assert seen == ["old"] * 3 + [dict.fromkeys(EVERY, "old")]
-    assert world.asked == []
+    assert world.alone == []
 
 
 def test_without_a_first_look_every_step_asks(run: Run) -> None:
@@ -139,7 +144,7 @@ def test_without_a_first_look_every_step_asks(run: Run) -> None:
 def test_after_a_change_on_one_host_every_later_step_asks_all_hosts(run: Run, change: Any) -> None:
     seen: list[Any] = []
     world = run((asked, {}), change, (looked, {"seen": seen}), (looked_at_all, {"seen": seen}))
-    assert sorted(world.asked) == sorted([*(["h1"] if change[0] is brought else []), *EVERY, *EVERY])
+    assert sorted(world.alone) == sorted([*(["h1"] if change[0] is brought else []), *EVERY, *EVERY])
     assert sorted(seen[:3]) == sorted(world.words.values())
     assert seen[3] == world.words
 
@@ -154,7 +159,7 @@ def test_a_step_that_would_do_something_looks_again_first(run: Run) -> None:
         yield from ()
 
     run((asked, {}), (operation()(meanwhile), {}), (brought, {"wanted": "new"}), world=world)
-    assert world.asked == ["h1"]
+    assert world.alone == ["h1"]
 
 
 def test_what_it_says_before_it_looks_again_is_said_once(run: Run, caplog: pytest.LogCaptureFixture) -> None:
@@ -202,4 +207,4 @@ def test_a_procedure_looks_itself(run: Run) -> None:
         yield from ()
 
     world = run((asked, {}), (procedure, {}))
-    assert sorted(world.asked) == ["h1"] * 4 + ["h2", "h3"]
+    assert sorted(world.alone) == ["h1"] * 4 + ["h2", "h3"]
