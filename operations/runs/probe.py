@@ -23,7 +23,7 @@ from operations.util.console import print_lines
 from operations.util.hosts import acts_here
 from operations.util.planning import dry_run
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 PROGRAM = "operations.util.on_control.probe"
 
 

@@ -17,7 +17,7 @@ def answer(n, port, said="open", reason=""):
 
 
 def silent(n, port):
-    return answer(n, port, "blocked", "no answer in 2 seconds")
+    return answer(n, port, "blocked", "no answer in 5 seconds")
 
 
 FRESH = {f"pg{n}": picture(n) for n in (1, 2, 3)}
@@ -57,7 +57,7 @@ def test_blocked_ports_are_one_finding_for_those_they_are_kept_from():
         Finding(
             "pg2",
             "firewall",
-            "ports 2380, 5432 of 10.0.0.2 cannot be reached from pg1 and pg3: no answer in 2 seconds",
+            "ports 2380, 5432 of 10.0.0.2 cannot be reached from pg1 and pg3: no answer in 5 seconds",
             HINT,
         )
     ]

@@ -216,11 +216,11 @@ def test_a_backup_outlives_its_run_and_the_primary_s_death_ends_it_for_minutes_o
         with backups_with(built, compress_level=19):
             first = begun(built, "Starting operation: Backup")
             wait_until("the backup copies", lambda: is_copying(built), seconds=SECONDS)
+            kill_run(first)
+            first.communicate(timeout=RUN_SECONDS)
             said = refused(built, SWITCHOVER)
             assert "a backup has been under way for 0 min on" in said
             assert "--data force=true does not wait" in said
-            kill_run(first)
-            first.communicate(timeout=RUN_SECONDS)
             assert unit(built, "SubState") == "start", "the backup goes on without its run"
             second = begun(built, "is under way already")
             at = time.monotonic()

@@ -108,13 +108,13 @@ def findings(built: Built) -> dict[str, str]:
 def test_a_store_whose_certificate_nobody_vouches_for_is_refused(refused: dict[str, Run]) -> None:
     assert refused["ca"].code == 1
     assert "the S3 store cannot be used: [CryptoError] unable to verify certificate" in words(refused["ca"])
-    assert "HINT: Name the CA of the store in pgbackrest_s3_ca_file" in words(refused["ca"])
+    assert "HINT: name the CA of the store in pgbackrest_s3_ca_file" in words(refused["ca"])
 
 
 def test_a_wrong_key_is_named_as_such(refused: dict[str, Run]) -> None:
     assert refused["key"].code == 1
     assert "the S3 store cannot be used: the store answers SignatureDoesNotMatch" in words(refused["key"])
-    assert "HINT: The store knows other keys than those in the file that pgbackrest_s3_credentials" in words(
+    assert "HINT: the store knows other keys than those in the file that pgbackrest_s3_credentials" in words(
         refused["key"]
     )
 

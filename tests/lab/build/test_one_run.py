@@ -38,14 +38,19 @@ ELSEWHERE = (
     "from pyinfra_cli.main import main; from operations.util import own_process; "
     "own_process.machine = lambda: 'another'; main()"
 )
+# With a lock that does not end while the run stands still and others are tried beside it, however busy the machine is.
+PYINFRA = "from pyinfra_cli.main import main; main()"
+PATIENT = (
+    "import cluster.verdicts.run_lock as lock; lock.LEASE_SECONDS = 1800; from pyinfra_cli.main import main; main()"
+)
 # A dead run's lock ends within 45 s; the runs that find that out take some seconds themselves.
 ENDS_SECONDS = 75
 
 
 @contextmanager
-def held_up(built: Built, deploy: str, *extra: str) -> Iterator[subprocess.Popen[str]]:
+def held_up(built: Built, deploy: str, *extra: str, program: str = PATIENT) -> Iterator[subprocess.Popen[str]]:
     """A run that stands still in its first operation, with the lock, until it is sent SIGCONT."""
-    process = start(built.inventory, deploy, *extra)
+    process = start(built.inventory, deploy, *extra, program=program)
     limit = threading.Timer(RUN_SECONDS, kill_run, [process])
     limit.start()
     try:
@@ -134,7 +139,7 @@ def test_a_run_that_was_killed_here_holds_nobody_up(built: Built) -> None:
 
 
 def test_a_run_whose_machine_died_holds_others_up_for_a_minute_at_most(built: Built) -> None:
-    with held_up(built, CLUSTER) as first:
+    with held_up(built, CLUSTER, program=PYINFRA) as first:
         kill_run(first)
         first.communicate(timeout=30)
         assert_refused_beside(first, from_elsewhere(built, CLUSTER), CLUSTER)

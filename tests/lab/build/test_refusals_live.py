@@ -103,7 +103,7 @@ def test_a_port_that_a_firewall_blocks(built: Built, tmp_path: Path) -> None:
         faults.heal(new.container)
     hint = "HINT: Let the firewalls on the way and on this host pass TCP between the hosts of the cluster."
     for there, here in ((new, old), (old, new)):
-        problem = f"port 8008 of {there.address4} cannot be reached from {here.container}: no answer in 2 seconds"
+        problem = f"port 8008 of {there.address4} cannot be reached from {here.container}: no answer in 5 seconds"
         assert f"{there.container} firewall {problem} {hint}" in table
 
 
@@ -155,7 +155,7 @@ def test_data_of_another_cluster_than_the_one_that_etcd_knows(built: Built, tmp_
 def test_a_setting_that_does_not_exist(built: Built) -> None:
     assert (
         "--data postgres_prot is neither an option of cluster.py nor a setting "
-        "HINT: Did you mean postgres_port? This run takes adopt, rotate; settings stand in docs/settings.md."
+        "HINT: Did you mean postgres_port? This run takes adopt, break_lock, rotate; settings stand in docs/settings.md."
     ) in refused(built, built.inventory, "--data", "postgres_prot=5433")
 
 

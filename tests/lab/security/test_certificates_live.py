@@ -239,7 +239,7 @@ def test_an_etcd_that_nobody_believes_any_more_comes_back(built: Built, own: Own
     run_in(built.lab.host("pg1").container, "systemctl restart etcd")
     done = run(built.inventory)
     assert "new certificate for patroni-etcd: expired" in done.log
-    assert served(built.lab) == lying(built.lab)
+    wait_until("all of it is served", lambda: served(built.lab) == lying(built.lab), seconds=2 * LOOP_SECONDS)
     assert sql(built.lab, "select 1", sslrootcert=str(own.certificate)) == [(1,)]
     assert_changes_nothing(built.inventory)
 

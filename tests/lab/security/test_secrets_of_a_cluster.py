@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -187,7 +188,7 @@ def test_a_file_that_is_lost(built: Built) -> None:
 
 
 def dry_refused(built: Built) -> str:
-    words = [".venv/bin/python", "-m", "pyinfra", "--dry", str(built.inventory), CLUSTER]
+    words = [sys.executable, "-m", "pyinfra", "--dry", str(built.inventory), CLUSTER]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, env={**os.environ}, timeout=120)
     assert done.returncode == 1
     return " ".join((done.stdout + done.stderr).split())

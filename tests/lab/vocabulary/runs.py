@@ -142,10 +142,13 @@ def run(
     return done
 
 
-def start(inventory: Path, deploy: str = CLUSTER, *extra: str, root: Path = ROOT) -> subprocess.Popen[str]:
-    """Start a run in a process group of its own and return at once."""
+def start(
+    inventory: Path, deploy: str = CLUSTER, *extra: str, root: Path = ROOT, program: str = ""
+) -> subprocess.Popen[str]:
+    """Start a run in a process group of its own and return at once. + program: Python that takes pyinfra's place"""
+    pyinfra = ["-c", program] if program else ["-m", "pyinfra"]
     return subprocess.Popen(
-        [sys.executable, "-m", "pyinfra", "-y", *extra, str(inventory), deploy],
+        [sys.executable, *pyinfra, "-y", *extra, str(inventory), deploy],
         cwd=root,
         env={**os.environ, "PYINFRA_PROGRESS": "off"},
         stdin=subprocess.DEVNULL,

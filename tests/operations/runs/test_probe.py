@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +116,13 @@ def test_a_failed_command_ends_the_measurement_too(stage: Stage) -> None:
     for _ in procedure():
         break
     assert stage.printed == ["What clients felt", f"  {SENTENCE.format(0)}"]
+
+
+def test_the_program_is_where_it_is_started() -> None:
+    """It is started by its module's name, from the root of the repository."""
+    words = [sys.executable, "-m", probe.PROGRAM]
+    done = subprocess.run(words, cwd=probe.ROOT, input="", capture_output=True, text=True)
+    assert "No module named" not in done.stderr, done.stderr
 
 
 def test_a_program_that_dies_at_once_is_an_obstacle(stage: Stage) -> None:
