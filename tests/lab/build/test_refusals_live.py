@@ -155,7 +155,8 @@ def test_data_of_another_cluster_than_the_one_that_etcd_knows(built: Built, tmp_
 def test_a_setting_that_does_not_exist(built: Built) -> None:
     assert (
         "--data postgres_prot is neither an option of cluster.py nor a setting "
-        "HINT: Did you mean postgres_port? This run takes adopt, break_lock, rotate; settings stand in docs/settings.md."
+        "HINT: Did you mean postgres_port? "
+        "This run takes adopt, break_lock, rotate; settings stand in docs/settings.md."
     ) in refused(built, built.inventory, "--data", "postgres_prot=5433")
 
 
