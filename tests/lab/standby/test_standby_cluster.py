@@ -195,7 +195,7 @@ def test_a_source_that_is_lost_is_replaced(pair: Pair) -> None:
         wait_until("clients write", lambda: load.report().acknowledged > 300, seconds=PHASE_SECONDS)
         docker("kill", *(pair.lab.host(name).container for name in SOURCE))
         killed = time.monotonic()
-    assert f"nobody knows whether {pair.lab.name} still takes writes" in promote(pair)
+    assert f"it is unknown whether {pair.lab.name} still takes writes" in promote(pair)
     done = run(pair.inventory, PROMOTE, *copy_alone(pair), *data(pair, "source_is_lost=true"))
     verdict = load.verdict(copy_dsn(pair, 5000))
     print(f"promoted in {done.seconds:.1f} s; {len(verdict.lost)} of {load.report().acknowledged} writes are lost")
