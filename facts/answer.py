@@ -6,7 +6,7 @@ import base64
 import json
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from pyinfra.api import FactBase
 from pyinfra.api.exceptions import FactProcessError
@@ -45,6 +45,10 @@ class Answer(FactBase[T]):
     def part(cls, wanted: Mapping[str, Any], seen: T) -> T:
         """What of an answer that serves a question belongs to it. + wanted: its arguments"""
         return seen
+
+
+# A fact, and its arguments.
+Question: TypeAlias = tuple[type[Answer[Any]], Mapping[str, Any]]
 
 
 def answers(output: Iterable[str], expected: Iterable[str]) -> dict[str, tuple[int, str]]:

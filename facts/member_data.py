@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from shlex import quote
 from typing import Any
@@ -11,6 +10,7 @@ from cluster.measures import lsn_bytes
 from cluster.observed.member_data import SeenData
 from facts.answer import ASK, Answer, answers
 from facts.pgbackrest_restore import STATE
+from facts.postgres import control_lines, json_line
 from facts.postgres_history import TURNS, turns_of
 
 # The WAL of a checkpoint interval; whatever cannot be read in that time counts as far as pg_controldata says.
@@ -104,7 +104,7 @@ class MemberData(Answer[SeenData]):
         """The answers as one picture."""
         found = answers(output, ("unit", "held", "restoring", "data", "runs", "sql", "control", "turns", "wal"))
         unit = dict(line.split("=", 1) for line in found["unit"][1].splitlines())
-        said = _object(*found["sql"])
+        said = json_line(found["sql"][1]) if found["sql"][0] == 0 else {}
         data = found["data"]
         timeline, end, whole = _end(found["wal"][1])
         return {
@@ -127,18 +127,10 @@ class MemberData(Answer[SeenData]):
         }
 
 
-def _object(code: int, text: str) -> dict[str, Any]:
-    """psql's one line of JSON. On the same stream the server may warn, e.g. of another collation version."""
-    if code != 0:
-        return {}
-    found: dict[str, Any] = json.loads(next((line for line in text.splitlines() if line.startswith("{")), text))
-    return found
-
-
 def _control(code: int, text: str) -> dict[str, Any] | None:
     if code != 0:
         return None
-    lines = dict(re.findall(r"^([^:\n]+):\s+(.*)$", text, re.MULTILINE))
+    lines = control_lines(text)
     ends = ("Latest checkpoint location", "Minimum recovery ending location")
     followed = int(lines.get("Min recovery ending loc's timeline", "0"))
     return {

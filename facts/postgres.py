@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from shlex import quote
 from typing import Any
@@ -14,6 +15,18 @@ from cluster.observed.postgres import SeenObjects, SeenParameter
 from facts.answer import Answer
 
 PSQL = "cd / && runuser -u postgres -- psql -XAtq -v ON_ERROR_STOP=1 -h /var/run/postgresql"
+
+
+def json_line(text: str) -> dict[str, Any]:
+    """psql's one line of JSON. On the same stream the server may warn, e.g. of another collation version."""
+    found: dict[str, Any] = json.loads(next((line for line in text.splitlines() if line.startswith("{")), text))
+    return found
+
+
+def control_lines(text: str) -> dict[str, str]:
+    """What pg_controldata says, by its own words. https://www.postgresql.org/docs/current/app-pgcontroldata.html"""
+    return dict(re.findall(r"^([^:\n]+):\s+(.*)$", text, re.MULTILINE))
+
 
 # What tells apart who looks after a slot; the last two are there from PostgreSQL 17 on. The view is called ``s``.
 SLOT = (

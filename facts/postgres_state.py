@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping
 from shlex import quote
 from typing import Any, cast
@@ -11,7 +9,7 @@ from typing import Any, cast
 from cluster.observed.postgres import SeenPostgres
 from facts.answer import ASK, Answer, answers
 from facts.pgbackrest_restore import STATE
-from facts.postgres import FILE_ERRORS, SLOT
+from facts.postgres import FILE_ERRORS, SLOT, control_lines, json_line
 
 # Where PostgreSQL is, Patroni's own file says: so the fact needs no argument, and asks about what really runs.
 WHERE = r"""
@@ -147,13 +145,7 @@ class PostgresState(Answer[SeenPostgres]):
         seen["restoring"] = found.get("restoring", (1, ""))[0] == 0
         if (locales := found.get("locales", (1, "")))[0] == 0:
             seen["locales"] = locales[1].split()
-        return cast(SeenPostgres, {**_NOTHING, **(_object(text) if code == 0 else {}), **seen})
-
-
-def _object(text: str) -> dict[str, Any]:
-    """psql's one line of JSON. On the same stream the server may warn, e.g. of another collation version."""
-    found: dict[str, Any] = json.loads(next((line for line in text.splitlines() if line.startswith("{")), text))
-    return found
+        return cast(SeenPostgres, {**_NOTHING, **(json_line(text) if code == 0 else {}), **seen})
 
 
 _AWAIT = r"""
@@ -187,10 +179,9 @@ class ReplayAwaited(Answer[bool]):
 
 
 def _control(code: int, text: str) -> dict[str, Any] | None:
-    """pg_controldata's lines that matter; https://www.postgresql.org/docs/current/app-pgcontroldata.html"""
     if code != 0:
         return None
-    lines = dict(re.findall(r"^([^:\n]+):\s+(.*)$", text, re.MULTILINE))
+    lines = control_lines(text)
     return {
         **{name: int(lines[words]) for words, name in _CONTROLLED.items()},
         "identifier": lines["Database system identifier"],

@@ -11,6 +11,7 @@ from cluster.declared.model import Cluster, Node
 from cluster.declared.repositories import repositories_of, repository_question
 from cluster.packages.plan import packages_question
 from cluster.secrets.secrets import Secret
+from facts.answer import Question
 from facts.certificates import HostCertificates
 from facts.chrony import HostClock
 from facts.etcd import EtcdCluster
@@ -23,7 +24,6 @@ from facts.postgres_state import PostgresState
 from facts.postgres_statistics import PostgresStatistics
 from operations.live.together import commands
 from operations.util.hosts import coordinator
-from operations.util.said import Question
 
 Secrets = Mapping[str, Secret]
 

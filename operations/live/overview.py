@@ -21,16 +21,17 @@ from cluster.components.all import components_on
 from cluster.components.component import Component
 from cluster.components.component_type import ComponentType
 from cluster.declared.model import Cluster, Node
+from cluster.discovery import contributions
 from cluster.errors import ConfigError
 from cluster.observed.host import SeenAnswer
 from cluster.preflight.hosts import picture_question
 from cluster.screens.status import status_lines
 from cluster.secrets.secrets import NAMES, Secret
-from facts.answer import Answer
+from facts.answer import Answer, Question
 from facts.host import HostComponent
 from facts.host_answers import QUESTION_SECONDS, HostAnswers
 from facts.preflight.host import HostPicture
-from operations.live.question import Question, questions_to
+from operations.live import questions
 from operations.util.hosts import run_each, target_of
 
 # A frozen host costs its connection's timeout already; a host that answers does so in two seconds.
@@ -104,7 +105,7 @@ def _look(
 ) -> tuple[dict[str, Any] | None, dict[str, str]]:
     """What a host answered by question, None when it said nothing at all; and why questions got no answer."""
     asked, picture, together = _questions(cluster, node, components), HostPicture(), HostAnswers()
-    commands = {name: str(question.command(**given)) for name, (question, given) in asked.items()}
+    commands = {name: str(fact().command(**given)) for name, (fact, given) in asked.items()}
     # A command of its own: what else the host is asked would blur the measurement of its clock.
     alone = str(picture.command(**picture_question(cluster, node)))
     drawn, said = run_each(target_of(node), [alone, str(together.command(commands))], LOOK_SECONDS)
@@ -112,7 +113,7 @@ def _look(
         return None, {}
     got: dict[str, SeenAnswer] = _processed(together, said) or {}
     got["picture"] = UNANSWERED if drawn is None else {"code": 0, "lines": drawn, "error": ""}
-    return _sorted({"picture": picture, **{name: question for name, (question, _) in asked.items()}}, got)
+    return _sorted({"picture": picture, **{name: fact() for name, (fact, _) in asked.items()}}, got)
 
 
 def _processed(fact: Answer[Any], lines: list[str] | None) -> Any:
@@ -142,9 +143,13 @@ def _answer(question: Answer[Any], said: SeenAnswer) -> Any:
 
 
 def _questions(cluster: Cluster, node: Node, components: Sequence[Component]) -> dict[str, Question]:
+    """All that a host is asked. What is asked of a component that it has is in the file of the component's name."""
     paths = [item.path for component in components for item in component.items]
     units = {unit.name: list(unit.loads) for component in components for unit in component.units}
-    return {"component": (HostComponent(), {"paths": paths, "units": units}), **questions_to(cluster, node)}
+    asked: dict[str, Question] = {"component": (HostComponent, {"paths": paths, "units": units})}
+    for of_component in contributions(questions, "questions"):
+        asked |= of_component(cluster, node)
+    return asked
 
 
 def print_status(overviews: Sequence[Overview]) -> int:

@@ -27,13 +27,13 @@ from cluster.preflight.hosts import Observed, host_findings, host_remarks, pictu
 from cluster.preflight.ports import needed_ports, serves_etcd, tls_ports
 from cluster.preflight.secrets import foreign_findings, held_findings
 from cluster.settings.settings import DEFAULTS
+from facts.answer import Question
 from facts.etcd import EtcdCluster
 from facts.packages import HostPackages
 from facts.preflight.host import HostPicture
 from facts.preflight.ports import PeerPorts, PeerSources
 from operations.live.together import read_together
 from operations.util.hosts import is_within_limit, read_each, target_of
-from operations.util.said import Question
 
 # A host that hangs, e.g. on a dead network file system, ends the run with a word instead of holding it up for ever.
 READ_SECONDS = 30

@@ -8,10 +8,9 @@ from typing import Any
 from pyinfra.api.exceptions import PyinfraError
 
 from cluster.observed.host import SeenAnswer
-from facts.answer import Answer
+from facts.answer import Answer, Question
 from facts.host_answers import HostAnswers
 from operations.util.hosts import read_each
-from operations.util.said import Question
 
 
 def read_together(questions: Mapping[str, Mapping[str, Question]], seconds: int) -> dict[str, dict[str, Any]]:

@@ -22,14 +22,12 @@ from pyinfra.api.exceptions import PyinfraError
 from pyinfra.context import ctx_host
 
 from cluster.observed.host import SeenAnswer
-from facts.answer import Answer
+from facts.answer import Answer, Question
 from operations.util.changes import changes, count_changes
 
 T = TypeVar("T")
 
 COUNTS_SECONDS = 30
-
-Question = tuple[type[Answer[Any]], Mapping[str, Any]]
 
 
 @dataclass(frozen=True)

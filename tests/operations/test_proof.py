@@ -14,13 +14,14 @@ from pyinfra.api import FunctionCommand, operation
 from cluster.declared.model import Cluster
 from cluster.errors import UnsafeError
 from cluster.secrets.secrets import Secret
+from facts.answer import Question
 from facts.etcd import EtcdCluster
 from facts.host_answers import HostAnswers
 from facts.patroni import PatroniCluster
 from facts.proof import EndpointsTried
 from operations import proof
 from operations.live.together import commands
-from operations.util.said import Question, keep_answers
+from operations.util.said import keep_answers
 from tests.cluster.live_members import patroni_member
 from tests.host_answers import told
 from tests.world.etcd import etcd, etcd_member

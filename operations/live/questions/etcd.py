@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from cluster.components.etcd_snapshot import SNAPSHOTS, snapshot_hosts
 from cluster.declared.model import Cluster, Node
+from facts.answer import Question
 from facts.etcd import EtcdCluster, EtcdStatus
 from facts.etcd_snapshots import EtcdSnapshots
-
-if TYPE_CHECKING:
-    from operations.live.question import Question
 
 
 def questions(cluster: Cluster, node: Node) -> dict[str, Question]:
@@ -18,8 +14,8 @@ def questions(cluster: Cluster, node: Node) -> dict[str, Question]:
     asked: dict[str, Question] = {}
     if "etcd" in node.roles:
         etcd = {"endpoints": cluster.etcd_endpoints}
-        asked["etcd"] = (EtcdCluster(), {**etcd, "prefix": cluster.scope_key})
-        asked["etcd_status"] = (EtcdStatus(), etcd)
+        asked["etcd"] = (EtcdCluster, {**etcd, "prefix": cluster.scope_key})
+        asked["etcd_status"] = (EtcdStatus, etcd)
     if node in snapshot_hosts(cluster):
-        asked["etcd_snapshots"] = (EtcdSnapshots(), {"directory": SNAPSHOTS})
+        asked["etcd_snapshots"] = (EtcdSnapshots, {"directory": SNAPSHOTS})
     return asked

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from cluster.declared.model import Cluster, Node
+from facts.answer import Question
 from facts.haproxy import HaproxyServers
-
-if TYPE_CHECKING:
-    from operations.live.question import Question
 
 
 def questions(cluster: Cluster, node: Node) -> dict[str, Question]:
     """Which servers it lets clients reach."""
-    return {"haproxy": (HaproxyServers(), {})} if "haproxy" in node.roles else {}
+    return {"haproxy": (HaproxyServers, {})} if "haproxy" in node.roles else {}

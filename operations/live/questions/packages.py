@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from cluster.declared.model import Cluster, Node
 from cluster.packages.plan import packages_question
+from facts.answer import Question
 from facts.packages import HostPackages
-
-if TYPE_CHECKING:
-    from operations.live.question import Question
 
 
 def questions(cluster: Cluster, node: Node) -> dict[str, Question]:
     """Versions, holds and sources."""
-    return {"packages": (HostPackages(), packages_question(cluster, node))}
+    return {"packages": (HostPackages, packages_question(cluster, node))}

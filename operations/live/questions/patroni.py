@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from cluster.declared.model import Cluster, Node
+from facts.answer import Question
 from facts.patroni import MemberResources, PatroniCluster
-
-if TYPE_CHECKING:
-    from operations.live.question import Question
 
 
 def questions(cluster: Cluster, node: Node) -> dict[str, Question]:
@@ -16,6 +12,6 @@ def questions(cluster: Cluster, node: Node) -> dict[str, Question]:
     if "postgres" not in node.roles:
         return {}
     return {
-        "patroni": (PatroniCluster(), {}),
-        "resources": (MemberResources(), {"directory": cluster.data_directory}),
+        "patroni": (PatroniCluster, {}),
+        "resources": (MemberResources, {"directory": cluster.data_directory}),
     }

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from cluster.declared.model import Cluster, Node
 from cluster.declared.repositories import repositories_of
+from facts.answer import Question
 from facts.pgbackrest import PgbackrestInfo
 from facts.pgbackrest_archiver import PgbackrestArchiver
 from facts.pgbackrest_drill import PgbackrestDrill
-
-if TYPE_CHECKING:
-    from operations.live.question import Question
 
 
 def questions(cluster: Cluster, node: Node) -> dict[str, Question]:
     """The archiver's last words on a member; each repository and the drill on the repository host."""
     asked: dict[str, Question] = {}
     if "postgres" in node.roles and cluster.uses_pgbackrest(node):
-        asked["archiver"] = (PgbackrestArchiver(), {"stanza": cluster.name})
+        asked["archiver"] = (PgbackrestArchiver, {"stanza": cluster.name})
     if "backup" in node.roles:
         for one in repositories_of(cluster.settings):
             arguments = {"stanza": cluster.name, "repository": one.number, "holes": True}
-            asked[one.question] = (PgbackrestInfo(), arguments)
-        asked["pgbackrest_drill"] = (PgbackrestDrill(), {})
+            asked[one.question] = (PgbackrestInfo, arguments)
+        asked["pgbackrest_drill"] = (PgbackrestDrill, {})
     return asked

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from cluster.declared.model import Cluster, Node
+from facts.answer import Question
 from facts.postgres_cause import PostgresCause
 from facts.postgres_state import PostgresState
-
-if TYPE_CHECKING:
-    from operations.live.question import Question
 
 
 def questions(cluster: Cluster, node: Node) -> dict[str, Question]:
@@ -17,6 +13,6 @@ def questions(cluster: Cluster, node: Node) -> dict[str, Question]:
     if "postgres" not in node.roles:
         return {}
     return {
-        "postgres": (PostgresState(), {}),
-        "cause": (PostgresCause(), {"data": cluster.data_directory}),
+        "postgres": (PostgresState, {}),
+        "cause": (PostgresCause, {"data": cluster.data_directory}),
     }
