@@ -40,7 +40,8 @@ from operations.acts.act import Act
 from operations.acts.commands import or_journal, stamp, start_unit, write_file
 from operations.acts.component import Commands, apply_component
 from operations.acts.etcd_first_start import bootstrapped, first_start
-from operations.acts.etcd_learner import etcd_command, promote_learner, remove_stray_learners
+from operations.acts.etcd_learner import promote_learner, remove_stray_learners
+from operations.acts.etcdctl import etcd_command
 from operations.acts.last_lines import show_last_lines
 from operations.live.etcd_loaded import etcd_pictures, stale_members
 from operations.runs.etcd_snapshot import keep_copies

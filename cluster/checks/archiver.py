@@ -9,11 +9,8 @@ from typing import Any
 from cluster.checks.check_finding import CheckFinding, check_finding
 from cluster.checks.overview import Overview
 from cluster.declared.model import Node
-from cluster.measures import MIB, size_text
+from cluster.measures import MIB, SEGMENT_BYTES, size_text
 from cluster.observed.postgres import SeenPostgres
-
-# initdb's own size, which nothing of ours changes.
-SEGMENT_MIB = 16
 
 # A primary that writes much has a few segments on their way at any moment. A gigabyte is a delay that somebody notices.
 WAITING_SEGMENTS = 64
@@ -76,6 +73,4 @@ def _cause(overview: Overview, node: Node) -> str:
 def _waiting(overview: Overview, node: Node, segments: int) -> str:
     room = overview.rooms(node).get(overview.cluster.data_directory)
     left = f", which has {size_text(room['free_mib'] * MIB)} left" if room is not None else ""
-    return (
-        f"{segments} segments of WAL, {size_text(segments * SEGMENT_MIB * MIB)}, wait for the archive on the disk{left}"
-    )
+    return f"{segments} segments of WAL, {size_text(segments * SEGMENT_BYTES)}, wait for the archive on the disk{left}"

@@ -6,9 +6,9 @@ from cluster.components.etcd import peer_url
 from cluster.declared.model import Cluster, Node
 from cluster.errors import ConfigError
 from cluster.observed.etcd import SeenEtcd
-from cluster.obstacles import Obstacle, refuse
-from cluster.plans.remove_node import OTHERS_FIRST, quorum_loss
-from cluster.verdicts.etcd_members import etcd_members_of, outage
+from cluster.obstacles import refuse
+from cluster.plans.remove_node import quorum_obstacles
+from cluster.verdicts.etcd_members import etcd_members_of
 from cluster.verdicts.live import Live
 from cluster.verdicts.obstacles import backup_obstacles, cluster_obstacles
 
@@ -56,9 +56,7 @@ def refuse_move(cluster: Cluster, live: Live, node: Node, *, force: bool = False
     + live: the picture of all members
     + force: also while a backup is under way that reads from it, which breaks off
     """
-    found = cluster_obstacles(cluster, live)
-    loss = quorum_loss(cluster, live.etcd, node) if outage(live.etcd) is None else None
-    found += [Obstacle(loss, OTHERS_FIRST)] if loss is not None else []
+    found = [*cluster_obstacles(cluster, live), *quorum_obstacles(cluster, live, node)]
     refuse(f"{node.name} does not move now", [*found, *backup_obstacles(live, [node.name], force=force)])
 
 

@@ -13,12 +13,10 @@ from cluster.inventory.clusters import ETCD_SIZES, slot_name
 from cluster.observed.etcd import SeenEtcd, SeenEtcdMember
 from cluster.obstacles import Obstacle, refuse
 from cluster.plans.switchover import NOT_SYNCHRONOUS, candidate_obstacles
-from cluster.verdicts.etcd_members import etcd_members_of
+from cluster.verdicts.etcd_members import etcd_members_of, outage
 from cluster.verdicts.live import Live
 from cluster.verdicts.obstacles import backup_obstacles, cluster_obstacles
 from cluster.verdicts.removal_notes import half_removed, remaining, removals
-
-OTHERS_FIRST = "start etcd on the hosts that are to stay first: `journalctl -u etcd` there says what keeps it"
 
 
 @dataclass(frozen=True)
@@ -46,15 +44,11 @@ def traces_of(cluster: Cluster, live: Live, node: Node) -> Traces:
     slot = slot_name(node.name)
     keeping = [name for name, seen in live.postgres.items() if seen and name != node.name and _has(seen["slots"], slot)]
     listed = live.member(node.name) is not None or cluster.key("members", node.name) in live.keys
-    return Traces(listed, tuple(keeping), etcd_members_of(cluster, node, _members(live)))
+    return Traces(listed, tuple(keeping), etcd_members_of(cluster, node, live.etcd_members))
 
 
 def _has(slots: Iterable[dict[str, object]], name: str) -> bool:
     return any(slot["name"] == name for slot in slots)
-
-
-def _members(live: Live) -> list[SeenEtcdMember]:
-    return (live.etcd["members"] if live.etcd is not None else None) or []
 
 
 def refuse_half_done(cluster: Cluster, seen: SeenEtcd, leaving: str) -> None:
@@ -97,12 +91,12 @@ def refuse_removal(
     + alone: go on although nobody could take over from the leader afterwards
     + force: also while a backup is under way that reads from it, which breaks off
     """
-    found = cluster_obstacles(cluster, live, leaving=node.name)
-    if not found:
-        others = (_alive(cluster, live, node, reached=reached), _standbys(cluster, live, node, alone=alone))
-        loss = quorum_loss(cluster, live.etcd, node)
-        found = [*filter(None, others), *([Obstacle(loss, OTHERS_FIRST)] if loss is not None else [])]
-    found += backup_obstacles(live, [node.name], force=force)
+    others = (
+        _alive(cluster, live, node, reached=reached),
+        None if live.leader is None else _standbys(cluster, live, node, alone=alone),
+    )
+    found = [*cluster_obstacles(cluster, live, leaving=node.name), *filter(None, others)]
+    found += [*quorum_obstacles(cluster, live, node), *backup_obstacles(live, [node.name], force=force)]
     refuse(f"{node.name} is not removed from {cluster.name} now", found)
 
 
@@ -153,6 +147,13 @@ def quorum_loss(cluster: Cluster, seen: SeenEtcd | None, node: Node) -> str | No
     return f"etcd would have {len(rest)} members, {len(healthy)} of them healthy, and {len(rest) // 2 + 1} are needed"
 
 
+def quorum_obstacles(cluster: Cluster, live: Live, node: Node) -> list[Obstacle]:
+    """The same as an obstacle; of an etcd that does not answer ``cluster_obstacles`` tells. + live: the picture"""
+    loss = quorum_loss(cluster, live.etcd, node) if outage(live.etcd) is None else None
+    hint = "start etcd on the hosts that are to stay first: `journalctl -u etcd` there says what keeps it"
+    return [] if loss is None else [Obstacle(loss, hint)]
+
+
 def _healthy(cluster: Cluster, seen: SeenEtcd, members: Sequence[SeenEtcdMember]) -> list[SeenEtcdMember]:
     """Of a member that nobody declares nothing is known, so it does not count."""
     port, unhealthy = cluster.settings.etcd_client_port, seen["unhealthy"]
@@ -183,7 +184,7 @@ def _notes(cluster: Cluster, live: Live, node: Node) -> Iterator[str]:
     rest = remaining(cluster, {node.name})
     for finding in replication_findings(rest):
         yield f"the inventory without it is refused until you change {finding.what}: {finding.problem}"
-    voters = len(_members(live)) - len(traces_of(cluster, live, node).voters)
+    voters = len(live.etcd_members) - len(traces_of(cluster, live, node).voters)
     if "etcd" in node.roles and voters not in ETCD_SIZES:
         yield f"etcd has {voters} members then; take out one more, or add one: the inventory takes 1, 3 or 5"
     if left := [one.name for one in rest.members if one.name not in live.within]:

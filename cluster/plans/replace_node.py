@@ -14,7 +14,7 @@ from cluster.inventory.clusters import slot_name
 from cluster.obstacles import Obstacle, refuse
 from cluster.plans.etcd_reinit import reinit_command
 from cluster.plans.reinit_node import streams_well
-from cluster.plans.remove_node import OTHERS_FIRST, Traces, quorum_loss, traces_of
+from cluster.plans.remove_node import Traces, quorum_obstacles, traces_of
 from cluster.plans.restart_pending.activation import activated
 from cluster.verdicts.etcd_members import etcd_members_of
 from cluster.verdicts.live import Live
@@ -47,8 +47,7 @@ def refuse_irreplaceable(cluster: Cluster, node: Node) -> None:
 
 def is_in_place(cluster: Cluster, live: Live, node: Node) -> bool:
     """Whether the host is what it shall be, so that nothing has to make way. + live: the picture of the others"""
-    members = (live.etcd["members"] if live.etcd is not None else None) or []
-    mine = etcd_members_of(cluster, node, members)
+    mine = etcd_members_of(cluster, node, live.etcd_members)
     votes = [peer_url(cluster, node) in one["peer_urls"] and one["started"] and not one["learner"] for one in mine]
     member_well = "postgres" not in node.roles or live.leader == node.name or streams_well(live, node.name)
     return member_well and ("etcd" not in node.roles or votes == [True])
@@ -95,9 +94,7 @@ def _obstacles(cluster: Cluster, live: Live, node: Node, newcomer: Newcomer) -> 
         )
     if newcomer.data:
         yield Obstacle(f"the host is not fresh: it has {', '.join(newcomer.data)}", _anew(cluster, node, newcomer))
-    loss = quorum_loss(cluster, live.etcd, node) if live.etcd and live.etcd["members"] is not None else None
-    if loss is not None:
-        yield Obstacle(loss, OTHERS_FIRST)
+    yield from quorum_obstacles(cluster, live, node)
 
 
 def _anew(cluster: Cluster, node: Node, newcomer: Newcomer) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from cluster.declared.model import Cluster
-from cluster.observed.etcd import SeenEtcd
+from cluster.observed.etcd import SeenEtcd, SeenEtcdMember
 from cluster.observed.patroni import SeenMember, SeenPatroni
 from cluster.observed.postgres import SeenPostgres
 
@@ -39,6 +39,11 @@ class Live:
     def keys(self) -> Mapping[str, str]:
         """What etcd has below the cluster's prefix; nothing while it does not say, which ``outage`` tells apart."""
         return (self.etcd["keys"] if self.etcd is not None else None) or {}
+
+    @property
+    def etcd_members(self) -> Sequence[SeenEtcdMember]:
+        """etcd's members; none while it does not say."""
+        return (self.etcd["members"] if self.etcd is not None else None) or []
 
     def member(self, name: str) -> SeenMember | None:
         """A member as Patroni lists it; None when it does not. + name: the node's"""

@@ -8,7 +8,7 @@ from shlex import quote
 from pyinfra import host
 from pyinfra.api import StringCommand
 
-from cluster.components.etcd import UNIT, etcd_data_directory, etcdctl, peer_url
+from cluster.components.etcd import UNIT, etcd_data_directory, peer_url
 from cluster.declared.model import Cluster, Node
 from cluster.errors import UnsafeError
 from cluster.observed.etcd import SeenEtcd
@@ -16,16 +16,12 @@ from cluster.verdicts.etcd_members import stray_learners
 from cluster.verdicts.removal_notes import remaining
 from operations.acts.act import Act
 from operations.acts.component import Commands
+from operations.acts.etcdctl import etcd_command
 from operations.acts.last_lines import show_last_lines
 from operations.runs.remove_node.etcd_membership import remove_membership
 
 # What the promotion prints when it did not come about in time.
 LATE = "late"
-
-
-def etcd_command(cluster: Cluster, nodes: Sequence[Node], words: str) -> str:
-    """A command of etcd's own client. + nodes: whose etcd is asked"""
-    return f"{etcdctl(node.address.url(cluster.settings.etcd_client_port) for node in nodes)} {words}"
 
 
 def promote_learner(cluster: Cluster, node: Node, voters: Sequence[Node], seconds: int) -> Commands:

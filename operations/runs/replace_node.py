@@ -31,10 +31,10 @@ from facts.postgres import PSQL
 from facts.preflight.ports import PeerPorts
 from operations.acts.act import Act
 from operations.acts.component import Commands
+from operations.acts.etcdctl import change_etcd
 from operations.live.etcd import look_at_etcd
 from operations.live.members import look
 from operations.runs.remove_node.etcd_membership import refuse_quorum_loss, remove_membership
-from operations.runs.remove_node.procedure import etcd_command
 from operations.util.console import print_lines
 from operations.util.hosts import acts_here, coordinator, read_all
 from operations.util.planning import decide_later, dry_run
@@ -56,14 +56,14 @@ def remove_lost_member(cluster: Cluster, newcomer: str) -> Commands:
         host.noop(f"{newcomer} is in its place")
         return
     seen, found = _newcomer(cluster, rest, live, node), traces_of(cluster, live, node)
-    note = replacements(cluster, live.etcd["keys"] if live.etcd is not None else None).get(newcomer)
+    note = replacements(cluster, live.keys).get(newcomer)
     if note is None or is_stale(note, found, seen):
         refuse_replacement(cluster, live, node, seen)
         print_lines(replacement_lines(cluster, live, node))
         ids = tuple(one["id"] for one in found.voters)
         note = Replacement(datetime.now(UTC).isoformat(timespec="seconds"), ids)
         key = quote(replacement_key(cluster, newcomer))
-        yield Act(coordinator(rest.etcd), etcd_command(rest, f"put {key} {quote(note.text)}"))
+        yield change_etcd(rest, f"put {key} {quote(note.text)}")
     yield from _out_of_etcd(cluster, rest, node, note.etcd)
     for name in unusable_slots(live, node):
         yield Act(cluster.node(name), _drop(cluster, slot_name(newcomer)))
@@ -119,6 +119,6 @@ def clear_markers(cluster: Cluster, names: Sequence[str], *, replaced: bool = Fa
     keys = [key_of(cluster, name) for name in names for key_of in kinds]
     notes = [key for key in keys if key in (seen["keys"] or {})]
     for key in notes:
-        yield Act(witness, etcd_command(cluster, f"del {quote(key)}"))
+        yield change_etcd(cluster, f"del {quote(key)}", through=witness)
     if not notes:
         host.noop("there is no note about them")

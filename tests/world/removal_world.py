@@ -18,6 +18,7 @@ from facts.postgres_sessions import ClientsLeft, SlotLeft
 from facts.postgres_state import PostgresState
 from facts.preflight.host import HostPicture
 from facts.preflight.ports import PeerPorts
+from operations.acts.etcdctl import change_etcd
 from operations.acts.patroni_rest import Post
 from operations.patroni_configuration import patch_command
 from operations.runs import move_node, replace_node, switchover
@@ -46,7 +47,7 @@ class RemovalWorld(World):
     """
 
     acts: ClassVar = {
-        "etcdctl": procedure.etcd_command,
+        "etcdctl": change_etcd,
         "move etcd's leader": etcd_membership.move_etcd_leader,
         "out of etcd": etcd_membership.remove_membership,
         "stop": procedure._stop,

@@ -19,10 +19,10 @@ from cluster.verdicts.removal_notes import remaining, removals
 from facts.postgres_sessions import SlotLeft
 from operations.acts.act import Act
 from operations.acts.component import Commands
+from operations.acts.etcdctl import change_etcd
 from operations.live.members import look
 from operations.patroni_configuration import patch_command
-from operations.runs.remove_node.procedure import etcd_command
-from operations.util.hosts import acts_here, coordinator, in_this_run, read
+from operations.util.hosts import acts_here, in_this_run, read
 from operations.util.planning import decide_later, dry_run
 
 # wal_sender_timeout is 60 s: for so long a primary believes that a standby which died without a word is there.
@@ -52,7 +52,7 @@ def deregister(cluster: Cluster, leaving: str) -> Commands:
         return
     if key in live.etcd["keys"]:
         _refuse_if_out_of_reach(node)
-        yield Act(coordinator(rest.etcd), etcd_command(rest, f"del {quote(key)}"))
+        yield change_etcd(rest, f"del {quote(key)}")
     acted = yield from _slots_dropped(cluster, rest, live, node)
     if key not in live.etcd["keys"] and not acted:
         host.noop(f"{leaving} has no keys and no slots")
@@ -91,8 +91,7 @@ def _slots_dropped(cluster: Cluster, rest: Cluster, live: Live, node: Node) -> G
 
 
 def _ttl_before(cluster: Cluster, live: Live, node: Node) -> int | str | None:
-    keys = live.etcd["keys"] if live.etcd is not None else None
-    note = removals(cluster, keys).get(node.name)
+    note = removals(cluster, live.keys).get(node.name)
     return note.slots_ttl if note is not None else None
 
 

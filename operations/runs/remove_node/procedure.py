@@ -11,7 +11,6 @@ from pyinfra.api import StringCommand, operation
 
 from cluster.components.all import emptied_directories, own_units, units_of
 from cluster.components.component_type import Phase
-from cluster.components.etcd import etcdctl
 from cluster.components.patroni_unit import UNIT as PATRONI_UNIT
 from cluster.declared.model import Cluster, Node
 from cluster.errors import ConfigError, UnsafeError
@@ -25,16 +24,16 @@ from facts.host import HostComponent
 from facts.patroni import PatroniCluster
 from facts.postgres_sessions import ClientsLeft
 from facts.postgres_state import PostgresState
-from operations.acts.act import Act
 from operations.acts.commands import remove_paths
 from operations.acts.component import Commands
+from operations.acts.etcdctl import change_etcd
 from operations.acts.tablespaces import removal_of_tablespaces
 from operations.live.etcd import look_at_etcd
 from operations.live.members import look
 from operations.packages import release_holds
 from operations.runs.switchover import switch_over
 from operations.util.console import print_lines
-from operations.util.hosts import acts_for, acts_here, coordinator, current_node, in_this_run
+from operations.util.hosts import acts_for, acts_here, current_node, in_this_run
 from operations.util.planning import dry_run
 
 
@@ -90,13 +89,7 @@ def _noted(rest: Cluster, live: Live, leaving: str) -> Commands:
         return
     config = live.patroni["config"] or {}
     note = Removal(datetime.now(UTC).isoformat(timespec="seconds"), config.get("member_slots_ttl"))
-    witness = coordinator(rest.etcd)
-    yield Act(witness, etcd_command(rest, f"put {quote(removal_key(rest, leaving))} {quote(note.text)}"))
-
-
-def etcd_command(cluster: Cluster, words: str) -> StringCommand:
-    """A command of etcd's own client on a host with etcd. + words: quoted, without secrets"""
-    return StringCommand(f"{etcdctl(cluster.etcd_endpoints)} {words} >/dev/null")
+    yield change_etcd(rest, f"put {quote(removal_key(rest, leaving))} {quote(note.text)}")
 
 
 @operation()
