@@ -16,6 +16,7 @@ from cluster.components.patroni_dynamic import SYNCHRONOUS, configuration_for
 from cluster.declared.model import Cluster, Node
 from cluster.declared.owned_parameters import PARAMETERS
 from cluster.errors import UnsafeError, refusal
+from cluster.finding_types.finding_type import PATRONICTL
 from cluster.inventory.parameters import parameter_findings
 from cluster.observed.patroni import SeenPatroni
 from cluster.observed.postgres import SeenParameter
@@ -82,7 +83,9 @@ def configuration(cluster: Cluster, restart_follows: bool = False) -> Commands:
         if dry_run():
             yield from decide_later("the dynamic configuration")
             return
-        raise UnsafeError(f"Patroni's configuration cannot be read: {seen['error']}\nHINT: run 'patronictl list'.")
+        raise UnsafeError(
+            f"Patroni's configuration cannot be read: {seen['error']}\nHINT: see `{PATRONICTL} list` on it."
+        )
     declared = _declared(cluster, seen, seen["config"])
     if patch := config_patch(declared, seen["config"]):
         waits = yield from _patched(cluster, declared, node, seen, patch)

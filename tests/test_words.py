@@ -101,6 +101,12 @@ def test_a_message_uses_no_word_that_is_banned(path: Path) -> None:
     assert [line for text in messages_of(path.read_text()) for line in banned(text)] == []
 
 
+@pytest.mark.parametrize("path", CODE_FILES, ids=name_of)
+def test_a_message_gives_patronictl_with_its_configuration(path: Path) -> None:
+    """Without it, it finds no cluster: a hint is a command that works."""
+    assert [text for text in messages_of(path.read_text()) if re.search(r"patronictl (?!-c )[a-z]", text)] == []
+
+
 def test_a_banned_word_is_found_in_a_message_and_not_in_a_docstring() -> None:
     source = '"""Nobody."""\ndef f(name):\n    """Anew."""\n    return f"{name} is copied anew"\n'
     assert [line for text in messages_of(source) for line in banned(text)] == [

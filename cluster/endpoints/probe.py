@@ -14,7 +14,7 @@ from enum import StrEnum
 from itertools import pairwise
 
 DATABASE = "pyinfra_patroni_probe"
-PROBE_AGAIN = "look who leads with patronictl list, then measure again with deploys/probe.py."
+PROBE_AGAIN = "see who leads with deploys/status.py, then measure again with deploys/probe.py."
 
 Value = tuple[int, int]  # writer, sequence
 

@@ -6,11 +6,10 @@ from collections.abc import Mapping
 
 import cluster.finding_types
 from cluster.discovery import contributions
-from cluster.finding_types.finding_type import ALARM, REMARK, RUN, SEVERITIES, WARNING, FindingType
+from cluster.finding_types.finding_type import ALARM, PATRONICTL, REMARK, RUN, SEVERITIES, WARNING, FindingType
 
 __all__ = ["ALARM", "FINDING_TYPES", "REMARK", "SEVERITIES", "WARNING", "FindingType"]
 
-_CTL = "patronictl -c /etc/patroni/config.yml"
 _RENEW = f"Run `{RUN}/cluster.py`, which renews it; renew your own certificates first, see docs/certificates.md."
 
 _OTHERS: Mapping[str, FindingType] = {
@@ -76,7 +75,7 @@ _OTHERS: Mapping[str, FindingType] = {
     ),
     "no-leader": FindingType(
         *(ALARM, "Patroni", "there is no leader, so no member accepts writes"),
-        f"See `{_CTL} list` and `journalctl -u patroni -n 50` on the members.",
+        f"See `{PATRONICTL} list` and `journalctl -u patroni -n 50` on the members.",
     ),
     "two-primaries": FindingType(
         *(ALARM, "PostgreSQL", "more than one member is not in recovery: both may accept writes"),
@@ -129,11 +128,11 @@ _OTHERS: Mapping[str, FindingType] = {
     ),
     "switchover-scheduled": FindingType(
         *(WARNING, "Patroni", "a switchover is scheduled"),
-        f"If it is no longer wanted: `{_CTL} flush {{where}} switchover`.",
+        f"If it is no longer wanted: `{PATRONICTL} flush {{where}} switchover`.",
     ),
     "restart-scheduled": FindingType(
         *(WARNING, "Patroni", "a restart of a member is scheduled"),
-        f"If it is no longer wanted: `{_CTL} flush {{cluster}} restart {{where}}`.",
+        f"If it is no longer wanted: `{PATRONICTL} flush {{cluster}} restart {{where}}`.",
     ),
     "restart-pending": FindingType(
         *(WARNING, "PostgreSQL", "settings need a restart"), f"Run `{RUN}/restart_pending.py` when it suits you."

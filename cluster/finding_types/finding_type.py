@@ -9,6 +9,8 @@ ALARM, WARNING, REMARK = "alarm", "warning", "remark"
 SEVERITIES = (ALARM, WARNING, REMARK)
 
 RUN = "pyinfra inventory.py deploys"
+# Without its configuration named it finds no cluster.
+PATRONICTL = "patronictl -c /etc/patroni/config.yml"
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from cluster.declared.model import Cluster
 from cluster.errors import UnsafeError
-from cluster.finding_types.finding_type import RUN
+from cluster.finding_types.finding_type import PATRONICTL, RUN
 from cluster.measures import MIB
 from cluster.observed.patroni import SeenMember
 from cluster.observed.postgres import SeenPostgres
@@ -64,7 +64,7 @@ def switchover_plan(
     if is_standby(live.patroni["config"]):
         raise UnsafeError(
             f"{cluster.name} is a standby cluster, which takes no writes, so nothing is at stake\n"
-            "HINT: 'patronictl switchover' on a member lets another one lead it."
+            f"HINT: `{PATRONICTL} switchover {cluster.name}` on a member lets another one lead it."
         )
     refuse("no switchover now", switchover_obstacles(cluster, live, without, leaving=leaving, force=force))
     leader, timeline = str(live.leader), int(leaders_timeline(live.patroni) or 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from cluster.declared.model import Cluster
-from cluster.finding_types.finding_type import RUN
+from cluster.finding_types.finding_type import PATRONICTL, RUN
 from cluster.obstacles import Obstacle
 from cluster.verdicts.etcd_members import outage
 from cluster.verdicts.health import scheduled_switchover
@@ -55,11 +55,11 @@ def _pause(cluster: Cluster, live: Live) -> Iterator[Obstacle]:
 
 def _schedule(cluster: Cluster, live: Live) -> Iterator[Obstacle]:
     if planned := scheduled_switchover(live.patroni):
-        yield Obstacle(planned, f"wait for it, or `patronictl flush {cluster.name} switchover` on a member")
+        yield Obstacle(planned, f"wait for it, or `{PATRONICTL} flush {cluster.name} switchover` on a member")
     if names := [name for name, member in live.patroni["members"].items() if member["scheduled_restart"]]:
         yield Obstacle(
             f"a restart is scheduled on {', '.join(names)}",
-            f"wait for it, or `patronictl flush {cluster.name} restart` on a member",
+            f"wait for it, or `{PATRONICTL} flush {cluster.name} restart` on a member",
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from cluster.declared.model import Cluster
+from cluster.finding_types.finding_type import PATRONICTL
 from cluster.observed.patroni import SeenPatroni
 from cluster.observed.postgres import SeenPostgres
 from cluster.obstacles import Obstacle
@@ -30,7 +31,7 @@ def restart_obstacles(cluster: Cluster, live: Live, without: Iterable[str] = ())
     if live.leader is None:
         return found
     if is_standby(patroni["config"]):
-        restart = f"'patronictl restart {cluster.name} --pending' on a member"
+        restart = f"`{PATRONICTL} restart {cluster.name} --pending` on a member"
         return [Obstacle(f"{cluster.name} is a standby cluster, whose members may restart in any order", restart)]
     return [
         *found,
