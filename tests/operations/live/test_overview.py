@@ -22,7 +22,7 @@ from operations.live import overview
 from operations.live.overview import Look, observed, print_check, print_status
 from operations.util import hosts
 from tests.cluster.overview_world import World, healthy
-from tests.host_answers import told
+from tests.host_answers import questions_in, told
 from tests.world.hosts import PREFIX, fake_cluster
 
 CLOCK = "clock|1.0"
@@ -46,7 +46,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Iterator[Overview]:
             gevent.sleep(60)
         if name == "h4":
             raise OSError("Connection reset by peer")
-        lines = ANSWERS if "pyinfra-patroni.XXXXXX" in command.get_raw_value() else PICTURE
+        lines = ANSWERS if questions_in(command.get_raw_value()) else PICTURE
         return name != "h3", CommandOutput([OutputLine("stdout", text) for text in lines])
 
     monkeypatch.setattr(FakeConnector, "run_shell_command", run_shell_command)
