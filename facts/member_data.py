@@ -145,7 +145,8 @@ def _control(code: int, text: str) -> dict[str, Any] | None:
 def _end(text: str) -> tuple[int, int, bool]:
     """
     Timeline and position at which the WAL ends, and whether that is its end: where pg_waldump found no further record.
-    Where it was cut off by its time, or found no segment to begin with, there may be more.
+    There may be more where it was cut off by its time, or lacked a segment: of the last record before that it says
+    where it begins.
     """
     if not text:
         return 0, 0, False
@@ -155,7 +156,7 @@ def _end(text: str) -> tuple[int, int, bool]:
     stopped = re.search(rf"(?:error in WAL record at {_LSN}: .* at|find a valid record after) {_LSN}", said)
     records = re.findall(rf"lsn: {_LSN}", said)
     at = stopped[2] if stopped else records[-1] if records else began
-    return int(timeline), lsn_bytes(at), bool(stopped) or (bool(records) and "could not find file" in said)
+    return int(timeline), lsn_bytes(at), bool(stopped)
 
 
 class ClustersNamed(Answer[list[str]]):

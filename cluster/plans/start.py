@@ -38,9 +38,9 @@ def _lost(positions: Sequence[DataPosition], chosen: str) -> list[str]:
     first = next(one for one in positions if one.name == chosen)
     led = [one for one in positions if one.led and one.timeline == first.timeline and one.whole]
     return [
-        f"  note   {one.name} led, and has lost {first.reach - one.reach} bytes that {chosen} has"
+        f"  note   {one.name} led, and has lost {first.records - one.records} bytes that {chosen} has"
         for one in led
-        if one.reach < first.reach and not first.led
+        if one.records < first.records and not first.led
     ]
 
 

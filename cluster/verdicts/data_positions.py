@@ -11,9 +11,11 @@ from cluster.errors import UnsafeError
 from cluster.measures import lsn_text
 from cluster.observed.member_data import SeenData
 
+# What a member is by what its PostgreSQL says now.
+PRIMARY, STANDBY, DOWN = "primary", "standby", "down"
+
 # pg_controldata's words for one that wrote WAL of its own, and not only what it received.
 # https://github.com/postgres/postgres/blob/REL_17_STABLE/src/bin/pg_controldata/pg_controldata.c
-PRIMARY = "primary"
 PRIMARY_STATES = ("in production", "shutting down", "shut down", "in crash recovery")
 
 
@@ -49,10 +51,11 @@ class DataPosition:
     """
     How far one member's data go.
 
-    + state: ``primary``, ``standby`` or ``down``
+    + state: ``PRIMARY``, ``STANDBY`` or ``DOWN``
     + led: its data are a primary's, which has at least what it sent to others
     + timeline, reach: the last position that is known to be there, in bytes
-    + whole: nothing beyond it can be there
+    + records: up to where there are whole records; what was received beyond may be the beginning of one
+    + whole: there are no further ones
     + turns: where the data left their earlier timelines
     """
 
@@ -61,6 +64,7 @@ class DataPosition:
     led: bool
     timeline: int
     reach: int
+    records: int
     whole: bool
     identifier: str
     turns: Mapping[int, int] = field(default_factory=dict)
@@ -79,13 +83,15 @@ def data_positions(seen: Mapping[str, SeenData | None]) -> list[DataPosition]:
 def position_of(name: str, one: SeenData) -> DataPosition:
     """How far the data of a member go that has some. + one: with a control file that was read"""
     control: Mapping[str, Any] = one["control"] or {}
-    known = (control["checkpoint"], control["recovered"], one["end"], one["written"], one["received"], one["replayed"])
+    known = (control["checkpoint"], control["recovered"], one["end"], one["written"], one["replayed"])
+    records = max(int(position or 0) for position in known)
     return DataPosition(
         name,
-        "down" if one["in_recovery"] is None else "standby" if one["in_recovery"] else "primary",
+        DOWN if one["in_recovery"] is None else STANDBY if one["in_recovery"] else PRIMARY,
         one["in_recovery"] is False or control["state"] in PRIMARY_STATES,
         max(int(control["timeline"]), one["timeline"]),
-        max(int(position or 0) for position in known),
+        max(records, one["received"] or 0),
+        records,
         one["whole"],
         str(control["identifier"]),
         one["turns"],
@@ -98,9 +104,9 @@ def furthest(positions: Sequence[DataPosition], last: str | None = None) -> Data
 
     The newest timeline comes first, for what lies beyond its beginning on an older one was given up when the newer one
     began. A primary that runs is ahead of those that stream from it. Of the others the one that led, because the others
-    have no more than it sent them; but for one whose WAL was read to its end and ends before another's: it has lost
-    what that one has. Where none led, the one with the most WAL, of equals the one that led last, else the first.
-    Refuses two that led, of which nobody knows who was the last.
+    have no more than it sent them; but for one whose WAL was read to its end and has fewer whole records than another:
+    it has lost what that one has. Where none led, the one with the most WAL, of equals the one that led last, else the
+    first. Refuses two that led, of which nobody knows who was the last.
 
     + positions: at least one
     + last: who led last, as etcd has it
@@ -117,7 +123,10 @@ def furthest(positions: Sequence[DataPosition], last: str | None = None) -> Data
         )
     most = max(there, key=lambda one: (one.reach, one.name == last))
     former = next((one for one in led if one.name == last), led[0] if led else None)
-    return most if former is None or (former.whole and former.reach < most.reach) else former
+    if former is None:
+        return most
+    rescued = max(there, key=lambda one: one.records)
+    return rescued if former.whole and former.records < rescued.records else former
 
 
 def most_advanced(

@@ -85,7 +85,7 @@ def test_a_primary_that_warns_before_it_answers() -> None:
             "rmgr: Heap  len (rec/tot): 54/54, tx: 9, lsn: 1/03000108, prev 0/030000D0, desc: INSERT\n"
             'pg_waldump: error: could not find file "000000030000000100000004": No such file or directory',
             (1 << 32) + 0x3000108,
-            True,
+            False,
         ),
         ('pg_waldump: error: could not find file "000000040000000000000003": No such file', 0x3000100, False),
         (

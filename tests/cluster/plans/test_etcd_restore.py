@@ -78,8 +78,8 @@ def test_a_host_outside_the_run_would_go_on_by_itself() -> None:
 def test_the_plan_says_what_was_found_and_what_comes() -> None:
     seen = {"h1": remains({LIVE: 120}, 110, active=True), "h2": remains(), "h3": remains(damaged=["/s/9.db"])}
     standing = [
-        DataPosition("h1", "primary", True, 3, 0x3000180, False, "76"),
-        DataPosition("h2", "down", False, 3, 0x3000100, True, "76"),
+        DataPosition("h1", "primary", True, 3, 0x3000180, 0x3000180, False, "76"),
+        DataPosition("h2", "down", False, 3, 0x3000100, 0x3000100, True, "76"),
     ]
     assert restore_lines(fake_cluster(3), seen, standing, ORDER) == [
         "The etcd of main is lost: it has no quorum",
