@@ -164,6 +164,18 @@ def test_modules_that_tests_and_pages_name_exist() -> None:
     assert sorted(absent) == []
 
 
+QUOTED_CLASS = re.compile(r"``([A-Z][a-z]+(?:[A-Z][a-z]+)+)``")
+FOREIGN_CLASSES = {"DateStyle", "TimeZone", "ValueError"}  # of PostgreSQL, of Python
+
+
+def test_classes_that_docstrings_name_exist() -> None:
+    texts = {name_of(path): path.read_text() for path in PRODUCT}
+    made = re.compile(r"^(?:class (\w+)|(\w+)(?:: TypeAlias)? = )", re.MULTILINE)
+    defined = {name for text in texts.values() for names in made.findall(text) for name in names} | FOREIGN_CLASSES
+    named = {(file, name) for file, text in texts.items() for name in QUOTED_CLASS.findall(text)}
+    assert sorted((file, name) for file, name in named if name not in defined) == []
+
+
 # --- What nobody may use ---
 
 BANNED = {

@@ -20,7 +20,7 @@ class Directory:
     mode: str = "755"
 
     def fits(self, seen: SeenPath | None) -> bool:
-        """Whether the host has it like this. + seen: what ``HostPaths`` says of the path, None when it is absent"""
+        """Whether the host has it like this. + seen: what ``HostComponent`` says of the path, None when it is absent"""
         if seen is None or seen["kind"] != "directory":
             return False
         # GNU's chmod keeps a set-group-ID bit that it is not told of, others drop it: either is left as it is found.
@@ -51,7 +51,7 @@ class File:
         return hashlib.sha256(self.content.encode()).hexdigest()
 
     def fits(self, seen: SeenPath | None) -> bool:
-        """Whether the host has it like this. + seen: what ``HostPaths`` says of the path, None when it is absent"""
+        """Whether the host has it like this. + seen: what ``HostComponent`` says of the path, None when it is absent"""
         if seen is None or seen["kind"] != "file":
             return False
         return seen.get("sha256") == self.digest and _ownership_fits(self, seen)

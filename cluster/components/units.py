@@ -16,7 +16,7 @@ def unit_step(unit: SeenUnit) -> Step:
     Decided by evidence alone. A run may have died between writing a file and reloading its unit; the next run sees an
     unchanged file and must still reload.
 
-    + unit: what the fact ``HostUnits`` says of the unit
+    + unit: what the fact ``HostComponent`` says of the unit
     """
     if unit["active"] not in ("active", "activating", "reloading"):
         return "start"

@@ -73,7 +73,7 @@ class Order:
 
 def order_of(remains: Mapping[str, SeenEtcdRecovery | None]) -> Order | None:
     """
-    The rebuilding that was begun, as the host knows it that knows most. + remains: ``EtcdRemains`` by host
+    The rebuilding that was begun, as the host knows it that knows most. + remains: ``EtcdRecovery`` by host
     """
     notes = [seen["order"] for seen in remains.values() if seen is not None and seen["order"] is not None]
     orders = [Order(**{**note, "source": Source(**note["source"])}) for note in notes]

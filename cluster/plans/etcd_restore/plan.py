@@ -22,7 +22,7 @@ UNTOUCHED = "nothing was touched"
 
 
 def sources(remains: Remains) -> list[Source]:
-    """What etcd can be rebuilt from, the best one first. + remains: ``EtcdRemains`` by host"""
+    """What etcd can be rebuilt from, the best one first. + remains: ``EtcdRecovery`` by host"""
     found = [
         Source(name, kind, one["path"], one["revision"], one["at"])
         for name, seen in remains.items()
@@ -55,7 +55,7 @@ def home_of(cluster: Cluster, source: Source) -> Node:
 
 
 def answering(cluster: Cluster, remains: Remains) -> list[str]:
-    """The hosts whose etcd answers what takes the quorum. + remains: ``EtcdRemains`` by host"""
+    """The hosts whose etcd answers what takes the quorum. + remains: ``EtcdRecovery`` by host"""
     return [node.name for node in cluster.etcd if (seen := remains[node.name]) and seen["quorum"]]
 
 

@@ -17,7 +17,7 @@ def restore_lines(cluster: Cluster, remains: Remains, standing: Sequence[DataPos
     """
     What was found, and the plan.
 
-    + remains: ``EtcdRemains`` by host
+    + remains: ``EtcdRecovery`` by host
     + standing: the members that have data
     + order: as it would be begun, or was
     """
