@@ -8,15 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from cluster.components import chrony, etcd, etcd_snapshot, haproxy, patroni, pgbackrest_backup, pgbackrest_source
+from cluster.components import (
+    chrony,
+    etcd,
+    etcd_snapshot,
+    firewall,
+    haproxy,
+    patroni,
+    pgbackrest_backup,
+    pgbackrest_source,
+)
 from cluster.components import pgbackrest_archive as pgbackrest
 from cluster.components import pgbackrest_drill_files as pgbackrest_drill
 from cluster.components.component_type import PHASES, ComponentType, Listener, Phase
+from cluster.components.port_matrix import Passage, passages
 from cluster.declared.model import Cluster, Node
 from cluster.pki.certificates import CertificatePlace
 
-# In the order of a start.
-COMPONENTS: tuple[ComponentType, ...] = tuple(
+_SERVING: tuple[ComponentType, ...] = tuple(
     module.COMPONENT
     for module in (
         chrony,
@@ -30,7 +39,8 @@ COMPONENTS: tuple[ComponentType, ...] = tuple(
         haproxy,
     )
 )
-
+# In the order of a start. The firewall's rules are what the others declare.
+COMPONENTS: tuple[ComponentType, ...] = (firewall.component_beside(_SERVING), *_SERVING)
 
 # What listens anywhere, as systemd calls it.
 SERVICES: tuple[str, ...] = tuple(component.service for component in COMPONENTS if component.service)
@@ -55,6 +65,11 @@ def held_places(cluster: Cluster, node: Node) -> tuple[CertificatePlace, ...]:
 def listeners(cluster: Cluster, node: Node) -> tuple[Listener, ...]:
     """Every port that the cluster opens on a host, and on which addresses: nothing else of ours may answer there."""
     return tuple(listener for one in components_on(cluster, node) for listener in one.listens(cluster, node))
+
+
+def port_matrix(cluster: Cluster) -> tuple[Passage, ...]:
+    """Everything that may be reached on the hosts of a cluster from elsewhere, and by whom."""
+    return passages(COMPONENTS, cluster)
 
 
 def units_of(cluster: Cluster, node: Node, phase: Phase) -> list[str]:

@@ -9,10 +9,12 @@ from shlex import quote
 from cluster.ciphers import OPENSSL
 from cluster.components import sandbox
 from cluster.components.component import Component, Unit
-from cluster.components.component_type import ComponentType, Listener, Reach, role
+from cluster.components.component_type import Admission, ComponentType, Listener, Reach, role
 from cluster.components.files import Directory, File
+from cluster.components.patroni_ports import CLIENTS, MONITORING
 from cluster.components.rendering import rendered
 from cluster.declared.address import Address, is_address
+from cluster.declared.client_networks import client_networks
 from cluster.declared.model import Cluster, Node
 from cluster.pki.certificates import HAPROXY as PLACE
 from cluster.secrets.secrets import Secret
@@ -194,6 +196,17 @@ def _reached(cluster: Cluster, node: Node) -> tuple[Reach, ...]:
     return (Reach(cluster.members, (cluster.settings.postgres_port, cluster.settings.patroni_rest_port)),)
 
 
+def _admitted(cluster: Cluster, node: Node) -> tuple[Admission, ...]:
+    statistics = (cluster.settings.haproxy_stats_port,)
+    offered = tuple(service.port for service in services(cluster))
+    return (
+        Admission(CLIENTS, client_networks(cluster.settings), offered),
+        Admission(MONITORING, tuple(cluster.settings.firewall_monitoring_networks), statistics),
+        # A run ends with a member that tries every endpoint, as a client does.
+        *(Admission(one.name, (one.address.hba,), offered) for one in cluster.members if one is not node),
+    )
+
+
 COMPONENT = ComponentType(
     name="haproxy",
     on=role("haproxy"),
@@ -209,6 +222,7 @@ COMPONENT = ComponentType(
     certificates=lambda cluster, node: (PLACE,),
     listens=_listeners,
     reaches=_reached,
+    admits=_admitted,
     owns=lambda cluster, node: (CONFIGURATION, DROP_IN, PLACE.directory),
     shells=(DROP_IN_DIRECTORY,),
 )

@@ -15,6 +15,7 @@ from facts.answer import Question
 from facts.certificates import HostCertificates
 from facts.chrony import HostClock
 from facts.etcd import EtcdCluster
+from facts.firewall import HostFirewall
 from facts.host import HostComponent
 from facts.packages import HostPackages
 from facts.patroni import MemberResources, PatroniCluster
@@ -53,6 +54,7 @@ def first_commands(cluster: Cluster, questions: Mapping[str, Question]) -> dict[
 def _of_any(cluster: Cluster, node: Node, secrets: Secrets) -> Iterator[Question]:
     yield HostPackages, packages_question(cluster, node)
     yield HostClock, {}
+    yield HostFirewall, {}
     components = [one.files(cluster, node, secrets) for one in components_on(cluster, node)]
     # Whether there are data decides how a service is begun.
     data = [f"{cluster.data_directory}/PG_VERSION", f"{etcd_data_directory(cluster)}/member"]
