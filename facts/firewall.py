@@ -6,14 +6,14 @@ from cluster.components.firewall import GUARD, LISTING, NFT, RECORD, RULES, TABL
 from cluster.observed.firewall import SeenFirewall
 from facts.answer import Answer
 
-_ASK = f"""
+_ASK = rf"""
 if [ ! -x {NFT} ]; then echo 'nft|absent'
-elif ! tables=$({NFT} list tables 2>&1); then echo "nft|fails|$(printf '%s\\n' "$tables" | head -n 1)"
+elif ! tables=$({NFT} list tables 2>&1); then echo "nft|fails|$(printf '%s\n' "$tables" | head -n 1)"
 else
   echo 'nft|works'
-  if printf '%s\\n' "$tables" | grep -qx 'table {TABLE}'; then
+  if printf '%s\n' "$tables" | grep -qx 'table {TABLE}'; then
     rules=$({LISTING}) || exit 1
-    echo "loaded|$(printf '%s\\n' "$rules" | sha256sum | cut -c1-64)"
+    echo "loaded|$(printf '%s\n' "$rules" | sha256sum | cut -c1-64)"
   fi
 fi
 [ ! -r {RECORD} ] || echo "recorded|$(cat {RECORD})"

@@ -12,7 +12,7 @@ from cluster.components.component import Component
 from cluster.components.files import File
 from cluster.components.firewall import DIRECTORY, RULES, TRIAL, UNIT_FILE, firewall_component, is_wanted
 from cluster.declared.model import Cluster
-from cluster.plans.firewall import lacking, needs_trial, refuse_without_nft, rules_of, unreachable
+from cluster.verdicts.firewall import lacking, needs_trial, refuse_without_nft, rules_of, unreachable
 from facts.firewall import HostFirewall
 from facts.host import HostComponent
 from operations.acts.component import Commands, apply_component, written

@@ -221,7 +221,7 @@ def test_every_exception_is_still_needed() -> None:
 # --- One name for a component, and for a run, in every layer ---
 
 COMPONENTS = (
-    *("certificates", "chrony", "etcd", "haproxy", "packages", "patroni", "postgres", "secrets"),
+    *("certificates", "chrony", "etcd", "firewall", "haproxy", "packages", "patroni", "postgres", "secrets"),
     *("pgbackrest", "vip", "pgbouncer", "monitoring"),
 )
 # Words of a layer rather than of a component.
@@ -235,6 +235,7 @@ SHARED = {
         "data_mounts",
         "files",
         "pg_hba",
+        "port_matrix",
         "rendering",
         "sandbox",
         "standby_cluster",
@@ -382,6 +383,7 @@ def test_default_ports() -> None:
         "haproxy_asynchronous_port": 5003,
         "haproxy_any_port": 5004,
         "haproxy_stats_port": 7000,
+        "firewall_ssh_port": 22,
         "pgbackrest_port": 8432,
     }
 

@@ -13,7 +13,7 @@ from cluster.settings.firewall import ANYWHERE
 
 SSH = "ssh"
 ADMINISTRATORS = "administrators"
-EVERYBODY = "everybody"
+ALL, OTHERS = "all", "others"
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Passage:
 def passages(components: Sequence[ComponentType], cluster: Cluster) -> tuple[Passage, ...]:
     """
     Everything that may be reached on the hosts of a cluster from elsewhere. What a host reaches on itself needs no
-    passage; ICMP is for everybody, see ``docs/firewall.md``.
+    passage; ICMP is open to all, see ``docs/firewall.md``.
 
     + components: that hosts may have
     """
@@ -101,9 +101,7 @@ def _of_others(node: Node) -> Iterator[Passage]:
         place, _, network = text.partition(" ")
         port, _, protocol = place.partition("/")
         networks = (str(ipaddress.ip_network(network)),) if network else tuple(ANYWHERE)
-        yield Passage(
-            node.name, protocol, int(port), "firewall_other_ports", "others" if network else EVERYBODY, networks
-        )
+        yield Passage(node.name, protocol, int(port), "firewall_other_ports", OTHERS if network else ALL, networks)
 
 
 def _on(components: Sequence[ComponentType], cluster: Cluster, node: Node) -> list[ComponentType]:

@@ -20,9 +20,9 @@ def locked_out_findings(cluster: Cluster, reached: Mapping[str, Picture]) -> Ite
 
     + reached: ``HostPicture`` by name of the hosts to be judged
     """
-    for name, picture in reached.items():
+    for name, picture in reached.items() if is_wanted(cluster) else ():
         access: SeenAccess | None = picture["access"]
-        if is_wanted(cluster) and access is not None:
+        if access is not None:
             yield from _capability(name, access)
             yield from _source(cluster, cluster.node(name), access)
 

@@ -7,32 +7,38 @@ from itertools import groupby
 from typing import Any
 
 from cluster.components.firewall import rules_text
-from cluster.components.port_matrix import Passage
+from cluster.components.patroni_ports import CLIENTS, MONITORING
+from cluster.components.port_matrix import ADMINISTRATORS, ALL, OTHERS, Passage
 from cluster.settings.firewall import ANYWHERE
 
-_HEADING = ("host", "port", "for", "from", "networks")
+_HEADING = ("host", "port", "for", "open to")
 
 
 def matrix_lines(name: str, rows: Sequence[Passage]) -> list[str]:
-    """A table with a line for each port and who may reach it. + name: the cluster's; + rows: its passages"""
-    cells = [_HEADING, *map(_cells, rows)]
+    """A table with a line for each port of each host. + name: the cluster's; + rows: its passages"""
+    cells = [_HEADING, *(_cells(list(some)) for _, some in groupby(sorted(rows, key=_place), _place))]
     widths = [max(len(row[place]) for row in cells) for place in range(len(_HEADING))]
     table = ["  ".join(word.ljust(width) for word, width in zip(row, widths, strict=True)).rstrip() for row in cells]
     return ["", f"{name}: who may reach which port", *(f"  {line}" for line in table), ""]
 
 
-def _cells(row: Passage) -> tuple[str, ...]:
-    port = row.protocol if row.port is None else f"{row.port}/{row.protocol}"
-    return row.host, port, row.what, row.who, "anywhere" if _is_open(row) else ", ".join(map(_short, row.networks))
+def _place(row: Passage) -> tuple[str, int, str, str]:
+    return row.host, row.port or 0, row.protocol, row.what
 
 
-def _is_open(row: Passage) -> bool:
-    return set(ANYWHERE) <= set(row.networks)
+def _cells(some: Sequence[Passage]) -> tuple[str, ...]:
+    first = some[0]
+    port = first.protocol if first.port is None else f"{first.port}/{first.protocol}"
+    return first.host, port, first.what, "; ".join(map(_source, some))
 
 
-def _short(network: str) -> str:
-    address, _, bits = network.partition("/")
-    return address if bits == ("128" if ":" in address else "32") else network
+def _source(row: Passage) -> str:
+    """A host by its name, others with the networks from which they come."""
+    if set(ANYWHERE) <= set(row.networks):
+        return f"{row.who} from anywhere"
+    if row.who not in (ADMINISTRATORS, ALL, CLIENTS, MONITORING, OTHERS):
+        return row.who
+    return f"{row.who} from {', '.join(row.networks)}"
 
 
 def ruleset_lines(name: str, rows: Iterable[Passage]) -> list[str]:

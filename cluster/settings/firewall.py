@@ -33,7 +33,7 @@ class FirewallSettings(Strict):
     firewall_other_ports: list[str] = setting(
         [],
         "ports of services that are not the cluster's, such as '9100/tcp 10.0.0.0/8' or '161/udp'; without a network "
-        "they are open to everybody",
+        "they are open to all",
         per_host=True,
     )
 

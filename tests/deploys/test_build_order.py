@@ -54,6 +54,7 @@ GROUND = [
     "Hosts | Ask each host once for everything",
     "Secrets | Keep the generated secrets",
     "Packages | Install and hold",
+    "Firewall | Open the ports that will be needed",
     "Clock | Keep the clock where no service does",
     "Certificates | Issue certificates and trust the CAs",
     "Certificates | Trust the source cluster's CA",
@@ -74,6 +75,7 @@ DOORS = [
     "etcd's CA | Accept only certificates of etcd's own CA",
     "Backups | Create the stanza and check archiving",
     "HAProxy | Configure and start HAProxy",
+    "Firewall | Accept what is needed, and nothing else",
     "Proof | Verify every endpoint",
 ]
 
@@ -135,6 +137,7 @@ def test_who_builds_the_whole_cluster_and_what_comes_before_it() -> None:
             "clear_markers",
         ],
         "move_node": [
-            *("meant_node", "refuse_immovable", "begin", "stop_services", "leave_etcd", "clear_etcd", "deploy_all"),
+            *("meant_node", "refuse_immovable", "deploy_opening"),
+            *("begin", "stop_services", "leave_etcd", "clear_etcd", "deploy_all"),
         ],
     }
