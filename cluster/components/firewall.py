@@ -96,7 +96,8 @@ def rules_text(listed: Sequence[Passage], also: Sequence[str] = ()) -> str:
     """
     ordered = sorted(listed, key=_place)
     rules = [line for _, some in groupby(ordered, _place) for line in _rules(list(some))]
-    kept = [line for line in also if line not in rules]
+    own = {*rules, *accepting(_HEAD)}
+    kept = [line for line in also if line not in own]
     marked = [*rules, *(["# Of before, until the run that changes it is done.", *kept] if kept else [])]
     return _HEAD + "".join(f"    {line}\n" for line in marked) + _TAIL
 

@@ -29,11 +29,11 @@ from cluster.preflight.ports import needed_ports, tls_ports
 from cluster.secrets.secrets import NAMES
 from cluster.settings.settings import COMPONENTS as PARTS
 from cluster.settings.settings import PREFIXES, Settings
-from tests.golden.examples import EXAMPLES, ROOT, SECRETS, example
+from tests.golden.examples import EXAMPLES, ROOT, SECRETS, example, with_firewall
 from tests.inventories import clusters_of
 
 STANDBY = clusters_of(ROOT / "inventories" / "standby_cluster.py").values()
-CLUSTERS = [*map(example, EXAMPLES), *STANDBY]
+CLUSTERS = [*map(example, EXAMPLES), *STANDBY, with_firewall("dedicated")]
 HOSTS = [(cluster, node) for cluster in CLUSTERS for node in cluster]
 hosts = pytest.mark.parametrize(("cluster", "node"), HOSTS, ids=lambda one: one.name)
 components = pytest.mark.parametrize("component", COMPONENTS, ids=lambda one: one.name)
