@@ -1,36 +1,32 @@
 """
-The components, each declared once in the file of its name; a new one is a line here.
+The components, each declared once as ``COMPONENT`` in a file of this folder; a new one is found by that.
 
 What goes through all of them asks here: it is given no list of its own, so that nothing is forgotten in one of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
-from cluster.components import chrony, etcd, etcd_snapshot, haproxy, patroni, pgbackrest_backup, pgbackrest_source
-from cluster.components import pgbackrest_archive as pgbackrest
-from cluster.components import pgbackrest_drill_files as pgbackrest_drill
+from cluster import components
 from cluster.components.component_type import PHASES, ComponentType, Listener, Phase
 from cluster.declared.model import Cluster, Node
+from cluster.discovery import contributions
 from cluster.pki.certificates import CertificatePlace
 
-# In the order of a start.
-COMPONENTS: tuple[ComponentType, ...] = tuple(
-    module.COMPONENT
-    for module in (
-        chrony,
-        etcd,
-        etcd_snapshot,
-        pgbackrest,
-        pgbackrest_backup,
-        pgbackrest_drill,
-        pgbackrest_source,
-        patroni,
-        haproxy,
-    )
-)
 
+def _in_start_order(found: Sequence[ComponentType]) -> tuple[ComponentType, ...]:
+    # What has no service of its own goes with the component whose name its own begins with, as etcd_snapshot with etcd.
+    phases = {one.name: one.phase for one in found}
+
+    def place(one: ComponentType) -> tuple[int, str]:
+        phase = one.phase or phases.get(one.name.partition("_")[0])
+        return -(PHASES.index(phase) if phase else len(PHASES)), one.name
+
+    return tuple(sorted(found, key=place))
+
+
+COMPONENTS = _in_start_order(contributions(components, "COMPONENT"))
 
 # What listens anywhere, as systemd calls it.
 SERVICES: tuple[str, ...] = tuple(component.service for component in COMPONENTS if component.service)
