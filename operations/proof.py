@@ -27,17 +27,9 @@ from operations.live.standby_cluster import replication_source
 from operations.pgbackrest_stanza import has_backup
 from operations.util.console import print_lines
 from operations.util.first_look import looks_again
-from operations.util.hosts import (
-    acts_here,
-    coordinator,
-    current_node,
-    in_this_run,
-    read,
-    read_all,
-    read_each,
-    refuse_silence,
-)
+from operations.util.hosts import acts_here, coordinator, current_node, in_this_run
 from operations.util.planning import dry_run
+from operations.util.reading import read, read_all, read_each, refuse_silence
 
 SETTLE_SECONDS = 30
 

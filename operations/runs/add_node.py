@@ -15,7 +15,8 @@ from operations.acts.component import Commands
 from operations.live.etcd import look_at_etcd
 from operations.live.members import look
 from operations.util.console import print_lines
-from operations.util.hosts import acts_here, in_this_run, read, read_first
+from operations.util.hosts import acts_here, in_this_run
+from operations.util.reading import read, read_first
 
 
 @operation()

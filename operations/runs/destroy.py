@@ -27,8 +27,9 @@ from operations.packages import release_holds
 from operations.runs.services import within_run
 from operations.runs.stop import await_the_last_record, stop_member, stop_primary
 from operations.util.console import print_lines
-from operations.util.hosts import acts_for, acts_here, in_this_run, read
+from operations.util.hosts import acts_for, acts_here, in_this_run
 from operations.util.planning import decide_later, dry_run
+from operations.util.reading import read
 
 # Begun by a timer, by a run or by hand; none of them is enabled.
 _JOBS = "systemctl stop 'pgbackrest-backup@*.service' pgbackrest-drill.service pgbackrest-restore.service 2>/dev/null"
