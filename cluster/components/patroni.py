@@ -24,6 +24,7 @@ from cluster.components.patroni_unit import (
 from cluster.components.pgbackrest import CLONE_COMMAND
 from cluster.components.standby_cluster import source_method, trusted
 from cluster.declared.model import Cluster, Node
+from cluster.declared.vip import listened
 from cluster.pki.certificates import MEMBERSHIP, PATRONI, PATRONI_ETCD, POSTGRES, membership
 from cluster.tags import RIVALS
 
@@ -159,7 +160,7 @@ def _bootstrap(cluster: Cluster, dynamic: Mapping[str, Any]) -> dict[str, Any]:
 
 def _postgresql(cluster: Cluster, node: Node, secrets: Mapping[str, str]) -> dict[str, Any]:
     settings = cluster.settings
-    listen = settings.postgres_listen or [str(node.address), node.address.loopback]
+    listen = listened(cluster, node)
     return {
         "listen": f"{','.join(listen)}:{settings.postgres_port}",
         "connect_address": node.address.endpoint(settings.postgres_port),
@@ -206,7 +207,7 @@ def _login(cluster: Cluster, user: str, password: str) -> dict[str, str]:
 
 def _listeners(cluster: Cluster, node: Node) -> tuple[Listener, ...]:
     settings, own = cluster.settings, str(node.address)
-    addresses = tuple(settings.postgres_listen or (own, node.address.loopback))
+    addresses = listened(cluster, node)
     return (
         Listener("postgres_port", settings.postgres_port, SERVICE, addresses),
         Listener("patroni_rest_port", settings.patroni_rest_port, SERVICE, (own,)),
