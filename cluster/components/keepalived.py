@@ -59,11 +59,10 @@ def instances(cluster: Cluster, node: Node) -> Iterator[Instance]:
     sections: dict[Use, tuple[str, ...]] = {"write": ("primary",), "read": readers}
     for use, served in sections.items():
         listed = [one.address for one in virtual_addresses(cluster) if one.use == use]
-        own, other = ([], [])
-        for address in listed:
-            (own if address.ip.version == node.address.ip.version else other).append(address)
+        own = tuple(address for address in listed if address.ip.version == node.address.ip.version)
+        other = tuple(address for address in listed if address not in own)
         if listed:
-            yield Instance(use, router_id(cluster, use), tuple(own), tuple(other), served)
+            yield Instance(use, router_id(cluster, use), own, other, served)
 
 
 def keepalived_component(cluster: Cluster, node: Node) -> Component:
