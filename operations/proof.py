@@ -11,7 +11,14 @@ from pyinfra import host
 from pyinfra.api import operation
 
 from cluster.declared.model import Cluster
-from cluster.endpoints.proof import broken_endpoints, endpoints, own_endpoint, question
+from cluster.endpoints.proof import (
+    broken_endpoints,
+    endpoints,
+    held_endpoints,
+    own_endpoint,
+    question,
+    unheld_addresses,
+)
 from cluster.errors import UnsafeError
 from cluster.observed.patroni import SeenPatroni
 from cluster.observed.postgres import SeenEndpoint
@@ -40,8 +47,8 @@ def proven(cluster: Cluster, secrets: Mapping[str, Secret], places: Mapping[str,
     """
     Show that the cluster does what it is for: etcd healthy, every standby streaming on one timeline, a write through
     the read-write endpoint of every HAProxy, a read and a refused write through the read-only one; without HAProxy,
-    the same on the members themselves. Then print the card. In a run that has changed nothing, members and etcd are
-    not asked once more for what they have just said.
+    the same on the members themselves; and all of that at virtual addresses. Then print the card. In a run that has
+    changed nothing, members and etcd are not asked once more for what they have just said.
 
     + places: ``ca`` and ``password``: where they lie on the control machine
     """
@@ -57,7 +64,8 @@ def proven(cluster: Cluster, secrets: Mapping[str, Secret], places: Mapping[str,
     etcd = gevent.spawn(copy_context().run, _etcd_faults, cluster)
     tried = _tried(cluster, secrets["PATRONI_ADMIN_PASSWORD"], lambda: settling.get()[own.name]["leader"])
     seen = settling.get()[own.name]
-    if faults := [*etcd.get(), *_member_faults(cluster, seen), *broken_endpoints(tried)]:
+    absent = unheld_addresses(tried) if all(node in in_this_run(cluster.members) for node in cluster.members) else []
+    if faults := [*etcd.get(), *_member_faults(cluster, seen), *broken_endpoints(tried), *absent]:
         listed = "".join(f"\n  {fault}" for fault in faults)
         raise UnsafeError(
             f"the cluster is built, but the final verification failed:{listed}\nHINT: fix the first, run again."
@@ -82,6 +90,9 @@ def _tried(cluster: Cluster, password: Secret, leader: Callable[[], str | None])
         asked = {current_node(): endpoints(cluster)}
     else:
         asked = {node.name: [own_endpoint(cluster, node, leader())] for node in in_this_run(cluster.members)}
+    for node in in_this_run(cluster.members):
+        if held := held_endpoints(cluster, node):
+            asked.setdefault(node.name, []).extend(held)
     said = read_each(
         {name: (EndpointsTried, {"_stdin": [question(cluster, password, listed)]}) for name, listed in asked.items()}
     )

@@ -71,9 +71,18 @@ def enabled_units(cluster: Cluster, node: Node) -> list[str]:
 
 def own_units(cluster: Cluster, node: Node, seen: Mapping[str, object]) -> list[str]:
     """The same without those of components that the host turned out not to need. + seen: by path; None is absent"""
-    lacking = [one for one in components_on(cluster, node) if one.mark and seen.get(one.mark) is None]
-    foreign = {unit for one in lacking for unit in one.units(cluster, node)}
+    lacking = _lacking(cluster, node, seen)
+    foreign = {unit for one in lacking for unit in (*one.units(cluster, node), *one.former_units)}
     return [unit for unit in enabled_units(cluster, node) if unit not in foreign]
+
+
+def foreign_paths(cluster: Cluster, node: Node, seen: Mapping[str, object]) -> set[str]:
+    """What would be ours if the host had the component, and so is somebody else's. + seen: as ``own_units`` takes it"""
+    return {path for one in _lacking(cluster, node, seen) for path in one.owns(cluster, node)}
+
+
+def _lacking(cluster: Cluster, node: Node, seen: Mapping[str, object]) -> list[ComponentType]:
+    return [one for one in components_on(cluster, node) if one.mark and seen.get(one.mark) is None]
 
 
 def owned_paths(cluster: Cluster, node: Node) -> list[str]:

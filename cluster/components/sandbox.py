@@ -52,3 +52,12 @@ CapabilityBoundingSet=CAP_CHOWN CAP_FOWNER CAP_DAC_OVERRIDE CAP_KILL CAP_SYS_RES
 ProtectSystem=full
 SystemCallFilter=~@cpu-emulation @clock @debug @keyring @module @obsolete @raw-io @reboot @swap
 """
+
+# It sets addresses, speaks VRRP and ARP, and runs its checks as HAProxy's user.
+KEEPALIVED = f"""{_CLOSED.replace("AF_NETLINK", "AF_NETLINK AF_PACKET")}CapabilityBoundingSet=CAP_NET_ADMIN CAP_NET_RAW
+CapabilityBoundingSet=CAP_SETUID CAP_SETGID CAP_KILL
+ProtectSystem=full
+ProtectProc=invisible
+MemoryDenyWriteExecute=true
+SystemCallFilter=@system-service
+"""

@@ -27,7 +27,12 @@ class SeenObjects(TypedDict):
 
 
 class SeenEndpoint(TypedDict):
-    """One endpoint that was tried. + wants: ``write`` or ``read``; + refused: a write was, as on a standby"""
+    """
+    One endpoint that was tried.
+
+    + wants: ``write`` or ``read``; + refused: a write was, as on a standby
+    + left_out: the host has no route to it, or does not have it itself, so that it could not be tried there
+    """
 
     address: str
     port: int
@@ -38,6 +43,7 @@ class SeenEndpoint(TypedDict):
     refused: bool
     version: str
     error: str
+    left_out: NotRequired[bool]
 
 
 class SeenSetting(TypedDict):

@@ -9,7 +9,7 @@ from shlex import quote
 from pyinfra import host
 from pyinfra.api import StringCommand, operation
 
-from cluster.components.all import emptied_directories, enabled_units, own_units
+from cluster.components.all import emptied_directories, enabled_units, foreign_paths, own_units
 from cluster.components.etcd import etcd_data_directory
 from cluster.components.patroni_unit import UNIT as PATRONI
 from cluster.declared.model import Cluster, Node
@@ -109,7 +109,8 @@ def remove_files(cluster: Cluster, *, wipe: bool, backups: bool) -> Commands:
     seen = host.get_fact(HostComponent, paths=paths, units={unit: [] for unit in enabled_units(cluster, node)})
     own = own_units(cluster, node, seen["paths"])
     units = [name for name in own if _is_on(seen["units"][name]["active"], seen["units"][name]["enabled"])]
-    there = [path for path in paths if seen["paths"][path] is not None]
+    foreign = foreign_paths(cluster, node, seen["paths"])
+    there = [path for path in paths if seen["paths"][path] is not None and path not in foreign]
     if units:
         # Masked is a member whose restore was begun.
         yield StringCommand(
