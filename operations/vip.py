@@ -5,9 +5,9 @@ from __future__ import annotations
 from pyinfra import host
 from pyinfra.api import operation
 
-from cluster.components.vip import COMPONENT, vip_component
+from cluster.components.vip import COMPONENT, is_wanted, vip_component
 from cluster.declared.model import Cluster
-from operations.acts.component import Commands, apply_component
+from operations.acts.component import Commands, apply_component, take_away
 from operations.util.first_look import looks_again
 
 
@@ -15,12 +15,15 @@ from operations.util.first_look import looks_again
 @looks_again
 def holder(cluster: Cluster) -> Commands:
     """
-    Run the holder of the addresses. It needs no Patroni to start, and takes nothing before Patroni allows it.
+    Run the holder of the addresses. It needs no Patroni to start, and takes nothing before Patroni allows it. Where
+    the addresses are kept elsewhere now, or there are none, it is stopped and removed, and its addresses go with it.
 
     + cluster: as declared; called on every host
     """
     node = cluster.node(host.name)
-    if not COMPONENT.on(cluster, node):
-        host.noop("this host has no virtual addresses")
-        return
-    yield from apply_component(vip_component(cluster, node))
+    if "postgres" not in node.roles:
+        host.noop("no PostgreSQL on this host")
+    elif is_wanted(cluster, node):
+        yield from apply_component(vip_component(cluster, node))
+    else:
+        yield from take_away(COMPONENT, cluster, node)

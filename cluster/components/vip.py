@@ -7,10 +7,10 @@ from pathlib import Path
 
 from cluster.components import sandbox
 from cluster.components.component import Component, Unit
-from cluster.components.component_type import ComponentType
+from cluster.components.component_type import ComponentType, role
 from cluster.components.files import Directory, File
 from cluster.declared.model import Cluster, Node
-from cluster.declared.vip import ON_MEMBERS, renewal_seconds, vip_hosts
+from cluster.declared.vip import ON_MEMBERS, renewal_seconds
 from cluster.pki.certificates import PATRONI
 from cluster.settings.vip import LEASE_SECONDS
 
@@ -62,8 +62,15 @@ WantedBy=multi-user.target
 """
 
 
+def is_wanted(cluster: Cluster, node: Node) -> bool:
+    """Whether a host has virtual addresses itself, while it may."""
+    return cluster.settings.vip_mode in ON_MEMBERS and node in cluster.members
+
+
 def vip_component(cluster: Cluster, node: Node) -> Component:
-    """Programs, configuration and unit of one member."""
+    """Programs, configuration and unit of one member; nothing where it has no addresses itself."""
+    if not is_wanted(cluster, node):
+        return Component()
     programs = [File(f"{PROGRAMS}/{path.name}", path.read_text()) for path in sorted(_ON_HOST.glob("vip*.py"))]
     unit = _UNIT.format(
         cluster=cluster.name,
@@ -112,12 +119,15 @@ def callbacks(cluster: Cluster) -> dict[str, dict[str, str]]:
     return {"callbacks": dict.fromkeys(("on_start", "on_stop", "on_role_change"), command)}
 
 
+# It stays with the members when it is not wanted there any more, so that a run removes it.
 COMPONENT = ComponentType(
     name="vip",
-    on=lambda cluster, node: cluster.settings.vip_mode in ON_MEMBERS and node in vip_hosts(cluster),
-    packages=lambda cluster, node: ("python3",),
+    on=role("postgres"),
+    packages=lambda cluster, node: ("python3",) if is_wanted(cluster, node) else (),
     files=lambda cluster, node, secrets: vip_component(cluster, node),
     phase="clients",
-    units=lambda cluster, node: (UNIT,),
+    units=lambda cluster, node: (UNIT,) if is_wanted(cluster, node) else (),
+    former_units=(UNIT,),
+    mark=UNIT_PATH,
     owns=lambda cluster, node: (PROGRAMS, DIRECTORY, SYSCTL, UNIT_PATH),
 )

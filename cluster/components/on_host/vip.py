@@ -36,17 +36,25 @@ FRESH_SECONDS = 1.0
 # After that many questions without an answer an address is removed before its lifetime ends.
 MISSES = 2
 ANNOUNCEMENTS = 4
+# How often one that has the address for reading looks whether it is alone.
+PROBE_AGAIN_SECONDS = 5.0
 RUNTIME = Path("/run/vip")
 
 
 @dataclass
 class Held:
-    """One address on this host. + allowed: since when nothing speaks against it; + announcements: still to be made"""
+    """
+    One address on this host.
+
+    + allowed: since when nothing speaks against it
+    + announcements: still to be made; + probed: when the network was asked last whether another host has it, too
+    """
 
     use: str
     held: bool = False
     allowed: float | None = None
     announcements: int = 0
+    probed: float = 0.0
     why: str = "not asked yet"
 
 
@@ -131,9 +139,19 @@ class Holder:
         if not one.held:
             one.held, one.announcements = True, ANNOUNCEMENTS
             print(f"{address}: taken", flush=True)
-        if one.announcements and self.rules.mode == LEADER:
+        if one.use == READ and asked - one.probed >= PROBE_AGAIN_SECONDS:
+            self._yield(address, one, asked)
+        if one.held and one.announcements and self.rules.mode == LEADER:
             one.announcements -= 1
             vip_frames.announce(address, self._interface())
+
+    def _yield(self, address: str, one: Held, asked: float) -> None:
+        # Two replicas that could not hear each other may both have it; the leader alone has the one for writing.
+        one.probed = asked
+        other = vip_frames.answered(address, self._interface()) if self.rules.mode == LEADER else None
+        if other is not None and other < vip_frames.hardware_address(self._interface()).hex(":"):
+            one.why, one.allowed = f"{other} has it, too", None
+            self._let_go(address, one)
 
     def _let_go(self, address: str, one: Held) -> None:
         one.held = False

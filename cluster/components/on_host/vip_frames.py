@@ -18,6 +18,7 @@ BROADCAST = b"\xff" * 6
 ALL_NODES = "ff02::1"
 # An answer on one network takes a millisecond; a busy host's kernel some more.
 PROBES, PROBE_SECONDS = 2, 0.15
+MOST_FRAMES = 1000  # on a network that never falls silent
 
 
 def hardware_address(interface: str) -> bytes:
@@ -67,9 +68,12 @@ def advertisement(address: str, mac: bytes) -> bytes:
     return head + ipaddress.IPv6Address(address).packed + struct.pack("!BB", TARGET_LINK, 1) + mac
 
 
-def is_advertised(message: bytes, address: str) -> bool:
-    """Whether an ICMPv6 message says that its sender has the address."""
-    return message[:1] == bytes([ADVERTISEMENT]) and message[8:24] == ipaddress.IPv6Address(address).packed
+def advertised(message: bytes, address: str, mac: bytes) -> str | None:
+    """The MAC address of another host which says by this ICMPv6 message that it has the address; None: it does not."""
+    if message[:1] != bytes([ADVERTISEMENT]) or message[8:24] != ipaddress.IPv6Address(address).packed:
+        return None
+    owner = message[26:32]
+    return None if owner == mac else owner.hex(":")
 
 
 def _answered4(address: str, interface: str) -> str | None:
@@ -86,12 +90,13 @@ def _answered4(address: str, interface: str) -> str | None:
 def _answered6(address: str, interface: str) -> str | None:
     packed = ipaddress.IPv6Address(address).packed
     group = str(ipaddress.IPv6Address(ipaddress.IPv6Address("ff02::1:ff00:0").packed[:13] + packed[13:]))
+    mac = hardware_address(interface)
     with _socket6(interface) as network:
         for _ in range(PROBES):
-            network.sendto(solicitation(address, hardware_address(interface)), (group, 0))
+            network.sendto(solicitation(address, mac), (group, 0))
             for message in _received(network):
-                if is_advertised(message, address):
-                    return message[26:32].hex(":") or "a host without a link address"
+                if owner := advertised(message, address, mac):
+                    return owner
     return None
 
 
@@ -105,14 +110,15 @@ def _socket6(interface: str) -> socket.socket:
     network = socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6)
     number = socket.if_nametoindex(interface)
     network.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, number)
+    network.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_LOOP, 0)  # this host has no need to answer itself
     for hops in (socket.IPV6_MULTICAST_HOPS, socket.IPV6_UNICAST_HOPS):  # others are not believed, RFC 4861
         network.setsockopt(socket.IPPROTO_IPV6, hops, 255)
     return network
 
 
 def _received(network: socket.socket) -> list[bytes]:
-    """What arrives while an answer may be on its way."""
+    """What arrives while an answer may be on its way. On a busy host it has arrived, and this program comes late."""
     found, end = [], time.monotonic() + PROBE_SECONDS
-    while (left := end - time.monotonic()) > 0 and select.select([network], [], [], left)[0]:
+    while select.select([network], [], [], max(0.0, end - time.monotonic()))[0] and len(found) < MOST_FRAMES:
         found.append(network.recv(2048))
     return found
