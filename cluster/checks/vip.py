@@ -63,7 +63,7 @@ def _reasons(overview: Overview, one: VirtualAddress) -> str:
 
 
 def _unit(overview: Overview) -> str:
-    return "keepalived" if overview.cluster.settings.vip_mode == "haproxy" else "patroni"
+    return "keepalived" if overview.cluster.settings.vip_mode == "haproxy" else "vip"
 
 
 def _names(nodes: tuple[Node, ...]) -> str:

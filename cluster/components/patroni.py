@@ -23,6 +23,7 @@ from cluster.components.patroni_unit import (
 )
 from cluster.components.pgbackrest import CLONE_COMMAND
 from cluster.components.standby_cluster import source_method, trusted
+from cluster.components.vip import callbacks
 from cluster.declared.model import Cluster, Node
 from cluster.declared.vip import listened
 from cluster.pki.certificates import MEMBERSHIP, PATRONI, PATRONI_ETCD, POSTGRES, membership
@@ -68,8 +69,7 @@ def patroni_component(
 
 def server_packages(cluster: Cluster) -> tuple[str, ...]:
     """PostgreSQL's server and client, of the declared version."""
-    version = cluster.settings.postgres_version
-    return f"postgresql-{version}", f"postgresql-client-{version}"
+    return tuple(f"postgresql-{part}{cluster.settings.postgres_version}" for part in ("", "client-"))
 
 
 def config_of(component: Component) -> File:
@@ -176,6 +176,7 @@ def _postgresql(cluster: Cluster, node: Node, secrets: Mapping[str, str]) -> dic
         },
         "parameters": {"unix_socket_directories": "/var/run/postgresql"},
         **_replica_methods(cluster),
+        **callbacks(cluster),
         # A former primary that cannot be rewound is cloned anew; what it had beyond the new timeline was never
         # acknowledged as replicated and is gone either way.
         "remove_data_directory_on_rewind_failure": True,
@@ -206,11 +207,10 @@ def _login(cluster: Cluster, user: str, password: str) -> dict[str, str]:
 
 
 def _listeners(cluster: Cluster, node: Node) -> tuple[Listener, ...]:
-    settings, own = cluster.settings, str(node.address)
-    addresses = listened(cluster, node)
+    settings = cluster.settings
     return (
-        Listener("postgres_port", settings.postgres_port, SERVICE, addresses),
-        Listener("patroni_rest_port", settings.patroni_rest_port, SERVICE, (own,)),
+        Listener("postgres_port", settings.postgres_port, SERVICE, listened(cluster, node)),
+        Listener("patroni_rest_port", settings.patroni_rest_port, SERVICE, (str(node.address),)),
     )
 
 

@@ -30,6 +30,13 @@ PrivateDevices=true
 ProtectClock=true
 """
 
+# Addresses and frames of the network are what it is for.
+VIP = f"""{_CLOSED.replace("RestrictAddressFamilies=", "RestrictAddressFamilies=AF_PACKET ")}ProtectSystem=strict
+ProtectProc=invisible
+MemoryDenyWriteExecute=true
+SystemCallFilter=@system-service
+"""
+
 ETCD = f"""{_CLOSED}CapabilityBoundingSet=
 ProtectSystem=strict
 ReadWritePaths=/var/lib/etcd

@@ -12,6 +12,9 @@ from cluster.settings.vip import LEASE_SECONDS
 
 Use: TypeAlias = Literal["write", "read"]
 
+# A round of Patroni's takes longer than loop_wait, and the kernel counts whole seconds.
+SLACK_SECONDS = 2
+
 # Modes in which the members themselves have the addresses, and PostgreSQL listens on them.
 ON_MEMBERS = ("leader", "bgp")
 
@@ -68,9 +71,11 @@ def router_id(cluster: Cluster, use: Use) -> int:
 def renewal_seconds(cluster: Cluster) -> int:
     """
     How old Patroni's last contact with etcd may be for a member to renew its address. A lease that was renewed at this
-    age ends, a second of slack included, before the leader's key does: so nobody else leads while it lasts.
+    age ends before the leader's key can expire, which Patroni renewed at that contact or, where that failed, one round
+    before: so no other member leads while it lasts.
     """
-    return cluster.settings.patroni_ttl - LEASE_SECONDS - 2
+    settings = cluster.settings
+    return settings.patroni_ttl - settings.patroni_loop_wait - LEASE_SECONDS - SLACK_SECONDS
 
 
 def listened(cluster: Cluster, node: Node) -> tuple[str, ...]:

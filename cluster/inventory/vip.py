@@ -92,7 +92,7 @@ def _too_short(cluster: Cluster, where: str) -> Iterator[Finding]:
     settings = cluster.settings
     least = settings.patroni_loop_wait + 1
     if settings.vip_mode in ON_MEMBERS and renewal_seconds(cluster) < least:
-        floor = least + settings.patroni_ttl - renewal_seconds(cluster)
+        floor = settings.patroni_ttl + least - renewal_seconds(cluster)
         problem = (
             f"{settings.patroni_ttl} is too short for vip_mode {settings.vip_mode}: an address that is renewed every "
             f"patroni_loop_wait = {settings.patroni_loop_wait} s has to end before the leader's key does"

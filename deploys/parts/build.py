@@ -15,6 +15,7 @@ from deploys.components.packages import deploy_packages
 from deploys.components.patroni import deploy_adoption, deploy_patroni
 from deploys.components.pgbackrest import deploy_pgbackrest, deploy_stanza
 from deploys.components.proof import deploy_proof
+from deploys.components.vip import deploy_vip
 from deploys.parts.secrets import cluster_secrets, deploy_secrets
 
 
@@ -47,6 +48,7 @@ def deploy_base(cluster: Cluster) -> None:
     deploy_etcd(cluster=cluster)
     deploy_pgbackrest(cluster=cluster)  # meanwhile etcd's members find each other
     deploy_quorum(cluster=cluster)
+    deploy_vip(cluster=cluster)
 
 
 def deploy_access(cluster: Cluster) -> None:
