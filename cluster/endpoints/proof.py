@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from cluster.components.haproxy_connections import server_connections
+from cluster.components.haproxy_servers import PRIMARY, services
 from cluster.declared.model import Cluster, Node
+from cluster.observed.patroni import SeenPatroni
 from cluster.observed.postgres import SeenEndpoint
 from cluster.pki.certificates import POSTGRES
 from cluster.secrets.secrets import Secret
@@ -15,22 +19,73 @@ SETTLE_SECONDS = 20
 SOCKETS = "/var/run/postgresql"
 
 
-def endpoints(cluster: Cluster) -> list[dict[str, Any]]:
+@dataclass(frozen=True)
+class Expected:
+    """Who may answer at a port: members as a primary, and members as a standby. + wants: what the port is for"""
+
+    wants: str
+    primaries: Sequence[Node] = ()
+    standbys: Sequence[Node] = ()
+
+
+def endpoints(cluster: Cluster, look: Callable[[], SeenPatroni]) -> list[dict[str, Any]]:
     """
-    Where clients connect through HAProxy, with what has to hold there: ``write`` goes through, or is refused and
-    ``read`` works.
+    Where clients connect through HAProxy, with who may answer there: every port that is open and has somebody to lead
+    to. + look: ``PatroniCluster``, which is waited for only where the declaration does not say who that is
     """
-    settings = cluster.settings
-    ports = {"write": settings.haproxy_primary_port, "read": settings.haproxy_replicas_port}
-    if cluster.source is not None:
-        del ports["write"]  # nobody takes writes there, and every member serves readers
-    listed = [
-        {"address": str(node.address), "port": port, "wants": wants}
+    expected = {one.port: _expected(cluster, one.name, look) for one in services(cluster)}
+    return [
+        {"address": str(node.address), "port": port, **_asked(cluster, one)}
         for node in cluster.balancers
-        for wants, port in ports.items()
+        for port, one in expected.items()
+        if one.primaries or one.standbys
     ]
-    # With a single member the replicas' port falls back to the primary, or leads nowhere: nothing to be refused.
-    return [one for one in listed if one["wants"] == "write" or len(cluster.members) > 1 or cluster.source]
+
+
+def _asked(cluster: Cluster, one: Expected) -> dict[str, Any]:
+    # HAProxy sends each to the member with the fewest: as many at once as there are members meet all of them.
+    times = 1 if one.wants == "write" else max(1, min(len(one.standbys), server_connections(cluster)))
+    addresses = {
+        "primaries": [str(node.address) for node in one.primaries],
+        "standbys": [str(node.address) for node in one.standbys],
+    }
+    return {"wants": one.wants, **addresses, "times": times}
+
+
+def _expected(cluster: Cluster, service: str, look: Callable[[], SeenPatroni]) -> Expected:
+    writable = cluster.members if cluster.source is None else ()
+    if service == PRIMARY:
+        return Expected("write", writable)
+    readers = _readers(cluster)
+    if service == "replicas":
+        return _for_readers(cluster, _apart_from_leader(cluster, readers, look) if len(readers) < 2 else readers)
+    if service == "any":
+        return Expected("any", [node for node in writable if node.settings.haproxy_weight], readers)
+    counted = {name for name, member in look()["members"].items() if member["synchronous"]}
+    fitting = _apart_from_leader(cluster, readers, look)
+    return Expected(service, (), [node for node in fitting if (node.name in counted) == (service == "synchronous")])
+
+
+def _readers(cluster: Cluster) -> list[Node]:
+    """The members that may serve readers as a standby. The leader of a standby cluster does whatever its tags say."""
+    return [
+        node
+        for node in cluster.members
+        if node.settings.haproxy_weight and (cluster.source or not node.settings.patroni_tags.get("noloadbalance"))
+    ]
+
+
+def _apart_from_leader(cluster: Cluster, readers: Iterable[Node], look: Callable[[], SeenPatroni]) -> list[Node]:
+    return [node for node in readers if cluster.source or node.name != look()["leader"]]
+
+
+def _for_readers(cluster: Cluster, standbys: Sequence[Node]) -> Expected:
+    leads_on = cluster.source is None and cluster.settings.haproxy_replicas_fallback == "primary"
+    if leads_on and not standbys:
+        return Expected("write", cluster.members)
+    # Replicas that lag too much may be out at this moment, all of them.
+    beside = cluster.members if leads_on and cluster.settings.haproxy_replica_max_lag_mib else ()
+    return Expected("read", beside, standbys)
 
 
 def own_endpoint(cluster: Cluster, node: Node, leader: str | None) -> dict[str, Any]:
@@ -41,12 +96,14 @@ def own_endpoint(cluster: Cluster, node: Node, leader: str | None) -> dict[str, 
     """
     places, loopback = cluster.settings.postgres_listen, node.address.loopback
     listens = not places or not {"*", "0.0.0.0", "::", "localhost", loopback}.isdisjoint(places)
-    writes = node.name == leader and cluster.source is None
+    writes, itself = node.name == leader and cluster.source is None, [loopback if listens else ""]
     return {
         "address": str(node.address),
         "port": cluster.settings.postgres_port,
         "by": {"hostaddr": loopback} if listens else {"host": SOCKETS},
         "wants": "write" if writes else "read",
+        "primaries": itself if writes else [],
+        "standbys": [] if writes else itself,
     }
 
 
@@ -63,14 +120,27 @@ def question(cluster: Cluster, password: str, tried: Sequence[Mapping[str, Any]]
     return Secret(json.dumps({"endpoints": tried, "connection": connection, "wait": SETTLE_SECONDS}))
 
 
-def broken_endpoints(tried: Iterable[SeenEndpoint]) -> list[str]:
+def broken_endpoints(cluster: Cluster, tried: Iterable[SeenEndpoint]) -> list[str]:
     """A sentence for each endpoint that does not lead where it should. + tried: ``EndpointsTried``"""
-    return [f"{one['address']} port {one['port']} {reason}" for one in tried if (reason := _reason(one))]
+    return [f"{one['address']} port {one['port']} {reason}" for one in tried if (reason := _reason(cluster, one))]
 
 
-def _reason(one: SeenEndpoint) -> str | None:
+def _reason(cluster: Cluster, one: SeenEndpoint) -> str | None:
     if not one["connected"]:
         return f"does not connect: {one['error']}"
-    if one["wants"] == "write":
-        return None if one["wrote"] else "leads to a member that refuses writes"
-    return None if one["refused"] else "leads to a member that takes writes"
+    if one["wrote"] and not one["primaries"]:
+        return "leads to a member that takes writes"
+    if not one["wrote"] and (one["wants"] == "write" or not one["refused"]):
+        # Refused for another reason is not refused as on a standby: nobody knows what it is.
+        return f"leads to a member that {'refuses' if one['wants'] == 'write' else 'takes'} writes"
+    if one["server"] in one["primaries" if one["wrote"] else "standbys"]:
+        return None
+    return f"leads to {_misfit(cluster, one)}"
+
+
+def _misfit(cluster: Cluster, one: SeenEndpoint) -> str:
+    name = next((node.name for node in cluster.members if str(node.address) == one["server"]), None)
+    if name is None:
+        return f"{one['server']}, which is no member"
+    words = {"synchronous": "is not synchronous", "asynchronous": "is synchronous, or leads"}
+    return f"{name}, which {words.get(one['wants'], 'is declared to get no readers')}"
