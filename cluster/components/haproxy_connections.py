@@ -12,8 +12,9 @@ from cluster.parameters.values import CONTROLLED, normal
 # that everybody else would have had: PostgreSQL counts all when it keeps the reserved ones free.
 OWN_CONNECTIONS = 5
 
-# What a port takes where nothing is declared: those that wait are among them.
-PORT_CONNECTIONS = 2000
+# For each client that can be connected another one may wait. Not without limit: HAProxy needs two files for each, and
+# does not start, nor reload, where its host gives it fewer; containers may give as few as 20000.
+WAITING = 2
 
 DIVIDED = "divided"
 
@@ -53,7 +54,7 @@ def sharers(cluster: Cluster) -> int:
 def port_connections(cluster: Cluster) -> int:
     """How many clients one port of an HAProxy takes, those included that wait."""
     declared = cluster.settings.haproxy_max_connections
-    return max(PORT_CONNECTIONS, all_connections(cluster)) if declared is None else declared
+    return WAITING * all_connections(cluster) if declared is None else declared
 
 
 def all_connections(cluster: Cluster) -> int:

@@ -25,6 +25,7 @@ TYPES: Mapping[str, FindingType] = {
     ),
     "haproxy-replica-lags": FindingType(
         *(WARNING, "HAProxy", "a replica gets no readers: it lags by more than `haproxy_replica_max_lag_mib`"),
-        "It gets readers again by itself; look for long queries, a slow disk or a slow network on {where}.",
+        "It gets readers again by itself. Look for long queries, a slow disk or a slow network on {where}: "
+        "`select * from pg_stat_wal_receiver`.",
     ),
 }

@@ -82,5 +82,5 @@ def _members(cluster: Cluster) -> str:
 def _weights(cluster: Cluster) -> Iterator[Finding]:
     if not any(member.settings.haproxy_weight for member in cluster.members):
         port = cluster.settings.haproxy_any_port
-        problem = f"0 on {_members(cluster)}: port {port} of HAProxy on {_balancers(cluster)} would lead to nobody"
+        problem = f"0 on {_members(cluster)}: port {port} of HAProxy on {_balancers(cluster)} would lead to no member"
         yield Finding("inventory.py", "haproxy_weight", problem, "Give one of them 1 or more.")

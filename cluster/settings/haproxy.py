@@ -28,8 +28,8 @@ class HaproxySettings(Strict):
     haproxy_stats_user: str = setting("admin", "login of the statistics page", pattern=r"^[A-Za-z0-9_.-]{1,63}$")
     haproxy_max_connections: int | None = setting(
         None,
-        "clients that a port of one HAProxy accepts, with those that wait for a member; absent: 2000, or what all "
-        "members take if that is more",
+        "clients that a port of one HAProxy accepts, with those that wait for a member; absent: twice what all members "
+        "take",
         ge=10,
     )
     haproxy_queue_seconds: int = setting(
@@ -38,7 +38,7 @@ class HaproxySettings(Strict):
     haproxy_member_share: Literal["whole", "divided"] = setting(
         "whole",
         "what one port of one HAProxy may take of a member's max_connections: whole, all that clients can have; "
-        "divided, an equal share, so that all ports and HAProxys together never exceed it",
+        "divided, an equal share, so that all ports of all HAProxy hosts together never exceed it",
     )
     haproxy_unanswered_seconds: int = setting(
         120,
