@@ -11,7 +11,7 @@ from cluster.components.component import Component, Unit
 from cluster.components.component_type import ComponentType, Listener, Reach, role
 from cluster.components.files import Directory, File
 from cluster.components.haproxy_connections import port_connections, server_connections
-from cluster.components.haproxy_servers import PRIMARY, preferred, servers, services
+from cluster.components.haproxy_servers import PRIMARY, preferred, servers, services, unanswered
 from cluster.components.rendering import rendered
 from cluster.declared.address import Address, is_address
 from cluster.declared.model import Cluster, Node
@@ -136,18 +136,13 @@ def configuration_text(cluster: Cluster, node: Node, stats_password: Secret) -> 
         readers_apart=not all(preferred(cluster, node, member) for member in cluster.members),
         primary=PRIMARY,
         binds=binds(cluster, node),
-        unanswered=_unanswered(cluster),
+        unanswered=unanswered(cluster),
         places=PLACE,
         socket=RUNTIME_SOCKET,
         reserve=STATISTICS_CONNECTIONS,
         stats_password=str(stats_password),
         ciphers=OPENSSL,
     )
-
-
-def _unanswered(cluster: Cluster) -> str:
-    seconds = cluster.settings.haproxy_unanswered_seconds
-    return f" tcp-ut {seconds}s" if seconds else ""
 
 
 def _listeners(cluster: Cluster, node: Node) -> tuple[Listener, ...]:

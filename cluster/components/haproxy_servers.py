@@ -84,10 +84,20 @@ def servers(cluster: Cluster, balancer: Node, service: Service) -> tuple[Server,
 def _of_member(cluster: Cluster, balancer: Node, service: Service, member: Node) -> Iterator[Server]:
     name, endpoint = server_name(member), member.address.endpoint(cluster.settings.postgres_port)
     words = "" if service.name == PRIMARY else _preference(cluster, balancer, member)
+    words += unanswered(cluster)
     if service.check is not None:
         yield Server(name, endpoint, words)
     for section in service.follows:
         yield Server(f"{name}-{section}", endpoint, f" no-check track {section}/{name}{words}")
+
+
+def unanswered(cluster: Cluster) -> str:
+    """
+    When a connection is closed whose data nobody acknowledges, as every bind and server has to say for itself: HAProxy
+    3.0.11 takes the word from a default-server line, and does nothing with it.
+    """
+    seconds = cluster.settings.haproxy_unanswered_seconds
+    return f" tcp-ut {seconds}s" if seconds else ""
 
 
 def _preference(cluster: Cluster, balancer: Node, member: Node) -> str:

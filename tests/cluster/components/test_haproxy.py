@@ -118,7 +118,7 @@ def test_each_port_asks_patroni_for_the_members_that_fit() -> None:
         assert f"http-check send meth OPTIONS uri {check} ver HTTP/1.1 hdr Host patroni" in found[name]
         assert "http-check expect status 200" in found[name]
         weight = "" if name == "listen primary" else " weight 100"
-        assert found[name][-3:] == [f"server pg{i} 10.0.0.{i}:5432{weight}" for i in (1, 2, 3)]
+        assert found[name][-3:] == [f"server pg{i} 10.0.0.{i}:5432{weight} tcp-ut 120s" for i in (1, 2, 3)]
 
 
 def test_a_standby_of_a_quorum_has_a_check_of_its_own() -> None:
@@ -131,7 +131,7 @@ def test_the_port_for_any_member_asks_nobody_and_follows_those_that_have_asked()
     assert found[:2] == ["bind 10.0.0.1:5004 transparent tcp-ut 120s", "bind 127.0.0.1:5004 tcp-ut 120s"]
     assert not [line for line in found if "httpchk" in line or "http-check" in line]
     assert [line for line in found if line.startswith("server ")] == [
-        f"server pg{i}-{section} 10.0.0.{i}:5432 no-check track {section}/pg{i} weight 100"
+        f"server pg{i}-{section} 10.0.0.{i}:5432 no-check track {section}/pg{i} weight 100 tcp-ut 120s"
         for i in (1, 2, 3)
         for section in ("primary", "replicas")
     ]
@@ -157,7 +157,6 @@ def test_checks_go_to_patroni_over_verified_tls() -> None:
     timing = "inter 2s fastinter 300ms downinter 2s rise 1 fall 2"
     assert [line for line in sections(colocated())["defaults"] if line.startswith("default-server")] == [
         "default-server maxconn 190",
-        "default-server tcp-ut 120s",
         f"default-server {timing}",
         f"default-server {check}",
     ]
@@ -221,7 +220,7 @@ def test_binds_ipv6_only_where_the_cluster_has_it() -> None:
     found = sections(ipv6_only())
     assert bound(ipv6_only()) == ["[fd82::11]:5000 transparent", "127.0.0.1:5000", "[::1]:5000"]
     assert found["listen statistics"][0] == "bind [fd82::11]:7000 transparent ssl crt /etc/haproxy/pki/haproxy.pem"
-    assert found["listen primary"][-1] == "server pg3 [fd82::13]:5432"
+    assert found["listen primary"][-1] == "server pg3 [fd82::13]:5432 tcp-ut 120s"
     everywhere = cluster_of(("pg1", "fd82::11", ALL), haproxy_listen=["*"])
     assert bound(everywhere) == ["*:5000", "[::]:5000 v6only"]
 
@@ -235,7 +234,7 @@ def test_a_dedicated_host_leads_to_the_members_and_not_to_itself() -> None:
 def test_every_port_is_a_setting() -> None:
     found = sections(CLUSTERS["other_ports"])
     assert "bind 10.0.0.1:6000 transparent tcp-ut 120s" in found["listen primary"]
-    assert "server pg1 10.0.0.1:5433" in found["listen primary"]
+    assert "server pg1 10.0.0.1:5433 tcp-ut 120s" in found["listen primary"]
     assert any("check port 8009" in line for line in found["defaults"])
 
 
@@ -289,11 +288,14 @@ def test_who_finds_no_connection_waits_for_a_bounded_time() -> None:
 
 def test_a_peer_that_acknowledges_nothing_is_given_up() -> None:
     text = configuration_text(CLUSTERS["for_ever"], CLUSTERS["for_ever"].nodes[0], PASSWORD)
-    assert "tcp-ut" not in text
+    assert " tcp-ut 1" not in text and " tcp-ut 0" not in text
     found = sections(colocated(haproxy_unanswered_seconds=45))
-    assert "default-server tcp-ut 45s" in found["defaults"]
-    binds = [line for name, lines in found.items() for line in lines if line.startswith("bind ") and "ssl" not in line]
-    assert len(binds) == 6 and all(line.endswith(" tcp-ut 45s") for line in binds)
+    sides = [line for lines in found.values() for line in lines if line.startswith(("bind ", "server "))]
+    sides = [line for line in sides if " ssl " not in line]
+    assert len(sides) == 6 + 12 and all(line.endswith(" tcp-ut 45s") for line in sides)
+    assert not [line for lines in found.values() for line in lines if line.startswith("default-server tcp-ut")], (
+        "HAProxy takes it there and does nothing with it"
+    )
 
 
 def checks(cluster: Cluster) -> list[str]:
@@ -312,7 +314,8 @@ def test_a_limit_of_lag_is_asked_for_on_every_port_for_readers_and_on_no_other()
 def preferences(cluster: Cluster, section: str = "listen replicas") -> dict[str, str]:
     """What follows the address of each server, without whom it tracks."""
     lines = [line.split() for line in sections(cluster)[section] if line.startswith("server ")]
-    return {line[1]: " ".join(line[3:]).partition("weight ")[2] for line in lines}
+    words = {line[1]: " ".join(line[3:]).partition("weight ")[2] for line in lines}
+    return {name: one.replace("tcp-ut 120s", "").strip() for name, one in words.items()}
 
 
 def test_the_members_of_a_zone_come_first_there_and_the_others_take_over_together() -> None:
@@ -342,7 +345,7 @@ def test_a_weight_is_a_member_s_share_of_readers_alone() -> None:
 
 def test_holds_no_name_that_haproxy_would_refuse() -> None:
     cluster = cluster_of(("@docker/pg1", "10.0.0.1", ALL))
-    assert sections(cluster)["listen primary"][-1] == "server _docker_pg1 10.0.0.1:5432"
+    assert sections(cluster)["listen primary"][-1] == "server _docker_pg1 10.0.0.1:5432 tcp-ut 120s"
     assert server_name(ipv6_only().nodes[0]) == "pg1"
 
 

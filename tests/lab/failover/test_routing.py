@@ -101,7 +101,8 @@ def wait_until_reached(routed: Built, via: str, names: set[str], port: int = 500
 @contextmanager
 def replays_nothing(host: Host) -> Iterator[None]:
     """A standby that receives and replays nothing. Patroni would end a pause of the replay."""
-    pid = run_in(host.container, "pgrep --full 'startup recovering'").strip()
+    # In brackets: the shell that looks for it has the words in its own command line.
+    pid = int(run_in(host.container, "pgrep --full 'startup recoverin[g]'"))
     run_in(host.container, f"kill -STOP {pid}")
     try:
         yield
