@@ -204,3 +204,20 @@ later versions. A host's own data in inventory.py overrides this file. docs/sett
 #   MiB of memory that a drill may use, a quarter of it for PostgreSQL's cache; 512 or more
 # pgbackrest_drill_memory_mib = 1024
 # pgbackrest_drill_age_alarm_days = 14  # days after which a check reports that no drill has passed; 1 or more
+
+# --- vip: Virtual IP addresses.
+
+#   haproxy: keepalived keeps the addresses on one host of HAProxy; leader: they follow the primary on its network; bgp:
+#   members announce them to routers; see docs/addresses.md; "none" or "haproxy" or "leader" or "bgp"
+# vip_mode = "none"
+# vip_write = []  # addresses, v4 and v6, at which clients reach the primary
+# vip_read = []  # addresses, v4 and v6, at which clients reach a replica
+#   who has vip_read while no replica fits: the primary, or no host; of the modes leader and bgp; "primary" or "none"
+# vip_read_fallback = "primary"
+#   MiB of WAL that a replica with vip_read may lag behind; of the modes leader and bgp; 1 or more
+# vip_read_max_lag_mib = 64
+#   the network interface that gets the addresses; empty: the one with cluster_address; vip_mode haproxy needs it; the
+#   name of a network interface, such as eth0
+# vip_interface = None
+#   VRRP's number of vip_write on its network, vip_read has the next one; empty: from cluster_name; 1..254
+# vip_router_id = None

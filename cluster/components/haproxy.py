@@ -15,6 +15,7 @@ from cluster.components.haproxy_servers import PRIMARY, preferred, servers, serv
 from cluster.components.rendering import rendered
 from cluster.declared.address import Address, is_address
 from cluster.declared.model import Cluster, Node
+from cluster.declared.vip import addresses_on_balancers
 from cluster.pki.certificates import HAPROXY as PLACE
 from cluster.secrets.secrets import Secret
 
@@ -80,8 +81,8 @@ def client_addresses(cluster: Cluster, node: Node) -> tuple[Address, ...] | None
     if declared == [EVERYWHERE]:
         return None
     extra = [text for text in cluster.settings.cluster_extra_names if is_address(text)]
-    listed = [Address(text) for text in declared] or [node.address, *map(Address, extra)]
-    return tuple(dict.fromkeys(listed))
+    own = [Address(text) for text in declared] or [node.address, *map(Address, extra)]
+    return tuple(dict.fromkeys([*own, *addresses_on_balancers(cluster)]))
 
 
 def binds(cluster: Cluster, node: Node) -> tuple[Bind, ...]:

@@ -23,7 +23,9 @@ from cluster.components.patroni_unit import (
 )
 from cluster.components.pgbackrest import CLONE_COMMAND
 from cluster.components.standby_cluster import source_method, trusted
+from cluster.components.vip import callbacks
 from cluster.declared.model import Cluster, Node
+from cluster.declared.vip import listened
 from cluster.pki.certificates import MEMBERSHIP, PATRONI, PATRONI_ETCD, POSTGRES, membership
 from cluster.tags import RIVALS
 
@@ -67,8 +69,7 @@ def patroni_component(
 
 def server_packages(cluster: Cluster) -> tuple[str, ...]:
     """PostgreSQL's server and client, of the declared version."""
-    version = cluster.settings.postgres_version
-    return f"postgresql-{version}", f"postgresql-client-{version}"
+    return tuple(f"postgresql-{part}{cluster.settings.postgres_version}" for part in ("", "client-"))
 
 
 def config_of(component: Component) -> File:
@@ -159,7 +160,7 @@ def _bootstrap(cluster: Cluster, dynamic: Mapping[str, Any]) -> dict[str, Any]:
 
 def _postgresql(cluster: Cluster, node: Node, secrets: Mapping[str, str]) -> dict[str, Any]:
     settings = cluster.settings
-    listen = settings.postgres_listen or [str(node.address), node.address.loopback]
+    listen = listened(cluster, node)
     return {
         "listen": f"{','.join(listen)}:{settings.postgres_port}",
         "connect_address": node.address.endpoint(settings.postgres_port),
@@ -175,6 +176,7 @@ def _postgresql(cluster: Cluster, node: Node, secrets: Mapping[str, str]) -> dic
         },
         "parameters": {"unix_socket_directories": "/var/run/postgresql"},
         **_replica_methods(cluster),
+        **callbacks(cluster),
         # A former primary that cannot be rewound is cloned anew; what it had beyond the new timeline was never
         # acknowledged as replicated and is gone either way.
         "remove_data_directory_on_rewind_failure": True,
@@ -205,11 +207,10 @@ def _login(cluster: Cluster, user: str, password: str) -> dict[str, str]:
 
 
 def _listeners(cluster: Cluster, node: Node) -> tuple[Listener, ...]:
-    settings, own = cluster.settings, str(node.address)
-    addresses = tuple(settings.postgres_listen or (own, node.address.loopback))
+    settings = cluster.settings
     return (
-        Listener("postgres_port", settings.postgres_port, SERVICE, addresses),
-        Listener("patroni_rest_port", settings.patroni_rest_port, SERVICE, (own,)),
+        Listener("postgres_port", settings.postgres_port, SERVICE, listened(cluster, node)),
+        Listener("patroni_rest_port", settings.patroni_rest_port, SERVICE, (str(node.address),)),
     )
 
 

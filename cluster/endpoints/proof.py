@@ -10,6 +10,8 @@ from typing import Any
 from cluster.components.haproxy_connections import server_connections
 from cluster.components.haproxy_servers import PRIMARY, services
 from cluster.declared.model import Cluster, Node
+from cluster.declared.vip import ON_MEMBERS
+from cluster.endpoints.endpoints import address_doors
 from cluster.observed.patroni import SeenPatroni
 from cluster.observed.postgres import SeenEndpoint
 from cluster.pki.certificates import POSTGRES
@@ -30,16 +32,48 @@ class Expected:
 
 def endpoints(cluster: Cluster, look: Callable[[], SeenPatroni]) -> list[dict[str, Any]]:
     """
-    Where clients connect through HAProxy, with who may answer there: every port that is open and has somebody to lead
-    to. + look: ``PatroniCluster``, which is waited for only where the declaration does not say who that is
+    Where clients connect through HAProxy, at virtual addresses, too, with who may answer there: every port that is open
+    and has somebody to lead to.
+
+    + look: ``PatroniCluster``, which is waited for only where the declaration does not say who that is
     """
+    if not cluster.balancers:
+        return []
     expected = {one.port: _expected(cluster, one.name, look) for one in services(cluster)}
-    return [
-        {"address": str(node.address), "port": port, **_asked(cluster, one)}
-        for node in cluster.balancers
-        for port, one in expected.items()
-        if one.primaries or one.standbys
+    leading = {port: _asked(cluster, one) for port, one in expected.items() if one.primaries or one.standbys}
+    listed: list[dict[str, Any]] = [
+        {"address": str(node.address), "port": port} for node in cluster.balancers for port in leading
     ]
+    if cluster.settings.vip_mode == "haproxy":
+        doors = [(str(one.address), port) for one, port in address_doors(cluster)]
+        # A member may have no IPv6.
+        listed += [{"address": address, "port": port, "if": "routed"} for address, port in doors if port in leading]
+    return [{**one, **leading[one["port"]]} for one in listed]
+
+
+def held_endpoints(cluster: Cluster, node: Node) -> list[dict[str, Any]]:
+    """
+    The virtual addresses that members have themselves. Each is tried on the member that has it at that moment, by the
+    ways of ``own_endpoint``: from elsewhere pg_hba need not let anybody in.
+    """
+    if cluster.settings.vip_mode not in ON_MEMBERS:
+        return []
+    doors = address_doors(cluster)
+    listed = [({"address": str(one.address), "port": port, "if": "held"}, one.use) for one, port in doors]
+    # With a single member there is no replica: nothing to be refused.
+    return [
+        {**one, **_itself(cluster, node, use)}
+        for one, use in listed
+        if use == "write" or len(cluster.members) > 1 or cluster.source is not None
+    ]
+
+
+def unheld_addresses(tried: Iterable[SeenEndpoint]) -> list[str]:
+    """A sentence for each virtual address that no member has. + tried: ``EndpointsTried`` of all members"""
+    found: dict[str, bool] = {}
+    for one in (one for one in tried if one.get("if") == "held"):
+        found[one["address"]] = found.get(one["address"], False) or not one.get("left_out")
+    return [f"{address} is on no member" for address, held in found.items() if not held]
 
 
 def _asked(cluster: Cluster, one: Expected) -> dict[str, Any]:
@@ -94,17 +128,18 @@ def own_endpoint(cluster: Cluster, node: Node, leader: str | None) -> dict[str, 
     in: over its loopback, under the address that its certificate has to have for the clients, or where PostgreSQL does
     not listen there, over its socket. + leader: who leads
     """
+    writes = node.name == leader and cluster.source is None
+    known = {"address": str(node.address), "port": cluster.settings.postgres_port}
+    return {**known, **_itself(cluster, node, "write" if writes else "read")}
+
+
+def _itself(cluster: Cluster, node: Node, use: str) -> dict[str, Any]:
+    """How a member is tried on its own host, and that it is the one who answers."""
     places, loopback = cluster.settings.postgres_listen, node.address.loopback
     listens = not places or not {"*", "0.0.0.0", "::", "localhost", loopback}.isdisjoint(places)
-    writes, itself = node.name == leader and cluster.source is None, [loopback if listens else ""]
-    return {
-        "address": str(node.address),
-        "port": cluster.settings.postgres_port,
-        "by": {"hostaddr": loopback} if listens else {"host": SOCKETS},
-        "wants": "write" if writes else "read",
-        "primaries": itself if writes else [],
-        "standbys": [] if writes else itself,
-    }
+    by, itself = ({"hostaddr": loopback}, loopback) if listens else ({"host": SOCKETS}, "")
+    writes = use == "write"
+    return {"by": by, "wants": use, "primaries": [itself] * writes, "standbys": [itself] * (not writes)}
 
 
 def question(cluster: Cluster, password: str, tried: Sequence[Mapping[str, Any]]) -> Secret:
@@ -122,7 +157,8 @@ def question(cluster: Cluster, password: str, tried: Sequence[Mapping[str, Any]]
 
 def broken_endpoints(cluster: Cluster, tried: Iterable[SeenEndpoint]) -> list[str]:
     """A sentence for each endpoint that does not lead where it should. + tried: ``EndpointsTried``"""
-    return [f"{one['address']} port {one['port']} {reason}" for one in tried if (reason := _reason(cluster, one))]
+    reasons = ((one, _reason(cluster, one)) for one in tried if not one.get("left_out"))
+    return [f"{one['address']} port {one['port']} {reason}" for one, reason in reasons if reason]
 
 
 def _reason(cluster: Cluster, one: SeenEndpoint) -> str | None:

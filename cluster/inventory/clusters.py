@@ -18,6 +18,7 @@ from cluster.inventory.haproxy import haproxy_findings
 from cluster.inventory.names import group_findings, name_findings, place_findings
 from cluster.inventory.parameters import declared_value_findings
 from cluster.inventory.pg_hba import hba_findings
+from cluster.inventory.vip import vip_findings
 from cluster.packages.findings import pin_findings
 from cluster.settings.hba_grammar import shown
 from cluster.settings.pgbackrest import DIRECTORY
@@ -124,6 +125,7 @@ def cluster_findings(cluster: Cluster) -> list[Finding]:
         *_slot_collisions(cluster),
         *_port_collisions(cluster),
         *place_findings(cluster, DEFAULTS),
+        *vip_findings(cluster, DEFAULTS),
         *hba_findings(cluster, DEFAULTS),
         *replication_findings(cluster),
         *haproxy_findings(cluster),

@@ -34,6 +34,7 @@ class SeenEndpoint(TypedDict):
     + primaries, standbys: the addresses of the members that may answer there as one
     + server: the address of the member that answered; empty where it was reached over a socket
     + refused: a write was, as on a standby
+    + left_out: the host has no route to it, or does not have it itself, so that it could not be tried there
     """
 
     address: str
@@ -48,6 +49,7 @@ class SeenEndpoint(TypedDict):
     refused: bool
     version: str
     error: str
+    left_out: NotRequired[bool]
 
 
 class SeenSetting(TypedDict):

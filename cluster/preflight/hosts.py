@@ -20,6 +20,7 @@ from cluster.preflight.data import data_findings, mount_findings
 from cluster.preflight.locales import drill_remarks, glibc_remarks, locale_findings, locale_question
 from cluster.preflight.ports import peer_findings, source_findings, taken_port_findings
 from cluster.preflight.secrets import roles
+from cluster.preflight.vip import vip_findings, virtual_question
 from cluster.verdicts.lives import stanza_findings
 from cluster.verdicts.members import moved_findings, undeclared_findings
 from cluster.verdicts.removal_notes import removals
@@ -66,7 +67,7 @@ def picture_question(cluster: Cluster, node: Node, nonce: str | None = None) -> 
 
     + nonce: of this run, so that what hosts say of secrets is of use in no other; None: nobody asks for them
     """
-    question: dict[str, Any] = {}
+    question: dict[str, Any] = virtual_question(cluster)
     if nonce is not None:
         port, names = cluster.settings.postgres_port, list(roles(cluster).values())
         # PostgreSQL's has other CAs beside it; a host of an earlier version has no other.
@@ -110,6 +111,7 @@ def host_findings(cluster: Cluster, observed: Observed) -> list[Finding]:
         *cut_off_findings(cluster, reached),
         *peer_findings(cluster, observed.pictures, observed.peers),
         *source_findings(cluster, observed.sources),
+        *vip_findings(cluster, reached, observed.pictures),
     ]
 
 

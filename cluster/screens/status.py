@@ -15,6 +15,7 @@ from cluster.components.haproxy_servers import server_name
 from cluster.declared.model import Node
 from cluster.measures import used_percent
 from cluster.observed.patroni import SeenMember
+from cluster.screens.addresses import address_rows
 from cluster.screens.backups import backups_words, drill_words
 from cluster.verdicts.health import upstream
 from cluster.verdicts.run_lock import lock_words
@@ -36,6 +37,7 @@ def status_lines(overview: Overview, found: Sequence[CheckFinding]) -> list[str]
         *_members(overview),
         *_etcd(overview),
         *_haproxy(overview),
+        *table(("ADDRESS", "FOR", "ON"), address_rows(overview)),
         *_certificates(overview),
         "",
         _verdict(overview, found),
@@ -118,8 +120,10 @@ def _removed(overview: Overview) -> str:
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """Aligned columns with a blank line above; a column whose header begins with a space stands to the right."""
+    """Aligned columns with a blank line above, if there are rows; a header that begins with a space is to the right."""
     lines = [header, *rows]
+    if len(lines) == 1:
+        return []
     widths = [max(len(line[n].strip()) for line in lines) for n in range(len(header))]
     right = [name.startswith(" ") for name in header]
     cells = [
@@ -203,9 +207,8 @@ def _etcd_member(overview: Overview, node: Node) -> Sequence[str]:
 
 
 def _haproxy(overview: Overview) -> list[str]:
-    balancers = overview.cluster.balancers
     header = ("HAPROXY", "STATE", "PRIMARY", "REPLICAS")
-    return table(header, [_balancer(overview, node) for node in balancers]) if balancers else []
+    return table(header, [_balancer(overview, node) for node in overview.cluster.balancers])
 
 
 def _balancer(overview: Overview, node: Node) -> Sequence[str]:
@@ -214,8 +217,7 @@ def _balancer(overview: Overview, node: Node) -> Sequence[str]:
     names = {server_name(member): member.name for member in overview.cluster.members}
     led = [[names.get(one, one) for one in servers_up(overview, node, where)] for where in ("primary", "replicas")]
     primary, replicas = (", ".join(servers) or "none" for servers in led)
-    behind = ", ".join(f"{member.name} lags" for member in lagging(overview, node))
-    return (node.name, "up", primary, f"{replicas}; {behind}" if behind else replicas)
+    return (node.name, "up", primary, "; ".join([replicas, *(f"{one.name} lags" for one in lagging(overview, node))]))
 
 
 def _certificates(overview: Overview) -> list[str]:

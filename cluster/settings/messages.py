@@ -24,6 +24,7 @@ FORMS: Mapping[str, str] = {
     "postgres_data_directory": "an absolute path of letters, digits, dot, hyphen, underscore and slash",
     "postgres_locale": "a locale such as C.UTF-8 or de_DE.UTF-8",
     "postgres_admin_user": "a letter a-z or underscore, then at most 62 of a-z, 0-9 and underscore",
+    "vip_interface": "the name of a network interface, such as eth0",
 }
 
 _TYPES = {

@@ -7,6 +7,7 @@ Standard library and psycopg2 only, and nothing newer than Python 3.10.
 from __future__ import annotations
 
 import json
+import socket
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -65,9 +66,25 @@ def fits(tried: dict[str, Any]) -> bool:
     return bool(tried["refused"]) and tried["server"] in tried["standbys"]
 
 
+def can_be_tried(endpoint: dict[str, Any]) -> bool:
+    """A virtual address: whether this host has a route to it, or has it itself, as is asked. Nothing is sent."""
+    address = endpoint["address"], endpoint["port"]
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in address[0] else socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            if endpoint["if"] == "held":
+                probe.bind((endpoint["address"], 0))
+            else:
+                probe.connect(address)
+    except OSError:
+        return False
+    return True
+
+
 def settle(endpoint: dict[str, Any]) -> dict[str, Any]:
     """Try until it leads where it should: HAProxy needs a moment for its first checks."""
     nothing = {"connected": False, "in_recovery": None, "wrote": False, "refused": False, "version": "", "server": ""}
+    if "if" in endpoint and not can_be_tried(endpoint):
+        return {**endpoint, **nothing, "error": "", "left_out": True}
     while True:
         try:
             tried = attempt(endpoint)

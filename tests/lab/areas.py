@@ -60,6 +60,7 @@ class LabFile:
 FILES = (
     LabFile("test_accepted_edges.py", "security"),
     LabFile("test_addresses.py", "membership"),
+    LabFile("test_addresses_leader.py", "failover"),
     LabFile(
         "test_backup.py",
         "backup",
