@@ -224,7 +224,7 @@ def test_every_exception_is_still_needed() -> None:
 
 COMPONENTS = (
     *("certificates", "chrony", "etcd", "haproxy", "packages", "patroni", "postgres", "secrets"),
-    *("pgbackrest", "vip", "pgbouncer", "monitoring"),
+    *("pgbackrest", "vip", "keepalived", "pgbouncer", "monitoring"),
 )
 # Words of a layer rather than of a component.
 SHARED = {

@@ -20,7 +20,7 @@ TYPES: Mapping[str, FindingType] = {
         "Take it away there: `ip address del {address} dev {interface}` on {where}.",
     ),
     "vip-stranger": FindingType(
-        *(ALARM, "address", "somebody who is no host of the cluster answers at a virtual address"),
+        *(ALARM, "address", "a machine that is no host of the cluster answers at a virtual address"),
         f"Find and stop it, or declare another address and run `{RUN}/cluster.py`; see `ip neigh show {{address}}`.",
     ),
 }

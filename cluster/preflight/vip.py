@@ -40,8 +40,8 @@ def vip_findings(
         if name in reached:
             problem = f"{one.address} is in use: {name} hears {mac} answer there, which is no host of {cluster.name}"
             hint = (
-                f"Name a free address, or take it from whoever has it. If nobody does any more: `ip neigh flush to "
-                f"{one.address}` on {name}."
+                "Name a free address, or take it from that machine. If it gave it up just now: "
+                f"`ip neigh flush to {one.address}` on {name}."
             )
             yield Finding(name, one.setting, problem, hint)
 

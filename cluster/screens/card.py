@@ -81,7 +81,7 @@ def _addresses(cluster: Cluster) -> list[str]:
     doors = address_doors(cluster)
     width = max((len(str(one.address)) for one, _ in doors), default=0)
     lines = [f"    {one.address!s:<{width}}  port {port:<5} {meant[one.use]}" for one, port in doors]
-    return ["  Addresses, whoever has them", *lines] if lines else []
+    return ["  Virtual addresses", *lines] if lines else []
 
 
 def _member(cluster: Cluster, node: Node, seen: SeenPatroni) -> str:

@@ -75,6 +75,7 @@ DOORS = [
     "etcd's CA | Accept only certificates of etcd's own CA",
     "Backups | Create the stanza and check archiving",
     "HAProxy | Configure and start HAProxy",
+    "Virtual addresses | Configure and start keepalived",
     "Proof | Verify every endpoint",
 ]
 

@@ -152,3 +152,16 @@ def test_a_member_of_its_own_is_reached_by_its_loopback_under_its_address(
     )
     expected = [{"host": "10.0.0.1", "hostaddr": "127.0.0.1"}, {"host": "/var/run/postgresql"}, {"host": "10.0.0.1"}]
     assert sorted(ways, key=str) == sorted(expected, key=str)
+
+
+def test_a_virtual_address_is_tried_where_there_is_a_way_to_it(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    def seen(address: str, condition: str) -> dict[str, Any]:
+        endpoint = {**WRITER, "address": address, "if": condition}
+        return tried(monkeypatch, capsys, lambda **_: Database(), endpoint)[0]
+
+    for address, condition in (("127.0.0.1", "held"), ("127.0.0.1", "routed")):
+        there = seen(address, condition)
+        assert there["wrote"] and "left_out" not in there
+    for address, condition in (("192.0.2.77", "held"), ("2001:db8::77", "held"), ("255.255.255.255", "routed")):
+        there = seen(address, condition)
+        assert there["left_out"] and not there["connected"]

@@ -61,6 +61,7 @@ FILES = (
     LabFile("test_accepted_edges.py", "security"),
     LabFile("test_addresses.py", "membership"),
     LabFile("test_addresses_leader.py", "failover"),
+    LabFile("test_addresses_vrrp.py", "failover"),
     LabFile(
         "test_backup.py",
         "backup",

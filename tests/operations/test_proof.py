@@ -39,6 +39,7 @@ class UsedWorld(World):
 
     + writable: addresses and ports that take writes; + closed: that take nobody
     + behind: which member answers at an address and port, where it is not one that fits
+    + absent: virtual addresses that no host has
     + tried: what was tried, by the host on which it was; + alone: what else was asked, each in a command of its own
     """
 
@@ -51,6 +52,7 @@ class UsedWorld(World):
     alarms: str = ""
     tried: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     alone: list[str] = field(default_factory=list)
+    absent: set[str] = field(default_factory=set)
 
     @answer(HostAnswers)
     def _all(self, host: str, commands: Mapping[str, str], **_: Any) -> Lines:
@@ -68,7 +70,8 @@ class UsedWorld(World):
         said = {"connected": up, "wrote": writes, "refused": not writes, "in_recovery": not writes}
         fitting = one["primaries"] if writes else one["standbys"]
         server = self.behind.get(door, next(iter(fitting), ""))
-        return {**one, **said, "server": server, "version": "17.6", "error": "" if up else "refused"}
+        left_out = {"left_out": True} if one["address"] in self.absent else {}
+        return {**one, **said, "server": server, "version": "17.6", "error": "" if up else "refused", **left_out}
 
     @answer(PatroniCluster)
     def _patroni(self, host: str, **_: Any) -> Lines:
@@ -235,3 +238,26 @@ def test_it_refuses_by_nothing_that_was_said_before(monkeypatch: pytest.MonkeyPa
     with pytest.raises(UnsafeError, match=r"10\.0\.0\.1 port 5001 does not connect"):
         prove(monkeypatch, balanced, before=[first_asked])
     assert sorted(balanced.alone) == ["etcd", "patroni"]
+
+
+VIRTUAL = {"vip_mode": "leader", "vip_write": ["10.0.0.100"]}
+
+
+def test_a_member_s_virtual_address_is_used_beside_what_else_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = UsedWorld(fake_cluster(**VIRTUAL), {("10.0.0.1", 5432), ("10.0.0.100", 5432)})
+    prove(monkeypatch, world)
+    tried = {name: [(one["address"], one.get("if")) for one in listed] for name, listed in world.tried.items()}
+    assert tried == {f"h{n}": [(f"10.0.0.{n}", None), ("10.0.0.100", "held")] for n in (1, 2, 3)}
+
+
+def test_a_virtual_address_on_no_member_is_no_proof(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = UsedWorld(fake_cluster(**VIRTUAL), {("10.0.0.1", 5432)}, absent={"10.0.0.100"})
+    assert refusal(monkeypatch, world) == ["10.0.0.100 is on no member"]
+
+
+def test_virtual_addresses_of_haproxy_are_used_from_one_member(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = {"vip_mode": "haproxy", "vip_interface": "eth0", "vip_write": ["10.0.0.100"]}
+    cluster = fake_cluster(roles=BALANCED, **given)
+    world = UsedWorld(cluster, {*((str(node.address), 5000) for node in cluster)})
+    assert refusal(monkeypatch, world) == ["10.0.0.100 port 5000 leads to a member that refuses writes"]
+    assert list(world.tried) == ["h1"]

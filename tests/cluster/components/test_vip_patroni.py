@@ -87,7 +87,8 @@ TABLES = {
         ("10.82.0.100", 5432, True),
         ("10.82.0.101", 5432, False),  # a connection, and nobody who listens
         ("10.82.0.100", 5433, False),
-        ("fd82::1:0", 5432, True),
+        ("fd82::100", 5432, True),
+        ("fd82::101", 5432, False),
         ("fd82::100", 5433, True),  # on all of them
     ],
 )

@@ -10,7 +10,14 @@ from typing import Any
 import pytest
 
 from cluster.declared.model import Cluster
-from cluster.endpoints.proof import broken_endpoints, endpoints, own_endpoint, question
+from cluster.endpoints.proof import (
+    broken_endpoints,
+    endpoints,
+    held_endpoints,
+    own_endpoint,
+    question,
+    unheld_addresses,
+)
 from cluster.inventory.clusters import DeclaredHost, declared_clusters
 from tests.world.hosts import fake_cluster
 
@@ -130,6 +137,46 @@ def test_without_haproxy_each_member_is_tried_as_what_it_is(listen: list[str], b
     assert own_endpoint(cluster, first, "h1") == writes
     assert own_endpoint(cluster, first, "h2") == reads
     assert own_endpoint(replace(cluster, source=fake_cluster()), first, "h1") == reads
+
+
+ADDRESSES = {"vip_write": ["10.0.0.100", "fd00::100"], "vip_read": ["10.0.0.101"]}
+
+
+def test_virtual_addresses_are_tried_at_haproxy_s_ports() -> None:
+    cluster = fake_cluster(roles=BALANCED, vip_mode="haproxy", vip_interface="eth0", **ADDRESSES)
+    listed = [one for one in endpoints(cluster, unasked) if "if" in one]
+    write = {"port": 5000, "wants": "write", "primaries": ALL, "standbys": [], "times": 1, "if": "routed"}
+    assert listed == [
+        {"address": "10.0.0.100", **write},
+        {"address": "fd00::100", **write},
+        {**write, "address": "10.0.0.101", "port": 5001, "wants": "read", "primaries": [], "standbys": ALL, "times": 3},
+    ]
+    assert held_endpoints(cluster, cluster.node("h1")) == []
+    assert [one["wants"] for one in endpoints(replace(cluster, source=fake_cluster()), unasked) if "if" in one] == [
+        "read"
+    ]
+
+
+@pytest.mark.parametrize("mode", ["leader", "bgp"])
+def test_those_of_members_are_tried_on_the_member_that_has_them(mode: str) -> None:
+    cluster = fake_cluster(vip_mode=mode, **ADDRESSES)
+    held = {"port": 5432, "if": "held", "by": {"hostaddr": "127.0.0.1"}}
+    assert held_endpoints(cluster, cluster.node("h2")) == [
+        {"address": "10.0.0.100", "wants": "write", "primaries": ["127.0.0.1"], "standbys": [], **held},
+        {"address": "fd00::100", "wants": "write", "primaries": ["127.0.0.1"], "standbys": [], **held},
+        {"address": "10.0.0.101", "wants": "read", "primaries": [], "standbys": ["127.0.0.1"], **held},
+    ]
+    alone = fake_cluster(1, vip_mode=mode, **ADDRESSES)
+    assert [one["wants"] for one in held_endpoints(alone, alone.node("h1"))] == ["write", "write"]
+
+
+def test_an_address_that_no_member_has_is_no_proof() -> None:
+    held = {**TRIED, "address": "10.0.0.100", "if": "held"}
+    absent = {**held, "connected": False, "left_out": True}
+    other = {**absent, "address": "10.0.0.101"}
+    assert unheld_addresses([held, absent, other, other]) == ["10.0.0.101 is on no member"]
+    assert broken_endpoints(fake_cluster(), [held, absent, other]) == []
+    assert unheld_addresses([TRIED, {**absent, "if": "routed"}]) == []
 
 
 def test_who_answers_has_to_prove_its_name() -> None:

@@ -60,15 +60,8 @@ def routed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
         inventory.write_text(f"{inventory.read_text()}\n{apart}")
         first = run(inventory)
         wait_until_settled(ready.lab)
-        switch_to(Built(ready.lab, inventory, first), "pg1")
+        assert leader(ready.lab) == ready.lab.host("pg1")
         yield Built(ready.lab, inventory, first)
-
-
-def switch_to(routed: Built, name: str) -> None:
-    """Let a member lead, if it does not."""
-    wanted = routed.lab.host(name)
-    if leader(routed.lab, "pg2") != wanted:
-        switchover(routed.lab, wanted)
 
 
 def servers(host: Host, section: str) -> dict[str, dict[str, Any]]:
@@ -221,19 +214,6 @@ def test_who_waits_too_long_is_told_so(routed: Built) -> None:
     assert sql(routed.lab, "select 1") == [(1,)]
 
 
-def test_who_waits_when_the_primary_changes_is_served_by_the_new_one_or_told(routed: Built) -> None:
-    with all_places_taken(routed) as clients:
-        waiters = waiting(routed, WAITERS)
-        began = time.monotonic()
-        switchover(routed.lab, routed.lab.host("pg2"))
-        wait_until("nobody waits for ever", lambda: all(one.outcome for one in waiters), seconds=QUEUE_SECONDS + 60)
-        print(f"after {time.monotonic() - began:.1f} s: {[one.outcome for one in waiters]}")
-        wait_until("sessions of the old primary are closed", lambda: not any(map(works, clients)), seconds=60)
-    assert queued(routed.lab.host("pg1")) == 0
-    switch_to(routed, "pg1")
-    wait_until_settled(routed.lab)
-
-
 def works(client: psycopg.Connection[Any]) -> bool:
     """Whether a session is still there."""
     try:
@@ -279,6 +259,19 @@ def test_a_wrong_member_behind_a_port_fails_the_proof(routed: Built) -> None:
         tell(own, f"enable health synchronous/{wrong}; set server synchronous/{right} state ready")
     wait_until("it is found out", lambda: up(own, "synchronous") == {right}, seconds=SEEN_SECONDS)
     assert_changes_nothing(routed.inventory)
+
+
+def test_who_waits_when_the_primary_changes_is_served_by_the_new_one_or_told(routed: Built) -> None:
+    (able,) = up(routed.lab.host("pg1"), "synchronous")  # no other standby may take over
+    with all_places_taken(routed) as clients:
+        waiters = waiting(routed, WAITERS)
+        began = time.monotonic()
+        switchover(routed.lab, routed.lab.host(able))
+        wait_until("nobody waits for ever", lambda: all(one.outcome for one in waiters), seconds=QUEUE_SECONDS + 60)
+        print(f"after {time.monotonic() - began:.1f} s: {[one.outcome for one in waiters]}")
+        wait_until("sessions of the old primary are closed", lambda: not any(map(works, clients)), seconds=60)
+    assert queued(routed.lab.host("pg1")) == 0
+    wait_until_settled(routed.lab)
 
 
 def tell(host: Host, orders: str) -> None:
