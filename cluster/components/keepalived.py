@@ -25,6 +25,13 @@ DROP_IN_DIRECTORY = f"/etc/systemd/system/{UNIT}.service.d"
 # Where it is not, keepalived is none of ours.
 DROP_IN = f"{DROP_IN_DIRECTORY}/pyinfra-patroni.conf"
 
+# To see whether another user may run a script, keepalived 2.2.7 (Debian 12) becomes that user, takes the test for an
+# orphan of a daemon's, and ends itself. As root's, the scripts are not looked at like that.
+_CHECK = (
+    "(t=$(mktemp) && sed 's/script_user .*/script_user root/' {} > \"$t\" && "
+    f'{UNIT} --config-test -f "$t"; code=$?; rm -f "$t"; exit $code)'
+)
+
 
 @dataclass(frozen=True)
 class Instance:
@@ -71,7 +78,7 @@ def keepalived_component(cluster: Cluster, node: Node) -> Component:
         return Component()
     drop_in = File(DROP_IN, rendered("keepalived/drop-in.conf.j2", sandbox=sandbox.KEEPALIVED))
     serves = File(PROGRAM, program("haproxy_serves.pl"), mode="755")
-    configuration = File(CONFIGURATION, configuration_text(cluster, node), check=f"{PACKAGE} --config-test -f {{}}")
+    configuration = File(CONFIGURATION, configuration_text(cluster, node), check=_CHECK)
     # A reload: a restart would give the addresses away.
     unit = Unit(UNIT, (CONFIGURATION, DROP_IN), load=f"systemctl reload {UNIT}")
     return Component((Directory(DROP_IN_DIRECTORY),), (drop_in, serves, configuration), (unit,))

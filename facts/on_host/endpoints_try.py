@@ -6,8 +6,10 @@ Standard library and psycopg2 only, and nothing newer than Python 3.10.
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import socket
+import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -68,16 +70,21 @@ def fits(tried: dict[str, Any]) -> bool:
 
 def can_be_tried(endpoint: dict[str, Any]) -> bool:
     """A virtual address: whether this host has a route to it, or has it itself, as is asked. Nothing is sent."""
-    address = endpoint["address"], endpoint["port"]
+    if endpoint["if"] == "held":
+        return endpoint["address"] in held()
+    family = socket.AF_INET6 if ":" in endpoint["address"] else socket.AF_INET
     try:
-        with socket.socket(socket.AF_INET6 if ":" in address[0] else socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            if endpoint["if"] == "held":
-                probe.bind((endpoint["address"], 0))
-            else:
-                probe.connect(address)
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect((endpoint["address"], endpoint["port"]))
     except OSError:
         return False
     return True
+
+
+def held() -> set[str]:
+    """This host's addresses. To bind one would not tell: PostgreSQL's hosts may bind addresses that are elsewhere."""
+    said = subprocess.run(["ip", "-o", "address", "show"], stdout=subprocess.PIPE, check=True).stdout.decode()
+    return {str(ipaddress.ip_interface(line.split()[3]).ip) for line in said.splitlines()}
 
 
 def settle(endpoint: dict[str, Any]) -> dict[str, Any]:

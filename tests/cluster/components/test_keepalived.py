@@ -102,7 +102,9 @@ def test_a_file_that_keepalived_refuses_takes_no_place_and_the_mark_is_written_f
     cluster = a_cluster()
     component = keepalived_component(cluster, cluster.node("h1"))
     files = {file.path: file for file in component.files}
-    assert files[CONFIGURATION].check == "keepalived --config-test -f {}"
+    check = files[CONFIGURATION].check
+    assert check is not None and "keepalived --config-test" in check and "script_user root" in check
+    assert "script_user haproxy haproxy\n" in files[CONFIGURATION].content
     assert component.files[0].path == DROP_IN
     (unit,) = component.units
     assert unit.load == "systemctl reload keepalived"  # a restart would give the addresses away

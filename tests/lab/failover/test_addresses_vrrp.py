@@ -24,7 +24,6 @@ from tests.lab.vocabulary.runs import (
     run,
     site,
     sql,
-    switchover,
     write_inventory,
 )
 from tests.lab.vocabulary.waiting import wait_until
@@ -231,7 +230,9 @@ def test_the_addresses_stay_while_another_member_takes_over(built: Built) -> Non
     began = time.time()
     with Load(via(lab, connect_timeout=2)) as load:
         wait_until("the load runs", lambda: load.report().acknowledged >= WARM_UP_WRITES, seconds=30)
-        switchover(lab, candidate)
+        order = f"switchover {lab.name} --force --candidate {candidate.container}"
+        run_in(candidate.container, f"patronictl -c /etc/patroni/config.yml {order}")
+        wait_until(f"{candidate.short_name} leads", lambda: leader(lab) == candidate, seconds=MOVE_SECONDS)
         moment = time.monotonic()
         wait_until(
             "clients write again",
