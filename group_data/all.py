@@ -146,9 +146,26 @@ later versions. A host's own data in inventory.py overrides this file. docs/sett
 # haproxy_any_port = 5004  # any healthy member; 1..65535
 # haproxy_stats_port = 7000  # the statistics page, over TLS and with a login; 1..65535
 # haproxy_stats_user = "admin"  # login of the statistics page; at most 63 letters, digits, dot, hyphen and underscore
-# haproxy_max_connections = 2000  # client connections that one HAProxy accepts; 10 or more
+#   clients that a port of one HAProxy accepts, with those that wait for a member; absent: twice what all members take;
+#   10 or more
+# haproxy_max_connections = None
+#   seconds that a client waits for a connection to a member before HAProxy ends it; 1 or more
+# haproxy_queue_seconds = 30
+#   what one port of one HAProxy may take of a member's max_connections: whole, all that clients can have; divided, an
+#   equal share, so that all ports of all HAProxy hosts together never exceed it; "whole" or "divided"
+# haproxy_member_share = "whole"
+#   seconds after which HAProxy ends a connection whose peer acknowledges nothing, or reads nothing; 0: 15 minutes, or
+#   never; 0..86400
+# haproxy_unanswered_seconds = 120
 #   where the replicas' port leads if no replica is available: to the primary, or nowhere; "primary" or "none"
 # haproxy_replicas_fallback = "primary"
+#   MiB of WAL that a replica may have yet to replay and still get readers; absent or 0: no limit; 0 or more
+# haproxy_replica_max_lag_mib = None
+#   where a host is, e.g. a data center: HAProxy sends readers to the members of its own zone, and to the others while
+#   none of those is fit; absent: to all alike; at most 63 letters, digits, dot, hyphen and underscore
+# haproxy_zone = None
+#   a member's share of readers, compared with the other members'; 0: none, sessions that it has go on; 0..256
+# haproxy_weight = 100
 
 # --- pgbackrest: Backups and the WAL archive. https://pgbackrest.org/configuration.html
 
@@ -203,3 +220,20 @@ later versions. A host's own data in inventory.py overrides this file. docs/sett
 #   MiB of memory that a drill may use, a quarter of it for PostgreSQL's cache; 512 or more
 # pgbackrest_drill_memory_mib = 1024
 # pgbackrest_drill_age_alarm_days = 14  # days after which a check reports that no drill has passed; 1 or more
+
+# --- vip: Virtual IP addresses.
+
+#   haproxy: keepalived keeps the addresses on one host of HAProxy; leader: they follow the primary on its network; bgp:
+#   members announce them to routers; see docs/addresses.md; "none" or "haproxy" or "leader" or "bgp"
+# vip_mode = "none"
+# vip_write = []  # addresses, v4 and v6, at which clients reach the primary
+# vip_read = []  # addresses, v4 and v6, at which clients reach a replica
+#   who has vip_read while no replica fits: the primary, or no host; of the modes leader and bgp; "primary" or "none"
+# vip_read_fallback = "primary"
+#   MiB of WAL that a replica with vip_read may lag behind; of the modes leader and bgp; 1 or more
+# vip_read_max_lag_mib = 64
+#   the network interface that gets the addresses; empty: the one with cluster_address; vip_mode haproxy needs it; the
+#   name of a network interface, such as eth0
+# vip_interface = None
+#   VRRP's number of vip_write on its network, vip_read has the next one; empty: from cluster_name; 1..254
+# vip_router_id = None

@@ -7,7 +7,7 @@ _shared = {
     "ssh_user": "admin",
     "cluster_name": "orders",
     "cluster_network": "10.20.0.0/24",
-    "cluster_extra_names": ["orders-db.example.net", "10.20.0.100"],
+    "cluster_extra_names": ["orders-db.example.net"],
     "packages_source": "pgdg",
     "postgres_version": 18,
     "postgres_admin_user": "orders_admin",
@@ -19,6 +19,10 @@ _shared = {
     "postgres_databases": [{"name": "orders"}],
     "patroni_ttl": 40,
     "haproxy_replicas_fallback": "none",
+    "vip_mode": "haproxy",
+    "vip_write": ["10.20.0.100", "fd20::100"],
+    "vip_read": ["10.20.0.101"],
+    "vip_interface": "eth0",
 }
 
 

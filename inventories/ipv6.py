@@ -1,9 +1,13 @@
-"""Three hosts that have IPv6 addresses only."""
+"""Three hosts that have IPv6 addresses only, and an address that follows the primary."""
 
 _shared = {
     "ssh_user": "admin",
     "cluster_name": "six",
     "cluster_network": "2001:db8:6::/64",
+    # The primary and a replica, each at an address of its own.
+    "vip_mode": "leader",
+    "vip_write": ["2001:db8:6::100"],
+    "vip_read": ["2001:db8:6::101"],
     "postgres_hba": ["hostssl all all 2001:db8::/32 scram-sha-256"],
 }
 

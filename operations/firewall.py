@@ -10,11 +10,11 @@ from pyinfra.api import operation
 from cluster.components.all import COMPONENTS
 from cluster.components.component import Component
 from cluster.components.files import File
-from cluster.components.firewall import DIRECTORY, RULES, TRIAL, UNIT_FILE, firewall_component, is_wanted
+from cluster.components.firewall.rules import DIRECTORY, RULES, TRIAL, UNIT_FILE, firewall_component, is_wanted
 from cluster.declared.model import Cluster
 from cluster.verdicts.firewall import lacking, needs_trial, refuse_without_nft, rules_of, unreachable
-from facts.firewall import HostFirewall
 from facts.host import HostComponent
+from facts.preflight.firewall import HostFirewall
 from operations.acts.component import Commands, apply_component, written
 from operations.acts.firewall import TRIAL_SECONDS, end_trial, load_on_trial, remove_firewall
 from operations.util.first_look import looks_again

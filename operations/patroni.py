@@ -30,8 +30,9 @@ from operations.acts.tablespaces import make_places
 from operations.live.awaited import noticed_seconds
 from operations.patroni_configuration import corrected, declared_configuration, wake_command
 from operations.util.first_look import looks_again
-from operations.util.hosts import acts_here, coordinator, current_node, in_this_run, read
+from operations.util.hosts import acts_here, coordinator, current_node, in_this_run
 from operations.util.planning import decide_later, dry_run
+from operations.util.reading import read
 from operations.util.said import said
 
 # initdb and the clones of an empty cluster take less; what is not settled by then is looked at.

@@ -39,9 +39,10 @@ from operations.live.admission import hba_lines_next, hba_lines_now
 from operations.live.awaited import await_active, await_hba, await_leader, await_standbys, noticed_seconds, running
 from operations.live.preflight import origin_of
 from operations.util.first_look import looks_again
-from operations.util.hosts import acts_here, current_node, in_this_run, read, read_all
+from operations.util.hosts import acts_here, current_node, in_this_run
 from operations.util.journal import described
 from operations.util.planning import decide_later, dry_run
+from operations.util.reading import read, read_all
 from operations.util.said import said
 
 _SCRIPT = (Path(__file__).parent / "util" / "on_host" / "patroni_patch.py").read_text()

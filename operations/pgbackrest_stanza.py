@@ -24,8 +24,9 @@ from facts.postgres_state import PostgresState
 from operations.acts.act import Act
 from operations.acts.component import Commands
 from operations.util.first_look import looks_again
-from operations.util.hosts import current_node, read
+from operations.util.hosts import current_node
 from operations.util.planning import decide_later, dry_run
+from operations.util.reading import read
 from operations.util.said import said
 
 LOCK_SECONDS = 60

@@ -25,8 +25,9 @@ from facts.postgres_statistics import PostgresStatistics
 from operations.acts.act import Act
 from operations.acts.component import Commands
 from operations.util.first_look import looks_again
-from operations.util.hosts import acts_for, acts_here, read
+from operations.util.hosts import acts_for, acts_here
 from operations.util.planning import decide_later, dry_run
+from operations.util.reading import read
 from operations.util.said import said
 
 

@@ -27,6 +27,8 @@ LAYERS = ("cluster", "facts", "operations", "deploys")
 # The text of these is sent to the hosts and runs there: they import what a member has, and belong to no layer.
 ON_HOST = "on_host"
 ON_HOST_IMPORTS = {"yaml", "psycopg2"}
+# How the names of those begin that are the parts of one program and lie beside each other there, too.
+ON_HOST_TOGETHER = ("pgbackrest_drill", "vip")
 
 # These run on the control machine as processes of their own, without pyinfra and its gevent.
 ON_CONTROL = "on_control"
@@ -132,8 +134,8 @@ def test_what_a_user_edits_imports_nothing(path: Path) -> None:
 
 @pytest.mark.parametrize("path", HOST_SCRIPTS, ids=name_of)
 def test_a_script_for_the_hosts_needs_only_what_patroni_needs(path: Path) -> None:
-    # Those that begin with one name lie beside each other there, too.
-    beside = {one.stem for one in path.parent.glob(f"{'_'.join(path.stem.split('_')[:2])}_*.py")}
+    program = next((name for name in ON_HOST_TOGETHER if path.stem.startswith(name)), path.stem)
+    beside = {one.stem for one in path.parent.glob(f"{program}*.py")}
     assert imports_of(path) <= ON_HOST_IMPORTS | beside
 
 
@@ -222,7 +224,7 @@ def test_every_exception_is_still_needed() -> None:
 
 COMPONENTS = (
     *("certificates", "chrony", "etcd", "firewall", "haproxy", "packages", "patroni", "postgres", "secrets"),
-    *("pgbackrest", "vip", "pgbouncer", "monitoring"),
+    *("pgbackrest", "vip", "keepalived", "pgbouncer", "monitoring"),
 )
 # Words of a layer rather than of a component.
 SHARED = {
@@ -235,7 +237,6 @@ SHARED = {
         "data_mounts",
         "files",
         "pg_hba",
-        "port_matrix",
         "rendering",
         "sandbox",
         "standby_cluster",

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from cluster.checks.check_finding import CheckFinding, check_finding
 from cluster.checks.overview import Overview
-from cluster.components.firewall import TABLE, is_wanted
+from cluster.components.firewall.rules import TABLE, is_wanted
 from cluster.observed.firewall import SeenFirewall
 
 

@@ -10,7 +10,8 @@ import cluster.checks
 from cluster.checks.check_finding import CheckFinding
 from cluster.checks.haproxy import PRIMARY, servers_up
 from cluster.checks.overview import Overview
-from cluster.declared.model import Node
+from cluster.declared.model import Cluster, Node
+from cluster.declared.vip import virtual_addresses
 from cluster.discovery import contributions
 from cluster.finding_types.catalogue import REMARK, SEVERITIES
 from cluster.findings import findings_table
@@ -68,9 +69,14 @@ def _looked_at(overview: Overview) -> list[str]:
         f"  looked at {len(cluster.nodes)} hosts: their units, files, disks, clocks and package versions;",
         f"  etcd's {len(cluster.etcd)} members; Patroni's view, roles, timelines and lag of {len(cluster.members)};",
         "  PostgreSQL's settings, slots, transactions and archiver; the dynamic configuration;",
-        f"  where {len(cluster.balancers)} HAProxy lead; every certificate, its key and its CA",
+        f"  where {len(cluster.balancers)} HAProxy lead{_addresses(cluster)}; every certificate, its key and its CA",
         *([_BACKUPS] if cluster.repository else []),
     ]
+
+
+def _addresses(cluster: Cluster) -> str:
+    count = len(virtual_addresses(cluster))
+    return f", who has {count} virtual addresses" if count else ""
 
 
 def as_data(overview: Overview, found: Iterable[CheckFinding]) -> dict[str, Any]:

@@ -1,46 +1,36 @@
 """
-The components, each declared once in the file of its name; a new one is a line here.
+The components, each declared once as ``COMPONENT`` in a file of this folder; a new one is found by that.
 
 What goes through all of them asks here: it is given no list of its own, so that nothing is forgotten in one of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
-from cluster.components import (
-    chrony,
-    etcd,
-    etcd_snapshot,
-    firewall,
-    haproxy,
-    patroni,
-    pgbackrest_backup,
-    pgbackrest_source,
-)
-from cluster.components import pgbackrest_archive as pgbackrest
-from cluster.components import pgbackrest_drill_files as pgbackrest_drill
+from cluster import components
 from cluster.components.component_type import PHASES, ComponentType, Listener, Phase
-from cluster.components.port_matrix import Passage, passages
+from cluster.components.firewall.matrix import Passage, passages
+from cluster.components.firewall.rules import component_beside
 from cluster.declared.model import Cluster, Node
+from cluster.discovery import contributions
 from cluster.pki.certificates import CertificatePlace
 
-_SERVING: tuple[ComponentType, ...] = tuple(
-    module.COMPONENT
-    for module in (
-        chrony,
-        etcd,
-        etcd_snapshot,
-        pgbackrest,
-        pgbackrest_backup,
-        pgbackrest_drill,
-        pgbackrest_source,
-        patroni,
-        haproxy,
-    )
-)
-# In the order of a start. The firewall's rules are what the others declare.
-COMPONENTS: tuple[ComponentType, ...] = (firewall.component_beside(_SERVING), *_SERVING)
+
+def _in_start_order(found: Sequence[ComponentType]) -> tuple[ComponentType, ...]:
+    # What has no service of its own goes with the component whose name its own begins with, as etcd_snapshot with etcd.
+    phases = {one.name: one.phase for one in found}
+
+    def place(one: ComponentType) -> tuple[int, str]:
+        phase = one.phase or phases.get(one.name.partition("_")[0])
+        return -(PHASES.index(phase) if phase else len(PHASES)), one.name
+
+    return tuple(sorted(found, key=place))
+
+
+_SERVING = _in_start_order(contributions(components, "COMPONENT"))
+# The firewall's rules are what the others declare, so it is no module's own.
+COMPONENTS: tuple[ComponentType, ...] = (component_beside(_SERVING), *_SERVING)
 
 # What listens anywhere, as systemd calls it.
 SERVICES: tuple[str, ...] = tuple(component.service for component in COMPONENTS if component.service)
@@ -90,9 +80,18 @@ def enabled_units(cluster: Cluster, node: Node) -> list[str]:
 
 def own_units(cluster: Cluster, node: Node, seen: Mapping[str, object]) -> list[str]:
     """The same without those of components that the host turned out not to need. + seen: by path; None is absent"""
-    lacking = [one for one in components_on(cluster, node) if one.mark and seen.get(one.mark) is None]
-    foreign = {unit for one in lacking for unit in one.units(cluster, node)}
+    lacking = _lacking(cluster, node, seen)
+    foreign = {unit for one in lacking for unit in (*one.units(cluster, node), *one.former_units)}
     return [unit for unit in enabled_units(cluster, node) if unit not in foreign]
+
+
+def foreign_paths(cluster: Cluster, node: Node, seen: Mapping[str, object]) -> set[str]:
+    """What would be ours if the host had the component, and so is somebody else's. + seen: as ``own_units`` takes it"""
+    return {path for one in _lacking(cluster, node, seen) for path in one.owns(cluster, node)}
+
+
+def _lacking(cluster: Cluster, node: Node, seen: Mapping[str, object]) -> list[ComponentType]:
+    return [one for one in components_on(cluster, node) if one.mark and seen.get(one.mark) is None]
 
 
 def owned_paths(cluster: Cluster, node: Node) -> list[str]:

@@ -16,6 +16,8 @@ Phase: TypeAlias = Literal["clients", "timers", "members", "archive", "etcd"]
 PHASES: tuple[Phase, ...] = ("clients", "timers", "members", "archive", "etcd")
 
 TCP = "tcp"
+# Who comes from beyond the cluster, as the port matrix has it.
+CLIENTS, MONITORING = "clients", "monitoring"
 
 Paths: TypeAlias = Callable[[Cluster, Node], Sequence[str]]
 Secrets: TypeAlias = Mapping[str, Any]
@@ -85,7 +87,8 @@ class ComponentType:
     + held: how the names of those begin that nobody else may upgrade, because that restarts the service, or leaves
       client and server at different versions
     + debian_units: units that Debian enables when a package is installed, by package
-    + undisturbed: names of services, as needrestart has them, that are not to be restarted because of a new library
+    + undisturbed: names of services, as needrestart has them, that are not to be restarted because of a new library,
+      where its packages are wanted
     + files: directories, files and units on the host
     + secrets: names of those that its files on the host hold
     + service: the unit of systemd whose process listens, with its suffix; "": none does

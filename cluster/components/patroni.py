@@ -12,19 +12,23 @@ from cluster.ciphers import OPENSSL
 from cluster.components.component import Component, Unit
 from cluster.components.component_type import ComponentType, role
 from cluster.components.files import Directory, File
-from cluster.components.patroni_ports import admitted, listeners, reached
 from cluster.components.patroni_unit import (
     DROP_IN,
     END_COPIES,
     MAY_START,
     SERVICE,
     UNIT,
+    admitted,
+    listeners,
+    reached,
     reload_command,
     unit_files,
 )
 from cluster.components.pgbackrest import CLONE_COMMAND
 from cluster.components.standby_cluster import source_method, trusted
+from cluster.components.vip import callbacks
 from cluster.declared.model import Cluster, Node
+from cluster.declared.vip import listened
 from cluster.pki.certificates import MEMBERSHIP, PATRONI, PATRONI_ETCD, POSTGRES, membership
 from cluster.tags import RIVALS
 
@@ -68,8 +72,7 @@ def patroni_component(
 
 def server_packages(cluster: Cluster) -> tuple[str, ...]:
     """PostgreSQL's server and client, of the declared version."""
-    version = cluster.settings.postgres_version
-    return f"postgresql-{version}", f"postgresql-client-{version}"
+    return tuple(f"postgresql-{part}{cluster.settings.postgres_version}" for part in ("", "client-"))
 
 
 def config_of(component: Component) -> File:
@@ -160,7 +163,7 @@ def _bootstrap(cluster: Cluster, dynamic: Mapping[str, Any]) -> dict[str, Any]:
 
 def _postgresql(cluster: Cluster, node: Node, secrets: Mapping[str, str]) -> dict[str, Any]:
     settings = cluster.settings
-    listen = settings.postgres_listen or [str(node.address), node.address.loopback]
+    listen = listened(cluster, node)
     return {
         "listen": f"{','.join(listen)}:{settings.postgres_port}",
         "connect_address": node.address.endpoint(settings.postgres_port),
@@ -176,6 +179,7 @@ def _postgresql(cluster: Cluster, node: Node, secrets: Mapping[str, str]) -> dic
         },
         "parameters": {"unix_socket_directories": "/var/run/postgresql"},
         **_replica_methods(cluster),
+        **callbacks(cluster),
         # A former primary that cannot be rewound is cloned anew; what it had beyond the new timeline was never
         # acknowledged as replicated and is gone either way.
         "remove_data_directory_on_rewind_failure": True,

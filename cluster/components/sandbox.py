@@ -30,6 +30,13 @@ PrivateDevices=true
 ProtectClock=true
 """
 
+# Addresses and frames of the network are what it is for.
+VIP = f"""{_CLOSED.replace("RestrictAddressFamilies=", "RestrictAddressFamilies=AF_PACKET ")}ProtectSystem=strict
+ProtectProc=invisible
+MemoryDenyWriteExecute=true
+SystemCallFilter=@system-service
+"""
+
 ETCD = f"""{_CLOSED}CapabilityBoundingSet=
 ProtectSystem=strict
 ReadWritePaths=/var/lib/etcd
@@ -44,4 +51,13 @@ HAPROXY = f"""{_CLOSED}CapabilityBoundingSet=CAP_NET_BIND_SERVICE CAP_NET_ADMIN 
 CapabilityBoundingSet=CAP_CHOWN CAP_FOWNER CAP_DAC_OVERRIDE CAP_KILL CAP_SYS_RESOURCE
 ProtectSystem=full
 SystemCallFilter=~@cpu-emulation @clock @debug @keyring @module @obsolete @raw-io @reboot @swap
+"""
+
+# It sets addresses, speaks VRRP and ARP, and runs its checks as HAProxy's user.
+KEEPALIVED = f"""{_CLOSED.replace("AF_NETLINK", "AF_NETLINK AF_PACKET")}CapabilityBoundingSet=CAP_NET_ADMIN CAP_NET_RAW
+CapabilityBoundingSet=CAP_SETUID CAP_SETGID CAP_KILL
+ProtectSystem=full
+ProtectProc=invisible
+MemoryDenyWriteExecute=true
+SystemCallFilter=@system-service
 """

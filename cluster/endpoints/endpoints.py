@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from cluster.declared.model import Cluster, Node
+from cluster.declared.vip import ON_MEMBERS, Use, VirtualAddress, virtual_addresses
 
 Door = tuple[str, int]  # host, port
 
@@ -23,6 +24,19 @@ def read_doors(cluster: Cluster) -> tuple[tuple[Node, ...], int]:
     alone = len(cluster.members) == 1 and cluster.source is None
     leads_on = not alone or cluster.settings.haproxy_replicas_fallback == "primary"
     return cluster.balancers if leads_on else (), cluster.settings.haproxy_replicas_port
+
+
+def address_doors(cluster: Cluster) -> list[tuple[VirtualAddress, int]]:
+    """
+    Where a virtual address leads to what it is for: HAProxy's port, or PostgreSQL's own. Without those for writers in a
+    standby cluster, which takes none.
+    """
+    settings = cluster.settings
+    ports: dict[Use, int] = {"write": settings.haproxy_primary_port, "read": settings.haproxy_replicas_port}
+    if settings.vip_mode in ON_MEMBERS:
+        ports = dict.fromkeys(ports, settings.postgres_port)
+    listed = virtual_addresses(cluster)
+    return [(one, ports[one.use]) for one in listed if one.use == "read" or cluster.source is None]
 
 
 def front_doors(cluster: Cluster) -> tuple[tuple[Node, ...], int]:

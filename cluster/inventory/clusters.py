@@ -15,9 +15,11 @@ from cluster.declared.replication import replication_findings
 from cluster.declared.standby_clusters import related, standby_findings
 from cluster.findings import Finding
 from cluster.inventory.firewall import firewall_findings
+from cluster.inventory.haproxy import haproxy_findings
 from cluster.inventory.names import group_findings, name_findings, place_findings
 from cluster.inventory.parameters import declared_value_findings
 from cluster.inventory.pg_hba import hba_findings
+from cluster.inventory.vip import vip_findings
 from cluster.packages.findings import pin_findings
 from cluster.settings.hba_grammar import shown
 from cluster.settings.pgbackrest import DIRECTORY
@@ -124,9 +126,11 @@ def cluster_findings(cluster: Cluster) -> list[Finding]:
         *_slot_collisions(cluster),
         *_port_collisions(cluster),
         *place_findings(cluster, DEFAULTS),
+        *vip_findings(cluster, DEFAULTS),
         *hba_findings(cluster, DEFAULTS),
         *firewall_findings(cluster, DEFAULTS),
         *replication_findings(cluster),
+        *haproxy_findings(cluster),
         *declared_findings(cluster),
         *declared_value_findings(cluster),
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cluster.components.firewall import is_wanted
+from cluster.components.firewall.rules import is_wanted
 from cluster.declared.client_networks import client_networks, lines_without_network
 from cluster.declared.model import Cluster
 from cluster.findings import Finding

@@ -125,7 +125,8 @@ def host_files(cluster: Cluster, node: Node, *, needrestart: bool) -> tuple[Dire
         files += [Directory(POSTGRES_DIRECTORY), File(CREATECLUSTER, "create_main_cluster = false\n")]
     if needrestart:
         # It would restart a service, and so end every session, because of a new libssl.
-        services = [service for one in components_on(cluster, node) for service in one.undisturbed]
+        installed = (one for one in components_on(cluster, node) if one.packages(cluster, node))
+        services = [service for one in installed for service in one.undisturbed]
         lines = [f"$nrconf{{override_rc}}{{qr(^{service})}} = 0;\n" for service in services]
         files.append(File(NEEDRESTART, "".join(lines)))
     return tuple(files)

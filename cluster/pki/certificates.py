@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 
 from cluster.declared.address import Address, is_address
 from cluster.declared.model import Cluster, Node
+from cluster.declared.vip import virtual_addresses
 from cluster.pki.verdicts import LeafRequest
 
 # Who vouches for a certificate, and so whom its service lets in: the cluster's CA, which may be the user's, or one that
@@ -108,7 +109,8 @@ def _names(cluster: Cluster, node: Node, place: CertificatePlace) -> tuple[list[
     # A client that verifies the full name through HAProxy sees PostgreSQL's certificate under HAProxy's name.
     through = cluster.balancers if place is POSTGRES else ()
     vouched = [node, *through]
-    extra = cluster.settings.cluster_extra_names if place in (POSTGRES, HAPROXY) else []
+    virtual = (str(one.address) for one in virtual_addresses(cluster))
+    extra = [*cluster.settings.cluster_extra_names, *virtual] if place in (POSTGRES, HAPROXY) else []
     names = [name for one in vouched for name in one.names] + [text for text in extra if not is_address(text)]
     if place is PGBACKREST_SERVER and node.address.ip.version == 4:
         # Before 2.53 pgBackRest compares the host that it was told with DNS names only, whatever it looks like.

@@ -9,9 +9,12 @@ from cluster.components.etcd import peer_url
 from cluster.declared.model import Cluster, Node
 from cluster.errors import UnsafeError
 from cluster.observed.etcd import SeenEtcd, SeenEtcdMember
+from cluster.obstacles import Obstacle, refuse
 from cluster.verdicts.etcd_members import joining, moved_members, unfinished
 from cluster.verdicts.health import has_begun
+from cluster.verdicts.live import Live
 from cluster.verdicts.members import member_addresses, twins
+from cluster.verdicts.obstacles import LEADER, PATRONI, RESTORE, cluster_obstacles
 
 # A copy takes what the leader has, and the WAL that comes up meanwhile.
 ROOM_PART = 1.2
@@ -43,12 +46,13 @@ def _word(word: str, applies: bool) -> list[str]:
     return [word] if applies else []
 
 
-def refuse_addition(cluster: Cluster, seen: SeenEtcd | None, rooms: Mapping[str, Room]) -> None:
+def refuse_addition(cluster: Cluster, seen: SeenEtcd | None, rooms: Mapping[str, Room], live: Live | None) -> None:
     """
     Refuse, with all reasons, to let the declared hosts join.
 
     + seen: ``EtcdCluster``, live; None when no host of etcd can be reached
     + rooms: of those that are to get a copy, by name
+    + live: the members; None when nobody joins
     """
     if seen is None or seen["members"] is None or seen["keys"] is None:
         raise UnsafeError("etcd does not say who its members are\nHINT: look at 'journalctl -u etcd' on its hosts.")
@@ -56,8 +60,17 @@ def refuse_addition(cluster: Cluster, seen: SeenEtcd | None, rooms: Mapping[str,
         raise UnsafeError(
             f"there is no cluster {cluster.name} yet that a host could join\nHINT: deploys/cluster.py builds it."
         )
-    if reasons := [*_taken(cluster, seen["members"], seen["keys"]), *_lacks(rooms)]:
-        raise UnsafeError(f"{'; '.join(reasons)}\nHINT: nothing was changed; fix that, or correct the inventory.")
+    reasons = [*_taken(cluster, seen["members"], seen["keys"]), *_lacks(rooms)]
+    found = [Obstacle(reason, "fix that, or correct the inventory") for reason in reasons]
+    refuse(f"no host joins {cluster.name} now", [*found, *_of_the_cluster(cluster, newcomers(cluster, seen), live)])
+
+
+def _of_the_cluster(cluster: Cluster, found: Mapping[str, Sequence[str]], live: Live | None) -> list[Obstacle]:
+    if live is None:
+        return []
+    # A member of etcd alone needs nothing of PostgreSQL.
+    without = () if copying(cluster, found) else (PATRONI, LEADER, RESTORE)
+    return cluster_obstacles(cluster, live, without, leaving=found)
 
 
 def _taken(cluster: Cluster, members: Sequence[SeenEtcdMember], keys: Mapping[str, str]) -> Iterator[str]:

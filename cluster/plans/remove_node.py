@@ -95,7 +95,7 @@ def refuse_removal(
         _alive(cluster, live, node, reached=reached),
         None if live.leader is None else _standbys(cluster, live, node, alone=alone),
     )
-    found = [*cluster_obstacles(cluster, live, leaving=node.name), *filter(None, others)]
+    found = [*cluster_obstacles(cluster, live, leaving=[node.name]), *filter(None, others)]
     found += [*quorum_obstacles(cluster, live, node), *backup_obstacles(live, [node.name], force=force)]
     refuse(f"{node.name} is not removed from {cluster.name} now", found)
 

@@ -76,7 +76,7 @@ def refuse_replacement(cluster: Cluster, live: Live, node: Node, newcomer: Newco
 
     + live: the picture of the others
     """
-    found = [*cluster_obstacles(cluster, live, leaving=node.name), *_obstacles(cluster, live, node, newcomer)]
+    found = [*cluster_obstacles(cluster, live, leaving=[node.name]), *_obstacles(cluster, live, node, newcomer)]
     refuse(f"{node.name} is not replaced now", found)
 
 

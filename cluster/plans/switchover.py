@@ -110,7 +110,7 @@ def switchover_obstacles(
     cluster: Cluster, live: Live, without: Collection[str] = (), *, leaving: str | None = None, force: bool = False
 ) -> list[Obstacle]:
     """Why there is no switchover to anybody now. + without, leaving, force: as ``switchover_plan`` has them"""
-    found = cluster_obstacles(cluster, live, leaving=leaving)
+    found = cluster_obstacles(cluster, live, leaving=[leaving] if leaving else ())
     if live.leader is None:
         return found
     missing = [

@@ -6,7 +6,7 @@ import ipaddress
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from cluster.components.firewall import is_wanted
+from cluster.components.firewall.rules import is_wanted
 from cluster.declared.model import Cluster, Node
 from cluster.findings import Finding
 from cluster.observed.firewall import SeenAccess

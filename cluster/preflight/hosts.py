@@ -8,7 +8,7 @@ from itertools import combinations
 from typing import Any
 
 from cluster.components.etcd import etcd_data_directory
-from cluster.components.firewall import is_wanted
+from cluster.components.firewall.rules import is_wanted
 from cluster.components.haproxy import service_ports
 from cluster.declared.model import Cluster, Node
 from cluster.findings import Finding
@@ -22,6 +22,7 @@ from cluster.preflight.firewall import locked_out_findings
 from cluster.preflight.locales import drill_remarks, glibc_remarks, locale_findings, locale_question
 from cluster.preflight.ports import peer_findings, source_findings, taken_port_findings
 from cluster.preflight.secrets import roles
+from cluster.preflight.vip import vip_findings, virtual_question
 from cluster.verdicts.lives import stanza_findings
 from cluster.verdicts.members import moved_findings, undeclared_findings
 from cluster.verdicts.removal_notes import removals
@@ -68,7 +69,7 @@ def picture_question(cluster: Cluster, node: Node, nonce: str | None = None) -> 
 
     + nonce: of this run, so that what hosts say of secrets is of use in no other; None: nobody asks for them
     """
-    question: dict[str, Any] = {}
+    question: dict[str, Any] = virtual_question(cluster)
     if nonce is not None:
         port, names = cluster.settings.postgres_port, list(roles(cluster).values())
         # PostgreSQL's has other CAs beside it; a host of an earlier version has no other.
@@ -115,6 +116,7 @@ def host_findings(cluster: Cluster, observed: Observed) -> list[Finding]:
         *locked_out_findings(cluster, reached),
         *peer_findings(cluster, observed.pictures, observed.peers),
         *source_findings(cluster, observed.sources),
+        *vip_findings(cluster, reached, observed.pictures),
     ]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from cluster.components.all import COMPONENTS, components_on, listeners
 from cluster.components.component_type import Listener
 from cluster.components.etcd import SERVICE as ETCD_UNIT
-from cluster.components.firewall import is_wanted
+from cluster.components.firewall.rules import is_wanted
 from cluster.declared.model import Cluster, Node
 from cluster.findings import Finding
 from cluster.pki.certificates import CertificatePlace

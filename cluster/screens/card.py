@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from cluster.declared.address import Address
 from cluster.declared.model import Cluster, Node
-from cluster.endpoints.endpoints import front_doors, published_doors
+from cluster.endpoints.endpoints import address_doors, front_doors, published_doors
 from cluster.finding_types.finding_type import RUN
 from cluster.observed.patroni import SeenPatroni
 from cluster.verdicts.health import leaders_timeline, waiting_for_restart
@@ -34,6 +35,7 @@ def connection_card(
         *([f"  STANDBY   {fed}; read-only until deploys/promote.py"] if fed else []),
         "",
         *_endpoints(cluster),
+        *_addresses(cluster),
         "",
         "  Members",
         *(_member(cluster, node, seen) for node in cluster.members),
@@ -72,6 +74,16 @@ def _endpoints(cluster: Cluster) -> list[str]:
     return [f"  Endpoints on {hosts}", *lines] if cluster.balancers else ["  Endpoints: the members themselves"]
 
 
+def _addresses(cluster: Cluster) -> list[str]:
+    """What each virtual address leads to, whoever has it."""
+    standby = cluster.source is not None
+    meant = {"write": "the primary", "read": "all members" if standby else "a replica"}
+    doors = address_doors(cluster)
+    width = max((len(str(one.address)) for one, _ in doors), default=0)
+    lines = [f"    {one.address!s:<{width}}  port {port:<5} {meant[one.use]}" for one, port in doors]
+    return ["  Virtual addresses", *lines] if lines else []
+
+
 def _member(cluster: Cluster, node: Node, seen: SeenPatroni) -> str:
     found = seen["members"][node.name]
     lag = "" if node.name == seen["leader"] else f"  lag {found['lag_mib'] or 0} MiB"
@@ -92,9 +104,18 @@ def _waiting(cluster: Cluster, seen: SeenPatroni) -> list[str]:
 
 def libpq(cluster: Cluster, ca: str) -> str:
     """A libpq connection string over all doors. https://www.postgresql.org/docs/current/libpq-connect.html"""
+    addresses, port = _front(cluster)
+    return _conninfo(cluster, ",".join(map(str, addresses)), str(port), ca)
+
+
+def _front(cluster: Cluster) -> tuple[list[Address], int]:
+    """Where clients come in: at the virtual addresses where there are any for that, else at every host."""
+    use = "write" if cluster.source is None else "read"
+    virtual = [(one.address, port) for one, port in address_doors(cluster) if one.use == use]
+    if virtual:
+        return [address for address, _ in virtual], virtual[0][1]
     nodes, port = front_doors(cluster)
-    hosts = ",".join(str(node.address) for node in nodes)
-    return _conninfo(cluster, hosts, str(port), ca)
+    return [node.address for node in nodes], port
 
 
 def _conninfo(cluster: Cluster, hosts: str, ports: str, ca: str) -> str:
@@ -107,8 +128,8 @@ def _conninfo(cluster: Cluster, hosts: str, ports: str, ca: str) -> str:
 
 def jdbc(cluster: Cluster, ca: str) -> str:
     """The same for JDBC. https://jdbc.postgresql.org/documentation/use/"""
-    nodes, port = front_doors(cluster)
-    hosts = ",".join(node.address.endpoint(port) for node in nodes)
+    addresses, port = _front(cluster)
+    hosts = ",".join(address.endpoint(port) for address in addresses)
     kind = "primary" if cluster.source is None else "any"
     return f"'jdbc:postgresql://{hosts}/postgres?targetServerType={kind}&sslmode=verify-full&sslrootcert={ca}'"
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Any
 
-from cluster.components.firewall import rules_text
-from cluster.components.patroni_ports import CLIENTS, MONITORING
-from cluster.components.port_matrix import ADMINISTRATORS, ALL, OTHERS, Passage
+from cluster.components.component_type import CLIENTS, MONITORING
+from cluster.components.firewall.matrix import ADMINISTRATORS, ALL, OTHERS, Passage
+from cluster.components.firewall.rules import rules_text
 from cluster.settings.firewall import ANYWHERE
 
 _HEADING = ("host", "port", "for", "open to")

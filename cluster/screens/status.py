@@ -6,15 +6,16 @@ from collections.abc import Iterable, Sequence
 
 from cluster.checks.certificates import authority_words, days_left
 from cluster.checks.check_finding import CheckFinding
-from cluster.checks.haproxy import servers_up
+from cluster.checks.haproxy import lagging, servers_up
 from cluster.checks.overview import Overview
 from cluster.checks.replication import mode_words
 from cluster.checks.report import failing, summary
 from cluster.components.all import certificate_places
-from cluster.components.haproxy import server_name
+from cluster.components.haproxy_servers import server_name
 from cluster.declared.model import Node
 from cluster.measures import used_percent
 from cluster.observed.patroni import SeenMember
+from cluster.screens.addresses import address_rows
 from cluster.screens.backups import backups_words, drill_words
 from cluster.verdicts.health import upstream
 from cluster.verdicts.run_lock import lock_words
@@ -36,6 +37,7 @@ def status_lines(overview: Overview, found: Sequence[CheckFinding]) -> list[str]
         *_members(overview),
         *_etcd(overview),
         *_haproxy(overview),
+        *table(("ADDRESS", "FOR", "ON"), address_rows(overview)),
         *_certificates(overview),
         "",
         _verdict(overview, found),
@@ -118,8 +120,10 @@ def _removed(overview: Overview) -> str:
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """Aligned columns with a blank line above; a column whose header begins with a space stands to the right."""
+    """Aligned columns with a blank line above, if there are rows; a header that begins with a space is to the right."""
     lines = [header, *rows]
+    if len(lines) == 1:
+        return []
     widths = [max(len(line[n].strip()) for line in lines) for n in range(len(header))]
     right = [name.startswith(" ") for name in header]
     cells = [
@@ -203,9 +207,8 @@ def _etcd_member(overview: Overview, node: Node) -> Sequence[str]:
 
 
 def _haproxy(overview: Overview) -> list[str]:
-    balancers = overview.cluster.balancers
     header = ("HAPROXY", "STATE", "PRIMARY", "REPLICAS")
-    return table(header, [_balancer(overview, node) for node in balancers]) if balancers else []
+    return table(header, [_balancer(overview, node) for node in overview.cluster.balancers])
 
 
 def _balancer(overview: Overview, node: Node) -> Sequence[str]:
@@ -213,7 +216,8 @@ def _balancer(overview: Overview, node: Node) -> Sequence[str]:
         return (node.name, "DOWN" if overview.is_reached(node) else DEAD, SILENT, SILENT)
     names = {server_name(member): member.name for member in overview.cluster.members}
     led = [[names.get(one, one) for one in servers_up(overview, node, where)] for where in ("primary", "replicas")]
-    return (node.name, "up", *(", ".join(servers) or "none" for servers in led))
+    primary, replicas = (", ".join(servers) or "none" for servers in led)
+    return (node.name, "up", primary, "; ".join([replicas, *(f"{one.name} lags" for one in lagging(overview, node))]))
 
 
 def _certificates(overview: Overview) -> list[str]:

@@ -23,6 +23,7 @@ from cluster.settings.patroni import PatroniSettings
 from cluster.settings.pgbackrest import PgbackrestSettings
 from cluster.settings.postgres import PostgresSettings
 from cluster.settings.preflight import PreflightSettings
+from cluster.settings.vip import VipSettings
 
 # Where a setting is changed that is declared nowhere yet.
 DEFAULTS = "group_data/all.py"
@@ -32,6 +33,7 @@ FOREIGN_PREFIXES = ("ssh_", "docker_", "dockerssh_", "fake_", "local_", "winrm_"
 
 
 class Settings(
+    VipSettings,
     PgbackrestSettings,
     HaproxySettings,
     PatroniSettings,

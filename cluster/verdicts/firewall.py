@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from cluster.components.component import Component
 from cluster.components.files import File
-from cluster.components.firewall import RULES, accepting
+from cluster.components.firewall.rules import RULES, accepting
 from cluster.errors import UnsafeError
 from cluster.observed.firewall import SeenFirewall
 from cluster.observed.host import SeenPath

@@ -17,14 +17,14 @@ PATRONI, LEADER, REMOVAL, RESTORE, ETCD = "patroni", "leader", "removal", "resto
 
 
 def cluster_obstacles(
-    cluster: Cluster, live: Live, without: Collection[str] = (), leaving: str | None = None
+    cluster: Cluster, live: Live, without: Collection[str] = (), leaving: Collection[str] = ()
 ) -> list[Obstacle]:
     """
     Why the cluster is in no state for a run that acts on it, all reasons at once.
 
     + without: what this run does not need, or is there to end: ``PATRONI`` that answers, a ``LEADER``, the end of a
       ``REMOVAL`` or a ``RESTORE``, an ``ETCD`` that has its quorum
-    + leaving: the host that this run takes out, or brings back, which may be half way out
+    + leaving: hosts that this run takes out, or brings back, which may be half way out
     """
     found = [] if PATRONI in without else list(_patroni(live))
     if live.patroni["answers"]:
@@ -75,9 +75,9 @@ def restore_obstacles(names: Iterable[str]) -> list[Obstacle]:
     return [Obstacle(f"a restore is not finished, which is noted on {', '.join(listed)}", hint)]
 
 
-def _removal(cluster: Cluster, live: Live, leaving: str | None) -> Iterator[Obstacle]:
+def _removal(cluster: Cluster, live: Live, leaving: Collection[str]) -> Iterator[Obstacle]:
     for name in half_removed(cluster, live.etcd):
-        if name != leaving:
+        if name not in leaving:
             yield Obstacle(
                 f"the removal of {name} is not finished, or the host came back",
                 f"finish it: `{RUN}/remove_node.py --data node={name}`; or keep the host: `{RUN}/add_node.py`",

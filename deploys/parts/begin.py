@@ -14,14 +14,8 @@ from deploys.parts.secrets import held_secrets, secrets_directory
 from operations.live.overview import Look, observed
 from operations.live.preflight import cluster_of, declared_clusters_of, once, refuse_other_secrets, refuse_unfit_hosts
 from operations.util.console import quiet_the_idle_lines
-from operations.util.hosts import (
-    acts_for_all,
-    disable_nagle,
-    end_run,
-    is_within_limit,
-    quiet_refusals,
-    refuse_other_deploys,
-)
+from operations.util.hosts import acts_for_all, is_within_limit
+from operations.util.session import disable_nagle, end_run, quiet_refusals, refuse_other_deploys
 
 ALL = "*"
 

@@ -11,10 +11,12 @@ from deploys.components.etcd import deploy_etcd, deploy_quorum
 from deploys.components.firewall import deploy_firewall, deploy_opening
 from deploys.components.first_look import deploy_first_look
 from deploys.components.haproxy import deploy_haproxy
+from deploys.components.keepalived import deploy_keepalived
 from deploys.components.packages import deploy_packages
 from deploys.components.patroni import deploy_adoption, deploy_patroni
 from deploys.components.pgbackrest import deploy_pgbackrest, deploy_stanza
 from deploys.components.proof import deploy_proof
+from deploys.components.vip import deploy_vip
 from deploys.parts.secrets import cluster_secrets, deploy_secrets
 
 
@@ -48,11 +50,13 @@ def deploy_base(cluster: Cluster) -> None:
     deploy_etcd(cluster=cluster)
     deploy_pgbackrest(cluster=cluster)  # meanwhile etcd's members find each other
     deploy_quorum(cluster=cluster)
+    deploy_vip(cluster=cluster)
 
 
 def deploy_access(cluster: Cluster) -> None:
     """What needs members that run: backups, the way in for clients, and the proof. + cluster: as declared"""
     deploy_stanza(cluster=cluster)
     deploy_haproxy(cluster=cluster, secrets=cluster_secrets(cluster))
+    deploy_keepalived(cluster=cluster)
     deploy_firewall(cluster=cluster)  # the proof is one behind it
     deploy_proof(cluster=cluster)

@@ -6,7 +6,10 @@ Standard library and psycopg2 only, and nothing newer than Python 3.10.
 
 from __future__ import annotations
 
+import ipaddress
 import json
+import socket
+import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -21,18 +24,32 @@ READ_ONLY = "25006"
 
 
 def attempt(endpoint: dict[str, Any]) -> dict[str, Any]:
-    """One connection, one read, one write that is rolled back."""
+    """As many connections at once as are asked for, to meet each member behind a port; the first misfit counts."""
     way = {"host": endpoint["address"], **endpoint.get("by", {})}
-    connection = psycopg2.connect(port=endpoint["port"], connect_timeout=5, **way, **ASKED["connection"])
+    opened: list[Any] = []
     try:
-        with connection.cursor() as cursor:
-            cursor.execute("select pg_is_in_recovery(), current_setting('server_version')")
-            in_recovery, version = cursor.fetchone()
-            seen = {"connected": True, "in_recovery": in_recovery, "version": version.split()[0], "error": ""}
-            return {**endpoint, **seen, **write(cursor)}
+        for _ in range(endpoint.get("times", 1)):
+            opened.append(psycopg2.connect(port=endpoint["port"], connect_timeout=5, **way, **ASKED["connection"]))
+            tried = {**endpoint, **used(opened[-1])}
+            if not fits(tried):
+                break
+        return tried
     finally:
-        connection.rollback()
-        connection.close()
+        for connection in opened:
+            connection.close()
+
+
+def used(connection: Any) -> dict[str, Any]:
+    """One read, and one write that is rolled back."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select pg_is_in_recovery(), current_setting('server_version'), coalesce(host(inet_server_addr()), '')"
+        )
+        in_recovery, version, server = cursor.fetchone()
+        seen = {"connected": True, "in_recovery": in_recovery, "version": version.split()[0], "error": ""}
+        wrote = write(cursor)
+    connection.rollback()
+    return {**seen, "server": server, **wrote}
 
 
 def write(cursor: Any) -> dict[str, bool]:
@@ -45,13 +62,36 @@ def write(cursor: Any) -> dict[str, bool]:
 
 
 def fits(tried: dict[str, Any]) -> bool:
-    """Whether an endpoint leads where it should."""
-    return bool(tried["connected"] and (tried["wrote"] if tried["wants"] == "write" else tried["refused"]))
+    """Whether an endpoint leads where it should: to one of those that may be a primary there, or a standby."""
+    if tried["wrote"]:
+        return tried["server"] in tried["primaries"]
+    return bool(tried["refused"]) and tried["server"] in tried["standbys"]
+
+
+def can_be_tried(endpoint: dict[str, Any]) -> bool:
+    """A virtual address: whether this host has a route to it, or has it itself, as is asked. Nothing is sent."""
+    if endpoint["if"] == "held":
+        return endpoint["address"] in held()
+    family = socket.AF_INET6 if ":" in endpoint["address"] else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect((endpoint["address"], endpoint["port"]))
+    except OSError:
+        return False
+    return True
+
+
+def held() -> set[str]:
+    """This host's addresses. To bind one would not tell: PostgreSQL's hosts may bind addresses that are elsewhere."""
+    said = subprocess.run(["ip", "-o", "address", "show"], stdout=subprocess.PIPE, check=True).stdout.decode()
+    return {str(ipaddress.ip_interface(line.split()[3]).ip) for line in said.splitlines()}
 
 
 def settle(endpoint: dict[str, Any]) -> dict[str, Any]:
     """Try until it leads where it should: HAProxy needs a moment for its first checks."""
-    nothing = {"connected": False, "in_recovery": None, "wrote": False, "refused": False, "version": ""}
+    nothing = {"connected": False, "in_recovery": None, "wrote": False, "refused": False, "version": "", "server": ""}
+    if "if" in endpoint and not can_be_tried(endpoint):
+        return {**endpoint, **nothing, "error": "", "left_out": True}
     while True:
         try:
             tried = attempt(endpoint)

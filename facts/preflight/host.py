@@ -17,6 +17,7 @@ from facts.preflight.held import held, held_script, stanza, stanza_script
 from facts.preflight.locales import locales as locales_of
 from facts.preflight.locales import locales_script
 from facts.preflight.sockets import LISTENING, active, listening, sessions, sessions_script
+from facts.preflight.vip import virtual, virtual_script
 
 _HOST = r"""
 export LC_ALL=C
@@ -100,6 +101,7 @@ class HostPicture(Answer[dict[str, Any]]):
     + client_ports: those whose sessions are looked at
     + firewall: whether to look how this machine gets there, for a firewall is declared
     + locales, zones: those that are looked for; then there is ``"locales"``, as ``facts.preflight_locales`` has it
+    + vips: virtual addresses; then there is ``"virtual"``, as ``facts.preflight.vip`` has it
     """
 
     def __init__(self) -> None:
@@ -116,6 +118,7 @@ class HostPicture(Answer[dict[str, Any]]):
         locales: Sequence[str] = (),
         zones: Sequence[str] = (),
         firewall: bool = False,
+        vips: Sequence[str] = (),
     ) -> str:
         """One script; its first and last line say the time there, which takes what it costs out of the measurement."""
         self.asked_at = control_time()
@@ -123,6 +126,8 @@ class HostPicture(Answer[dict[str, Any]]):
         paths = [path for path in (data_directory, etcd_directory, backup_directory) if path is not None]
         if paths:
             script += _ROOM.format(paths=" ".join(map(quote, paths)))
+        if vips:
+            script += virtual_script(vips)
         if client_ports:
             script += sessions_script(client_ports)
         if data_directory is not None:
@@ -167,6 +172,7 @@ class HostPicture(Answer[dict[str, Any]]):
             "access": access(lines),
             "stanza": stanza(lines),
             **({"locales": locales_of(lines)} if {"glibc", "zone"} & set(lines) else {}),
+            **({"virtual": virtual(lines)} if "interface" in lines else {}),
         }
 
 

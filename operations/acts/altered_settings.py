@@ -16,7 +16,7 @@ from facts.member_data import RUNS
 from facts.postgres_altered import FILE, PostgresAltered
 from operations.acts.act import Act
 from operations.acts.component import Commands
-from operations.util.hosts import read
+from operations.util.reading import read
 
 # What a restore has put there leads to its moment.
 _RESTORES = ("restore_command", "recovery_", "primary_")

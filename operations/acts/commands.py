@@ -42,6 +42,17 @@ def remove_paths(paths: Iterable[str], shells: Iterable[str]) -> str:
     )
 
 
+def remove_units(units: Sequence[str], paths: Sequence[str], shells: Sequence[str]) -> StringCommand:
+    """
+    Stop and disable units, then remove files, in this order.
+
+    + paths: in their order; + shells: directories that go, too, when nothing is left in them
+    """
+    stop = f"systemctl disable --now --quiet {' '.join(map(quote, units))}"
+    told = f"stops {', '.join(units)}, removes {', '.join(paths)}"
+    return described(StringCommand(f"{stop} && {{ {remove_paths(paths, shells)}; }}"), told)
+
+
 def write_file(file: File) -> StringCommand:
     """
     Write a file whole or not at all: the new content goes, over stdin, to a private file beside the old one, is

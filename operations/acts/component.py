@@ -8,11 +8,13 @@ from pyinfra import host
 from pyinfra.api.command import PyinfraCommand
 
 from cluster.components.component import Component, Unit
+from cluster.components.component_type import ComponentType
 from cluster.components.files import Directory, File
 from cluster.components.units import unit_step
+from cluster.declared.model import Cluster, Node
 from cluster.observed.host import SeenComponent, SeenUnit
 from facts.host import HostComponent
-from operations.acts.commands import act_on_units, make_directory, write_files
+from operations.acts.commands import act_on_units, make_directory, remove_units, write_files
 from operations.util.said import said
 
 Commands = Generator[PyinfraCommand, None, None]
@@ -36,6 +38,23 @@ def apply_component(component: Component, seen: SeenComponent | None = None) -> 
     acted = yield from _units(component.units, seen["units"])
     if not missing and not acted:
         host.noop("files and units are as declared")
+
+
+def take_away(former: ComponentType, cluster: Cluster, node: Node) -> Commands:
+    """
+    Stop and remove what a host has from us of a component that is not declared for it any more; its package stays.
+    Where its mark is missing, nothing of it is ours.
+
+    + former: its declaration, with a mark
+    """
+    paths = list(former.owns(cluster, node))
+    seen = said(HostComponent, paths=paths, units={})["paths"]
+    if seen[former.mark] is None:
+        host.noop(f"no {former.name} of ours on this host")
+        return
+    # The mark goes last: a run that was cut off before is gone on with.
+    there = sorted((path for path in paths if seen[path] is not None), key=lambda path: path == former.mark)
+    yield remove_units(former.former_units, there, former.shells)
 
 
 def written(missing: Iterable[Directory | File]) -> Commands:

@@ -11,7 +11,7 @@ from pyinfra import host
 from cluster.declared.model import Node
 from facts.patroni import DirectorySize
 from operations.acts.last_lines import Watch
-from operations.util.hosts import read_all
+from operations.util.reading import read_all
 
 # A copy that has not grown for so long fails again and again, or replays what it cannot.
 PATIENCE_SECONDS = 300

@@ -10,7 +10,7 @@ from cluster.components.files import File
 from cluster.declared.model import Cluster, Node
 from cluster.verdicts.etcd_members import formed
 from facts.etcd import EtcdBootstrapState, EtcdCluster
-from operations.util.hosts import read, read_all
+from operations.util.reading import read, read_all
 
 
 def bootstrapped(component: Component, bootstrap: File) -> Component:

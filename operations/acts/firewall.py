@@ -6,7 +6,7 @@ from shlex import quote
 
 from pyinfra.api import StringCommand
 
-from cluster.components.firewall import GUARD, NFT, RULES, TABLE, TRIAL, UNIT, UNIT_FILE
+from cluster.components.firewall.rules import GUARD, NFT, RULES, TABLE, TRIAL, UNIT, UNIT_FILE
 from operations.acts.commands import remove_paths
 from operations.util.journal import described
 

@@ -17,7 +17,8 @@ from cluster.observed.patroni import SeenPatroni
 from cluster.verdicts.causes import MEND, Cause, cause_in, stuck_text
 from facts.host import UnitJournal
 from facts.postgres_cause import LOGS, PostgresCause
-from operations.util.hosts import read, run_each, target_of
+from operations.util.hosts import target_of
+from operations.util.reading import read, run_each
 
 ANSWER_SECONDS = 15
 # Between two looks at what those say who are waited for.

@@ -18,7 +18,8 @@ from facts.host import HostComponent
 from facts.pgbackrest_restore import RestoreState
 from operations.acts.act import Act
 from operations.acts.component import Commands, apply_component
-from operations.util.hosts import coordinator, current_node, read, read_all
+from operations.util.hosts import coordinator, current_node
+from operations.util.reading import read, read_all
 
 
 def begun_again(cluster: Cluster, seen: SeenPatroni, beginning: Component) -> Commands:

@@ -22,7 +22,8 @@ from operations.acts.last_lines import Watch
 from operations.acts.patroni_rest import Post
 from operations.acts.restore_member import disarmed, release_patroni
 from operations.acts.tablespaces import move_aside
-from operations.util.hosts import coordinator, read_all
+from operations.util.hosts import coordinator
+from operations.util.reading import read_all
 
 LEAD_SECONDS = 60
 ANSWER_SECONDS = 30

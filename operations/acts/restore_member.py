@@ -26,7 +26,7 @@ from operations.acts.component import Commands
 from operations.acts.last_lines import show_last_lines
 from operations.acts.tablespaces import move_aside
 from operations.util.console import print_lines
-from operations.util.hosts import read_all
+from operations.util.reading import read_all
 
 PROGRESS_SECONDS = 10
 

@@ -13,7 +13,8 @@ from cluster.verdicts.tablespaces import joining_obstacle
 from facts.postgres_tablespaces import ABSENT, PostgresTablespaces, TablespacePlaces
 from operations.acts.act import Act
 from operations.acts.component import Commands
-from operations.util.hosts import in_this_run, read, read_all
+from operations.util.hosts import in_this_run
+from operations.util.reading import read, read_all
 
 # A directory is as PostgreSQL wants it; of those above it none is made: it may be a file system that is not mounted.
 _MAKE = "install -d -o postgres -g postgres -m 700 {paths}"

@@ -16,7 +16,8 @@ from cluster.verdicts.health import synchronous_standbys
 from facts.patroni import PatroniCluster
 from facts.postgres import HbaAwaited, SettingsAwaited, hba_digest
 from operations.acts.last_lines import Watch
-from operations.util.hosts import in_this_run, read, read_all, read_each
+from operations.util.hosts import in_this_run
+from operations.util.reading import read, read_all, read_each
 
 # Beyond two of Patroni's looks at the configuration: on a busy host each takes a moment.
 ACTIVE_SECONDS = 10

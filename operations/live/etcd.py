@@ -5,7 +5,8 @@ from __future__ import annotations
 from cluster.declared.model import Cluster, Node
 from cluster.observed.etcd import SeenEtcd
 from facts.etcd import EtcdCluster
-from operations.util.hosts import in_this_run, read
+from operations.util.hosts import in_this_run
+from operations.util.reading import read
 
 
 def look_at_etcd(cluster: Cluster) -> tuple[Node, SeenEtcd] | None:

@@ -9,8 +9,9 @@ from cluster.components.units import has_loaded_its_files
 from cluster.declared.model import Cluster, Node
 from cluster.observed.host import SeenComponent
 from facts.host import HostComponent
-from operations.util.hosts import in_this_run, read_all
+from operations.util.hosts import in_this_run
 from operations.util.planning import dry_run
+from operations.util.reading import read_all
 
 
 def etcd_pictures(cluster: Cluster) -> Mapping[str, SeenComponent]:

@@ -10,7 +10,7 @@ from cluster.pki.certificates import PATRONI_ETCD, CertificatePlace, Issuer
 from cluster.pki.issuers import Duty, LeafSource
 from cluster.verdicts.etcd_trust import Authorities, authorities, etcd_holders, etcd_places, keeps_former
 from facts.certificates import HostCertificates
-from operations.util.hosts import read_each
+from operations.util.reading import read_each
 
 # Patroni's one for everything, of earlier versions: its REST API shows it until it has loaded its new configuration.
 FORMER_PATRONI = CertificatePlace("patroni", PATRONI_ETCD.directory, PATRONI_ETCD.user, client=True)

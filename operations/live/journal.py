@@ -14,7 +14,8 @@ from cluster.declared.model import Cluster, Node
 from cluster.observed.journal import SeenJournal
 from cluster.screens.journal import journal_data, journal_lines, noted_runs, shown_runs, since_moment
 from facts.runs.journal import RunJournal
-from operations.util.hosts import run_each, target_of
+from operations.util.hosts import target_of
+from operations.util.reading import run_each
 
 READ_SECONDS = 30
 

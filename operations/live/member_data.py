@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from cluster.declared.model import Cluster, Node
 from cluster.observed.member_data import SeenData
 from facts.member_data import MemberData
-from operations.util.hosts import read, refuse_silence
+from operations.util.reading import read, refuse_silence
 
 
 def members_data(

@@ -12,7 +12,8 @@ from cluster.verdicts.live import Live, with_config_of
 from facts.etcd import EtcdCluster
 from facts.patroni import PatroniCluster
 from facts.postgres_state import PostgresState
-from operations.util.hosts import in_this_run, read, read_first
+from operations.util.hosts import in_this_run
+from operations.util.reading import read, read_first
 
 
 def look(

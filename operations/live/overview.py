@@ -32,7 +32,8 @@ from facts.host import HostComponent
 from facts.host_answers import QUESTION_SECONDS, HostAnswers
 from facts.preflight.host import HostPicture
 from operations.live import questions
-from operations.util.hosts import run_each, target_of
+from operations.util.hosts import target_of
+from operations.util.reading import run_each
 
 # A frozen host costs its connection's timeout already; a host that answers does so in two seconds.
 LOOK_SECONDS = QUESTION_SECONDS + 5

@@ -33,7 +33,8 @@ from facts.packages import HostPackages
 from facts.preflight.host import HostPicture
 from facts.preflight.ports import PeerPorts, PeerSources
 from operations.live.together import read_together
-from operations.util.hosts import is_within_limit, read_each, target_of
+from operations.util.hosts import is_within_limit, target_of
+from operations.util.reading import read_each
 
 # A host that hangs, e.g. on a dead network file system, ends the run with a word instead of holding it up for ever.
 READ_SECONDS = 30

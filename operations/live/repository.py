@@ -11,7 +11,7 @@ from cluster.plans.restore.in_place import Restore
 from cluster.verdicts.lives import stanza_obstacle
 from facts.pgbackrest import PgbackrestInfo
 from facts.pgbackrest_tablespaces import PgbackrestTablespaces
-from operations.util.hosts import read, read_all
+from operations.util.reading import read, read_all
 
 
 def repository_to_read(cluster: Cluster, number: int = 0, *, holes: bool = False) -> SeenPgbackrest:

@@ -10,7 +10,7 @@ from pyinfra.api.exceptions import PyinfraError
 from cluster.observed.host import SeenAnswer
 from facts.answer import Answer, Question
 from facts.host_answers import HostAnswers
-from operations.util.hosts import read_each
+from operations.util.reading import read_each
 
 
 def read_together(questions: Mapping[str, Mapping[str, Question]], seconds: int) -> dict[str, dict[str, Any]]:

@@ -15,7 +15,8 @@ from operations.acts.component import Commands
 from operations.live.etcd import look_at_etcd
 from operations.live.members import look
 from operations.util.console import print_lines
-from operations.util.hosts import acts_here, in_this_run, read, read_first
+from operations.util.hosts import acts_here, in_this_run
+from operations.util.reading import read, read_first
 
 
 @operation()
@@ -28,10 +29,11 @@ def announce(cluster: Cluster) -> Commands:
     asked = look_at_etcd(cluster)
     seen = asked[1] if asked is not None else None
     found = newcomers(cluster, seen) if seen is not None else {}
-    refuse_addition(cluster, seen, _rooms(cluster, seen, copying(cluster, found)))
-    if found:
+    live = look(cluster) if found else None
+    refuse_addition(cluster, seen, _rooms(cluster, seen, copying(cluster, found)), live)
+    if live is not None:
         names = [node.name for node in copying(cluster, found)]
-        starts = activated(look(cluster), names) if names else []
+        starts = activated(live, names) if names else []
         print_lines([*addition_lines(cluster, found), *(f"  note   {line}" for line in starts)])
     else:
         print_lines([f"{cluster.name} has all its declared hosts"])

@@ -9,7 +9,7 @@ from shlex import quote
 from pyinfra import host
 from pyinfra.api import StringCommand, operation
 
-from cluster.components.all import emptied_directories, enabled_units, own_units
+from cluster.components.all import emptied_directories, enabled_units, foreign_paths, own_units
 from cluster.components.etcd import etcd_data_directory
 from cluster.components.patroni_unit import UNIT as PATRONI
 from cluster.declared.model import Cluster, Node
@@ -27,8 +27,9 @@ from operations.packages import release_holds
 from operations.runs.services import within_run
 from operations.runs.stop import await_the_last_record, stop_member, stop_primary
 from operations.util.console import print_lines
-from operations.util.hosts import acts_for, acts_here, in_this_run, read
+from operations.util.hosts import acts_for, acts_here, in_this_run
 from operations.util.planning import decide_later, dry_run
+from operations.util.reading import read
 
 # Begun by a timer, by a run or by hand; none of them is enabled.
 _JOBS = "systemctl stop 'pgbackrest-backup@*.service' pgbackrest-drill.service pgbackrest-restore.service 2>/dev/null"
@@ -108,7 +109,8 @@ def remove_files(cluster: Cluster, *, wipe: bool, backups: bool) -> Commands:
     seen = host.get_fact(HostComponent, paths=paths, units={unit: [] for unit in enabled_units(cluster, node)})
     own = own_units(cluster, node, seen["paths"])
     units = [name for name in own if _is_on(seen["units"][name]["active"], seen["units"][name]["enabled"])]
-    there = [path for path in paths if seen["paths"][path] is not None]
+    foreign = foreign_paths(cluster, node, seen["paths"])
+    there = [path for path in paths if seen["paths"][path] is not None and path not in foreign]
     if units:
         # Masked is a member whose restore was begun.
         yield StringCommand(

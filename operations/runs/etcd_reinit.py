@@ -18,8 +18,9 @@ from operations.acts.act import Act
 from operations.acts.component import Commands
 from operations.runs.remove_node.etcd_membership import remove_membership
 from operations.util.console import print_lines
-from operations.util.hosts import acts_here, coordinator, read_all
+from operations.util.hosts import acts_here, coordinator
 from operations.util.planning import dry_run
+from operations.util.reading import read_all
 
 # Disabled, for with a vote and without its log no boot may start it: it would deny what it has acknowledged.
 _ASIDE = "systemctl disable --now --quiet {unit} && {{ [ ! -e {data} ] || mv -T {data} {aside}; }}"

@@ -30,8 +30,9 @@ from operations.acts.commands import or_journal
 from operations.acts.component import Commands, apply_component
 from operations.live.etcd import look_at_etcd
 from operations.util.console import print_lines
-from operations.util.hosts import acts_here, in_this_run, read_all
+from operations.util.hosts import acts_here, in_this_run
 from operations.util.planning import dry_run
+from operations.util.reading import read_all
 from operations.util.said import said
 
 _PRUNE = "find {place} -maxdepth 1 -name '*.db' | sort -r | tail -n +{beyond} | xargs -r -d '\\n' rm -f --"

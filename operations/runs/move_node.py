@@ -32,8 +32,9 @@ from operations.runs.remove_node.etcd_membership import move_etcd_leader, refuse
 from operations.runs.remove_node.procedure import stop_services_of
 from operations.runs.switchover import switch_over
 from operations.util.console import print_lines
-from operations.util.hosts import acts_here, coordinator, current_node, read
+from operations.util.hosts import acts_here, coordinator, current_node
 from operations.util.planning import decide_later, dry_run
+from operations.util.reading import read
 
 
 @operation()

@@ -19,7 +19,8 @@ from operations.acts.act import Act
 from operations.acts.component import Commands
 from operations.live.members import look
 from operations.util.console import print_lines
-from operations.util.hosts import acts_here, in_this_run, read
+from operations.util.hosts import acts_here, in_this_run
+from operations.util.reading import read
 
 _PATCH = (Path(__file__).parents[1] / "util" / "on_host" / "patroni_patch.py").read_text()
 

@@ -28,8 +28,9 @@ from operations.live.standby_cluster import leader_data, source_of
 from operations.patroni_configuration import patch_command
 from operations.runs.switchover import until_it_writes
 from operations.util.console import print_lines
-from operations.util.hosts import acts_here, current_node, in_this_run, read
+from operations.util.hosts import acts_here, current_node, in_this_run
 from operations.util.planning import dry_run
+from operations.util.reading import read
 
 FOLLOW_SECONDS = 120
 

@@ -23,8 +23,9 @@ from operations.acts.patroni_rest import Post
 from operations.acts.tablespaces import make_places
 from operations.live.members import look
 from operations.util.console import print_lines
-from operations.util.hosts import acts_here, read, read_all
+from operations.util.hosts import acts_here
 from operations.util.planning import dry_run
+from operations.util.reading import read, read_all
 
 PROGRESS_SECONDS = 10
 

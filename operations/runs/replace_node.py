@@ -36,8 +36,9 @@ from operations.live.etcd import look_at_etcd
 from operations.live.members import look
 from operations.runs.remove_node.etcd_membership import refuse_quorum_loss, remove_membership
 from operations.util.console import print_lines
-from operations.util.hosts import acts_here, coordinator, read_all
+from operations.util.hosts import acts_here, coordinator
 from operations.util.planning import decide_later, dry_run
+from operations.util.reading import read_all
 
 
 @operation()

@@ -35,9 +35,10 @@ from operations.live.members import look
 from operations.patroni_configuration import declared_configuration, patch_command
 from operations.runs.probe import probing
 from operations.util.console import print_lines
-from operations.util.hosts import acts_here, read
+from operations.util.hosts import acts_here
 from operations.util.journal import described
 from operations.util.planning import decide_later, dry_run
+from operations.util.reading import read
 
 # A lower value reaches a standby with the next WAL; one that replays with a delay is left for a later run.
 REPLAY_MS = 30_000

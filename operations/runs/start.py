@@ -30,8 +30,9 @@ from operations.patroni_configuration import patch_command
 from operations.runs.services import within_run
 from operations.runs.stop import stop_member
 from operations.util.console import print_lines
-from operations.util.hosts import acts_for, acts_here, read_all, read_first
+from operations.util.hosts import acts_for, acts_here
 from operations.util.planning import decide_later, dry_run
+from operations.util.reading import read_all, read_first
 
 PROGRESS_SECONDS = 15
 # After a crash PostgreSQL replays what its last checkpoint lacks before anybody can lead.

@@ -24,8 +24,9 @@ from operations.live.member_data import all_members_data, members_data
 from operations.live.members import look
 from operations.runs.services import within_run
 from operations.util.console import print_lines
-from operations.util.hosts import acts_for, acts_here, read_all
+from operations.util.hosts import acts_for, acts_here
 from operations.util.planning import decide_later, dry_run
+from operations.util.reading import read_all
 
 REPLAY_SECONDS = 60
 

@@ -26,9 +26,10 @@ from operations.acts.patroni_rest import Post
 from operations.live.members import look
 from operations.runs.probe import probing
 from operations.util.console import print_lines
-from operations.util.hosts import acts_here, read
+from operations.util.hosts import acts_here
 from operations.util.journal import described
 from operations.util.planning import dry_run
+from operations.util.reading import read
 
 # How long each wait is at the most; what is late then is named, with its last lines.
 LEADER_SECONDS = 60

@@ -21,8 +21,9 @@ from operations.acts.commands import write_file
 from operations.acts.component import Commands
 from operations.acts.last_lines import show_last_lines
 from operations.util.console import print_lines
-from operations.util.hosts import current_node, read
+from operations.util.hosts import current_node
 from operations.util.planning import decide_later, dry_run
+from operations.util.reading import read
 
 PROGRESS_SECONDS = 10
 LOOKS = 10

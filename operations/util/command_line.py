@@ -23,7 +23,7 @@ from pyinfra.connectors import ssh, ssh_util, util
 from cluster.declared.options import option_findings, renamed_words
 from cluster.errors import ConfigError, refusal
 from operations.util.console import COLOUR
-from operations.util.hosts import quiet_refusals
+from operations.util.session import quiet_refusals
 from operations.util.shell import hear_through_logins
 
 INTERRUPTED = 130  # what a shell makes of a program that SIGINT ended

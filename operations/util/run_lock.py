@@ -29,8 +29,9 @@ from cluster.verdicts.run_lock import (
     taken_over_line,
 )
 from facts.runs.run_lock import KERNEL, LOCK_DIRECTORY, locks_in
-from operations.util.hosts import run_each, target_of
+from operations.util.hosts import target_of
 from operations.util.own_process import is_gone
+from operations.util.reading import run_each
 
 _PROGRAM = (Path(__file__).parent / "on_host" / "run_lock.sh").read_text()
 

@@ -101,6 +101,19 @@ def healthy(**settings: Any) -> World:
     return world
 
 
+def addressed(**settings: Any) -> World:
+    """The same with a virtual address for writers and one for readers, both on h1. + settings: further ones"""
+    given = {"vip_mode": "haproxy", "vip_write": ["10.0.0.100"], "vip_read": ["10.0.0.101"], "vip_interface": "eth0"}
+    world = healthy(**{**given, **settings})
+    for n, (name, said) in enumerate(world.answers.items(), 1):
+        interface = {"mac": f"02:00:00:00:00:0{n}", "networks": [f"10.0.0.{n}/24"]}
+        virtual = {"interfaces": {"eth0": interface}, "neighbours": {}, "foreign_keepalived": False, "nonlocal": {}}
+        said["picture"]["virtual"] = virtual
+        said["keepalived"] = {"answers": True, "write": True, "read": True}
+        said["vip"] = {"10.0.0.100": "eth0", "10.0.0.101": "eth0"} if name == "h1" else {}
+    return world
+
+
 def backed_up(**settings: Any) -> World:
     """The same with a repository host ``h4`` and a backup of an hour ago."""
     world = healthy()

@@ -62,6 +62,7 @@ GROUND = [
     "pgBackRest | Configure and start pgBackRest",
     "pgBackRest | Configure access to the source's archive",
     "etcd | Wait for quorum, add members, restart one at a time",
+    "Addresses | Run the holder of virtual addresses",
 ]
 MEMBERS = [
     "PostgreSQL | Allow new members in pg_hba before they connect",
@@ -75,6 +76,7 @@ DOORS = [
     "etcd's CA | Accept only certificates of etcd's own CA",
     "Backups | Create the stanza and check archiving",
     "HAProxy | Configure and start HAProxy",
+    "Virtual addresses | Configure and start keepalived",
     "Firewall | Accept what is needed, and nothing else",
     "Proof | Verify every endpoint",
 ]

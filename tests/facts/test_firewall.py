@@ -8,8 +8,7 @@ from shlex import quote
 import pytest
 from pyinfra.api.exceptions import FactProcessError
 
-from facts.firewall import HostFirewall
-from facts.preflight.firewall import ACCESS, access
+from facts.preflight.firewall import ACCESS, HostFirewall, access
 
 NONE = {"installed": True, "fails": None, "loaded": None, "recorded": None, "rules": None, "on_trial": False}
 

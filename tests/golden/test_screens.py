@@ -11,7 +11,7 @@ import pytest
 from cluster.checks.report import all_findings, check_lines
 from cluster.components.patroni_dynamic import synchronous_configuration
 from cluster.screens.status import WIDTH, status_lines
-from tests.cluster.overview_world import MIB, WRITTEN, World, backed_up, healthy
+from tests.cluster.overview_world import MIB, WRITTEN, World, addressed, backed_up, healthy
 from tests.golden.review import GOLDEN, assert_reviewed_text
 
 SCREENS = GOLDEN / "screens"
@@ -87,7 +87,16 @@ def synchronous() -> World:
     return world
 
 
+def addresses() -> World:
+    """Virtual addresses: two hosts have the one for writers, and none the one for readers."""
+    world = addressed()
+    world.answers["h1"]["vip"].pop("10.0.0.101")
+    world.answers["h2"]["vip"]["10.0.0.100"] = "eth0"
+    return world
+
+
 STATES = {
+    "addresses": addresses,
     "healthy": healthy,
     "backups": backups,
     "dead_member": dead_member,

@@ -60,6 +60,8 @@ class LabFile:
 FILES = (
     LabFile("test_accepted_edges.py", "security"),
     LabFile("test_addresses.py", "membership"),
+    LabFile("test_addresses_leader.py", "failover"),
+    LabFile("test_addresses_vrrp.py", "failover"),
     LabFile(
         "test_backup.py",
         "backup",
@@ -159,6 +161,7 @@ FILES = (
         3,
         until="test_back_to_a_time",
     ),
+    LabFile("test_routing.py", "failover"),
     LabFile(
         "test_second_run.py",
         "build",

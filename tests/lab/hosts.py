@@ -31,6 +31,8 @@ logging.getLogger(SSH_LOG).propagate = False
 SYSTEMD = (
     *("--cgroupns", "host", "--volume", "/sys/fs/cgroup:/sys/fs/cgroup:rw"),
     *("--cap-add", "SYS_ADMIN", "--cap-add", "NET_ADMIN"),
+    # What a service may set on a host of its own: PostgreSQL listens on virtual addresses that are elsewhere.
+    *("--sysctl", "net.ipv4.ip_nonlocal_bind=1", "--sysctl", "net.ipv6.ip_nonlocal_bind=1"),
     *("--security-opt", "seccomp=unconfined", "--security-opt", "apparmor=unconfined"),
     *("--tmpfs", "/run", "--tmpfs", "/run/lock", "--tmpfs", "/tmp:exec,mode=1777"),
     *("--env", "container=docker", "--stop-signal", "SIGRTMIN+3"),

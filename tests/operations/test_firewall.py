@@ -10,11 +10,11 @@ from pyinfra.context import ctx_host
 import operations.firewall
 from cluster.components.all import COMPONENTS
 from cluster.components.component import Component
-from cluster.components.firewall import DIRECTORY, GUARD, RULES, TRIAL, UNIT, accepting, firewall_component
+from cluster.components.firewall.rules import DIRECTORY, GUARD, RULES, TRIAL, UNIT, accepting, firewall_component
 from cluster.declared.model import Cluster
 from cluster.errors import UnsafeError
 from cluster.verdicts.firewall import rules_of
-from facts.firewall import HostFirewall
+from facts.preflight.firewall import HostFirewall
 from tests.inventories import one_host_cluster
 
 

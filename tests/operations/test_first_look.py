@@ -107,6 +107,12 @@ class Lying(dict[str, Any]):
         return self.data
 
 
+def first_coordinates(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Outside of a run there are no hosts of one among which somebody could coordinate."""
+    for component in ("etcd", "patroni"):
+        monkeypatch.setattr(f"operations.live.questions.{component}.coordinator", lambda nodes: nodes[0])
+
+
 def steps(cluster: Cluster) -> list[tuple[Any, dict[str, Any]]]:
     """Those that look at nothing but files and units."""
     return [
@@ -131,7 +137,7 @@ def test_without_a_first_look_each_step_asks_itself(hosts: Declared, monkeypatch
 
 
 def test_only_the_first_hosts_are_asked_for_what_all_of_them_know(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("operations.live.first_look.coordinator", lambda nodes: nodes[0])
+    first_coordinates(monkeypatch)
     cluster = fake_cluster(roles=("postgres", "etcd", "haproxy"))
     kinds = {node.name: {kind for kind, _ in first_questions(cluster, node, SECRETS).values()} for node in cluster}
     assert {PatroniCluster, EtcdCluster} <= kinds["h1"]
@@ -146,7 +152,7 @@ def with_repository() -> Cluster:
 
 
 def test_every_path_and_unit_of_a_component_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("operations.live.first_look.coordinator", lambda nodes: nodes[0])
+    first_coordinates(monkeypatch)
     cluster = with_repository()
     for node in cluster:
         (asked,) = [given for kind, given in first_questions(cluster, node, SECRETS).values() if kind is HostComponent]
@@ -156,7 +162,7 @@ def test_every_path_and_unit_of_a_component_is_asked_for(monkeypatch: pytest.Mon
 
 
 def test_a_standby_is_not_asked_what_its_leader_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("operations.live.first_look.coordinator", lambda nodes: nodes[0])
+    first_coordinates(monkeypatch)
     cluster = fake_cluster()
     commands = first_commands(cluster, first_questions(cluster, cluster.node("h1"), SECRETS))
     glances = {word.rstrip("0123456789") for word, text in commands.items() if "standby.signal ] || exit 1" in text}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from cluster.declared.model import Cluster, Node
-from cluster.declared.repositories import repositories_of
+from cluster.declared.repositories import repositories_of, repository_question
 from facts.answer import Question
 from facts.pgbackrest import PgbackrestInfo
 from facts.pgbackrest_archiver import PgbackrestArchiver
@@ -21,3 +23,10 @@ def questions(cluster: Cluster, node: Node) -> dict[str, Question]:
             asked[one.question] = (PgbackrestInfo, arguments)
         asked["pgbackrest_drill"] = (PgbackrestDrill, {})
     return asked
+
+
+def first_questions(cluster: Cluster, node: Node, secrets: object) -> Iterator[Question]:
+    """What the first steps of a build ask of it: each repository, of the repository host."""
+    if node is cluster.repository:
+        for one in repositories_of(cluster.settings):
+            yield PgbackrestInfo, repository_question(one, cluster.name, cluster.settings)

@@ -45,8 +45,9 @@ from operations.acts.restore_followers import await_election
 from operations.acts.restore_member import release_patroni, stop_patroni
 from operations.live.member_data import all_members_data, members_data
 from operations.util.console import print_lines
-from operations.util.hosts import acts_here, in_this_run, read, read_all
+from operations.util.hosts import acts_here, in_this_run
 from operations.util.planning import decide_later, dry_run
+from operations.util.reading import read, read_all
 
 START_SECONDS = 60
 

@@ -22,8 +22,9 @@ from operations.acts.component import Commands
 from operations.acts.etcdctl import change_etcd
 from operations.live.members import look
 from operations.patroni_configuration import patch_command
-from operations.util.hosts import acts_here, in_this_run, read
+from operations.util.hosts import acts_here, in_this_run
 from operations.util.planning import decide_later, dry_run
+from operations.util.reading import read
 
 # wal_sender_timeout is 60 s: for so long a primary believes that a standby which died without a word is there.
 SLOT_SECONDS = 90

@@ -9,7 +9,7 @@ from shlex import quote
 from pyinfra import host
 from pyinfra.api import StringCommand, operation
 
-from cluster.components.all import emptied_directories, own_units, units_of
+from cluster.components.all import emptied_directories, foreign_paths, own_units, units_of
 from cluster.components.component_type import Phase
 from cluster.components.patroni_unit import UNIT as PATRONI_UNIT
 from cluster.declared.model import Cluster, Node
@@ -177,7 +177,8 @@ def clear_host(cluster: Cluster, leaving: str, *, wipe: bool = False) -> Command
     active = _on([unit for unit in own_units(cluster, node, seen) if unit not in stopped_before])
     for unit in active:
         yield _stop(cluster, unit)
-    if there := [path for path in ties if seen[path] is not None]:
+    foreign = foreign_paths(cluster, node, seen)
+    if there := [path for path in ties if seen[path] is not None and path not in foreign]:
         spaces = removal_of_tablespaces(cluster.data_directory) if cluster.data_directory in there else ""
         yield StringCommand(spaces + remove_paths(there, emptied_directories()))
     yield from release_holds(cluster, node)

@@ -38,8 +38,9 @@ from operations.acts.restore_member import (
 from operations.live.members import look
 from operations.live.repository import known_tablespaces, repository_to_read
 from operations.util.console import print_lines
-from operations.util.hosts import acts_here, in_this_run, read
+from operations.util.hosts import acts_here, in_this_run
 from operations.util.planning import decide_later, dry_run
+from operations.util.reading import read
 
 
 @operation()

@@ -32,8 +32,9 @@ from operations.acts.component import Commands, written
 from operations.acts.restore_member import await_restore, begin_restore, record_job
 from operations.live.repository import known_tablespaces, refuse_another_life, repository_to_read
 from operations.util.console import print_lines
-from operations.util.hosts import current_node, read_first
+from operations.util.hosts import current_node
 from operations.util.planning import decide_later, dry_run
+from operations.util.reading import read_first
 
 
 @operation()

@@ -18,7 +18,19 @@ from cluster.parameters.owned import DANGERS, OWNED
 from cluster.pki.certificates import ETCD, PATRONI, PATRONI_ETCD, POSTGRES, SOURCE
 from cluster.pki.verdicts import Authority
 from tests.cluster.declared.test_standby_clusters import both as both_clusters
-from tests.cluster.overview_world import AT, MIB, WRITTEN, World, at_other_time, backed_up, certificate, healthy
+from tests.cluster.overview_world import (
+    AT,
+    MIB,
+    ROLES,
+    WRITTEN,
+    World,
+    addressed,
+    at_other_time,
+    backed_up,
+    certificate,
+    healthy,
+)
+from tests.world.hosts import fake_cluster
 
 
 def found(world: World) -> list[tuple[str, str, str]]:
@@ -118,6 +130,26 @@ def filtered(**said: Any) -> Callable[[World], Any]:
             world.answers[name]["firewall"] = LOADED | (said if name == "h2" else {})
 
     return change
+
+
+def with_addresses(world: World) -> None:
+    """Virtual addresses, all on h1, as they should be."""
+    there = addressed()
+    world.cluster, world.answers = there.cluster, there.answers
+
+
+def strange_holder(world: World) -> None:
+    """The repository's host has the address for writers, too."""
+    given = {"vip_mode": "haproxy", "vip_write": ["10.0.0.100"], "vip_read": ["10.0.0.101"], "vip_interface": "eth0"}
+    with_repository = backed_up(**given)
+    for name, said in with_repository.answers.items():
+        said |= {word: world.answers[name][word] for word in ("vip", "keepalived") if name in world.answers}
+    with_repository.answers["h4"]["vip"] = {"10.0.0.100": "eth0"}
+    world.cluster, world.answers = with_repository.cluster, with_repository.answers
+
+
+def neighbour(mac: str) -> Callable[[World], Any]:
+    return lambda world: world.answers["h2"]["picture"]["virtual"]["neighbours"].update({"10.0.0.100": mac})
 
 
 TRANSACTION = {"pid": 42, "user": "app", "database": "shop", "application": "cron", "state": "idle in transaction"}
@@ -467,6 +499,39 @@ CASES = [
         both(haproxy("h1", "DOWN"), haproxy("h3", "UP")),
     ),
     Case(
+        *("haproxy-replica-lags", "h3", "lags by 37 MiB and gets no readers from HAProxy on h2; 16 MiB are permitted"),
+        both(
+            lambda world: setattr(world, "cluster", fake_cluster(roles=ROLES, haproxy_replica_max_lag_mib=16)),
+            lambda world: world.answers["h2"]["haproxy"]["replicas"]["h3"].update(status="DOWN", check="L7STS"),
+            lambda world: world.answers["h2"]["haproxy"]["replicas"]["h2"].update(status="DOWN", check="L7STS"),
+            postgres("h3", replayed=WRITTEN - 37 * MIB),
+            lambda world: world.answers["h1"]["postgres"]["replication"][1].update(behind=37 * MIB),
+        ),
+        ("lag",),
+    ),
+    Case(
+        *("vip-unheld", "main", "no host has 10.0.0.100 (vip_write): HAProxy does not answer on h1 and h2"),
+        both(
+            with_addresses,
+            lambda world: world.answers["h1"]["vip"].pop("10.0.0.100"),
+            lambda world: [world.answers[name]["keepalived"].update(answers=False) for name in ("h1", "h2")],
+        ),
+    ),
+    Case(
+        *("vip-twice", "main", "10.0.0.101 (vip_read) is on h1 and h3"),
+        both(with_addresses, lambda world: world.answers["h3"]["vip"].update({"10.0.0.101": "eth0"})),
+    ),
+    Case(
+        *("vip-elsewhere", "h4"),
+        "has 10.0.0.100 (vip_write), and is none of the hosts that may: h1, h2, h3",
+        both(with_addresses, strange_holder),
+    ),
+    Case(
+        *("vip-stranger", "main"),
+        "h2 hears 02:aa:bb:cc:dd:ee answer at 10.0.0.100 (vip_write), which is no host of the cluster",
+        both(with_addresses, neighbour("02:AA:BB:CC:DD:EE".lower())),
+    ),
+    Case(
         *("certificate-absent", "h1", "/etc/etcd/pki/etcd.crt is not there"),
         lambda world: world.answers["h1"]["certificates"][ETCD.certificate].update(pem=None),
     ),
@@ -672,6 +737,27 @@ def test_alarms_come_first() -> None:
     lines = check_lines(world.overview(), listed, 100)
     assert lines[0] == "main: 3 findings (1 alarm, 2 warnings)"
     assert lines.index("  alarm") < lines.index("  warnings")
+
+
+def test_virtual_addresses_on_one_host_each_are_nothing_to_complain_about() -> None:
+    assert found(addressed()) == []
+    # Nor is what a host of the cluster answers, nor what a silent host may have.
+    world = addressed()
+    neighbour("02:00:00:00:00:01")(world)
+    assert found(world) == []
+    world.answers["h1"].pop("vip")
+    assert found(world) == []
+    world = addressed()
+    world.kill("h3")
+    neighbour("02:00:00:00:00:03")(world)
+    assert {kind for kind, _, _ in found(world)} == {"host-silent", "etcd-one-left"}
+
+
+def test_no_replica_is_no_fault_where_readers_then_have_no_address() -> None:
+    for fallback, kinds in (("none", []), ("primary", ["vip-unheld"])):
+        world = addressed(vip_mode="leader", vip_interface=None, vip_read_fallback=fallback)
+        world.answers["h1"]["vip"].pop("10.0.0.101")
+        assert [kind for kind, _, _ in found(world) if kind.startswith("vip")] == kinds
 
 
 def test_the_way_out_is_a_command() -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from cluster.components.all import COMPONENTS, port_matrix
-from cluster.components.firewall import (
+from cluster.components.firewall.matrix import Passage
+from cluster.components.firewall.rules import (
     RULES,
     TABLE,
     UNIT,
@@ -11,7 +12,6 @@ from cluster.components.firewall import (
     firewall_component,
     rules_text,
 )
-from cluster.components.port_matrix import Passage
 from tests.inventories import one_host_cluster
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from cluster.components.all import COMPONENTS, components_on, listeners, port_matrix
 from cluster.components.component_type import Admission, ComponentType, Listener, Reach
-from cluster.components.port_matrix import ALL, OTHERS, Passage, passages
+from cluster.components.firewall.matrix import ALL, OTHERS, Passage, passages
 from cluster.declared.model import Cluster, Node
 from cluster.inventory.clusters import DeclaredHost, declared_clusters
 from tests.golden.examples import EXAMPLES, ROOT, example

@@ -10,6 +10,8 @@ import pytest
 from cluster.declared.model import Cluster
 from cluster.errors import UnsafeError
 from cluster.plans.add_node import Room, addition_lines, copying, newcomers, refuse_addition
+from cluster.verdicts.live import Live
+from tests.cluster.live_members import healthy, with_patroni
 from tests.cluster.preflight_hosts import a_cluster
 
 CONFIG = {"/service/main/config": "{}"}
@@ -36,15 +38,15 @@ def seen(*members: dict[str, Any], keys: dict[str, str] | None = None) -> Any:
     return {"unhealthy": {}, "members": listed, "alarms": [], "keys": ALL if keys is None else keys, "errors": {}}
 
 
-def refusal(picture: Any, rooms: dict[str, Room] | None = None) -> str:
+def refusal(picture: Any, rooms: dict[str, Room] | None = None, live: Live | None = None) -> str:
     with pytest.raises(UnsafeError) as refused:
-        refuse_addition(cluster(), picture, rooms or {})
+        refuse_addition(cluster(), picture, rooms or {}, live)
     return str(refused.value)
 
 
 def test_nobody_joins_a_cluster_that_has_all() -> None:
     assert newcomers(cluster(), seen()) == {}
-    refuse_addition(cluster(), seen(), {})
+    refuse_addition(cluster(), seen(), {}, None)
 
 
 def test_who_joins_what() -> None:
@@ -82,11 +84,20 @@ def test_there_has_to_be_a_cluster() -> None:
     ],
 )
 def test_a_name_or_an_address_that_somebody_has(picture: Any, words: str) -> None:
-    assert refusal(picture) == f"{words}\nHINT: nothing was changed; fix that, or correct the inventory."
+    assert refusal(picture) == (
+        f"no host joins main now: {words}\nHINT: fix that, or correct the inventory; nothing was changed."
+    )
 
 
 def test_the_copy_has_to_find_room() -> None:
     assert refusal(seen(), {"pg3": Room(119, 100)}).startswith(
-        "pg3 has 119 MiB for data that take 100 MiB and some WAL: 120 MiB\nHINT: "
+        "no host joins main now: pg3 has 119 MiB for data that take 100 MiB and some WAL: 120 MiB\nHINT: "
     )
-    refuse_addition(cluster(), seen(), {"pg3": Room(120, 100), "pg2": Room(None, 100)})
+    refuse_addition(cluster(), seen(), {"pg3": Room(120, 100), "pg2": Room(None, 100)}, None)
+
+
+def test_a_member_of_etcd_alone_needs_no_leader_of_postgresql() -> None:
+    leaderless = with_patroni(healthy(), leader=None)
+    refuse_addition(cluster(), seen(member(1), member(2)), {}, leaderless)
+    without_pg3 = {name: text for name, text in ALL.items() if not name.endswith("pg3")}
+    assert refusal(seen(keys=without_pg3), live=leaderless).startswith("no host joins main now: there is no leader\n")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from cluster.components.all import port_matrix
-from cluster.components.firewall import rules_text
-from cluster.components.port_matrix import Passage
+from cluster.components.firewall.matrix import Passage
+from cluster.components.firewall.rules import rules_text
 from cluster.screens.ports import matrix_data, matrix_lines, ruleset_lines
 from tests.golden.examples import example
 

@@ -8,7 +8,7 @@ import pytest
 
 from cluster.components.all import COMPONENTS
 from cluster.components.component import Component
-from cluster.components.firewall import RULES, firewall_component
+from cluster.components.firewall.rules import RULES, firewall_component
 from cluster.errors import UnsafeError
 from cluster.verdicts.firewall import lacking, needs_trial, refuse_without_nft, rules_of, unreachable
 from tests.inventories import one_host_cluster

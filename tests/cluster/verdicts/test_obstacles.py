@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from cluster.components.etcd import peer_url
 from cluster.declared.model import Cluster
 from cluster.errors import UnsafeError
 from cluster.obstacles import refuse
+from cluster.plans.add_node import refuse_addition
 from cluster.plans.move_node import refuse_move
 from cluster.plans.promote import promotion_obstacles
 from cluster.plans.reinit_node import reinit_obstacles
@@ -74,8 +76,19 @@ def replace_pg3(cluster: Cluster, live: Live) -> None:
     refuse_replacement(cluster, live, cluster.node("pg3"), Newcomer())
 
 
+def join_pg3(cluster: Cluster, live: Live) -> None:
+    keys = {cluster.key("config"): "{}", **{cluster.key("members", name): "{}" for name in ("pg1", "pg2")}}
+    members = [
+        {"id": node.name, "name": node.name, "peer_urls": [peer_url(cluster, node)], "learner": False, "started": True}
+        for node in cluster.etcd
+    ]
+    seen: Any = {**(healthy().etcd or {}), "keys": keys, "members": members}
+    refuse_addition(cluster, seen, {}, live)
+
+
 # Each run, as it looks at a cluster before it acts.
 RUNS: Mapping[str, Callable[[Cluster, Live], object]] = {
+    "add_node": join_pg3,
     "move_node": lambda cluster, live: refuse_move(cluster, live, cluster.node("pg3")),
     "promote": promote,
     "reinit_node": reinit,
@@ -167,7 +180,7 @@ def test_a_healthy_cluster_has_none() -> None:
 
 
 def test_the_host_that_a_run_takes_out_may_be_half_way_out() -> None:
-    assert cluster_obstacles(CLUSTER, half_removed(healthy()), leaving="pg2") == []
+    assert cluster_obstacles(CLUSTER, half_removed(healthy()), leaving=["pg2"]) == []
     gone = with_keys(healthy(), {removal_key(CLUSTER, "pg2"): Removal("2026").text})
     assert cluster_obstacles(CLUSTER, gone) == [], "it is out: what is left is the note"
 

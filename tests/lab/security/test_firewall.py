@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cluster.components.all import port_matrix
-from cluster.components.firewall import GUARD, RULES, TABLE, UNIT
+from cluster.components.firewall.rules import GUARD, RULES, TABLE, UNIT
 from tests.inventories import clusters_of
 from tests.lab.docker import docker, run_in
 from tests.lab.spec import Host, Lab

@@ -77,7 +77,7 @@ def heal(host: str) -> None:
             *("--ip6", labels[f"{LABEL}.address6"], _network(host), host),
         )
     # Without the image nobody can have dropped anything.
-    if exists(tag_of(labels[f"{LABEL}.release"], "tools")) and _is_running(host):
+    if exists(tag_of(labels[f"{LABEL}.release"], "tools")) and is_running(host):
         _nft(host, FORGET)
 
 
@@ -138,7 +138,8 @@ def _state(host: str) -> str:
     return docker("inspect", "--format", "{{.State.Status}}", host)
 
 
-def _is_running(host: str) -> bool:
+def is_running(host: str) -> bool:
+    """Whether a host has power and is not frozen."""
     return _state(host) == "running"
 
 

@@ -20,7 +20,7 @@ from cluster.checks.overview import Overview
 from cluster.errors import ConfigError
 from operations.live import overview
 from operations.live.overview import Look, observed, print_check, print_status
-from operations.util import hosts
+from operations.util import session
 from tests.cluster.overview_world import World, healthy
 from tests.host_answers import questions_in, told
 from tests.world.hosts import PREFIX, fake_cluster
@@ -81,7 +81,7 @@ def test_a_question_without_an_answer_is_no_empty_answer(seen: Overview) -> None
 
 def test_what_this_machine_does_not_have_is_not_compared(seen: Overview) -> None:
     assert seen.trust is None and seen.etcd_trust is None
-    _, _, etcd, snapshots, patroni, haproxy = listed = seen.components["h1"]
+    _, _, etcd, snapshots, patroni, haproxy, *_ = listed = seen.components["h1"]
     assert etcd.files and snapshots.files and not patroni.files and not haproxy.files
     units = [unit.name for one in listed for unit in one.units]
     assert units == ["chrony", "etcd", "etcd-snapshot.timer", "patroni", "haproxy"]
@@ -116,12 +116,12 @@ def test_json_is_one_document_and_nothing_else(monkeypatch: pytest.MonkeyPatch, 
 def test_a_run_with_other_deploy_files_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.argv", ["pyinfra", "inventory.py", "deploys/cluster.py", "deploys/check.py"])
     with pytest.raises(ConfigError, match=r"^check.py looks at the hosts before deploys/cluster.py is done\nHINT: "):
-        hosts.refuse_other_deploys("check.py")
+        session.refuse_other_deploys("check.py")
     monkeypatch.setattr("sys.argv", ["pyinfra", "-y", "inventory.py", "deploys/check.py"])
-    hosts.refuse_other_deploys("check.py")
+    session.refuse_other_deploys("check.py")
 
 
 def test_the_run_ends_with_the_code() -> None:
     with pytest.raises(SystemExit) as ended:
-        hosts.end_run(1)
+        session.end_run(1)
     assert ended.value.code == 1

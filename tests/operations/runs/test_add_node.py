@@ -69,7 +69,10 @@ def test_who_joins_is_said_and_nothing_done(monkeypatch: pytest.MonkeyPatch, wor
 
 def test_a_host_without_the_room_is_refused(monkeypatch: pytest.MonkeyPatch, world: Growing) -> None:
     world.free_mib = 479
-    with pytest.raises(UnsafeError, match=r"^h3 has 479 MiB for data that take 400 MiB and some WAL: 480 MiB\nHINT: "):
+    with pytest.raises(
+        UnsafeError,
+        match=r"^no host joins main now: h3 has 479 MiB for data that take 400 MiB and some WAL: 480 MiB\nHINT: ",
+    ):
         said(monkeypatch, world)
 
 

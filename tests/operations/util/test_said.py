@@ -18,7 +18,7 @@ from facts.host_answers import HostAnswers
 from operations.acts.act import Act
 from operations.util.console import quiet_the_idle_lines
 from operations.util.first_look import looks_again
-from operations.util.hosts import read
+from operations.util.reading import read
 from operations.util.said import keep_answers, said
 from tests.host_answers import told
 from tests.world.hosts import fake_cluster, run_operations

@@ -14,7 +14,8 @@ from itertools import groupby
 from cluster.components.component import Component, Unit
 from cluster.components.component_type import ComponentType
 from cluster.components.files import Directory, File
-from cluster.components.port_matrix import Passage, passages_of
+from cluster.components.firewall.matrix import Passage, passages_of
+from cluster.components.keepalived import VRRP
 from cluster.declared.model import Cluster, Node
 
 TABLE = "inet pyinfra_patroni"
@@ -57,7 +58,7 @@ WantedBy=sysinit.target
 """
 
 # Protocols by number, for a minimal Debian has no list of their names.
-PORTLESS = {"vrrp": 112}
+PORTLESS = {"vrrp": VRRP}
 
 # A packet of TCP that begins no connection is accepted: it opens nothing, and connections that are older than the rules
 # go on, in whichever direction they were opened; the kernel has not tracked them before.

@@ -1,0 +1,76 @@
+"""keepalived on a host that is only a picture: brought, left alone, and taken away again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pyinfra.context import ctx_host
+
+from cluster.components.keepalived import CONFIGURATION, DROP_IN, DROP_IN_DIRECTORY, PROGRAM, keepalived_component
+from cluster.declared.model import Cluster
+from operations.keepalived import service
+from tests.inventories import one_host_cluster
+
+ADDRESSES = {"vip_mode": "haproxy", "vip_write": ["10.0.0.100"], "vip_interface": "eth0"}
+
+
+class PicturedHost:
+    """A host with some paths. + name: of its node"""
+
+    name = "pg1"
+
+    def __init__(self, *there: dict[str, Any]) -> None:
+        self.there = iter(there)
+        self.noop_description = ""
+
+    def get_fact(self, _: Any, **__: Any) -> Any:
+        return next(self.there)
+
+    def noop(self, description: str) -> None:
+        self.noop_description = description
+
+    def log(self, _: str) -> None: ...
+
+
+def run(host: PicturedHost, cluster: Cluster) -> list[str]:
+    with ctx_host.use(host):
+        return [command.get_raw_value() for command in service._inner(cluster=cluster)]
+
+
+def picture(cluster: Cluster, *, there: bool) -> dict[str, Any]:
+    component = keepalived_component(cluster, cluster.node("pg1"))
+    owned = {"user": "root", "group": "root"}
+    paths: dict[str, Any] = {DROP_IN_DIRECTORY: {"kind": "directory", "mode": "755", **owned}}
+    paths |= {one.path: {"kind": "file", "mode": one.mode, "sha256": one.digest, **owned} for one in component.files}
+    unit = {"active": "active" if there else "inactive", "needs_daemon_reload": False, "started_at": 200}
+    stamps = {"files_changed_at": 100, "files_digest": "one", "loaded_digest": "one" if there else ""}
+    return {"paths": paths if there else dict.fromkeys(paths), "units": {"keepalived": {**unit, **stamps}}}
+
+
+def test_it_is_written_and_started() -> None:
+    cluster = one_host_cluster(**ADDRESSES)
+    write, start = run(PicturedHost(picture(cluster, there=False), picture(cluster, there=False)), cluster)
+    assert CONFIGURATION in write and PROGRAM in write and "systemctl start keepalived" in start
+
+
+def test_a_second_run_changes_nothing() -> None:
+    cluster = one_host_cluster(**ADDRESSES)
+    assert run(PicturedHost(picture(cluster, there=True)), cluster) == []
+
+
+def owned(*paths: str) -> dict[str, Any]:
+    there = {path: {"kind": "file"} if path in paths else None for path in (DROP_IN, CONFIGURATION, PROGRAM)}
+    return {"paths": there, "units": {}}
+
+
+def test_without_addresses_it_is_taken_away_and_the_mark_goes_last() -> None:
+    (command,) = run(PicturedHost(owned(DROP_IN, CONFIGURATION, PROGRAM)), one_host_cluster())
+    assert command.startswith("systemctl disable --now --quiet keepalived && ")
+    assert command.index(CONFIGURATION) < command.index(DROP_IN)
+    assert "daemon-reload" in command and f"rmdir {DROP_IN_DIRECTORY}" in command
+
+
+def test_one_of_somebody_else_is_left_alone() -> None:
+    host = PicturedHost(owned(CONFIGURATION))
+    assert run(host, one_host_cluster()) == []
+    assert host.noop_description == "no keepalived of ours on this host"
