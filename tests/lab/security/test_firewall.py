@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from cluster.components.all import port_matrix
@@ -17,10 +18,13 @@ from tests.lab.vocabulary.runs import (
     MEMBERS,
     assert_changes_nothing,
     changed,
+    dsn,
     kill_run,
     leader,
+    members,
     run,
     site,
+    sql,
     start,
     wait_until_settled,
     write_inventory,
@@ -102,9 +106,9 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Walled]:
         yield Walled(ready.lab, three, four, directory)
 
 
-def open_to(source: Host, target: Host) -> set[int]:
-    """The ports of a host that another one reaches."""
-    found = run_in(source.container, SCAN.replace("{address}", target.address4), timeout_seconds=300)
+def open_to(source: Host, target: Host, address: str = "") -> set[int]:
+    """The ports of a host that another one reaches. + address: where it is not the one that is declared"""
+    found = run_in(source.container, SCAN.replace("{address}", address or target.address4), timeout_seconds=300)
     return set(map(int, found.split()))
 
 
@@ -135,6 +139,8 @@ def test_a_scan_finds_what_is_declared(built: Walled) -> None:
             print(f"{source} -> {target}: {sorted(found)}")
             assert found == declared_for(built.three, built.lab, source, target), (source, target)
     assert open_to(built.lab.host(STRANGER), built.lab.host("pg1")) == set()
+    # Each port answers that it is closed, which takes neighbour discovery.
+    assert open_to(built.lab.host(CLIENT), built.lab.host("pg1"), built.lab.host("pg1").address6) == set()
     assert open_to(built.lab.host(CLIENT), built.lab.host("pg1")) == {5000, 5001, 5004, 5432}
 
 
@@ -201,6 +207,19 @@ def test_rules_of_a_run_that_died_are_taken_back(built: Walled) -> None:
     assert rules(host) == before
 
 
+def test_connections_that_are_open_go_on(built: Walled) -> None:
+    only = built.declared("only", firewall_client_networks=[f"{built.lab.host(CLIENT).address4}/32"])
+    with psycopg.connect(dsn(built.lab), autocommit=True) as connection:
+        run(only)
+        assert connection.execute("select 1").fetchone() == (1,)
+        with pytest.raises(psycopg.OperationalError):
+            sql(built.lab, "select 1")
+        assert connection.execute("select 2").fetchone() == (2,)
+    wide = run(built.three)
+    assert "Firewall | Open the ports that will be needed" in changed(wide)
+    assert sql(built.lab, "select 3") == [(3,)]
+
+
 def test_rules_that_were_taken_away_are_missed_and_loaded_again(built: Walled) -> None:
     host = built.lab.host("pg2")
     run_in(host.container, f"nft delete table {TABLE}")
@@ -223,7 +242,7 @@ def test_a_host_that_boots_has_its_rules(built: Walled) -> None:
 
 def test_a_host_that_joins_and_leaves_is_let_in_and_out(built: Walled) -> None:
     run(built.four, "deploys/add_node.py")
-    wait_until_settled(built.lab, (*MEMBERS, "pg4"))
+    assert members(built.lab)[built.lab.host("pg4").container]["state"] == "streaming"
     for source, target in (("pg4", "pg1"), ("pg1", "pg4"), (STRANGER, "pg4")):
         found = open_to(built.lab.host(source), built.lab.host(target))
         assert found == declared_for(built.four, built.lab, source, target), (source, target)
