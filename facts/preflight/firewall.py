@@ -17,7 +17,7 @@ bounds=$(sed -n 's/^CapBnd:[[:space:]]*//p' /proc/1/status) || exit 1
 echo "may_filter|$(( (0x$bounds >> 12) & 1 ))"
 p=$$
 while [ "${p:-0}" -gt 1 ]; do
-  from=$(tr '\0' '\n' < /proc/$p/environ 2>/dev/null | sed -n 's/^SSH_CONNECTION=//p')
+  from=$(tr '\0' '\n' 2>/dev/null < /proc/$p/environ | sed -n 's/^SSH_CONNECTION=//p')
   if [ -n "$from" ]; then echo "ssh|$from"; break; fi
   p=$(sed -n 's/^PPid:[[:space:]]*//p' /proc/$p/status 2>/dev/null)
 done

@@ -23,7 +23,7 @@ def load_on_trial() -> StringCommand:
     # Those of a run that died are taken back first: from here on its timer is not there to do it.
     former = f"if systemctl is-active --quiet {GUARD}.timer; then {_BACK}; fi; {_END}"
     timer = f"--on-active={TRIAL_SECONDS} --timer-property=AccuracySec=100ms"
-    guard = f"systemd-run --quiet --unit={GUARD} {timer} /bin/sh -c {quote(_BACK)}"
+    guard = f"systemd-run --quiet --unit={GUARD} {timer} /bin/sh -c {quote(f'{_BACK}; rm -f {TRIAL}')}"
     return described(StringCommand(f"{former}; {guard} && {NFT} -f {TRIAL}"), "loads the firewall's rules on trial")
 
 
