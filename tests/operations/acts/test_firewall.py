@@ -1,4 +1,4 @@
-"""The commands of a firewall, given to a shell whose programs are a test's own: what is loaded when, and what is left."""
+"""The commands of a firewall, given to a shell with programs of a test: what is loaded when, and what is left."""
 
 from __future__ import annotations
 
