@@ -9,7 +9,7 @@ from typing import Any
 from cluster.components.keepalived import CONFIGURATION
 from cluster.declared.address import Address
 from cluster.declared.model import Cluster, Node
-from cluster.declared.vip import VirtualAddress, vip_hosts, virtual_addresses
+from cluster.declared.vip import VirtualAddress, addresses_on_members, vip_hosts, virtual_addresses
 from cluster.findings import Finding
 
 Picture = Mapping[str, Any]
@@ -36,6 +36,8 @@ def vip_findings(
             yield from _on_host(cluster, node, seen)
         if seen is not None and cluster.settings.vip_mode == "haproxy" and seen["foreign_keepalived"]:
             yield _foreign_keepalived(node)
+        if seen is not None:
+            yield from _unheard(cluster, node, seen)
     for one, name, mac in strangers(cluster, pictures):
         if name in reached:
             problem = f"{one.address} is in use: {name} hears {mac} answer there, which is no host of {cluster.name}"
@@ -62,6 +64,18 @@ def _on_host(cluster: Cluster, node: Node, seen: Picture) -> Iterator[Finding]:
     for one in virtual_addresses(cluster):
         if not any(one.address.ip in network for network in wide):
             yield _outside(node, one, name, wide)
+
+
+def _unheard(cluster: Cluster, node: Node, seen: Picture) -> Iterator[Finding]:
+    """PostgreSQL listens on the addresses from its start on, when another host may have them."""
+    if "*" in cluster.settings.postgres_listen:
+        return
+    for family in dict.fromkeys(f"ipv{address.ip.version}" for address in addresses_on_members(cluster)):
+        if seen["nonlocal"].get(family) == "0":
+            setting = f"net.{family}.ip_nonlocal_bind"
+            problem = f"{setting} is 0 and the host may not set it, so PostgreSQL could not listen on virtual addresses"
+            hint = f"Set {setting}=1 where this container is made, or declare postgres_listen = ['*']."
+            yield Finding(node.name, "vip_mode", problem, hint)
 
 
 def _foreign_keepalived(node: Node) -> Finding:

@@ -18,6 +18,10 @@ if command -v ip >/dev/null; then
     echo "interface|${{i##*/}}|$mac"
   done 2>/dev/null
   printf '%s\n' "$addresses" | awk '{{ print "network|" $2 "|" $4 }}'
+  for f in 4 6; do
+    n=/proc/sys/net/ipv$f/ip_nonlocal_bind
+    [ ! -r $n ] || {{ read -r v < $n; [ ! -w $n ] || v=settable; echo "nonlocal|$f|$v"; }}
+  done
   [ ! -e {configuration} ] || [ -e {mark} ] || echo 'keepalived|foreign'
   set --
   for a in {addresses}; do
@@ -44,12 +48,19 @@ def virtual_script(addresses: Sequence[str]) -> str:
 
 
 def virtual(lines: Mapping[str, list[list[str]]]) -> dict[str, Any]:
-    """``{interfaces: {name: {mac, networks}}, neighbours: {address: MAC}, foreign_keepalived: bool}``."""
+    """
+    ``{interfaces: {name: {mac, networks}}, neighbours: {address: MAC}, foreign_keepalived: bool, nonlocal: {family:
+    "settable", or the value of the kernel's ip_nonlocal_bind where the host may not set it}}``.
+    """
     interfaces: dict[str, dict[str, Any]] = {name: {"mac": mac, "networks": []} for name, mac in lines["interface"]}
     for name, network in lines.get("network", ()):
         # A VLAN's name has its parent behind an @ in one place and not in the other.
         plain = re.sub(r"@.*", "", name)
         if plain in interfaces:
             interfaces[plain]["networks"].append(network)
-    keepalived = {"foreign_keepalived": "keepalived" in lines}
-    return {"interfaces": interfaces, "neighbours": dict(lines.get("neighbour", ())), **keepalived}
+    return {
+        "interfaces": interfaces,
+        "neighbours": dict(lines.get("neighbour", ())),
+        "foreign_keepalived": "keepalived" in lines,
+        "nonlocal": {f"ipv{family}": value for family, value in lines.get("nonlocal", ())},
+    }

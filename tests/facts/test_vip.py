@@ -69,6 +69,8 @@ def test_neighbours_are_those_that_answered() -> None:
         "network|eth0.7@eth0|10.0.0.1/24",
         "network|gone|10.9.0.1/24",
         "neighbour|10.0.0.100|02:aa:00:00:00:09",
+        "nonlocal|4|0",
+        "nonlocal|6|settable",
     ]
     assert HostPicture().process(lines)["virtual"] == {
         "interfaces": {
@@ -77,6 +79,7 @@ def test_neighbours_are_those_that_answered() -> None:
         },
         "neighbours": {"10.0.0.100": "02:aa:00:00:00:09"},
         "foreign_keepalived": False,
+        "nonlocal": {"ipv4": "0", "ipv6": "settable"},
     }
 
 

@@ -118,7 +118,8 @@ def _socket6(interface: str) -> socket.socket:
 
 def _received(network: socket.socket) -> list[bytes]:
     """What arrives while an answer may be on its way. On a busy host it has arrived, and this program comes late."""
-    found, end = [], time.monotonic() + PROBE_SECONDS
+    found: list[bytes] = []
+    end = time.monotonic() + PROBE_SECONDS
     while select.select([network], [], [], max(0.0, end - time.monotonic()))[0] and len(found) < MOST_FRAMES:
         found.append(network.recv(2048))
     return found

@@ -19,7 +19,9 @@ def addressed(**settings: Any) -> Cluster:
     return a_cluster(**{**GIVEN, **settings})
 
 
-def host(n: int, *networks: str, heard: dict[str, str] | None = None, foreign: bool = False) -> dict[str, Any]:
+def host(
+    n: int, *networks: str, heard: dict[str, str] | None = None, foreign: bool = False, nonlocal4: str = "settable"
+) -> dict[str, Any]:
     """A picture of a host. + networks: of eth0; + heard: who answers at virtual addresses"""
     own = networks or (f"10.0.0.{n}/24", f"fd00::{n}/64", "fe80::1/64")
     interfaces = {
@@ -27,6 +29,7 @@ def host(n: int, *networks: str, heard: dict[str, str] | None = None, foreign: b
         "docker0": {"mac": "02:42:00:00:00:01", "networks": ["172.17.0.1/16"]},
     }
     virtual = {"interfaces": interfaces, "neighbours": heard or {}, "foreign_keepalived": foreign}
+    virtual["nonlocal"] = {"ipv4": nonlocal4, "ipv6": "1"}
     return picture(n, virtual=virtual)
 
 
@@ -118,3 +121,18 @@ def test_every_host_is_asked_and_none_without_addresses() -> None:
     for node in addressed():
         assert picture_question(addressed(), node)["vips"] == ["10.0.0.100", "fd00::100"]
     assert all("vips" not in picture_question(a_cluster(), node) for node in a_cluster())
+
+
+def test_a_host_on_which_postgresql_could_not_listen_is_refused() -> None:
+    pictures = host(1), host(2, nonlocal4="0"), host(3, nonlocal4="1")
+    assert judged(a_cluster(**LEADER), *pictures) == [
+        Finding(
+            "pg2",
+            "vip_mode",
+            "net.ipv4.ip_nonlocal_bind is 0 and the host may not set it, so PostgreSQL could not listen on virtual "
+            "addresses",
+            "Set net.ipv4.ip_nonlocal_bind=1 where this container is made, or declare postgres_listen = ['*'].",
+        )
+    ]
+    assert judged(a_cluster(**LEADER, postgres_listen=["*"]), *pictures) == []
+    assert judged(addressed(), *pictures) == [], "HAProxy listens, which can do without"
