@@ -18,7 +18,8 @@ class EndpointsTried(Answer[list[SeenEndpoint]]):
     """
     A connection through every endpoint, a read, and a write that is rolled back.
 
-    Returns a list of ``{address, port, wants, connected, in_recovery, wrote, refused, version, error}``.
+    Returns a list of ``{address, port, wants, primaries, standbys, connected, in_recovery, server, wrote, refused,
+    version, error}``.
     What to try comes over stdin, for it holds a password: pass ``_stdin=[Secret(json)]`` with the object that
     ``cluster.proof.question`` makes.
     """

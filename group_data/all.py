@@ -130,9 +130,26 @@ later versions. A host's own data in inventory.py overrides this file. docs/sett
 # haproxy_any_port = 5004  # any healthy member; 1..65535
 # haproxy_stats_port = 7000  # the statistics page, over TLS and with a login; 1..65535
 # haproxy_stats_user = "admin"  # login of the statistics page; at most 63 letters, digits, dot, hyphen and underscore
-# haproxy_max_connections = 2000  # client connections that one HAProxy accepts; 10 or more
+#   clients that a port of one HAProxy accepts, with those that wait for a member; absent: twice what all members take;
+#   10 or more
+# haproxy_max_connections = None
+#   seconds that a client waits for a connection to a member before HAProxy ends it; 1 or more
+# haproxy_queue_seconds = 30
+#   what one port of one HAProxy may take of a member's max_connections: whole, all that clients can have; divided, an
+#   equal share, so that all ports of all HAProxy hosts together never exceed it; "whole" or "divided"
+# haproxy_member_share = "whole"
+#   seconds after which HAProxy ends a connection whose peer acknowledges nothing, or reads nothing; 0: 15 minutes, or
+#   never; 0..86400
+# haproxy_unanswered_seconds = 120
 #   where the replicas' port leads if no replica is available: to the primary, or nowhere; "primary" or "none"
 # haproxy_replicas_fallback = "primary"
+#   MiB of WAL that a replica may have yet to replay and still get readers; absent or 0: no limit; 0 or more
+# haproxy_replica_max_lag_mib = None
+#   where a host is, e.g. a data center: HAProxy sends readers to the members of its own zone, and to the others while
+#   none of those is fit; absent: to all alike; at most 63 letters, digits, dot, hyphen and underscore
+# haproxy_zone = None
+#   a member's share of readers, compared with the other members'; 0: none, sessions that it has go on; 0..256
+# haproxy_weight = 100
 
 # --- pgbackrest: Backups and the WAL archive. https://pgbackrest.org/configuration.html
 

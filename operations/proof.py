@@ -46,9 +46,10 @@ SETTLE_SECONDS = 30
 def proven(cluster: Cluster, secrets: Mapping[str, Secret], places: Mapping[str, str]) -> Commands:
     """
     Show that the cluster does what it is for: etcd healthy, every standby streaming on one timeline, a write through
-    the read-write endpoint of every HAProxy, a read and a refused write through the read-only one; without HAProxy,
-    the same on the members themselves; and all of that at virtual addresses. Then print the card. In a run that has
-    changed nothing, members and etcd are not asked once more for what they have just said.
+    the read-write endpoint of every HAProxy, a read and a refused write through the read-only one, and behind every
+    other port that is open a member that belongs there; without HAProxy, the same on the members themselves; and all of
+    that at virtual addresses. Then print the card. In a run that has changed nothing, members and etcd are not asked
+    once more for what they have just said.
 
     + places: ``ca`` and ``password``: where they lie on the control machine
     """
@@ -62,10 +63,10 @@ def proven(cluster: Cluster, secrets: Mapping[str, Secret], places: Mapping[str,
     question = {"expected": names, "wait_seconds": SETTLE_SECONDS, "live": True}
     settling = gevent.spawn(copy_context().run, partial(read_all, [own], PatroniCluster, **question))
     etcd = gevent.spawn(copy_context().run, _etcd_faults, cluster)
-    tried = _tried(cluster, secrets["PATRONI_ADMIN_PASSWORD"], lambda: settling.get()[own.name]["leader"])
+    tried = _tried(cluster, secrets["PATRONI_ADMIN_PASSWORD"], lambda: settling.get()[own.name])
     seen = settling.get()[own.name]
     absent = unheld_addresses(tried) if all(node in in_this_run(cluster.members) for node in cluster.members) else []
-    if faults := [*etcd.get(), *_member_faults(cluster, seen), *broken_endpoints(tried), *absent]:
+    if faults := [*etcd.get(), *_member_faults(cluster, seen), *broken_endpoints(cluster, tried), *absent]:
         listed = "".join(f"\n  {fault}" for fault in faults)
         raise UnsafeError(
             f"the cluster is built, but the final verification failed:{listed}\nHINT: fix the first, run again."
@@ -80,16 +81,16 @@ def proven(cluster: Cluster, secrets: Mapping[str, Secret], places: Mapping[str,
     yield from ()
 
 
-def _tried(cluster: Cluster, password: Secret, leader: Callable[[], str | None]) -> list[SeenEndpoint]:
+def _tried(cluster: Cluster, password: Secret, look: Callable[[], SeenPatroni]) -> list[SeenEndpoint]:
     """
     Every endpoint by use: HAProxy's from here; without one each member's own, on that member.
 
-    + leader: who leads, which is waited for where it matters
+    + look: what Patroni says, which is waited for where it matters
     """
     if cluster.balancers:
-        asked = {current_node(): endpoints(cluster)}
+        asked = {current_node(): endpoints(cluster, look)}
     else:
-        asked = {node.name: [own_endpoint(cluster, node, leader())] for node in in_this_run(cluster.members)}
+        asked = {node.name: [own_endpoint(cluster, node, look()["leader"])] for node in in_this_run(cluster.members)}
     for node in in_this_run(cluster.members):
         if held := held_endpoints(cluster, node):
             asked.setdefault(node.name, []).extend(held)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from shlex import quote
 
@@ -11,6 +10,8 @@ from cluster.components import sandbox
 from cluster.components.component import Component, Unit
 from cluster.components.component_type import ComponentType, Listener, Reach, role
 from cluster.components.files import Directory, File
+from cluster.components.haproxy_connections import port_connections, server_connections
+from cluster.components.haproxy_servers import PRIMARY, preferred, servers, services, unanswered
 from cluster.components.rendering import rendered
 from cluster.declared.address import Address, is_address
 from cluster.declared.model import Cluster, Node
@@ -61,52 +62,11 @@ RELOAD = f"({_RELOAD.format(ask=runtime_query('show info'), unit=UNIT, seconds=R
 
 
 @dataclass(frozen=True)
-class Service:
-    """
-    One port for clients.
-
-    + name: of its section in haproxy.cfg and of its row on the statistics page
-    + check: what Patroni is asked; it answers 200 on the members that fit. None: it is not asked
-    + follows: sections that have the answers already; a member fits here while it does in one of them
-    """
-
-    name: str
-    port: int
-    check: str | None = None
-    follows: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
 class Bind:
     """Where HAProxy listens. + address: as haproxy.cfg has it; + words: what stands behind the port"""
 
     address: str
     words: str = ""
-
-
-def services(cluster: Cluster) -> tuple[Service, ...]:
-    """The ports for clients, each with the members that it leads to. What nobody declared a use for is closed."""
-    settings = cluster.settings
-    # In a standby cluster everybody is a standby, its leader too: a single member serves readers.
-    readers, everybody = ("/read-only", ("replicas",)) if cluster.source else ("/replica", ("primary", "replicas"))
-    return (
-        Service("primary", settings.haproxy_primary_port, "/primary"),
-        Service("replicas", settings.haproxy_replicas_port, readers),
-        *_by_synchrony(cluster),
-        Service("any", settings.haproxy_any_port, follows=everybody),
-    )
-
-
-def _by_synchrony(cluster: Cluster) -> tuple[Service, ...]:
-    settings = cluster.settings
-    if settings.patroni_synchronous_mode == "off":
-        return ()
-    # A standby of a quorum is none to /sync.
-    check = "/quorum" if settings.patroni_synchronous_mode == "quorum" else "/sync"
-    return (
-        Service("synchronous", settings.haproxy_synchronous_port, check),
-        Service("asynchronous", settings.haproxy_asynchronous_port, "/async"),
-    )
 
 
 def service_ports(cluster: Cluster) -> dict[str, int]:
@@ -141,11 +101,6 @@ def binds(cluster: Cluster, node: Node) -> tuple[Bind, ...]:
     return (*own, Bind("127.0.0.1"), *((Bind("[::1]"),) if ipv6 else ()))
 
 
-def server_name(node: Node) -> str:
-    """A member's name as HAProxy takes it; it refuses a file with any other character in one."""
-    return re.sub(r"[^A-Za-z0-9_.:-]", "_", node.name)
-
-
 def quoted(text: str) -> str:
     """A word for haproxy.cfg, whatever it holds: in single quotes, where only a single quote means something."""
     return "'" + text.replace("'", r"'\''") + "'"
@@ -166,18 +121,23 @@ def haproxy_component(cluster: Cluster, node: Node, stats_password: Secret) -> C
 
 def configuration_text(cluster: Cluster, node: Node, stats_password: Secret) -> str:
     """
-    haproxy.cfg of one host; the same on all but for the description and the addresses.
+    haproxy.cfg of one host; the same on all but for the description, the addresses, and whom its zone prefers.
 
     + stats_password: stands in the text
     """
     return rendered(
         "haproxy/haproxy.cfg.j2",
-        {"quoted": quoted, "server_name": server_name},
+        {"quoted": quoted},
         description=f"{cluster.name} on {node.name}",
         settings=cluster.settings,
         members=cluster.members,
-        services=services(cluster),
+        services=[(one, servers(cluster, node, one)) for one in services(cluster)],
+        connections=port_connections(cluster),
+        each=server_connections(cluster),
+        readers_apart=not all(preferred(cluster, node, member) for member in cluster.members),
+        primary=PRIMARY,
         binds=binds(cluster, node),
+        unanswered=unanswered(cluster),
         places=PLACE,
         socket=RUNTIME_SOCKET,
         reserve=STATISTICS_CONNECTIONS,

@@ -118,6 +118,8 @@ def fixed_parameters() -> dict[str, Any]:
         "tcp_keepalives_idle": 60,
         "tcp_keepalives_interval": 10,
         "tcp_keepalives_count": 6,
+        # Keepalives are not sent while data are under way. Milliseconds; as long as the keepalives take.
+        "tcp_user_timeout": 120_000,
         "logging_collector": "on",
         "log_directory": "/var/log/postgresql",
         "log_filename": "postgresql-%a.log",

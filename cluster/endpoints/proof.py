@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from cluster.components.haproxy_connections import server_connections
+from cluster.components.haproxy_servers import PRIMARY, services
 from cluster.declared.model import Cluster, Node
 from cluster.declared.vip import ON_MEMBERS
 from cluster.endpoints.endpoints import address_doors
+from cluster.observed.patroni import SeenPatroni
 from cluster.observed.postgres import SeenEndpoint
 from cluster.pki.certificates import POSTGRES
 from cluster.secrets.secrets import Secret
@@ -17,33 +21,34 @@ SETTLE_SECONDS = 20
 SOCKETS = "/var/run/postgresql"
 
 
-def endpoints(cluster: Cluster) -> list[dict[str, Any]]:
+@dataclass(frozen=True)
+class Expected:
+    """Who may answer at a port: members as a primary, and members as a standby. + wants: what the port is for"""
+
+    wants: str
+    primaries: Sequence[Node] = ()
+    standbys: Sequence[Node] = ()
+
+
+def endpoints(cluster: Cluster, look: Callable[[], SeenPatroni]) -> list[dict[str, Any]]:
     """
-    Where clients connect through HAProxy, at virtual addresses, too, with what has to hold there: ``write`` goes
-    through, or is refused and ``read`` works.
+    Where clients connect through HAProxy, at virtual addresses, too, with who may answer there: every port that is open
+    and has somebody to lead to.
+
+    + look: ``PatroniCluster``, which is waited for only where the declaration does not say who that is
     """
-    settings = cluster.settings
-    ports = {"write": settings.haproxy_primary_port, "read": settings.haproxy_replicas_port}
-    if cluster.source is not None:
-        del ports["write"]  # nobody takes writes there, and every member serves readers
-    listed = [
-        {"address": str(node.address), "port": port, "wants": wants}
-        for node in cluster.balancers
-        for wants, port in ports.items()
+    if not cluster.balancers:
+        return []
+    expected = {one.port: _expected(cluster, one.name, look) for one in services(cluster)}
+    leading = {port: _asked(cluster, one) for port, one in expected.items() if one.primaries or one.standbys}
+    listed: list[dict[str, Any]] = [
+        {"address": str(node.address), "port": port} for node in cluster.balancers for port in leading
     ]
-    if settings.vip_mode == "haproxy":
-        listed += _virtual(cluster, "routed")  # a member may have no IPv6
-    return [one for one in listed if _tells(cluster, one)]
-
-
-def _virtual(cluster: Cluster, condition: str) -> list[dict[str, Any]]:
-    doors = address_doors(cluster)
-    return [{"address": str(one.address), "port": port, "wants": one.use, "if": condition} for one, port in doors]
-
-
-def _tells(cluster: Cluster, one: Mapping[str, Any]) -> bool:
-    # With a single member the replicas' port falls back to the primary, or leads nowhere: nothing to be refused.
-    return one["wants"] == "write" or len(cluster.members) > 1 or cluster.source is not None
+    if cluster.settings.vip_mode == "haproxy":
+        doors = [(str(one.address), port) for one, port in address_doors(cluster)]
+        # A member may have no IPv6.
+        listed += [{"address": address, "port": port, "if": "routed"} for address, port in doors if port in leading]
+    return [{**one, **leading[one["port"]]} for one in listed]
 
 
 def held_endpoints(cluster: Cluster, node: Node) -> list[dict[str, Any]]:
@@ -53,8 +58,14 @@ def held_endpoints(cluster: Cluster, node: Node) -> list[dict[str, Any]]:
     """
     if cluster.settings.vip_mode not in ON_MEMBERS:
         return []
-    listed = [{**one, "by": _own_way(cluster, node)} for one in _virtual(cluster, "held")]
-    return [one for one in listed if _tells(cluster, one)]
+    doors = address_doors(cluster)
+    listed = [({"address": str(one.address), "port": port, "if": "held"}, one.use) for one, port in doors]
+    # With a single member there is no replica: nothing to be refused.
+    return [
+        {**one, **_itself(cluster, node, use)}
+        for one, use in listed
+        if use == "write" or len(cluster.members) > 1 or cluster.source is not None
+    ]
 
 
 def unheld_addresses(tried: Iterable[SeenEndpoint]) -> list[str]:
@@ -65,6 +76,52 @@ def unheld_addresses(tried: Iterable[SeenEndpoint]) -> list[str]:
     return [f"{address} is on no member" for address, held in found.items() if not held]
 
 
+def _asked(cluster: Cluster, one: Expected) -> dict[str, Any]:
+    # HAProxy sends each to the member with the fewest: as many at once as there are members meet all of them.
+    times = 1 if one.wants == "write" else max(1, min(len(one.standbys), server_connections(cluster)))
+    addresses = {
+        "primaries": [str(node.address) for node in one.primaries],
+        "standbys": [str(node.address) for node in one.standbys],
+    }
+    return {"wants": one.wants, **addresses, "times": times}
+
+
+def _expected(cluster: Cluster, service: str, look: Callable[[], SeenPatroni]) -> Expected:
+    writable = cluster.members if cluster.source is None else ()
+    if service == PRIMARY:
+        return Expected("write", writable)
+    readers = _readers(cluster)
+    if service == "replicas":
+        return _for_readers(cluster, _apart_from_leader(cluster, readers, look) if len(readers) < 2 else readers)
+    if service == "any":
+        return Expected("any", [node for node in writable if node.settings.haproxy_weight], readers)
+    counted = {name for name, member in look()["members"].items() if member["synchronous"]}
+    fitting = _apart_from_leader(cluster, readers, look)
+    return Expected(service, (), [node for node in fitting if (node.name in counted) == (service == "synchronous")])
+
+
+def _readers(cluster: Cluster) -> list[Node]:
+    """The members that may serve readers as a standby. The leader of a standby cluster does whatever its tags say."""
+    return [
+        node
+        for node in cluster.members
+        if node.settings.haproxy_weight and (cluster.source or not node.settings.patroni_tags.get("noloadbalance"))
+    ]
+
+
+def _apart_from_leader(cluster: Cluster, readers: Iterable[Node], look: Callable[[], SeenPatroni]) -> list[Node]:
+    return [node for node in readers if cluster.source or node.name != look()["leader"]]
+
+
+def _for_readers(cluster: Cluster, standbys: Sequence[Node]) -> Expected:
+    leads_on = cluster.source is None and cluster.settings.haproxy_replicas_fallback == "primary"
+    if leads_on and not standbys:
+        return Expected("write", cluster.members)
+    # Replicas that lag too much may be out at this moment, all of them.
+    beside = cluster.members if leads_on and cluster.settings.haproxy_replica_max_lag_mib else ()
+    return Expected("read", beside, standbys)
+
+
 def own_endpoint(cluster: Cluster, node: Node, leader: str | None) -> dict[str, Any]:
     """
     The same of a member to which clients come themselves. It is tried on the member, by ways that pg_hba always lets
@@ -72,18 +129,17 @@ def own_endpoint(cluster: Cluster, node: Node, leader: str | None) -> dict[str, 
     not listen there, over its socket. + leader: who leads
     """
     writes = node.name == leader and cluster.source is None
-    return {
-        "address": str(node.address),
-        "port": cluster.settings.postgres_port,
-        "by": _own_way(cluster, node),
-        "wants": "write" if writes else "read",
-    }
+    known = {"address": str(node.address), "port": cluster.settings.postgres_port}
+    return {**known, **_itself(cluster, node, "write" if writes else "read")}
 
 
-def _own_way(cluster: Cluster, node: Node) -> dict[str, str]:
+def _itself(cluster: Cluster, node: Node, use: str) -> dict[str, Any]:
+    """How a member is tried on its own host, and that it is the one who answers."""
     places, loopback = cluster.settings.postgres_listen, node.address.loopback
     listens = not places or not {"*", "0.0.0.0", "::", "localhost", loopback}.isdisjoint(places)
-    return {"hostaddr": loopback} if listens else {"host": SOCKETS}
+    by, itself = ({"hostaddr": loopback}, loopback) if listens else ({"host": SOCKETS}, "")
+    writes = use == "write"
+    return {"by": by, "wants": use, "primaries": [itself] * writes, "standbys": [itself] * (not writes)}
 
 
 def question(cluster: Cluster, password: str, tried: Sequence[Mapping[str, Any]]) -> Secret:
@@ -99,15 +155,28 @@ def question(cluster: Cluster, password: str, tried: Sequence[Mapping[str, Any]]
     return Secret(json.dumps({"endpoints": tried, "connection": connection, "wait": SETTLE_SECONDS}))
 
 
-def broken_endpoints(tried: Iterable[SeenEndpoint]) -> list[str]:
+def broken_endpoints(cluster: Cluster, tried: Iterable[SeenEndpoint]) -> list[str]:
     """A sentence for each endpoint that does not lead where it should. + tried: ``EndpointsTried``"""
-    reasons = ((one, _reason(one)) for one in tried if not one.get("left_out"))
+    reasons = ((one, _reason(cluster, one)) for one in tried if not one.get("left_out"))
     return [f"{one['address']} port {one['port']} {reason}" for one, reason in reasons if reason]
 
 
-def _reason(one: SeenEndpoint) -> str | None:
+def _reason(cluster: Cluster, one: SeenEndpoint) -> str | None:
     if not one["connected"]:
         return f"does not connect: {one['error']}"
-    if one["wants"] == "write":
-        return None if one["wrote"] else "leads to a member that refuses writes"
-    return None if one["refused"] else "leads to a member that takes writes"
+    if one["wrote"] and not one["primaries"]:
+        return "leads to a member that takes writes"
+    if not one["wrote"] and (one["wants"] == "write" or not one["refused"]):
+        # Refused for another reason is not refused as on a standby: nobody knows what it is.
+        return f"leads to a member that {'refuses' if one['wants'] == 'write' else 'takes'} writes"
+    if one["server"] in one["primaries" if one["wrote"] else "standbys"]:
+        return None
+    return f"leads to {_misfit(cluster, one)}"
+
+
+def _misfit(cluster: Cluster, one: SeenEndpoint) -> str:
+    name = next((node.name for node in cluster.members if str(node.address) == one["server"]), None)
+    if name is None:
+        return f"{one['server']}, which is no member"
+    words = {"synchronous": "is not synchronous", "asynchronous": "is synchronous, or leads"}
+    return f"{name}, which {words.get(one['wants'], 'is declared to get no readers')}"

@@ -195,22 +195,6 @@ _OTHERS: Mapping[str, FindingType] = {
         *(WARNING, "PostgreSQL", "more than 90 % of `max_connections` are in use"),
         "Look for idle ones in pg_stat_activity on {where}; pool them, or raise max_connections.",
     ),
-    "haproxy-down": FindingType(
-        *(ALARM, "HAProxy", "HAProxy is down on a host"),
-        "See `journalctl -u haproxy -n 50` on {where}, fix that, then `systemctl start haproxy` there.",
-    ),
-    "haproxy-no-primary": FindingType(
-        *(ALARM, "HAProxy", "HAProxy has no primary for its clients"),
-        "HAProxy asks Patroni on port {port} of each member: compare `curl -k https://MEMBER:{port}/primary`.",
-    ),
-    "haproxy-two-primaries": FindingType(
-        *(ALARM, "HAProxy", "HAProxy sees more than one primary, and accepts no clients meanwhile"),
-        "It ends within seconds after a failover; otherwise check Patroni on the members that are named.",
-    ),
-    "haproxy-other-primary": FindingType(
-        *(ALARM, "HAProxy", "HAProxy sends its clients to a member that is not the leader"),
-        "It ends within seconds after a failover; otherwise check Patroni on the members that are named.",
-    ),
     "certificate-absent": FindingType(
         *(ALARM, "certificate", "a certificate is missing"), f"Run `{RUN}/cluster.py`, which issues it."
     ),

@@ -14,6 +14,7 @@ from cluster.declared.owned_parameters import declared_findings
 from cluster.declared.replication import replication_findings
 from cluster.declared.standby_clusters import related, standby_findings
 from cluster.findings import Finding
+from cluster.inventory.haproxy import haproxy_findings
 from cluster.inventory.names import group_findings, name_findings, place_findings
 from cluster.inventory.parameters import declared_value_findings
 from cluster.inventory.pg_hba import hba_findings
@@ -127,6 +128,7 @@ def cluster_findings(cluster: Cluster) -> list[Finding]:
         *vip_findings(cluster, DEFAULTS),
         *hba_findings(cluster, DEFAULTS),
         *replication_findings(cluster),
+        *haproxy_findings(cluster),
         *declared_findings(cluster),
         *declared_value_findings(cluster),
     ]

@@ -30,13 +30,19 @@ class SeenEndpoint(TypedDict):
     """
     One endpoint that was tried.
 
-    + wants: ``write`` or ``read``; + refused: a write was, as on a standby
+    + wants: what it is for: ``write``, ``read``, ``synchronous``, ``asynchronous`` or ``any``
+    + primaries, standbys: the addresses of the members that may answer there as one
+    + server: the address of the member that answered; empty where it was reached over a socket
+    + refused: a write was, as on a standby
     + left_out: the host has no route to it, or does not have it itself, so that it could not be tried there
     """
 
     address: str
     port: int
     wants: str
+    primaries: list[str]
+    standbys: list[str]
+    server: str
     connected: bool
     in_recovery: bool | None
     wrote: bool

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Sequence
 
 from cluster.checks.certificates import authority_words, days_left
 from cluster.checks.check_finding import CheckFinding
-from cluster.checks.haproxy import servers_up
+from cluster.checks.haproxy import lagging, servers_up
 from cluster.checks.overview import Overview
 from cluster.checks.replication import mode_words
 from cluster.checks.report import failing, summary
 from cluster.components.all import certificate_places
-from cluster.components.haproxy import server_name
+from cluster.components.haproxy_servers import server_name
 from cluster.declared.model import Node
 from cluster.measures import used_percent
 from cluster.observed.patroni import SeenMember
@@ -216,7 +216,8 @@ def _balancer(overview: Overview, node: Node) -> Sequence[str]:
         return (node.name, "DOWN" if overview.is_reached(node) else DEAD, SILENT, SILENT)
     names = {server_name(member): member.name for member in overview.cluster.members}
     led = [[names.get(one, one) for one in servers_up(overview, node, where)] for where in ("primary", "replicas")]
-    return (node.name, "up", *(", ".join(servers) or "none" for servers in led))
+    primary, replicas = (", ".join(servers) or "none" for servers in led)
+    return (node.name, "up", primary, "; ".join([replicas, *(f"{one.name} lags" for one in lagging(overview, node))]))
 
 
 def _certificates(overview: Overview) -> list[str]:

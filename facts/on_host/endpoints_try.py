@@ -24,18 +24,32 @@ READ_ONLY = "25006"
 
 
 def attempt(endpoint: dict[str, Any]) -> dict[str, Any]:
-    """One connection, one read, one write that is rolled back."""
+    """As many connections at once as are asked for, to meet each member behind a port; the first misfit counts."""
     way = {"host": endpoint["address"], **endpoint.get("by", {})}
-    connection = psycopg2.connect(port=endpoint["port"], connect_timeout=5, **way, **ASKED["connection"])
+    opened: list[Any] = []
     try:
-        with connection.cursor() as cursor:
-            cursor.execute("select pg_is_in_recovery(), current_setting('server_version')")
-            in_recovery, version = cursor.fetchone()
-            seen = {"connected": True, "in_recovery": in_recovery, "version": version.split()[0], "error": ""}
-            return {**endpoint, **seen, **write(cursor)}
+        for _ in range(endpoint.get("times", 1)):
+            opened.append(psycopg2.connect(port=endpoint["port"], connect_timeout=5, **way, **ASKED["connection"]))
+            tried = {**endpoint, **used(opened[-1])}
+            if not fits(tried):
+                break
+        return tried
     finally:
-        connection.rollback()
-        connection.close()
+        for connection in opened:
+            connection.close()
+
+
+def used(connection: Any) -> dict[str, Any]:
+    """One read, and one write that is rolled back."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select pg_is_in_recovery(), current_setting('server_version'), coalesce(host(inet_server_addr()), '')"
+        )
+        in_recovery, version, server = cursor.fetchone()
+        seen = {"connected": True, "in_recovery": in_recovery, "version": version.split()[0], "error": ""}
+        wrote = write(cursor)
+    connection.rollback()
+    return {**seen, "server": server, **wrote}
 
 
 def write(cursor: Any) -> dict[str, bool]:
@@ -48,8 +62,10 @@ def write(cursor: Any) -> dict[str, bool]:
 
 
 def fits(tried: dict[str, Any]) -> bool:
-    """Whether an endpoint leads where it should."""
-    return bool(tried["connected"] and (tried["wrote"] if tried["wants"] == "write" else tried["refused"]))
+    """Whether an endpoint leads where it should: to one of those that may be a primary there, or a standby."""
+    if tried["wrote"]:
+        return tried["server"] in tried["primaries"]
+    return bool(tried["refused"]) and tried["server"] in tried["standbys"]
 
 
 def can_be_tried(endpoint: dict[str, Any]) -> bool:
@@ -73,7 +89,7 @@ def held() -> set[str]:
 
 def settle(endpoint: dict[str, Any]) -> dict[str, Any]:
     """Try until it leads where it should: HAProxy needs a moment for its first checks."""
-    nothing = {"connected": False, "in_recovery": None, "wrote": False, "refused": False, "version": ""}
+    nothing = {"connected": False, "in_recovery": None, "wrote": False, "refused": False, "version": "", "server": ""}
     if "if" in endpoint and not can_be_tried(endpoint):
         return {**endpoint, **nothing, "error": "", "left_out": True}
     while True:

@@ -34,10 +34,10 @@ class Denied(Error):
 
 
 class Database:
-    """One connection. + refusal: of a write"""
+    """One connection. + refusal: of a write; + server: the address of the member"""
 
-    def __init__(self, refusal: Error | None = None) -> None:
-        self.refusal, self.said = refusal, list[str]()
+    def __init__(self, refusal: Error | None = None, server: str = "10.0.0.1") -> None:
+        self.refusal, self.server, self.said = refusal, server, list[str]()
 
     def cursor(self) -> Database:
         return self
@@ -53,8 +53,8 @@ class Database:
         if sql.startswith("create") and self.refusal is not None:
             raise self.refusal
 
-    def fetchone(self) -> tuple[bool, str]:
-        return isinstance(self.refusal, ReadOnly), "17.6 (Debian 17.6-1)"
+    def fetchone(self) -> tuple[bool, str, str]:
+        return isinstance(self.refusal, ReadOnly), "17.6 (Debian 17.6-1)", self.server
 
     def rollback(self) -> None:
         self.said.append("rollback")
@@ -76,8 +76,8 @@ def tried(
     return said
 
 
-WRITER = {"address": "10.0.0.1", "port": 5000, "wants": "write"}
-READER = {"address": "10.0.0.1", "port": 5001, "wants": "read"}
+WRITER = {"address": "10.0.0.1", "port": 5000, "wants": "write", "primaries": ["10.0.0.1"], "standbys": []}
+READER = {"address": "10.0.0.1", "port": 5001, "wants": "read", "primaries": [], "standbys": ["10.0.0.1", "10.0.0.2"]}
 
 
 @pytest.mark.parametrize(
@@ -101,6 +101,36 @@ def test_what_does_not_connect_says_why_and_the_others_are_tried(monkeypatch: py
     writer, reader = tried(monkeypatch, capsys, connect, WRITER, READER)
     assert (writer["connected"], writer["error"]) == (False, "certificate verify failed: expired")
     assert reader["refused"]
+
+
+def members(*servers: Database) -> Callable[..., Database]:
+    """Who answers a port, one after the other."""
+    turns = iter(servers)
+    return lambda **_: next(turns)
+
+
+def test_every_member_behind_a_port_is_met_with_all_connections_held(
+    monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    both = Database(ReadOnly(), "10.0.0.1"), Database(ReadOnly(), "10.0.0.2")
+    closed_before = [False]
+
+    def connect(**_: Any) -> Database:
+        closed_before[0] |= "close" in both[0].said
+        return both[0] if not both[0].said else both[1]
+
+    (seen,) = tried(monkeypatch, capsys, connect, {**READER, "times": 2})
+    assert seen["server"] == "10.0.0.2" and closed_before == [False]
+    assert [one.said[-1] for one in both] == ["close", "close"]
+
+
+@pytest.mark.parametrize("misfit", [Database(ReadOnly(), "10.0.0.9"), Database(None, "10.0.0.2"), Database(Denied())])
+def test_one_member_that_does_not_belong_there_is_what_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: Any, misfit: Database
+) -> None:
+    connect = members(Database(ReadOnly(), "10.0.0.2"), misfit, Database(ReadOnly(), "10.0.0.1"))
+    (seen,) = tried(monkeypatch, capsys, connect, {**READER, "times": 3})
+    assert (seen["server"], seen["wrote"]) == (misfit.server, misfit.refusal is None)
 
 
 def test_a_member_of_its_own_is_reached_by_its_loopback_under_its_address(

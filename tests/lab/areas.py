@@ -160,6 +160,7 @@ FILES = (
         3,
         until="test_back_to_a_time",
     ),
+    LabFile("test_routing.py", "failover"),
     LabFile(
         "test_second_run.py",
         "build",

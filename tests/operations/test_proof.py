@@ -38,6 +38,7 @@ class UsedWorld(World):
     A cluster whose first member leads.
 
     + writable: addresses and ports that take writes; + closed: that take nobody
+    + behind: which member answers at an address and port, where it is not one that fits
     + absent: virtual addresses that no host has
     + tried: what was tried, by the host on which it was; + alone: what else was asked, each in a command of its own
     """
@@ -45,6 +46,8 @@ class UsedWorld(World):
     cluster: Cluster
     writable: set[tuple[str, int]]
     closed: set[tuple[str, int]] = field(default_factory=set)
+    behind: dict[tuple[str, int], str] = field(default_factory=dict)
+    synchronous: tuple[str, ...] = ()
     settled: bool = True
     alarms: str = ""
     tried: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
@@ -65,8 +68,10 @@ class UsedWorld(World):
         door = one["address"], one["port"]
         up, writes = door not in self.closed, door in self.writable
         said = {"connected": up, "wrote": writes, "refused": not writes, "in_recovery": not writes}
+        fitting = one["primaries"] if writes else one["standbys"]
+        server = self.behind.get(door, next(iter(fitting), ""))
         left_out = {"left_out": True} if one["address"] in self.absent else {}
-        return {**one, **said, "version": "17.6", "error": "" if up else "refused", **left_out}
+        return {**one, **said, "server": server, "version": "17.6", "error": "" if up else "refused", **left_out}
 
     @answer(PatroniCluster)
     def _patroni(self, host: str, **_: Any) -> Lines:
@@ -75,6 +80,8 @@ class UsedWorld(World):
 
     def _patroni_lines(self) -> Lines:
         members = {node.name: patroni_member(node.name == "h1") for node in self.cluster.members}
+        for name in self.synchronous:
+            members[name] |= {"synchronous": True}
         if not self.settled:
             members["h3"] |= {"streaming": False, "state": "starting"}
         return patroni("h1", members, settled=self.settled)
@@ -145,7 +152,7 @@ def refusal(monkeypatch: pytest.MonkeyPatch, world: UsedWorld) -> list[str]:
 
 def test_every_haproxy_is_used_from_one_member(monkeypatch: pytest.MonkeyPatch, balanced: UsedWorld) -> None:
     assert prove(monkeypatch, balanced)[0] == "main: PostgreSQL 17.6, Patroni 4.0.7, timeline 3"
-    assert [(name, len(tried)) for name, tried in balanced.tried.items()] == [("h1", 6)]
+    assert [(name, len(tried)) for name, tried in balanced.tried.items()] == [("h1", 9)]
 
 
 def test_without_haproxy_every_member_is_used_on_itself(monkeypatch: pytest.MonkeyPatch, bare: UsedWorld) -> None:
@@ -170,6 +177,26 @@ def test_a_read_only_port_that_takes_writes_is_no_proof(monkeypatch: pytest.Monk
 def test_a_read_write_port_that_takes_none_is_no_proof(monkeypatch: pytest.MonkeyPatch, balanced: UsedWorld) -> None:
     balanced.writable -= {("10.0.0.3", 5000)}
     assert refusal(monkeypatch, balanced) == ["10.0.0.3 port 5000 leads to a member that refuses writes"]
+
+
+def test_a_port_of_any_member_that_leads_to_a_stranger_is_no_proof(
+    monkeypatch: pytest.MonkeyPatch, balanced: UsedWorld
+) -> None:
+    balanced.behind = {("10.0.0.2", 5004): "10.0.0.77"}
+    assert refusal(monkeypatch, balanced) == ["10.0.0.2 port 5004 leads to 10.0.0.77, which is no member"]
+
+
+def test_the_ports_of_a_synchronous_mode_are_tried_by_what_patroni_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = fake_cluster(roles=BALANCED, patroni_synchronous_mode="on")
+    world = UsedWorld(cluster, {(str(node.address), 5000) for node in cluster}, synchronous=("h2",))
+    prove(monkeypatch, world)
+    expected = {one["port"]: one["standbys"] for one in world.tried["h1"]}
+    assert (expected[5002], expected[5003]) == (["10.0.0.2"], ["10.0.0.3"])
+    world.behind = {("10.0.0.1", 5002): "10.0.0.3", ("10.0.0.3", 5003): "10.0.0.2"}
+    assert refusal(monkeypatch, world) == [
+        "10.0.0.1 port 5002 leads to h3, which is not synchronous",
+        "10.0.0.3 port 5003 leads to h2, which is synchronous, or leads",
+    ]
 
 
 def test_all_that_is_wrong_is_said_at_once(monkeypatch: pytest.MonkeyPatch, balanced: UsedWorld) -> None:
@@ -203,7 +230,7 @@ def test_who_has_just_said_it_is_asked_again_only_after_a_change(
 ) -> None:
     assert prove(monkeypatch, balanced, before=before)[0].startswith("main: PostgreSQL 17.6")
     assert sorted(balanced.alone) == ["etcd", "patroni"] * again
-    assert len(balanced.tried["h1"]) == 6, "by use, in any case"
+    assert len(balanced.tried["h1"]) == 9, "by use, in any case"
 
 
 def test_it_refuses_by_nothing_that_was_said_before(monkeypatch: pytest.MonkeyPatch, balanced: UsedWorld) -> None:

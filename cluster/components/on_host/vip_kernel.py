@@ -16,7 +16,7 @@ NLM_F_REQUEST, NLM_F_ACK, NLM_F_REPLACE, NLM_F_CREATE, NLM_F_DUMP = 0x1, 0x4, 0x
 RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR = 20, 21, 22
 NLMSG_ERROR, NLMSG_DONE = 2, 3
 IFA_ADDRESS, IFA_LOCAL, IFA_CACHEINFO, IFA_FLAGS = 1, 2, 6, 8
-IFA_F_NODAD, IFA_F_NOPREFIXROUTE = 0x02, 0x200
+IFA_F_NODAD = 0x02
 ANSWER_BYTES = 65536
 
 
@@ -24,7 +24,7 @@ def renew(address: str, interface: str, seconds: int) -> None:
     """Put an address on an interface, or renew it there. + seconds: for which the kernel keeps it"""
     # Never the source of a connection that the host itself opens: deprecated from the beginning.
     lifetime = _attribute(IFA_CACHEINFO, struct.pack("=IIII", 0, seconds, 0, 0))
-    flags = _attribute(IFA_FLAGS, struct.pack("=I", IFA_F_NODAD | IFA_F_NOPREFIXROUTE))
+    flags = _attribute(IFA_FLAGS, struct.pack("=I", IFA_F_NODAD))
     _ask(RTM_NEWADDR, NLM_F_REPLACE | NLM_F_CREATE, _body(address, interface) + lifetime + flags)
 
 

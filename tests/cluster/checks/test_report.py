@@ -21,6 +21,7 @@ from tests.cluster.declared.test_standby_clusters import both as both_clusters
 from tests.cluster.overview_world import (
     AT,
     MIB,
+    ROLES,
     WRITTEN,
     World,
     addressed,
@@ -29,6 +30,7 @@ from tests.cluster.overview_world import (
     certificate,
     healthy,
 )
+from tests.world.hosts import fake_cluster
 
 
 def found(world: World) -> list[tuple[str, str, str]]:
@@ -452,6 +454,17 @@ CASES = [
     Case(
         *("haproxy-other-primary", "h2", "sends clients to h3, but h1 is the leader"),
         both(haproxy("h1", "DOWN"), haproxy("h3", "UP")),
+    ),
+    Case(
+        *("haproxy-replica-lags", "h3", "lags by 37 MiB and gets no readers from HAProxy on h2; 16 MiB are permitted"),
+        both(
+            lambda world: setattr(world, "cluster", fake_cluster(roles=ROLES, haproxy_replica_max_lag_mib=16)),
+            lambda world: world.answers["h2"]["haproxy"]["replicas"]["h3"].update(status="DOWN", check="L7STS"),
+            lambda world: world.answers["h2"]["haproxy"]["replicas"]["h2"].update(status="DOWN", check="L7STS"),
+            postgres("h3", replayed=WRITTEN - 37 * MIB),
+            lambda world: world.answers["h1"]["postgres"]["replication"][1].update(behind=37 * MIB),
+        ),
+        ("lag",),
     ),
     Case(
         *("vip-unheld", "main", "no host has 10.0.0.100 (vip_write): HAProxy does not answer on h1 and h2"),

@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cluster.components.haproxy import configuration_text, quoted, server_name, service_ports, services
+from cluster.components.haproxy import configuration_text, quoted, service_ports
+from cluster.components.haproxy_connections import port_connections, server_connections
+from cluster.components.haproxy_servers import server_name, services
 from cluster.declared.model import Cluster
 from cluster.inventory.clusters import DeclaredHost, declared_clusters
 from cluster.pki.authority import Authority
@@ -48,6 +51,28 @@ def one_member() -> Cluster:
     return cluster_of(("pg1", "10.0.0.1", ALL))
 
 
+def zoned(*zones: str | None, balancer: str | None = "a") -> Cluster:
+    """Members in these zones, and an HAProxy of its own."""
+    members = [
+        DeclaredHost(f"pg{n}", ("postgres", "etcd"), {"cluster_address": f"10.0.0.{n}", "haproxy_zone": zone}, {})
+        for n, zone in enumerate(zones, 1)
+    ]
+    last = DeclaredHost("lb1", ("haproxy",), {"cluster_address": "10.0.0.9", "haproxy_zone": balancer}, {})
+    clusters, findings = declared_clusters([*members, last], {})
+    assert not findings
+    return clusters["main"]
+
+
+def weighted() -> Cluster:
+    hosts = [
+        DeclaredHost(f"pg{n}", ALL, {"cluster_address": f"10.0.0.{n}", "haproxy_weight": weight}, {})
+        for n, weight in ((1, 100), (2, 50), (3, 0))
+    ]
+    clusters, findings = declared_clusters(hosts, {})
+    assert not findings
+    return clusters["main"]
+
+
 CLUSTERS = {
     "colocated": colocated(),
     "dedicated": dedicated(),
@@ -57,6 +82,11 @@ CLUSTERS = {
     "everywhere": colocated(haproxy_listen=["*"]),
     "virtual": colocated(cluster_extra_names=["db.example.net", "10.0.0.99", "fd82::99"]),
     "no_fallback": colocated(haproxy_replicas_fallback="none"),
+    "lag": colocated(haproxy_replica_max_lag_mib=16, patroni_synchronous_mode="on"),
+    "zones": zoned("a", "a", "b"),
+    "weights": weighted(),
+    "divided": colocated(haproxy_member_share="divided"),
+    "for_ever": colocated(haproxy_unanswered_seconds=0),
     "other_ports": colocated(haproxy_primary_port=6000, patroni_rest_port=8009, postgres_port=5433),
 }
 
@@ -81,10 +111,14 @@ def test_each_port_asks_patroni_for_the_members_that_fit() -> None:
         "listen asynchronous": (5003, "/async"),
     }
     for name, (port, check) in ports.items():
-        assert found[name][:2] == [f"bind 10.0.0.1:{port} transparent", f"bind 127.0.0.1:{port}"]
+        assert found[name][:2] == [
+            f"bind 10.0.0.1:{port} transparent tcp-ut 120s",
+            f"bind 127.0.0.1:{port} tcp-ut 120s",
+        ]
         assert f"http-check send meth OPTIONS uri {check} ver HTTP/1.1 hdr Host patroni" in found[name]
         assert "http-check expect status 200" in found[name]
-        assert found[name][-3:] == [f"server pg{i} 10.0.0.{i}:5432" for i in (1, 2, 3)]
+        weight = "" if name == "listen primary" else " weight 100"
+        assert found[name][-3:] == [f"server pg{i} 10.0.0.{i}:5432{weight} tcp-ut 120s" for i in (1, 2, 3)]
 
 
 def test_a_standby_of_a_quorum_has_a_check_of_its_own() -> None:
@@ -94,10 +128,10 @@ def test_a_standby_of_a_quorum_has_a_check_of_its_own() -> None:
 
 def test_the_port_for_any_member_asks_nobody_and_follows_those_that_have_asked() -> None:
     found = sections(colocated())["listen any"]
-    assert found[:2] == ["bind 10.0.0.1:5004 transparent", "bind 127.0.0.1:5004"]
+    assert found[:2] == ["bind 10.0.0.1:5004 transparent tcp-ut 120s", "bind 127.0.0.1:5004 tcp-ut 120s"]
     assert not [line for line in found if "httpchk" in line or "http-check" in line]
     assert [line for line in found if line.startswith("server ")] == [
-        f"server pg{i}-{section} 10.0.0.{i}:5432 no-check track {section}/pg{i}"
+        f"server pg{i}-{section} 10.0.0.{i}:5432 no-check track {section}/pg{i} weight 100 tcp-ut 120s"
         for i in (1, 2, 3)
         for section in ("primary", "replicas")
     ]
@@ -122,6 +156,7 @@ def test_checks_go_to_patroni_over_verified_tls() -> None:
     check = "check port 8008 check-ssl verify required ca-file /etc/haproxy/pki/ca.crt"
     timing = "inter 2s fastinter 300ms downinter 2s rise 1 fall 2"
     assert [line for line in sections(colocated())["defaults"] if line.startswith("default-server")] == [
+        "default-server maxconn 190",
         f"default-server {timing}",
         f"default-server {check}",
     ]
@@ -165,7 +200,11 @@ def test_ports_that_nobody_declared_a_use_for_are_closed() -> None:
 
 def bound(cluster: Cluster) -> list[str]:
     """Where the first balancer takes writers."""
-    return [line.removeprefix("bind ") for line in sections(cluster)["listen primary"] if line.startswith("bind ")]
+    return [
+        line.removeprefix("bind ").removesuffix(" tcp-ut 120s")
+        for line in sections(cluster)["listen primary"]
+        if line.startswith("bind ")
+    ]
 
 
 def test_it_listens_on_declared_addresses_and_on_loopback() -> None:
@@ -181,7 +220,7 @@ def test_binds_ipv6_only_where_the_cluster_has_it() -> None:
     found = sections(ipv6_only())
     assert bound(ipv6_only()) == ["[fd82::11]:5000 transparent", "127.0.0.1:5000", "[::1]:5000"]
     assert found["listen statistics"][0] == "bind [fd82::11]:7000 transparent ssl crt /etc/haproxy/pki/haproxy.pem"
-    assert found["listen primary"][-1] == "server pg3 [fd82::13]:5432"
+    assert found["listen primary"][-1] == "server pg3 [fd82::13]:5432 tcp-ut 120s"
     everywhere = cluster_of(("pg1", "fd82::11", ALL), haproxy_listen=["*"])
     assert bound(everywhere) == ["*:5000", "[::]:5000 v6only"]
 
@@ -194,8 +233,8 @@ def test_a_dedicated_host_leads_to_the_members_and_not_to_itself() -> None:
 
 def test_every_port_is_a_setting() -> None:
     found = sections(CLUSTERS["other_ports"])
-    assert "bind 10.0.0.1:6000 transparent" in found["listen primary"]
-    assert "server pg1 10.0.0.1:5433" in found["listen primary"]
+    assert "bind 10.0.0.1:6000 transparent tcp-ut 120s" in found["listen primary"]
+    assert "server pg1 10.0.0.1:5433 tcp-ut 120s" in found["listen primary"]
     assert any("check port 8009" in line for line in found["defaults"])
 
 
@@ -207,14 +246,106 @@ def test_statistics_and_metrics_ask_for_the_login() -> None:
     assert login < lines.index("http-request use-service prometheus-exporter if { path /metrics }")
 
 
-def test_the_statistics_page_has_connections_of_its_own() -> None:
+def test_a_port_that_is_full_leaves_the_others_and_the_statistics_page_theirs() -> None:
     found = sections(colocated(haproxy_max_connections=500))
-    assert ("maxconn 600" in found["global"], "maxconn 500" in found["defaults"]) == (True, True)
+    assert ("maxconn 1600" in found["global"], "maxconn 500" in found["defaults"]) == (True, True)
+    found = sections(colocated(haproxy_max_connections=500, patroni_synchronous_mode="on"))
+    assert "maxconn 2600" in found["global"] and "maxconn 100" in found["listen statistics"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "each", "port"),
+    [
+        ({}, 190, 1140),
+        ({"postgres_parameters": {"max_connections": "1000"}}, 990, 5940),
+        ({"postgres_parameters": {"max_connections": 100, "reserved_connections": 10}}, 80, 480),
+        ({"postgres_parameters": {"max_connections": 100, "superuser_reserved_connections": 2}}, 93, 558),
+        # Patroni's own default, and PostgreSQL's.
+        ({"postgres_parameters": {"max_connections": None, "superuser_reserved_connections": None}}, 92, 552),
+        ({"postgres_version": 15}, 190, 1140),
+        ({"haproxy_member_share": "divided"}, 31, 1140),
+        ({"haproxy_member_share": "divided", "patroni_synchronous_mode": "on"}, 21, 1140),
+        ({"haproxy_max_connections": 300}, 190, 300),
+    ],
+)
+def test_what_a_member_takes_is_what_haproxy_gives_it(settings: dict[str, Any], each: int, port: int) -> None:
+    cluster = colocated(**settings)
+    assert (server_connections(cluster), port_connections(cluster)) == (each, port)
+    assert {f"default-server maxconn {each}", f"maxconn {port}"} <= set(sections(cluster)["defaults"])
+
+
+def test_divided_connections_never_exceed_what_a_member_takes() -> None:
+    """A primary is behind two ports, a replica behind three of a synchronous mode, on each of the three HAProxys."""
+    assert 3 * 2 * server_connections(colocated(haproxy_member_share="divided")) <= 190
+    mode = colocated(haproxy_member_share="divided", patroni_synchronous_mode="on")
+    assert 3 * 3 * server_connections(mode) <= 190
+
+
+def test_who_finds_no_connection_waits_for_a_bounded_time() -> None:
+    assert "timeout queue 30s" in sections(colocated())["defaults"]
+    assert "timeout queue 5s" in sections(colocated(haproxy_queue_seconds=5))["defaults"]
+
+
+def test_a_peer_that_acknowledges_nothing_is_given_up() -> None:
+    text = configuration_text(CLUSTERS["for_ever"], CLUSTERS["for_ever"].nodes[0], PASSWORD)
+    assert " tcp-ut 1" not in text and " tcp-ut 0" not in text
+    found = sections(colocated(haproxy_unanswered_seconds=45))
+    sides = [line for lines in found.values() for line in lines if line.startswith(("bind ", "server "))]
+    sides = [line for line in sides if " ssl " not in line]
+    assert len(sides) == 6 + 12 and all(line.endswith(" tcp-ut 45s") for line in sides)
+    assert not [line for lines in found.values() for line in lines if line.startswith("default-server tcp-ut")], (
+        "HAProxy takes it there and does nothing with it"
+    )
+
+
+def checks(cluster: Cluster) -> list[str]:
+    return [line.split()[5] for lines in sections(cluster).values() for line in lines if "meth OPTIONS" in line]
+
+
+def test_a_limit_of_lag_is_asked_for_on_every_port_for_readers_and_on_no_other() -> None:
+    with_limit = ["/primary", "/replica?lag=16MB", "/sync?lag=16MB", "/async?lag=16MB"]
+    assert checks(CLUSTERS["lag"]) == with_limit
+    assert checks(colocated(haproxy_replica_max_lag_mib=0)) == checks(colocated()) == ["/primary", "/replica"]
+    one = cluster_of(("pg1", "10.0.0.1", ALL), haproxy_replica_max_lag_mib=3)
+    standby = replace(one, source=one)
+    assert checks(standby) == ["/primary", "/read-only?lag=3MB"]
+
+
+def preferences(cluster: Cluster, section: str = "listen replicas") -> dict[str, str]:
+    """What follows the address of each server, without whom it tracks."""
+    lines = [line.split() for line in sections(cluster)[section] if line.startswith("server ")]
+    words = {line[1]: " ".join(line[3:]).partition("weight ")[2] for line in lines}
+    return {name: one.replace("tcp-ut 120s", "").strip() for name, one in words.items()}
+
+
+def test_the_members_of_a_zone_come_first_there_and_the_others_take_over_together() -> None:
+    found = sections(CLUSTERS["zones"])
+    assert preferences(CLUSTERS["zones"]) == {"pg1": "100", "pg2": "100", "pg3": "100 backup"}
+    assert {name: "backup" in words for name, words in preferences(CLUSTERS["zones"], "listen any").items()} == {
+        f"pg{n}-{section}": n == 3 for n in (1, 2, 3) for section in ("primary", "replicas")
+    }
+    assert "option allbackups" in found["listen replicas"] and "option allbackups" in found["listen any"]
+    assert not [line for line in found["listen primary"] if "backup" in line or "weight" in line]
+
+
+@pytest.mark.parametrize(
+    ("zones", "balancer"),
+    [((None, None, None), "a"), (("b", "b", "c"), "a"), (("a", "b", "c"), None), (("a",) * 3, "a")],
+)
+def test_where_a_zone_says_nothing_all_members_are_alike(zones: tuple[str | None, ...], balancer: str | None) -> None:
+    cluster = zoned(*zones, balancer=balancer)
+    assert set(preferences(cluster).values()) == {"100"}
+    assert "option allbackups" not in configuration_text(cluster, cluster.balancers[0], PASSWORD)
+
+
+def test_a_weight_is_a_member_s_share_of_readers_alone() -> None:
+    assert preferences(weighted()) == {"pg1": "100", "pg2": "50", "pg3": "0"}
+    assert set(preferences(weighted(), "listen primary").values()) == {""}
 
 
 def test_holds_no_name_that_haproxy_would_refuse() -> None:
     cluster = cluster_of(("@docker/pg1", "10.0.0.1", ALL))
-    assert sections(cluster)["listen primary"][-1] == "server _docker_pg1 10.0.0.1:5432"
+    assert sections(cluster)["listen primary"][-1] == "server _docker_pg1 10.0.0.1:5432 tcp-ut 120s"
     assert server_name(ipv6_only().nodes[0]) == "pg1"
 
 
