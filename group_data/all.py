@@ -221,3 +221,15 @@ later versions. A host's own data in inventory.py overrides this file. docs/sett
 # vip_interface = None
 #   VRRP's number of vip_write on its network, vip_read has the next one; empty: from cluster_name; 1..254
 # vip_router_id = None
+
+# --- bgp: Announcements to routers, for vip_mode bgp.
+
+# bgp_asn = None  # the number of the autonomous system of a member; 1..4294967295
+# bgp_neighbors = {}  # the routers of a member: address, v4 or v6, and number of its autonomous system
+#   how a member names itself to routers, in the form of an IPv4 address; empty: cluster_address, or where that is IPv6,
+#   made from the host's name
+# bgp_router_id = None
+#   a file on the control machine, for its owner alone, with the password (TCP MD5) that the routers ask for
+# bgp_password_file = None
+# bgp_bfd = True  # notice within a second that a router, or for it a member, is gone: BFD on UDP 3784
+# bgp_communities = []  # communities of what a member announces, such as 65000:100 for its zone
