@@ -6,7 +6,8 @@ Faults: what a test does to a host. Each returns when it is done, not when it is
 
 import json
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from tests.lab.docker import DockerError, docker, run_in
 from tests.lab.errors import LabError
@@ -98,6 +99,18 @@ def kill_process(host: str, pattern: str, *, signal: str = "KILL") -> list[int]:
         seconds=FAULT_SECONDS,
     )
     return pids
+
+
+@contextmanager
+def replays_nothing(host: str) -> Iterator[None]:
+    """A standby that receives and replays nothing. Patroni would end a pause of the replay."""
+    # In brackets: the shell that looks for it has the words in its own command line.
+    pid = int(run_in(host, "pgrep --full 'startup recoverin[g]'"))
+    run_in(host, f"kill -STOP {pid}")
+    try:
+        yield
+    finally:
+        run_in(host, f"kill -CONT {pid}")
 
 
 def _pids(host: str, pattern: str) -> list[int]:
