@@ -114,6 +114,7 @@ FILES = (
         2.5,
         only=("test_killed_once_at_a_dangerous_moment",),
     ),
+    LabFile("test_ipv6.py", "build"),
     LabFile("test_mirror.py", "build"),
     LabFile("test_modes.py", "failover"),
     LabFile("test_mounts.py", "failover"),

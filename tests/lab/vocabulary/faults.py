@@ -69,6 +69,11 @@ def cut_peers(host: str, peers: Iterable[str]) -> None:
     _drop(host, rules)
 
 
+def cut_ipv4(host: str, subnet: str, gateway: str) -> None:
+    """Drop IPv4 between hosts, silently; ssh from here, which comes from the gateway, goes on."""
+    _drop(host, [f"ip saddr {subnet} ip daddr {subnet} ip saddr != {gateway} ip daddr != {gateway} drop"])
+
+
 def heal(host: str) -> None:
     """Undo the cuts: the cable is in, with the same addresses, and no packet is dropped."""
     labels = _labels(host)
