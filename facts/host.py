@@ -36,7 +36,7 @@ printf '%s\n' "$said" | awk 'BEGIN {{ n = split("{units}", unit); print "unit|" 
   $0 == "" && i < n {{ print "unit|" unit[++i]; next }} {{ print }}'
 """
 
-# A unit's files are compared with the stamp that our last start or reload left, see cluster/components/units.py.
+# A unit's files are compared with the stamp that our last start or reload left, see cluster/components/component.py.
 _UNIT = r"""
 digest=$(cat {files} 2>/dev/null | sha256sum)
 newest=; for t in $(stat -c %Y {files} 2>/dev/null); do [ "$t" -lt "${{newest:-0}}" ] || newest=$t; done

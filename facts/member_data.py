@@ -11,7 +11,6 @@ from cluster.observed.member_data import SeenData
 from facts.answer import ASK, Answer, answers
 from facts.pgbackrest_restore import STATE
 from facts.postgres import control_lines, json_line
-from facts.postgres_history import TURNS, turns_of
 
 # The WAL of a checkpoint interval; whatever cannot be read in that time counts as far as pg_controldata says.
 WAL_SECONDS = 120
@@ -72,6 +71,14 @@ select json_build_object('in_recovery', pg_is_in_recovery(),
 """
 
 _LSN = r"([0-9A-F]+/[0-9A-F]+)"
+
+# A function of the shell: the newest history file of a data directory, then a line for each earlier timeline.
+TURNS = r"""
+turns() {
+  h=$(ls "$1/pg_wal" 2>/dev/null | grep -E '^[0-9A-F]{8}[.]history$' | tail -n 1)
+  [ -z "$h" ] || { echo "$h"; awk '$1 ~ /^[0-9]+$/ { print $1 ":" $2 }' "$1/pg_wal/$h"; }
+}
+"""
 
 
 class MemberData(Answer[SeenData]):
@@ -180,3 +187,10 @@ class ClustersNamed(Answer[list[str]]):
     def parsed(self, output: list[str]) -> list[str]:
         """A name a line."""
         return [line for line in output if line]
+
+
+def turns_of(text: str) -> tuple[int, dict[int, int]]:
+    """The timeline of the history file, 0 when there is none, and the position in bytes at which each was left."""
+    name, *lines = text.split() or [""]
+    turns = {int(turn): lsn_bytes(end) for turn, _, end in (line.partition(":") for line in lines)}
+    return int(name[:8] or "0", 16), turns

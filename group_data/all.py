@@ -36,19 +36,14 @@ later versions. A host's own data in inventory.py overrides this file. docs/sett
 
 # --- firewall: The firewall on the hosts, and from where people and clients come; see docs/firewall.md.
 
-#   nftables: hosts accept only what their services need, from where they need it; off: no firewall of ours; "off" or
-#   "nftables"
-# firewall_mode = "off"
-#   networks from which ssh is accepted; the machine that runs this must be in one of them
-# firewall_ssh_networks = ["0.0.0.0/0", "::/0"]
+# firewall_mode = "off"  # nftables: hosts accept only what their services need; off: no firewall; "off" or "nftables"
+# firewall_ssh_networks = ["0.0.0.0/0", "::/0"]  # networks that may use ssh, yours included
 # firewall_ssh_port = 22  # the port of the hosts' sshd; 1..65535
 #   networks from which clients connect to HAProxy and PostgreSQL; empty: those that the lines of postgres_hba let in
 # firewall_client_networks = []
 #   networks from which people and scrapers connect to Patroni's REST API and HAProxy's statistics
 # firewall_monitoring_networks = []
-#   ports of services that are not the cluster's, such as '9100/tcp 10.0.0.0/8' or '161/udp'; without a network they are
-#   open to all
-# firewall_other_ports = []
+# firewall_other_ports = []  # ports of other services: '9100/tcp 10.0.0.0/8', or '161/udp' for all
 
 # --- chrony: Clock services of the hosts.
 
@@ -237,3 +232,15 @@ later versions. A host's own data in inventory.py overrides this file. docs/sett
 # vip_interface = None
 #   VRRP's number of vip_write on its network, vip_read has the next one; empty: from cluster_name; 1..254
 # vip_router_id = None
+
+# --- bgp: Announcements to routers, for vip_mode bgp.
+
+# bgp_asn = None  # the number of the autonomous system of a member; 1..4294967295
+# bgp_neighbors = {}  # the routers of a member: address, v4 or v6, and number of its autonomous system
+#   how a member names itself to routers, in the form of an IPv4 address; empty: cluster_address, or where that is IPv6,
+#   made from the host's name
+# bgp_router_id = None
+#   a file on the control machine, for its owner alone, with the password (TCP MD5) that the routers ask for
+# bgp_password_file = None
+# bgp_bfd = True  # notice within a second that a router, or for it a member, is gone: BFD on UDP 3784
+# bgp_communities = []  # communities of what a member announces, such as 65000:100 for its zone

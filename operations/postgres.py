@@ -21,7 +21,7 @@ from cluster.verdicts.databases import (
 from cluster.verdicts.slots import dropped_slots
 from facts.patroni import ANSWER_SECONDS, PatroniCluster
 from facts.postgres import PSQL, PostgresObjects
-from facts.postgres_statistics import PostgresStatistics
+from facts.postgres_databases import PostgresStatistics
 from operations.acts.act import Act
 from operations.acts.component import Commands
 from operations.util.first_look import looks_again

@@ -223,8 +223,8 @@ def test_every_exception_is_still_needed() -> None:
 # --- One name for a component, and for a run, in every layer ---
 
 COMPONENTS = (
-    *("certificates", "chrony", "etcd", "firewall", "haproxy", "packages", "patroni", "postgres", "secrets"),
-    *("pgbackrest", "vip", "keepalived", "pgbouncer", "monitoring"),
+    *("certificates", "chrony", "etcd", "haproxy", "packages", "patroni", "postgres", "secrets"),
+    *("pgbackrest", "vip", "keepalived", "bgp", "firewall", "pgbouncer", "monitoring"),
 )
 # Words of a layer rather than of a component.
 SHARED = {
@@ -240,7 +240,6 @@ SHARED = {
         "rendering",
         "sandbox",
         "standby_cluster",
-        "units",
     ),
 }
 # What several runs do, or what is a run only with an option, is called after itself.

@@ -46,6 +46,6 @@ def kinds_table() -> str:
 
 def _fix(kind: FindingType) -> str:
     names = ("where", "unit", "path", "id", "leader", "cluster", "name", "slot", "pid", "port", "type", "source")
-    named = (*names, "database", "locale", "address", "interface")
+    named = (*names, "database", "locale", "address", "interface", "router")
     filled = {"where": "HOST", "more": "", **{name: name.upper() for name in named[1:]}}
     return kind.cure.format(**filled).replace("|", r"\|")

@@ -8,10 +8,9 @@ from typing import Any
 from cluster.checks.check_finding import CheckFinding, check_finding
 from cluster.checks.disks import space_findings
 from cluster.checks.overview import Overview
-from cluster.components.component import Component, Unit
+from cluster.components.component import Component, Unit, has_loaded_its_files
 from cluster.components.data_mounts import note_path
 from cluster.components.etcd import UNIT as ETCD
-from cluster.components.units import has_loaded_its_files
 from cluster.declared.model import ROLES, Node
 from cluster.packages.findings import mixed_version_findings, pgbackrest_findings
 from cluster.plans.etcd_reinit import reinit_command

@@ -63,12 +63,14 @@ class Admission:
     + who: in words, as the port matrix has them
     + networks: from where, as CIDR
     + ports, protocol: as ``Reach`` has them
+    + what: what for, of ports that no setting gives; "": only those of ``listens`` are open
     """
 
     who: str
     networks: tuple[str, ...]
     ports: tuple[int, ...]
     protocol: str = TCP
+    what: str = ""
 
 
 def nothing(cluster: Cluster, node: Node) -> tuple[Any, ...]:

@@ -10,7 +10,7 @@ from cluster.components.files import File
 from cluster.declared.model import Cluster, Node
 from cluster.declared.repositories import Repository, repositories_of
 from cluster.errors import ConfigError
-from cluster.pki.certificates import PGBACKREST
+from cluster.pki.certificates import PGBACKREST, PGBACKREST_SERVER
 from cluster.secrets.private_files import read_text, refuse_open_to_others
 from cluster.settings.pgbackrest import DIRECTORY, S3
 
@@ -23,6 +23,10 @@ SILENT_MARK = f"{SPOOL}/repository-is-silent"
 USER = "postgres"
 CIPHER_PASS = "PGBACKREST_CIPHER_PASS"
 SERVER = "pgbackrest"
+SERVER_CONFIGURATION = f"{PGBACKREST_SERVER.directory}/pgbackrest.conf"
+SERVER_SECRETS = "/etc/pgbackrest/server.env"
+SERVER_DROP_IN_DIRECTORY = f"/etc/systemd/system/{SERVER}.service.d"
+SERVER_DROP_IN = f"{SERVER_DROP_IN_DIRECTORY}/pyinfra-patroni.conf"
 
 # pgBackRest's own check demands its name in archive_command.
 BOUNDED = "/usr/local/bin/pgbackrest-bounded"

@@ -13,13 +13,15 @@ from cluster.components.pgbackrest import (
     NEWEST_SET,
     RESTORE_COMMAND,
     SERVER,
+    SERVER_DROP_IN,
+    SERVER_DROP_IN_DIRECTORY,
+    SERVER_SECRETS,
     SPOOL,
     USER,
     configuration,
     store_of,
 )
-from cluster.components.pgbackrest_server import SERVER_DROP_IN, SERVER_DROP_IN_DIRECTORY, SERVER_SECRETS, clients
-from cluster.components.pgbackrest_server_unit import server_component
+from cluster.components.pgbackrest_server import clients, server_component
 from cluster.components.rendering import program, rendered
 from cluster.declared.model import Cluster, Node
 from cluster.pki.certificates import PGBACKREST, PGBACKREST_SERVER

@@ -7,8 +7,7 @@ from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 from cluster.components.files import Directory, File
-from cluster.components.pgbackrest import CONFIGURATION, USER, Store, option_lines, repository_options
-from cluster.components.pgbackrest_server import SERVER_SECRETS
+from cluster.components.pgbackrest import CONFIGURATION, SERVER_SECRETS, USER, Store, option_lines, repository_options
 from cluster.declared.model import Cluster
 from cluster.declared.repositories import Repository, repositories_of
 from cluster.pki.certificates import ETCD, HAPROXY, PATRONI, PGBACKREST, PGBACKREST_SERVER, POSTGRES

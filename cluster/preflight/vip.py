@@ -6,6 +6,7 @@ import ipaddress
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from cluster.components.bgp import CONFIGURATION as FRR
 from cluster.components.keepalived import CONFIGURATION
 from cluster.declared.address import Address
 from cluster.declared.model import Cluster, Node
@@ -36,6 +37,9 @@ def vip_findings(
             yield from _on_host(cluster, node, seen)
         if seen is not None and cluster.settings.vip_mode == "haproxy" and seen["foreign_keepalived"]:
             yield _foreign_keepalived(node)
+        if seen is not None and cluster.settings.vip_mode == "bgp" and seen["foreign_frr"]:
+            hint = "Let another host announce what it does, and remove FRR here; or choose another vip_mode."
+            yield Finding(node.name, "vip_mode", f"bgp: the host has an FRR that is none of ours, {FRR}", hint)
         if seen is not None:
             yield from _unheard(cluster, node, seen)
     for one, name, mac in strangers(cluster, pictures):

@@ -16,11 +16,9 @@ class FirewallSettings(Strict):
     """The firewall on the hosts, and from where people and clients come; see docs/firewall.md."""
 
     firewall_mode: Literal["off", "nftables"] = setting(
-        "off", "nftables: hosts accept only what their services need, from where they need it; off: no firewall of ours"
+        "off", "nftables: hosts accept only what their services need; off: no firewall"
     )
-    firewall_ssh_networks: list[str] = setting(
-        ANYWHERE, "networks from which ssh is accepted; the machine that runs this must be in one of them", min_length=1
-    )
+    firewall_ssh_networks: list[str] = setting(ANYWHERE, "networks that may use ssh, yours included", min_length=1)
     firewall_ssh_port: int = setting(22, "the port of the hosts' sshd", ge=1, le=65535, per_host=True)
     firewall_client_networks: list[str] = setting(
         [],
@@ -32,8 +30,7 @@ class FirewallSettings(Strict):
     )
     firewall_other_ports: list[str] = setting(
         [],
-        "ports of services that are not the cluster's, such as '9100/tcp 10.0.0.0/8' or '161/udp'; without a network "
-        "they are open to all",
+        "ports of other services: '9100/tcp 10.0.0.0/8', or '161/udp' for all",
         per_host=True,
     )
 

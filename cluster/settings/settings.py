@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from cluster.findings import Finding
 from cluster.settings.base import Strict
+from cluster.settings.bgp import BgpSettings
 from cluster.settings.certificates import CertificatesSettings
 from cluster.settings.chrony import ChronySettings
 from cluster.settings.cluster import ClusterSettings
@@ -33,6 +34,7 @@ FOREIGN_PREFIXES = ("ssh_", "docker_", "dockerssh_", "fake_", "local_", "winrm_"
 
 
 class Settings(
+    BgpSettings,
     VipSettings,
     PgbackrestSettings,
     HaproxySettings,

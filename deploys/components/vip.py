@@ -5,10 +5,14 @@ from __future__ import annotations
 from pyinfra.api import deploy
 
 from cluster.declared.model import Cluster
-from operations import vip
+from operations import bgp, vip
 
 
 @deploy("Addresses")
 def deploy_vip(cluster: Cluster) -> None:
-    """The holder of virtual addresses, before PostgreSQL starts, which listens on them; after the certificates."""
+    """
+    The holder of virtual addresses, and what announces them to routers. After the certificates, and before PostgreSQL
+    starts, which listens on the addresses.
+    """
+    bgp.speaker(name="Announce addresses to routers", cluster=cluster)
     vip.holder(name="Run the holder of virtual addresses", cluster=cluster)

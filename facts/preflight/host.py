@@ -11,7 +11,7 @@ from typing import Any
 from pyinfra.api.exceptions import FactProcessError
 
 from facts.answer import Answer
-from facts.postgres_history import TURNS, turns_of
+from facts.member_data import TURNS, turns_of
 from facts.preflight.firewall import ACCESS, HAS_RULES, access
 from facts.preflight.held import held, held_script, stanza, stanza_script
 from facts.preflight.locales import locales as locales_of

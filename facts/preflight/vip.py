@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from shlex import quote
 from typing import Any
 
+from cluster.components import bgp
 from cluster.components.keepalived import CONFIGURATION, DROP_IN
 
 # Whoever has an address on this network answers the kernel within milliseconds, whatever becomes of the packet; who has
@@ -23,6 +24,7 @@ if command -v ip >/dev/null; then
     [ ! -r $n ] || {{ read -r v < $n; [ ! -w $n ] || v=settable; echo "nonlocal|$f|$v"; }}
   done
   [ ! -e {configuration} ] || [ -e {mark} ] || echo 'keepalived|foreign'
+  ! grep -qs '^router ' {routing} || [ -e {routing_mark} ] || echo 'frr|foreign'
   set --
   for a in {addresses}; do
     case "$addresses" in *" $a/"*) ;; *) set -- "$@" "$a" ;; esac
@@ -44,13 +46,14 @@ fi
 def virtual_script(addresses: Sequence[str]) -> str:
     """The part of the script that looks at virtual addresses; it goes after the host's own. + addresses: declared"""
     listed = " ".join(map(quote, addresses))
-    return _VIRTUAL.format(addresses=listed, configuration=CONFIGURATION, mark=DROP_IN)
+    routing = {"routing": bgp.CONFIGURATION, "routing_mark": bgp.DROP_IN}
+    return _VIRTUAL.format(addresses=listed, configuration=CONFIGURATION, mark=DROP_IN, **routing)
 
 
 def virtual(lines: Mapping[str, list[list[str]]]) -> dict[str, Any]:
     """
-    ``{interfaces: {name: {mac, networks}}, neighbours: {address: MAC}, foreign_keepalived: bool, nonlocal: {family:
-    "settable", or the value of the kernel's ip_nonlocal_bind where the host may not set it}}``.
+    ``{interfaces: {name: {mac, networks}}, neighbours: {address: MAC}, foreign_keepalived and foreign_frr: bool,
+    nonlocal: {family: "settable", or the value of the kernel's ip_nonlocal_bind where the host may not set it}}``.
     """
     interfaces: dict[str, dict[str, Any]] = {name: {"mac": mac, "networks": []} for name, mac in lines["interface"]}
     for name, network in lines.get("network", ()):
@@ -62,5 +65,6 @@ def virtual(lines: Mapping[str, list[list[str]]]) -> dict[str, Any]:
         "interfaces": interfaces,
         "neighbours": dict(lines.get("neighbour", ())),
         "foreign_keepalived": "keepalived" in lines,
+        "foreign_frr": "frr" in lines,
         "nonlocal": {f"ipv{family}": value for family, value in lines.get("nonlocal", ())},
     }

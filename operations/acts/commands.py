@@ -7,9 +7,8 @@ from shlex import quote
 
 from pyinfra.api import StringCommand
 
-from cluster.components.component import Unit
+from cluster.components.component import Step, Unit
 from cluster.components.files import Directory, File
-from cluster.components.units import Step
 from cluster.secrets.secrets import Secret
 from facts.host import STAMP_DIRECTORY
 from operations.util.journal import described

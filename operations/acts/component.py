@@ -7,10 +7,9 @@ from collections.abc import Generator, Iterable, Mapping
 from pyinfra import host
 from pyinfra.api.command import PyinfraCommand
 
-from cluster.components.component import Component, Unit
+from cluster.components.component import Component, Unit, unit_step
 from cluster.components.component_type import ComponentType
 from cluster.components.files import Directory, File
-from cluster.components.units import unit_step
 from cluster.declared.model import Cluster, Node
 from cluster.observed.host import SeenComponent, SeenUnit
 from facts.host import HostComponent

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from cluster.components.component import has_loaded_its_files
 from cluster.components.etcd import BOOTSTRAP, UNIT, etcd_component
-from cluster.components.units import has_loaded_its_files
 from cluster.declared.model import Cluster, Node
 from cluster.observed.host import SeenComponent
 from facts.host import HostComponent

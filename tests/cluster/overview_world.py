@@ -107,7 +107,13 @@ def addressed(**settings: Any) -> World:
     world = healthy(**{**given, **settings})
     for n, (name, said) in enumerate(world.answers.items(), 1):
         interface = {"mac": f"02:00:00:00:00:0{n}", "networks": [f"10.0.0.{n}/24"]}
-        virtual = {"interfaces": {"eth0": interface}, "neighbours": {}, "foreign_keepalived": False, "nonlocal": {}}
+        virtual = {
+            "interfaces": {"eth0": interface},
+            "neighbours": {},
+            "foreign_keepalived": False,
+            "foreign_frr": False,
+            "nonlocal": {},
+        }
         said["picture"]["virtual"] = virtual
         said["keepalived"] = {"answers": True, "write": True, "read": True}
         said["vip"] = {"10.0.0.100": "eth0", "10.0.0.101": "eth0"} if name == "h1" else {}

@@ -62,6 +62,7 @@ GROUND = [
     "pgBackRest | Configure and start pgBackRest",
     "pgBackRest | Configure access to the source's archive",
     "etcd | Wait for quorum, add members, restart one at a time",
+    "Addresses | Announce addresses to routers",
     "Addresses | Run the holder of virtual addresses",
 ]
 MEMBERS = [

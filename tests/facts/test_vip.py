@@ -79,6 +79,7 @@ def test_neighbours_are_those_that_answered() -> None:
         },
         "neighbours": {"10.0.0.100": "02:aa:00:00:00:09"},
         "foreign_keepalived": False,
+        "foreign_frr": False,
         "nonlocal": {"ipv4": "0", "ipv6": "settable"},
     }
 

@@ -88,7 +88,7 @@ def test_a_password_is_only_where_it_is_needed(name: str) -> None:
                 holders[secret].add(path.rpartition("/")[2])
     patroni = ("SUPERUSER", "REPLICATION", "REWIND", "RESTAPI")
     assert all(holders[f"PATRONI_{word}_PASSWORD"] == {"config.yml"} for word in patroni)
-    assert holders["HAPROXY_STATS_PASSWORD"] == {"haproxy.cfg"}
+    assert holders["HAPROXY_STATS_PASSWORD"] == ({"haproxy.cfg"} if example(name).balancers else set())
     assert holders["PATRONI_ADMIN_PASSWORD"] == set()
     # In files of the repository host alone; members are told by its server.
     with_cipher = [path for path, text in rendered(example(name)).items() if "fake-pgbackrest_cipher_pass" in text]

@@ -76,6 +76,7 @@ FILES = (
     LabFile("test_backup_faults.py", "backup"),
     LabFile("test_backup_member.py", "backup"),
     LabFile("test_backup_s3.py", "backup"),
+    LabFile("test_bgp.py", "failover"),
     LabFile("test_bookworm.py", "build"),
     LabFile(
         "test_bootstrap_cut_off.py",
@@ -114,6 +115,7 @@ FILES = (
         2.5,
         only=("test_killed_once_at_a_dangerous_moment",),
     ),
+    LabFile("test_ipv6.py", "build"),
     LabFile("test_mirror.py", "build"),
     LabFile("test_modes.py", "failover"),
     LabFile("test_mounts.py", "failover"),

@@ -14,8 +14,8 @@ from cluster.declared.tuning import Resources
 from facts.patroni import MemberResources, PatroniCluster
 from facts.postgres import FileErrors, HbaAwaited, PostgresCatalog, PostgresObjects, SettingsAwaited
 from facts.postgres_altered import PostgresAltered
+from facts.postgres_databases import PostgresStatistics
 from facts.postgres_logins import ReplicationLogins
-from facts.postgres_statistics import PostgresStatistics
 from operations.patroni_configuration import patch_command
 from operations.postgres import objects, statistics
 from tests.cluster.live_members import patroni_member

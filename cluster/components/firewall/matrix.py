@@ -76,7 +76,11 @@ def _from_elsewhere(components: Sequence[ComponentType], cluster: Cluster, node:
     opened = _opened(components, cluster, node)
     for component in _on(components, cluster, node):
         for one in component.admits(cluster, node):
-            if one.networks:
+            if one.networks and one.what:
+                yield from (
+                    Passage(node.name, one.protocol, port, one.what, one.who, one.networks) for port in one.ports
+                )
+            elif one.networks:
                 yield from _led(node, opened, one.ports, one.protocol, one.who, one.networks)
 
 

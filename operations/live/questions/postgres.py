@@ -8,8 +8,8 @@ from cluster.declared.model import Cluster, Node
 from facts.answer import Question
 from facts.postgres import PostgresObjects
 from facts.postgres_cause import PostgresCause
+from facts.postgres_databases import PostgresStatistics
 from facts.postgres_state import PostgresState
-from facts.postgres_statistics import PostgresStatistics
 
 # They fail on a standby.
 OF_THE_LEADER = (PostgresObjects, PostgresStatistics)

@@ -148,6 +148,22 @@ def strange_holder(world: World) -> None:
     world.cluster, world.answers = with_repository.cluster, with_repository.answers
 
 
+def announcing(state: str = "Established", announced: int = 1) -> Callable[[World], None]:
+    """Every member announces what it has to one router. + state, announced: of the session of h1"""
+
+    def world_of(world: World) -> None:
+        given = {"vip_mode": "bgp", "vip_interface": None, "bgp_asn": 65001, "bgp_neighbors": {"10.0.0.254": 65000}}
+        there = addressed(**given)
+        for answers in there.answers.values():
+            session = {"state": "Established", "asn": 65000, "announced": 1, "behaviour": "refuses"}
+            answers["bgp"] = {"answers": True, "sessions": {"10.0.0.254": session}}
+            answers.pop("keepalived", None)
+        there.answers["h1"]["bgp"]["sessions"]["10.0.0.254"] |= {"state": state, "announced": announced}
+        world.cluster, world.answers = there.cluster, there.answers
+
+    return world_of
+
+
 def neighbour(mac: str) -> Callable[[World], Any]:
     return lambda world: world.answers["h2"]["picture"]["virtual"]["neighbours"].update({"10.0.0.100": mac})
 
@@ -530,6 +546,16 @@ CASES = [
         *("vip-stranger", "main"),
         "h2 hears 02:aa:bb:cc:dd:ee answer at 10.0.0.100 (vip_write), which is no host of the cluster",
         both(with_addresses, neighbour("02:AA:BB:CC:DD:EE".lower())),
+    ),
+    Case(
+        *("bgp-session", "h1"),
+        "the session with 10.0.0.254 (AS 65000) is Active: it takes no BGP connection from this host",
+        announcing("Active", 0),
+        ("bgp-alone",),
+    ),
+    Case(*("bgp-alone", "h1", "no session with 10.0.0.254"), announcing("Active", 0), ("bgp-session",)),
+    Case(
+        *("bgp-unannounced", "h1", "has 10.0.0.100, 10.0.0.101, and announced nothing by IPv4"), announcing(announced=0)
     ),
     Case(
         *("certificate-absent", "h1", "/etc/etcd/pki/etcd.crt is not there"),

@@ -11,15 +11,18 @@ import pytest
 from cluster.components.all import certificate_places
 from cluster.components.patroni import member_configuration
 from cluster.components.patroni_dynamic import dynamic_configuration
-from cluster.components.pgbackrest import LOCKS, SERVER, Store, configuration, store_of
-from cluster.components.pgbackrest_files import pgbackrest_component
-from cluster.components.pgbackrest_server import (
+from cluster.components.pgbackrest import (
+    LOCKS,
+    SERVER,
     SERVER_CONFIGURATION,
     SERVER_DROP_IN,
     SERVER_SECRETS,
-    server_configuration,
-    server_secrets,
+    Store,
+    configuration,
+    store_of,
 )
+from cluster.components.pgbackrest_files import pgbackrest_component
+from cluster.components.pgbackrest_server import server_configuration, server_secrets
 from cluster.components.pgbackrest_source import source_configuration
 from cluster.declared.model import Cluster
 from cluster.declared.tuning import Resources

@@ -155,6 +155,34 @@ def test_a_port_of_udp_is_none_of_tcp() -> None:
     assert rows == [Passage("h1", "udp", 3784, "bfd_port", "routers", ("10.0.0.254/32",))]
 
 
+def test_a_port_that_no_setting_gives_says_what_it_is_for() -> None:
+    bfd = Admission("routers", ("10.0.0.254/32",), (3784,), "udp", what="BFD")
+    assert routing(admits=lambda cluster, node: (bfd,)) == [
+        Passage("h1", "udp", 3784, "BFD", "routers", ("10.0.0.254/32",))
+    ]
+
+
+def test_routers_of_a_member_send_it_bfd_and_open_no_bgp() -> None:
+    found = with_routers(bgp_bfd=True)
+    assert found == [Passage("h1", "udp", 3784, "BFD", "routers", ("10.0.0.254/32", "fd00::fe/128"))]
+    assert with_routers(bgp_bfd=False) == []
+
+
+def with_routers(**settings: Any) -> list[Passage]:
+    """What routers reach on the first of three members that announce an address."""
+    announced = {"vip_mode": "bgp", "vip_write": ["10.0.9.1"], "bgp_asn": 65001}
+    routers = {"bgp_neighbors": {"10.0.0.254": 65000, "fd00::fe": 65000}}
+    cluster = a_cluster([{"postgres", "etcd"}] * 3, **announced, **routers, **settings)
+    return [row for row in port_matrix(cluster) if row.who == "routers" and row.host == "h1"]
+
+
+def test_hosts_that_share_addresses_speak_vrrp_with_each_other() -> None:
+    given = {"vip_mode": "haproxy", "vip_write": ["10.0.0.100"], "vip_interface": "eth0"}
+    cluster = a_cluster([{"postgres", "etcd"}, {"haproxy"}, {"haproxy"}], **given)
+    found = {(row.host, row.who) for row in port_matrix(cluster) if row.protocol == "vrrp"}
+    assert found == {("h2", "h3"), ("h3", "h2")}
+
+
 def test_the_firewall_itself_opens_nothing() -> None:
     own = next(one for one in COMPONENTS if one.name == "firewall")
     cluster = example("three_hosts")

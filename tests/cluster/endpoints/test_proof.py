@@ -159,14 +159,15 @@ def test_virtual_addresses_are_tried_at_haproxy_s_ports() -> None:
 
 @pytest.mark.parametrize("mode", ["leader", "bgp"])
 def test_those_of_members_are_tried_on_the_member_that_has_them(mode: str) -> None:
-    cluster = fake_cluster(vip_mode=mode, **ADDRESSES)
+    routed: dict[str, Any] = {"bgp_asn": 65001, "bgp_neighbors": {"10.0.0.254": 65000, "fd00::fe": 65000}}
+    cluster = fake_cluster(vip_mode=mode, **ADDRESSES, **routed)
     held = {"port": 5432, "if": "held", "by": {"hostaddr": "127.0.0.1"}}
     assert held_endpoints(cluster, cluster.node("h2")) == [
         {"address": "10.0.0.100", "wants": "write", "primaries": ["127.0.0.1"], "standbys": [], **held},
         {"address": "fd00::100", "wants": "write", "primaries": ["127.0.0.1"], "standbys": [], **held},
         {"address": "10.0.0.101", "wants": "read", "primaries": [], "standbys": ["127.0.0.1"], **held},
     ]
-    alone = fake_cluster(1, vip_mode=mode, **ADDRESSES)
+    alone = fake_cluster(1, vip_mode=mode, **ADDRESSES, **routed)
     assert [one["wants"] for one in held_endpoints(alone, alone.node("h1"))] == ["write", "write"]
 
 

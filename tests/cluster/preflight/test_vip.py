@@ -28,7 +28,12 @@ def host(
         "eth0": {"mac": f"02:00:00:00:00:0{n}", "networks": list(own)},
         "docker0": {"mac": "02:42:00:00:00:01", "networks": ["172.17.0.1/16"]},
     }
-    virtual = {"interfaces": interfaces, "neighbours": heard or {}, "foreign_keepalived": foreign}
+    virtual = {
+        "interfaces": interfaces,
+        "neighbours": heard or {},
+        "foreign_keepalived": foreign,
+        "foreign_frr": foreign,
+    }
     virtual["nonlocal"] = {"ipv4": nonlocal4, "ipv6": "1"}
     return picture(n, virtual=virtual)
 
@@ -113,7 +118,8 @@ def test_a_keepalived_of_somebody_else_is_not_taken_over() -> None:
 
 
 def test_what_routers_lead_to_is_on_no_network() -> None:
-    cluster = a_cluster(vip_mode="bgp", vip_write=["10.9.9.9"])
+    routed = {"bgp_asn": 65001, "bgp_neighbors": {"10.0.0.254": 65000}}
+    cluster = a_cluster(vip_mode="bgp", vip_write=["10.9.9.9"], **routed)
     assert judged(cluster, host(1), host(2), host(3)) == []
 
 
@@ -136,3 +142,11 @@ def test_a_host_on_which_postgresql_could_not_listen_is_refused() -> None:
     ]
     assert judged(a_cluster(**LEADER, postgres_listen=["*"]), *pictures) == []
     assert judged(addressed(), *pictures) == [], "HAProxy listens, which can do without"
+
+
+def test_an_frr_that_somebody_else_runs_is_refused() -> None:
+    routed = {"bgp_asn": 65001, "bgp_neighbors": {"10.0.0.254": 65000}, "vip_mode": "bgp", "vip_interface": None}
+    found = judged(addressed(**routed, vip_write=["10.99.0.1"]), host(1), host(2, foreign=True), host(3))
+    assert [(one.where, one.what, one.problem) for one in found] == [
+        ("pg2", "vip_mode", "bgp: the host has an FRR that is none of ours, /etc/frr/frr.conf")
+    ]

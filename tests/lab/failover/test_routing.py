@@ -91,18 +91,6 @@ def wait_until_reached(routed: Built, via: str, names: set[str], port: int = 500
     wait_until(f"{port} of {via} leads to {names}", lambda: reached(routed, via, port) == names, seconds=SEEN_SECONDS)
 
 
-@contextmanager
-def replays_nothing(host: Host) -> Iterator[None]:
-    """A standby that receives and replays nothing. Patroni would end a pause of the replay."""
-    # In brackets: the shell that looks for it has the words in its own command line.
-    pid = int(run_in(host.container, "pgrep --full 'startup recoverin[g]'"))
-    run_in(host.container, f"kill -STOP {pid}")
-    try:
-        yield
-    finally:
-        run_in(host.container, f"kill -CONT {pid}")
-
-
 def test_readers_go_to_their_zone_first(routed: Built) -> None:
     wait_until_reached(routed, "pg1", {"pg2"})
     wait_until_reached(routed, "pg3", {"pg3"})
@@ -130,7 +118,7 @@ def test_a_zone_without_a_replica_is_served_by_the_others(routed: Built) -> None
 
 def test_a_replica_that_lags_gets_no_readers_until_it_has_caught_up(routed: Built) -> None:
     lab, slow = routed.lab, routed.lab.host("pg2")
-    with replays_nothing(slow):
+    with faults.replays_nothing(slow.container):
         sql(lab, "create table lagging as select repeat(md5(i::text), 20) from generate_series(1, 100000) i")
         for name in MEMBERS:
             gone = lambda name=name: slow.container not in up(lab.host(name), "replicas")  # noqa: E731

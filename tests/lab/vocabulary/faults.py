@@ -6,7 +6,8 @@ Faults: what a test does to a host. Each returns when it is done, not when it is
 
 import json
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from tests.lab.docker import DockerError, docker, run_in
 from tests.lab.errors import LabError
@@ -68,6 +69,11 @@ def cut_peers(host: str, peers: Iterable[str]) -> None:
     _drop(host, rules)
 
 
+def cut_ipv4(host: str, subnet: str, gateway: str) -> None:
+    """Drop IPv4 between hosts, silently; ssh from here, which comes from the gateway, goes on."""
+    _drop(host, [f"ip saddr {subnet} ip daddr {subnet} ip saddr != {gateway} ip daddr != {gateway} drop"])
+
+
 def heal(host: str) -> None:
     """Undo the cuts: the cable is in, with the same addresses, and no packet is dropped."""
     labels = _labels(host)
@@ -98,6 +104,18 @@ def kill_process(host: str, pattern: str, *, signal: str = "KILL") -> list[int]:
         seconds=FAULT_SECONDS,
     )
     return pids
+
+
+@contextmanager
+def replays_nothing(host: str) -> Iterator[None]:
+    """A standby that receives and replays nothing. Patroni would end a pause of the replay."""
+    # In brackets: the shell that looks for it has the words in its own command line.
+    pid = int(run_in(host, "pgrep --full 'startup recoverin[g]'"))
+    run_in(host, f"kill -STOP {pid}")
+    try:
+        yield
+    finally:
+        run_in(host, f"kill -CONT {pid}")
 
 
 def _pids(host: str, pattern: str) -> list[int]:

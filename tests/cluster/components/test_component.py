@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.components.units import has_loaded_its_files, unit_step
+from cluster.components.component import has_loaded_its_files, unit_step
 
 
 def unit(**changes: Any) -> dict[str, Any]:

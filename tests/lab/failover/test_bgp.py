@@ -1,0 +1,232 @@
+"""
+Addresses that members announce to a router by BGP: the primary alone the one for writing, every fit replica the one for
+reading. The router is FRR on another host of the lab, and clients come through it.
+"""
+
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests.lab.docker import run_in
+from tests.lab.hosts import wait_until_ready
+from tests.lab.spec import Host
+from tests.lab.vocabulary import faults, router
+from tests.lab.vocabulary.addresses import AddressWatch
+from tests.lab.vocabulary.backups import findings
+from tests.lab.vocabulary.load import Load
+from tests.lab.vocabulary.runs import (
+    MEMBERS,
+    SMALL,
+    Site,
+    assert_changes_nothing,
+    dsn,
+    leader,
+    members,
+    replicas,
+    run,
+    site,
+    wait_until_settled,
+    write_inventory,
+)
+from tests.lab.vocabulary.waiting import wait_until
+
+TAKEOVER_SECONDS = SMALL["patroni_ttl"] + 45
+WRITES = 100
+ASN, PASSWORD = 65010, "only-the-lab-s"
+
+
+class Place(Site):
+    """A lab with a router, and addresses that lie on no network of its hosts."""
+
+    directory: Path
+
+    @property
+    def router(self) -> Host:
+        return self.lab.host("haproxy1")
+
+    @property
+    def hosts(self) -> list[Host]:
+        return self.lab.hosts(MEMBERS)
+
+    @property
+    def network(self) -> str:
+        return f"10.99.{self.lab.index}.0/24"
+
+    @property
+    def write(self) -> str:
+        return f"10.99.{self.lab.index}.1"
+
+    @property
+    def write6(self) -> str:
+        return f"fd99:{self.lab.index:x}::1"
+
+    @property
+    def read(self) -> str:
+        return f"10.99.{self.lab.index}.2"
+
+    def declare(self, **other: object) -> None:
+        """Write the inventory. + other: settings besides those of the addresses"""
+        password = self.directory / "bgp-password"
+        password.write_text(PASSWORD + "\n")
+        password.chmod(0o600)
+        given = {
+            "vip_mode": "bgp",
+            "vip_write": [self.write, self.write6],
+            "vip_read": [self.read],
+            "vip_read_max_lag_mib": 1,
+            "bgp_asn": ASN,
+            "bgp_neighbors": {self.router.address4: router.ASN, self.router.address6: router.ASN},
+            "bgp_password_file": str(password),
+            "patroni_synchronous_mode": "on",
+        }
+        write_inventory(self.lab, self.directory, **{**given, **other})
+
+    def dsn(self) -> str:
+        """How a client connects to the address for writing, through the router."""
+        return psycopg.conninfo.make_conninfo(dsn(self.lab, connect_timeout=2), host=self.write, port=5432)
+
+    def watch(self) -> AddressWatch:
+        return AddressWatch(self.hosts, [self.write, self.write6])
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    directory = tmp_path_factory.mktemp("t-bgp")
+    with site("t-bgp", directory, hosts=(*MEMBERS, "haproxy1")) as bare:
+        found = Place(bare.lab, bare.inventory)
+        object.__setattr__(found, "directory", directory)
+        found.declare()
+        router.set_up(found.router, found.hosts, ASN, PASSWORD)
+        subprocess.run(["ip", "route", "replace", found.network, "via", found.router.address4], check=True)
+        try:
+            yield found
+        finally:
+            subprocess.run(["ip", "route", "del", found.network], check=False)
+
+
+def lead_to(place: Place, address: str, hosts: list[Host]) -> bool:
+    """Whether exactly these hosts announce an address."""
+    wanted = {host.address6 if ":" in address else host.address4 for host in hosts}
+    return router.announcers(place.router, address) == wanted
+
+
+def another_leader(place: Place, old: Host, via: str) -> Host:
+    def another() -> Host | None:
+        leading = [name for name, one in members(place.lab, via).items() if one["role"] == "leader"]
+        return next((place.lab.host(name) for name in leading if name != old.container), None)
+
+    found = wait_until("another member leads", another, seconds=TAKEOVER_SECONDS)
+    assert found is not None
+    return found
+
+
+def writes(load: Load, seconds: float = 30) -> None:
+    before = load.report().acknowledged
+    wait_until("writes", lambda: load.report().acknowledged >= before + WRITES, seconds=seconds)
+
+
+def judge(what: str, watch: AddressWatch, place: Place, load: Load) -> None:
+    """Print what it cost. At no look did two hosts have an address, and no acknowledged write is lost."""
+    verdict, seen = load.verdict(), load.report()
+    print(
+        f"\n{what}: gap {seen.longest_gap_seconds:.1f} s, nowhere {watch.without(place.write):.1f} s, "
+        f"{len(watch.looks)} looks, acknowledged {seen.acknowledged}, lost {len(verdict.lost)}, {seen.reasons}"
+    )
+    assert [watch.double(address) for address in watch.addresses] == [[], []]
+    assert not verdict.lost and not verdict.duplicated
+
+
+def test_the_router_leads_to_the_primary_and_to_all_replicas(place: Place) -> None:
+    built = run(place.inventory)
+    print(f"built in {built.seconds:.1f} s")
+    leading, standbys = leader(place.lab), replicas(place.lab)
+    for address in (place.write, place.write6):
+        wait_until(f"{address} leads to the primary", lambda one=address: lead_to(place, one, [leading]), seconds=30)
+    wait_until("both replicas are announced", lambda: lead_to(place, place.read, standbys), seconds=30)
+    hops = {host.address4 for host in standbys}
+    wait_until("both are next hops", lambda: router.next_hops(place.router, place.read) == hops, seconds=10)
+    assert router.announced(place.router) == {f"{place.write}/32", f"{place.write6}/128", f"{place.read}/32"}
+    with Load(place.dsn()) as load:
+        writes(load)
+    assert not load.verdict().lost
+
+
+def test_a_second_run_changes_nothing(place: Place) -> None:
+    assert_changes_nothing(place.inventory)
+
+
+def test_a_switchover(place: Place) -> None:
+    old, via = leader(place.lab), replicas(place.lab)[0]
+    with place.watch() as watch, Load(place.dsn()) as load:
+        writes(load)
+        run(place.inventory, "deploys/switchover.py")
+        new = another_leader(place, old, via.short_name)
+        wait_until("the route moved", lambda: lead_to(place, place.write, [new]), seconds=30)
+        writes(load)
+    judge("switchover", watch, place, load)
+    wait_until_settled(place.lab)
+
+
+@pytest.mark.parametrize("what", ["killed", "frozen"])
+def test_the_host_of_the_primary(place: Place, what: str) -> None:
+    old, via = leader(place.lab), replicas(place.lab)[0]
+    with place.watch() as watch, Load(place.dsn()) as load:
+        writes(load)
+        began = time.monotonic()
+        (faults.kill if what == "killed" else faults.freeze)(old.container)
+        wait_until("its route is gone", lambda: not router.announcers(place.router, place.write), seconds=20)
+        print(f"\n{what}: the route was gone after {time.monotonic() - began:.1f} s, the look itself included")
+        new = another_leader(place, old, via.short_name)
+        wait_until("the route moved", lambda: lead_to(place, place.write, [new]), seconds=TAKEOVER_SECONDS)
+        writes(load)
+        if what == "killed":
+            faults.start(old.container)
+            wait_until_ready(old)
+        else:
+            faults.thaw(old.container)
+        wait_until_settled(place.lab)
+        assert lead_to(place, place.write, [new]), "the former leader announces nothing"
+    judge(what, watch, place, load)
+
+
+def test_a_replica_that_lags_is_no_next_hop(place: Place) -> None:
+    behind, *others = replicas(place.lab)
+    wait_until("both are announced", lambda: lead_to(place, place.read, [behind, *others]), seconds=60)
+    with faults.replays_nothing(behind.container):
+        with psycopg.connect(place.dsn(), autocommit=True) as connection:
+            connection.execute("create table filler as select repeat('x', 1000) from generate_series(1, 20000)")
+        wait_until("the others alone are announced", lambda: lead_to(place, place.read, others), seconds=60)
+    wait_until("it is back", lambda: lead_to(place, place.read, [behind, *others]), seconds=60)
+
+
+def test_another_password_is_named(place: Place) -> None:
+    router.set_up(place.router, place.hosts, ASN, "something-else")
+    found = findings(place)
+    assert "it drops connections without a word, as with another password" in found["bgp-session"]
+    router.set_up(place.router, place.hosts, ASN, PASSWORD)
+    leading = leader(place.lab)
+    wait_until("the primary is announced again", lambda: lead_to(place, place.write, [leading]), seconds=60)
+
+
+def test_a_community_changes_without_the_end_of_a_session(place: Place) -> None:
+    dropped = "vtysh -c 'show bgp summary json' | grep -o '\"connectionsDropped\":[0-9]*'"
+    before = run_in(leader(place.lab).container, dropped)
+    place.declare(bgp_communities=["65010:7"])
+    run(place.inventory)
+    assert run_in(leader(place.lab).container, dropped) == before
+    seen = f"vtysh -c 'show bgp ipv4 unicast {place.write}'"
+    wait_until("the router sees it", lambda: "65010:7" in run_in(place.router.container, seen), seconds=30)
+
+
+def test_without_the_mode_nothing_is_left(place: Place) -> None:
+    place.declare(vip_mode="none", vip_write=[], vip_read=[])
+    run(place.inventory)
+    wait_until("no route is left", lambda: not router.announced(place.router), seconds=30)
+    for host in place.hosts:
+        left = "systemctl is-active vip frr; ls /etc/frr/frr.conf /etc/vip /usr/local/lib/vip 2>/dev/null || true"
+        assert run_in(host.container, left).split() == ["inactive", "inactive"]
+    assert_changes_nothing(place.inventory)
