@@ -9,6 +9,7 @@ preflight of deploys/cluster.py refuses.
 """
 
 from cluster.plans.move_node import refuse_immovable
+from deploys.components.firewall import deploy_opening
 from deploys.parts.begin import declared_cluster
 from deploys.parts.build import deploy_all
 from deploys.parts.options import meant_node, option
@@ -19,6 +20,7 @@ cluster = declared_cluster(returning=option("node"))
 if cluster is not None:
     node = meant_node(cluster, "node", "that moves")
     refuse_immovable(cluster, cluster.node(node))
+    deploy_opening(cluster=cluster)  # until it is stopped, it may come from either address
     move_node.begin(name=f"Check that {node} may move", cluster=cluster, moving=node, force=option("force"))
     drain_seconds = option("drain_seconds")
     move_node.stop_services(name=f"Stop {node}'s services", cluster=cluster, moving=node, drain_seconds=drain_seconds)

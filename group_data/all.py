@@ -34,6 +34,22 @@ later versions. A host's own data in inventory.py overrides this file. docs/sett
 # packages_versions = {}
 # packages_hold = True  # hold the packages against unattended upgrades, which would restart PostgreSQL
 
+# --- firewall: The firewall on the hosts, and from where people and clients come; see docs/firewall.md.
+
+#   nftables: hosts accept only what their services need, from where they need it; off: no firewall of ours; "off" or
+#   "nftables"
+# firewall_mode = "off"
+#   networks from which ssh is accepted; the machine that runs this must be in one of them
+# firewall_ssh_networks = ["0.0.0.0/0", "::/0"]
+# firewall_ssh_port = 22  # the port of the hosts' sshd; 1..65535
+#   networks from which clients connect to HAProxy and PostgreSQL; empty: those that the lines of postgres_hba let in
+# firewall_client_networks = []
+#   networks from which people and scrapers connect to Patroni's REST API and HAProxy's statistics
+# firewall_monitoring_networks = []
+#   ports of services that are not the cluster's, such as '9100/tcp 10.0.0.0/8' or '161/udp'; without a network they are
+#   open to all
+# firewall_other_ports = []
+
 # --- chrony: Clock services of the hosts.
 
 #   where_needed: install chrony on hosts that can set their clock and have no clock service; never: nowhere;

@@ -383,6 +383,7 @@ def test_default_ports() -> None:
         "haproxy_asynchronous_port": 5003,
         "haproxy_any_port": 5004,
         "haproxy_stats_port": 7000,
+        "firewall_ssh_port": 22,
         "pgbackrest_port": 8432,
     }
 

@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from cluster import components
 from cluster.components.component_type import PHASES, ComponentType, Listener, Phase
+from cluster.components.firewall.matrix import Passage, passages
+from cluster.components.firewall.rules import component_beside
 from cluster.declared.model import Cluster, Node
 from cluster.discovery import contributions
 from cluster.pki.certificates import CertificatePlace
@@ -26,7 +28,9 @@ def _in_start_order(found: Sequence[ComponentType]) -> tuple[ComponentType, ...]
     return tuple(sorted(found, key=place))
 
 
-COMPONENTS = _in_start_order(contributions(components, "COMPONENT"))
+_SERVING = _in_start_order(contributions(components, "COMPONENT"))
+# The firewall's rules are what the others declare, so it is no module's own.
+COMPONENTS: tuple[ComponentType, ...] = (component_beside(_SERVING), *_SERVING)
 
 # What listens anywhere, as systemd calls it.
 SERVICES: tuple[str, ...] = tuple(component.service for component in COMPONENTS if component.service)
@@ -51,6 +55,11 @@ def held_places(cluster: Cluster, node: Node) -> tuple[CertificatePlace, ...]:
 def listeners(cluster: Cluster, node: Node) -> tuple[Listener, ...]:
     """Every port that the cluster opens on a host, and on which addresses: nothing else of ours may answer there."""
     return tuple(listener for one in components_on(cluster, node) for listener in one.listens(cluster, node))
+
+
+def port_matrix(cluster: Cluster) -> tuple[Passage, ...]:
+    """Everything that may be reached on the hosts of a cluster from elsewhere, and by whom."""
+    return passages(COMPONENTS, cluster)
 
 
 def units_of(cluster: Cluster, node: Node, phase: Phase) -> list[str]:

@@ -15,6 +15,10 @@ from cluster.pki.certificates import CertificatePlace
 Phase: TypeAlias = Literal["clients", "timers", "members", "archive", "etcd"]
 PHASES: tuple[Phase, ...] = ("clients", "timers", "members", "archive", "etcd")
 
+TCP = "tcp"
+# Who comes from beyond the cluster, as the port matrix has it.
+CLIENTS, MONITORING = "clients", "monitoring"
+
 Paths: TypeAlias = Callable[[Cluster, Node], Sequence[str]]
 Secrets: TypeAlias = Mapping[str, Any]
 
@@ -27,20 +31,44 @@ class Listener:
     + setting: that gives the port
     + unit: of systemd, to which the listening process belongs
     + addresses: on which it listens; ``*`` and ``::`` are all of a family
+    + protocol: ``tcp`` or ``udp``
     """
 
     setting: str
     port: int
     unit: str
     addresses: tuple[str, ...]
+    protocol: str = TCP
 
 
 @dataclass(frozen=True)
 class Reach:
-    """Ports that a host must reach on other hosts. + nodes: which; + ports: all of them on each"""
+    """
+    Ports that a host must reach on other hosts.
+
+    + nodes: which; + ports: all of them on each
+    + protocol: of the ports; one that has no ports, such as ``vrrp``, comes with none and is reached as a whole
+    """
 
     nodes: tuple[Node, ...]
     ports: tuple[int, ...]
+    protocol: str = TCP
+
+
+@dataclass(frozen=True)
+class Admission:
+    """
+    Who comes to ports of a host without being led there by the components of a host of the cluster.
+
+    + who: in words, as the port matrix has them
+    + networks: from where, as CIDR
+    + ports, protocol: as ``Reach`` has them
+    """
+
+    who: str
+    networks: tuple[str, ...]
+    ports: tuple[int, ...]
+    protocol: str = TCP
 
 
 def nothing(cluster: Cluster, node: Node) -> tuple[Any, ...]:
@@ -67,7 +95,7 @@ class ComponentType:
     + phase: when its services stop; its timers stop with all others. None: it has no service
     + units: that are enabled on the host; + former_units: those that other settings enabled
     + certificates: that the cluster issues for it; + lent: and those that another cluster does
-    + listens: on which ports; + reaches: which ports of other hosts
+    + listens: on which ports; + reaches: which ports of other hosts; + admits: who else comes to its ports
     + tls: of the ports that it listens on, the settings of those that speak TLS from the first byte, each with the
       certificates that are let in there
     + mark: the file without which a host does not have it after all, because only some hosts need it; "": all do
@@ -92,6 +120,7 @@ class ComponentType:
     lent: Callable[[Cluster, Node], Sequence[CertificatePlace]] = nothing
     listens: Callable[[Cluster, Node], Sequence[Listener]] = nothing
     reaches: Callable[[Cluster, Node], Sequence[Reach]] = nothing
+    admits: Callable[[Cluster, Node], Sequence[Admission]] = nothing
     tls: Mapping[str, tuple[CertificatePlace, ...]] = field(default_factory=dict)
     mark: str = ""
     owns: Paths = nothing

@@ -8,12 +8,13 @@ from shlex import quote
 from cluster.ciphers import OPENSSL
 from cluster.components import sandbox
 from cluster.components.component import Component, Unit
-from cluster.components.component_type import ComponentType, Listener, Reach, role
+from cluster.components.component_type import CLIENTS, MONITORING, Admission, ComponentType, Listener, Reach, role
 from cluster.components.files import Directory, File
 from cluster.components.haproxy_connections import port_connections, server_connections
 from cluster.components.haproxy_servers import PRIMARY, preferred, servers, services, unanswered
 from cluster.components.rendering import rendered
 from cluster.declared.address import Address, is_address
+from cluster.declared.client_networks import client_networks
 from cluster.declared.model import Cluster, Node
 from cluster.declared.vip import addresses_on_balancers
 from cluster.pki.certificates import HAPROXY as PLACE
@@ -155,6 +156,17 @@ def _reached(cluster: Cluster, node: Node) -> tuple[Reach, ...]:
     return (Reach(cluster.members, (cluster.settings.postgres_port, cluster.settings.patroni_rest_port)),)
 
 
+def _admitted(cluster: Cluster, node: Node) -> tuple[Admission, ...]:
+    statistics = (cluster.settings.haproxy_stats_port,)
+    offered = tuple(service.port for service in services(cluster))
+    return (
+        Admission(CLIENTS, client_networks(cluster.settings), offered),
+        Admission(MONITORING, tuple(cluster.settings.firewall_monitoring_networks), statistics),
+        # A run ends with a member that tries every endpoint, as a client does.
+        *(Admission(one.name, (one.address.hba,), offered) for one in cluster.members if one is not node),
+    )
+
+
 COMPONENT = ComponentType(
     name="haproxy",
     on=role("haproxy"),
@@ -170,6 +182,7 @@ COMPONENT = ComponentType(
     certificates=lambda cluster, node: (PLACE,),
     listens=_listeners,
     reaches=_reached,
+    admits=_admitted,
     owns=lambda cluster, node: (CONFIGURATION, DROP_IN, PLACE.directory),
     shells=(DROP_IN_DIRECTORY,),
 )

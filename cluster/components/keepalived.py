@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from cluster.components import sandbox
 from cluster.components.component import Component, Unit
-from cluster.components.component_type import ComponentType, role
+from cluster.components.component_type import ComponentType, Reach, role
 from cluster.components.files import Directory, File
 from cluster.components.haproxy import RUNTIME_SOCKET
 from cluster.components.rendering import program, rendered
@@ -110,6 +110,7 @@ COMPONENT = ComponentType(
     phase="clients",
     units=lambda cluster, node: (UNIT,) if is_wanted(cluster, node) else (),
     former_units=(UNIT,),
+    reaches=lambda cluster, node: (Reach(vrrp_peers(cluster, node), (), "vrrp"),),
     mark=DROP_IN,
     owns=lambda cluster, node: (DROP_IN, CONFIGURATION, PROGRAM),
     shells=(DROP_IN_DIRECTORY,),

@@ -10,7 +10,7 @@ import yaml
 
 from cluster.ciphers import OPENSSL
 from cluster.components.component import Component, Unit
-from cluster.components.component_type import ComponentType, Listener, Reach, role
+from cluster.components.component_type import ComponentType, role
 from cluster.components.files import Directory, File
 from cluster.components.patroni_unit import (
     DROP_IN,
@@ -18,6 +18,9 @@ from cluster.components.patroni_unit import (
     MAY_START,
     SERVICE,
     UNIT,
+    admitted,
+    listeners,
+    reached,
     reload_command,
     unit_files,
 )
@@ -206,20 +209,6 @@ def _login(cluster: Cluster, user: str, password: str) -> dict[str, str]:
     }
 
 
-def _listeners(cluster: Cluster, node: Node) -> tuple[Listener, ...]:
-    settings = cluster.settings
-    return (
-        Listener("postgres_port", settings.postgres_port, SERVICE, listened(cluster, node)),
-        Listener("patroni_rest_port", settings.patroni_rest_port, SERVICE, (str(node.address),)),
-    )
-
-
-def _reached(cluster: Cluster, node: Node) -> tuple[Reach, ...]:
-    settings = cluster.settings
-    members = Reach(cluster.members, (settings.postgres_port, settings.patroni_rest_port))
-    return members, Reach(cluster.etcd, (settings.etcd_client_port,))
-
-
 COMPONENT = ComponentType(
     name="patroni",
     on=role("postgres"),
@@ -239,8 +228,9 @@ COMPONENT = ComponentType(
     phase="members",
     units=lambda cluster, node: (UNIT,),
     certificates=lambda cluster, node: (PATRONI_ETCD, PATRONI, POSTGRES, *membership(cluster)),
-    listens=_listeners,
-    reaches=_reached,
+    listens=listeners,
+    reaches=reached,
+    admits=admitted,
     tls={"patroni_rest_port": (PATRONI,)},
     owns=lambda cluster, node: (
         *(CONFIG, PASSWORD_FILE, MAY_START, END_COPIES, DROP_IN),

@@ -1,13 +1,16 @@
-"""Patroni's unit: what happens before it starts, within which walls it runs, and how it reads its files again."""
+"""Patroni's unit: what happens before its start, within which walls it runs, how it reads its files, and its ports."""
 
 from __future__ import annotations
 
 from cluster.components import sandbox
+from cluster.components.component_type import CLIENTS, MONITORING, Admission, Listener, Reach
 from cluster.components.data_mounts import POSTGRES as DATA
 from cluster.components.data_mounts import data_mounts_program, noted, start_condition
 from cluster.components.files import File
 from cluster.components.rendering import program
-from cluster.declared.model import Cluster
+from cluster.declared.client_networks import client_networks
+from cluster.declared.model import Cluster, Node
+from cluster.declared.vip import listened
 
 DROP_IN = "/etc/systemd/system/patroni.service.d/pyinfra-patroni.conf"
 UNIT = "patroni"
@@ -88,3 +91,30 @@ def hup(cluster: Cluster) -> str:
     # As postgres: the file may be a dead server's, and its number somebody else's by now.
     kill = f"runuser -u postgres -- sh -c 'kill -HUP $(head -n 1 {cluster.data_directory}/postmaster.pid)'"
     return f"{{ {kill} 2>/dev/null || true; }}"
+
+
+def listeners(cluster: Cluster, node: Node) -> tuple[Listener, ...]:
+    """PostgreSQL's port and Patroni's, with the addresses on which they are open."""
+    settings = cluster.settings
+    return (
+        Listener("postgres_port", settings.postgres_port, SERVICE, listened(cluster, node)),
+        Listener("patroni_rest_port", settings.patroni_rest_port, SERVICE, (str(node.address),)),
+    )
+
+
+def reached(cluster: Cluster, node: Node) -> tuple[Reach, ...]:
+    """The other members, and etcd."""
+    settings = cluster.settings
+    members = Reach(cluster.members, (settings.postgres_port, settings.patroni_rest_port))
+    return members, Reach(cluster.etcd, (settings.etcd_client_port,))
+
+
+def admitted(cluster: Cluster, node: Node) -> tuple[Admission, ...]:
+    """Clients, who looks after the cluster, and members of standby clusters, which stream from here."""
+    settings = cluster.settings
+    database = (settings.postgres_port,)
+    return (
+        Admission(CLIENTS, client_networks(settings), database),
+        Admission(MONITORING, tuple(settings.firewall_monitoring_networks), (settings.patroni_rest_port,)),
+        *(Admission(one.name, (one.address.hba,), database) for one in cluster.followers),
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cluster.components.component import Component
-from cluster.components.component_type import ComponentType, Listener, Reach
+from cluster.components.component_type import Admission, ComponentType, Listener, Reach
 from cluster.components.files import Directory, File
 from cluster.components.pgbackrest import (
     BOUNDED,
@@ -101,6 +101,13 @@ def _reached(cluster: Cluster, node: Node) -> tuple[Reach, ...]:
     return (Reach(others, (cluster.settings.pgbackrest_port,)),)
 
 
+def _admitted(cluster: Cluster, node: Node) -> tuple[Admission, ...]:
+    """Members of standby clusters read the archive."""
+    ports = (cluster.settings.pgbackrest_port,)
+    followers = cluster.followers if "backup" in node.roles else ()
+    return tuple(Admission(one.name, (one.address.hba,), ports) for one in followers)
+
+
 COMPONENT = ComponentType(
     name="pgbackrest",
     on=lambda cluster, node: cluster.uses_pgbackrest(node),
@@ -116,6 +123,7 @@ COMPONENT = ComponentType(
     certificates=lambda cluster, node: (PGBACKREST, PGBACKREST_SERVER),
     listens=_listeners,
     reaches=_reached,
+    admits=_admitted,
     tls={"pgbackrest_port": (PGBACKREST,)},
     owns=lambda cluster, node: (
         *(CONFIGURATION, PGBACKREST.directory, PGBACKREST_SERVER.directory, SERVER_SECRETS, SERVER_DROP_IN),

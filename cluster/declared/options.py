@@ -16,6 +16,7 @@ from cluster.settings.settings import FOREIGN_PREFIXES, Settings
 WHERE = "--data"
 MEANINGS: dict[type, str] = {bool: "true or false", int: "a whole number", float: "a number", str: "a word"}
 HOUR_SECONDS = 3600
+PORT_FORMATS = ("table", "nftables", "json")
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,7 @@ OPTIONS: dict[str, Option] = {
         ),
         _word("without"),
         Option("drain_seconds", int, 10, least=0, most=HOUR_SECONDS),
+        Option("format", str, "table", words=PORT_FORMATS),
         Option("repository", int, 0, least=1, most=MOST),
         Option("runs", int, 10, least=1, most=10_000),
         Option("seconds", float, 10, least=1, most=HOUR_SECONDS),  # the most are some 300 000 rows
@@ -101,6 +103,7 @@ RUNS: dict[str, tuple[str, ...]] = {
     "journal": ("runs", "since"),
     "move_node": ("node", "drain_seconds", "force"),
     "pause": (),
+    "ports": ("format",),
     "probe": ("seconds",),
     "promote": ("confirm", "source_is_lost", "force"),
     "reinit_node": ("node", "force"),
@@ -122,7 +125,7 @@ RUNS: dict[str, tuple[str, ...]] = {
 # What every run that acts may be told besides.
 OF_EVERY_RUN = ("break_lock",)
 # They change nothing that another run relies on, so they take no lock and wait for none.
-_LOOKING = ("check", "journal", "probe", "status")
+_LOOKING = ("check", "journal", "ports", "probe", "status")
 
 
 def looks_only(run: str) -> bool:

@@ -15,6 +15,7 @@ from cluster.declared.replication import replication_findings
 from cluster.declared.standby_clusters import related, standby_findings
 from cluster.findings import Finding
 from cluster.inventory.bgp import bgp_findings
+from cluster.inventory.firewall import firewall_findings
 from cluster.inventory.haproxy import haproxy_findings
 from cluster.inventory.names import group_findings, name_findings, place_findings
 from cluster.inventory.parameters import declared_value_findings
@@ -129,6 +130,7 @@ def cluster_findings(cluster: Cluster) -> list[Finding]:
         *vip_findings(cluster, DEFAULTS),
         *bgp_findings(cluster, DEFAULTS),
         *hba_findings(cluster, DEFAULTS),
+        *firewall_findings(cluster, DEFAULTS),
         *replication_findings(cluster),
         *haproxy_findings(cluster),
         *declared_findings(cluster),

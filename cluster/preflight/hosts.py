@@ -8,6 +8,7 @@ from itertools import combinations
 from typing import Any
 
 from cluster.components.etcd import etcd_data_directory
+from cluster.components.firewall.rules import is_wanted
 from cluster.components.haproxy import service_ports
 from cluster.declared.model import Cluster, Node
 from cluster.findings import Finding
@@ -17,6 +18,7 @@ from cluster.pki.authority import BACKDATED
 from cluster.pki.certificates import PATRONI, POSTGRES
 from cluster.preflight.clients import cut_off_findings
 from cluster.preflight.data import data_findings, mount_findings
+from cluster.preflight.firewall import locked_out_findings
 from cluster.preflight.locales import drill_remarks, glibc_remarks, locale_findings, locale_question
 from cluster.preflight.ports import peer_findings, source_findings, taken_port_findings
 from cluster.preflight.secrets import roles
@@ -83,6 +85,8 @@ def picture_question(cluster: Cluster, node: Node, nonce: str | None = None) -> 
         question |= {"backup_directory": cluster.repository_directory, "stanza_name": cluster.name}
     if "haproxy" in node.roles:
         question["client_ports"] = sorted(service_ports(cluster).values())
+    if is_wanted(cluster):
+        question["firewall"] = True
     return question
 
 
@@ -109,6 +113,7 @@ def host_findings(cluster: Cluster, observed: Observed) -> list[Finding]:
         *stanza_findings(cluster, observed.pictures, observed.keys, copies=observed.copies, goes_on=goes_on),
         *taken_port_findings(cluster, reached),
         *cut_off_findings(cluster, reached),
+        *locked_out_findings(cluster, reached),
         *peer_findings(cluster, observed.pictures, observed.peers),
         *source_findings(cluster, observed.sources),
         *vip_findings(cluster, reached, observed.pictures),

@@ -9,6 +9,7 @@ from typing import Any
 from cluster.components.all import COMPONENTS, components_on, listeners
 from cluster.components.component_type import Listener
 from cluster.components.etcd import SERVICE as ETCD_UNIT
+from cluster.components.firewall.rules import is_wanted
 from cluster.declared.model import Cluster, Node
 from cluster.findings import Finding
 from cluster.pki.certificates import CertificatePlace
@@ -88,7 +89,8 @@ def _obstacle(answer: Mapping[str, Any], there: Picture | None) -> str | None:
         return None  # a host that cannot be reached has a finding of its own
     if answer["answer"] == "blocked":
         return str(answer["reason"])
-    if answer["answer"] == "refused" and _listens(there, answer["address"], answer["port"]):
+    # A firewall of ours refuses whom it does not know yet; the run opens it before the ports are needed.
+    if answer["answer"] == "refused" and not there["firewalled"] and _listens(there, answer["address"], answer["port"]):
         return "refused, although a service listens there"
     return None
 
@@ -164,11 +166,12 @@ def _foreign_etcd(cluster: Cluster, node: Node, picture: Picture) -> Iterator[Fi
 def source_findings(cluster: Cluster, sources: Mapping[str, Mapping[str, str] | None]) -> list[Finding]:
     """
     Hosts that would reach a peer from another address than their declared one, by which pg_hba and etcd know them. What
-    goes to HAProxy and pgBackRest is known by its certificate alone, and may come from anywhere.
+    goes to HAProxy and pgBackRest is known by its certificate alone, and without a firewall may come from anywhere.
 
     + sources: ``PeerSources`` by host name
     """
-    known = {str(node.address): node for node in cluster if node.roles & KNOWN_BY_ADDRESS}
+    # A firewall knows everybody by it.
+    known = {str(node.address): node for node in cluster if node.roles & KNOWN_BY_ADDRESS or is_wanted(cluster)}
     found = []
     for node in (one for one in known.values() if sources.get(one.name)):
         routes = (sources[node.name] or {}).items()

@@ -16,6 +16,7 @@ from cluster.settings.certificates import CertificatesSettings
 from cluster.settings.chrony import ChronySettings
 from cluster.settings.cluster import ClusterSettings
 from cluster.settings.etcd import EtcdSettings
+from cluster.settings.firewall import FirewallSettings
 from cluster.settings.haproxy import HaproxySettings
 from cluster.settings.messages import meaning_of, problem_of, without_alternatives
 from cluster.settings.packages import PackagesSettings
@@ -42,6 +43,7 @@ class Settings(
     EtcdSettings,
     CertificatesSettings,
     ChronySettings,
+    FirewallSettings,
     PackagesSettings,
     PreflightSettings,
     ClusterSettings,

@@ -114,6 +114,29 @@ def host_address_problem(text: str) -> str | None:
     return "is no address that another host can reach" if local or scoped or address.is_reserved else None
 
 
+def network_problem(text: str) -> str | None:
+    """A network as CIDR, or one address."""
+    try:
+        network = ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return "is no network such as 10.0.0.0/8 or fd00::/64"
+    if "%" in text:
+        return "names an interface, which is another one on each host"
+    same = ipaddress.ip_address(text.partition("/")[0]) == network.network_address
+    return None if same else f"has bits of a host after its prefix: the network is {network}"
+
+
+def opening_problem(text: str) -> str | None:
+    """A port with its protocol, and the network from which it is open where that is not everywhere."""
+    port, _, network = text.partition(" ")
+    number, slash, protocol = port.partition("/")
+    if not slash or protocol not in ("tcp", "udp") or not re.fullmatch("[1-9][0-9]{0,4}", number):
+        return "is no port with its protocol, such as 9100/tcp or '9100/tcp 10.0.0.0/8'"
+    if int(number) > 65535:
+        return "has a port above 65535"
+    return network_problem(network) if network else None
+
+
 def listen_problem(text: str) -> str | None:
     """What PostgreSQL may listen on: everything, an address, or a name that a host resolves to one of its own."""
     return None if text == "*" or (endpoint_problem(text) is None and "*" not in text) else "is nothing to listen on"

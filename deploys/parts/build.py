@@ -8,6 +8,7 @@ from cluster.declared.model import Cluster
 from deploys.components.certificates import deploy_certificates, deploy_etcd_trust
 from deploys.components.chrony import deploy_chrony
 from deploys.components.etcd import deploy_etcd, deploy_quorum
+from deploys.components.firewall import deploy_firewall, deploy_opening
 from deploys.components.first_look import deploy_first_look
 from deploys.components.haproxy import deploy_haproxy
 from deploys.components.keepalived import deploy_keepalived
@@ -43,6 +44,7 @@ def deploy_base(cluster: Cluster) -> None:
     """What PostgreSQL's members stand on. + cluster: as declared"""
     deploy_secrets(cluster=cluster)
     deploy_packages(cluster=cluster)
+    deploy_opening(cluster=cluster)
     deploy_chrony(cluster=cluster)
     deploy_certificates(cluster=cluster)
     deploy_etcd(cluster=cluster)
@@ -56,4 +58,5 @@ def deploy_access(cluster: Cluster) -> None:
     deploy_stanza(cluster=cluster)
     deploy_haproxy(cluster=cluster, secrets=cluster_secrets(cluster))
     deploy_keepalived(cluster=cluster)
+    deploy_firewall(cluster=cluster)  # the proof is one behind it
     deploy_proof(cluster=cluster)

@@ -9,6 +9,7 @@ from cluster.declared.model import Cluster
 from cluster.plans.remove_node import refuse_indispensable
 from cluster.verdicts.removal_notes import remaining
 from deploys.components.certificates import deploy_certificates
+from deploys.components.firewall import deploy_firewall
 from deploys.components.haproxy import deploy_haproxy
 from deploys.components.pgbackrest import deploy_pgbackrest
 from deploys.parts.secrets import cluster_secrets
@@ -57,6 +58,7 @@ def deploy_removal(
     if stays:
         etcd.member(name="Configure the remaining members of etcd", cluster=rest)
         etcd.quorum(name="Check the quorum of the remaining members", cluster=rest)
+        deploy_firewall(cluster=rest)
     procedure.clear_host(name=f"Remove {leaving}'s units and files", cluster=cluster, leaving=leaving, wipe=wipe)
     procedure.report(name="Report", cluster=cluster, leaving=leaving)
 

@@ -12,6 +12,7 @@ from pyinfra.api.exceptions import FactProcessError
 
 from facts.answer import Answer
 from facts.member_data import TURNS, turns_of
+from facts.preflight.firewall import ACCESS, HAS_RULES, access
 from facts.preflight.held import held, held_script, stanza, stanza_script
 from facts.preflight.locales import locales as locales_of
 from facts.preflight.locales import locales_script
@@ -85,7 +86,8 @@ class HostPicture(Answer[dict[str, Any]]):
     "unmounted": [{name, problem}], "listening": [{address, port, process, unit}], "sessions": [{address, port}] of
     clients, "active": [units of ours], "postgres": [{unit, directory}], "etcd_data": bool, "etcd_peer_url": as its file
     has it, or None, "rooms": {path: {free_mib, total_mib, mount}}, "data": {state, version, identifier, path, detail,
-    timeline, end, turns} or None, "held": of secrets, "stanza": of backups, or None}``; the last two as
+    timeline, end, turns} or None, "firewalled": whether there are rules of ours, bool, "access": as
+    ``facts.preflight_firewall`` has it, or None, "held": of secrets, "stanza": of backups, or None}``; the last two as
     ``facts.preflight_held`` has them. ``end`` is the last checkpoint of data, ``turns`` where they left their earlier
     timelines, in bytes. ``offset_seconds`` is the host's clock less the control machine's, known to be right within
     ``uncertainty_seconds``. A ``unit`` is empty for a process of none, and None where that could not be seen; so is an
@@ -97,6 +99,7 @@ class HostPicture(Answer[dict[str, Any]]):
     + backup_directory: where backups are stored; + stanza_name: the cluster's place there
     + secrets: what ``held_script`` takes; without it nobody looks for secrets
     + client_ports: those whose sessions are looked at
+    + firewall: whether to look how this machine gets there, for a firewall is declared
     + locales, zones: those that are looked for; then there is ``"locales"``, as ``facts.preflight_locales`` has it
     + vips: virtual addresses; then there is ``"virtual"``, as ``facts.preflight.vip`` has it
     """
@@ -114,11 +117,12 @@ class HostPicture(Answer[dict[str, Any]]):
         client_ports: Sequence[int] = (),
         locales: Sequence[str] = (),
         zones: Sequence[str] = (),
+        firewall: bool = False,
         vips: Sequence[str] = (),
     ) -> str:
         """One script; its first and last line say the time there, which takes what it costs out of the measurement."""
         self.asked_at = control_time()
-        script = _HOST + LISTENING
+        script = _HOST + HAS_RULES + LISTENING + (ACCESS if firewall else "")
         paths = [path for path in (data_directory, etcd_directory, backup_directory) if path is not None]
         if paths:
             script += _ROOM.format(paths=" ".join(map(quote, paths)))
@@ -164,6 +168,8 @@ class HostPicture(Answer[dict[str, Any]]):
             "rooms": dict(map(_room, lines.get("room", ()))),
             "data": next((_data(line, lines.get("past", ())) for line in lines.get("data", ())), None),
             "held": held(lines),
+            "firewalled": "rules" in lines,
+            "access": access(lines),
             "stanza": stanza(lines),
             **({"locales": locales_of(lines)} if {"glibc", "zone"} & set(lines) else {}),
             **({"virtual": virtual(lines)} if "interface" in lines else {}),

@@ -53,6 +53,8 @@ def picture(n: int, **other: Any) -> dict[str, Any]:
         "data": data("absent"),
         "held": {"digests": {}, "roles": {}, "authority": None},
         "stanza": None,
+        "firewalled": False,
+        "access": None,
         **other,
     }
 

@@ -54,6 +54,7 @@ GROUND = [
     "Hosts | Ask each host once for everything",
     "Secrets | Keep the generated secrets",
     "Packages | Install and hold",
+    "Firewall | Open the ports that will be needed",
     "Clock | Keep the clock where no service does",
     "Certificates | Issue certificates and trust the CAs",
     "Certificates | Trust the source cluster's CA",
@@ -77,6 +78,7 @@ DOORS = [
     "Backups | Create the stanza and check archiving",
     "HAProxy | Configure and start HAProxy",
     "Virtual addresses | Configure and start keepalived",
+    "Firewall | Accept what is needed, and nothing else",
     "Proof | Verify every endpoint",
 ]
 
@@ -138,6 +140,7 @@ def test_who_builds_the_whole_cluster_and_what_comes_before_it() -> None:
             "clear_markers",
         ],
         "move_node": [
-            *("meant_node", "refuse_immovable", "begin", "stop_services", "leave_etcd", "clear_etcd", "deploy_all"),
+            *("meant_node", "refuse_immovable", "deploy_opening"),
+            *("begin", "stop_services", "leave_etcd", "clear_etcd", "deploy_all"),
         ],
     }

@@ -55,6 +55,7 @@ def test_the_order_and_who_calls_what(steps: list[tuple[str, set[str]]]) -> None
         ("Remove h5 from etcd", EVERY),
         ("Configure the remaining members of etcd", rest),
         ("Check the quorum of the remaining members", rest),
+        ("Accept what is needed, and nothing else", rest),
         ("Remove h5's units and files", EVERY),
         ("Report", EVERY),
     ]

@@ -41,6 +41,11 @@ def example(name: str) -> Cluster:
     return cluster
 
 
+def with_firewall(name: str) -> Cluster:
+    """An example with a firewall on its hosts."""
+    return _declaring(name, {"firewall_mode": "nftables", "firewall_monitoring_networks": ["10.98.0.0/24"]})
+
+
 def with_store(name: str, credentials: Path) -> Cluster:
     """An example with an S3-compatible store beside its directory. + credentials: file of the store's keys"""
     given = {
@@ -52,6 +57,10 @@ def with_store(name: str, credentials: Path) -> Cluster:
         "pgbackrest_s3_credentials": str(credentials),
         "pgbackrest_s3_retention_full": 12,
     }
+    return _declaring(name, given)
+
+
+def _declaring(name: str, given: Mapping[str, Any]) -> Cluster:
     hosts = inventory_hosts(ROOT / "inventories" / f"{name}.py")
     clusters, findings = declared_clusters([replace(host, data={**host.data, **given}) for host in hosts], {})
     assert findings == []

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.golden.examples import EXAMPLES, ROOT, SECRETS, example, rendered, with_store
+from tests.golden.examples import EXAMPLES, ROOT, SECRETS, example, rendered, with_firewall, with_store
 from tests.golden.programs import LIST, named_programs
 from tests.golden.review import GOLDEN, assert_reviewed
 from tests.inventories import clusters_of
@@ -46,6 +46,13 @@ def test_two_repositories_are_as_they_were_reviewed(tmp_path: Path) -> None:
     assert [path for path, text in texts.items() if "fake-secret-key" in text] == [
         "orders-backup1.example.net/etc/pgbackrest/pgbackrest.conf"
     ]
+
+
+def test_a_firewall_is_as_it_was_reviewed() -> None:
+    """One host of each kind: its rules, and the unit that loads them."""
+    texts = {path: text for path, text in rendered(with_firewall("dedicated")).items() if "firewall" in path}
+    kinds = ("orders-pg1", "orders-etcd1", "orders-lb1", "orders-backup1")
+    assert_reviewed({path: text for path, text in texts.items() if path.startswith(kinds)}, GOLDEN / "firewall")
 
 
 STANDBY_FILES = (

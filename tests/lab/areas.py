@@ -107,6 +107,7 @@ FILES = (
         2,
         until="test_the_port_for_any_member_follows_what_the_other_ports_have_asked",
     ),
+    LabFile("test_firewall.py", "security"),
     LabFile(
         "test_interrupted.py",
         "build",

@@ -111,6 +111,27 @@ def stranger_authority(tmp: Path) -> Authority:
     return Authority.load_or_create(tmp / "other", "main")
 
 
+LOADED = {
+    "installed": True,
+    "fails": None,
+    "loaded": "digest",
+    "recorded": "digest",
+    "rules": ["tcp dport 22 accept"],
+    "on_trial": False,
+}
+
+
+def filtered(**said: Any) -> Callable[[World], Any]:
+    """A cluster with a firewall that is as declared on all hosts but h2."""
+
+    def change(world: World) -> None:
+        world.cluster = healthy(firewall_mode="nftables", firewall_client_networks=["10.0.0.0/8"]).cluster
+        for name in ("h1", "h2", "h3"):
+            world.answers[name]["firewall"] = LOADED | (said if name == "h2" else {})
+
+    return change
+
+
 def with_addresses(world: World) -> None:
     """Virtual addresses, all on h1, as they should be."""
     there = addressed()
@@ -227,6 +248,28 @@ CASES = [
         lambda world: world.answers["h3"].update(
             clock={"may_set": True, "services": {"ntpsec": "failed"}, "marked": False}
         ),
+    ),
+    Case(
+        *("firewall-not-loaded", "h2", "there is no table inet pyinfra_patroni: every port is open"),
+        filtered(loaded=None),
+    ),
+    Case(
+        *("firewall-not-loaded", "h2", "the table inet pyinfra_patroni was changed after it was loaded"),
+        filtered(loaded="another"),
+    ),
+    Case(
+        *("firewall-not-loaded", "h2", "nft fails: Operation not permitted"),
+        filtered(fails="Operation not permitted", loaded=None),
+    ),
+    Case("firewall-not-loaded", "h2", "nft is not installed", filtered(installed=False, loaded=None)),
+    Case(
+        *("firewall-not-loaded", "h2"),
+        "rules are on trial: a run has loaded them and has not proven yet that the host can be reached",
+        filtered(on_trial=True),
+    ),
+    Case(
+        *("firewall-undeclared", "h3", "the table inet pyinfra_patroni is loaded"),
+        lambda world: world.answers["h3"].update(firewall=LOADED),
     ),
     Case(
         *("versions-differ", "main", "patroni differs between hosts: 4.1.1 on h1; 4.0.7 on h2, h3"),

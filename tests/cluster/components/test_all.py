@@ -30,11 +30,11 @@ from cluster.preflight.ports import needed_ports, tls_ports
 from cluster.secrets.secrets import NAMES
 from cluster.settings.settings import COMPONENTS as PARTS
 from cluster.settings.settings import PREFIXES, Settings
-from tests.golden.examples import EXAMPLES, ROOT, SECRETS, example
+from tests.golden.examples import EXAMPLES, ROOT, SECRETS, example, with_firewall
 from tests.inventories import clusters_of
 
 STANDBY = clusters_of(ROOT / "inventories" / "standby_cluster.py").values()
-CLUSTERS = [*map(example, EXAMPLES), *STANDBY]
+CLUSTERS = [*map(example, EXAMPLES), *STANDBY, with_firewall("dedicated")]
 HOSTS = [(cluster, node) for cluster in CLUSTERS for node in cluster]
 hosts = pytest.mark.parametrize(("cluster", "node"), HOSTS, ids=lambda one: one.name)
 components = pytest.mark.parametrize("component", COMPONENTS, ids=lambda one: one.name)
@@ -53,7 +53,7 @@ def test_names_are_told_apart_and_found_again() -> None:
     names = [one.name for one in COMPONENTS]
     assert len(set(names)) == len(names)
     for layer in ("cluster/components", "operations", "facts"):
-        stems = {path.stem for path in (ROOT / layer).glob("*.py")}
+        stems = {word for path in (ROOT / layer).rglob("*.py") for word in (path.stem, path.parent.name)}
         stems |= {path.stem for path in (ROOT / "operations" / "runs").glob("*.py")} if layer == "operations" else set()
         assert {name.split("_")[0] for name in names} <= stems, layer
 

@@ -76,6 +76,13 @@ def test_refused_where_the_host_itself_says_that_it_listens_is_a_firewall():
     assert rows(peer_findings(a_cluster(), pictures, peers)) == [("pg2", "firewall", problem)]
 
 
+def test_a_firewall_of_ours_is_opened_by_the_run_for_whom_it_does_not_know_yet():
+    pictures = {**FRESH, "pg2": running(2, firewalled=True)}
+    assert peer_findings(a_cluster(), pictures, {"pg1": [answer(2, 5432, "refused")]}) == []
+    problem = "port 5432 of 10.0.0.2 cannot be reached from pg1: no answer in 5 seconds"
+    assert rows(peer_findings(a_cluster(), pictures, {"pg1": [silent(2, 5432)]})) == [("pg2", "firewall", problem)]
+
+
 def test_refused_where_it_listens_on_loopback_only_is_no_firewall():
     pictures = {**FRESH, "pg2": picture(2, listening=[listens(5432, "postgresql@17-main.service", "127.0.0.1")])}
     assert peer_findings(a_cluster(), pictures, {"pg1": [answer(2, 5432, "refused")]}) == []
