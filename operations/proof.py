@@ -12,6 +12,7 @@ from pyinfra.api import operation
 
 from cluster.declared.model import Cluster
 from cluster.endpoints.proof import (
+    awaits_restart,
     broken_endpoints,
     endpoints,
     held_endpoints,
@@ -66,17 +67,17 @@ def proven(cluster: Cluster, secrets: Mapping[str, Secret], places: Mapping[str,
     tried = _tried(cluster, secrets["PATRONI_ADMIN_PASSWORD"], lambda: settling.get()[own.name])
     seen = settling.get()[own.name]
     absent = unheld_addresses(tried) if all(node in in_this_run(cluster.members) for node in cluster.members) else []
-    if faults := [*etcd.get(), *_member_faults(cluster, seen), *broken_endpoints(cluster, tried), *absent]:
+    waiting = absent if awaits_restart(tried) else []
+    lacking = [] if waiting else absent
+    if faults := [*etcd.get(), *_member_faults(cluster, seen), *broken_endpoints(cluster, tried), *lacking]:
         listed = "".join(f"\n  {fault}" for fault in faults)
         raise UnsafeError(
             f"the cluster is built, but the final verification failed:{listed}\nHINT: fix the first, run again."
         )
     version = next((one["version"] for one in tried), str(cluster.settings.postgres_version))
-    print_lines(
-        connection_card(
-            cluster, seen, version, places, has_backup(cluster), replication_source(cluster, seen["leader"])
-        )
-    )
+    source = replication_source(cluster, seen["leader"])
+    card = connection_card(cluster, seen, version, places, has_backup(cluster), source)
+    print_lines([*card, *(f"  note   {one} until deploys/restart_pending.py has run" for one in waiting)])
     host.noop("every endpoint leads where it should")
     yield from ()
 

@@ -122,6 +122,15 @@ def _for_readers(cluster: Cluster, standbys: Sequence[Node]) -> Expected:
     return Expected("read", beside, standbys)
 
 
+def awaits_restart(tried: Iterable[SeenEndpoint]) -> bool:
+    """
+    Whether PostgreSQL listens on virtual addresses on no member yet, as where they were declared for a cluster that
+    runs: it does from its next start on, and no member has them before. + tried: ``EndpointsTried`` of all members
+    """
+    absent = [one for one in tried if one.get("if") == "held" and one.get("left_out")]
+    return bool(absent) and not any(one.get("heard") for one in absent)
+
+
 def own_endpoint(cluster: Cluster, node: Node, leader: str | None) -> dict[str, Any]:
     """
     The same of a member to which clients come themselves. It is tried on the member, by ways that pg_hba always lets

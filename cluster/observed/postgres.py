@@ -35,6 +35,7 @@ class SeenEndpoint(TypedDict):
     + server: the address of the member that answered; empty where it was reached over a socket
     + refused: a write was, as on a standby
     + left_out: the host has no route to it, or does not have it itself, so that it could not be tried there
+    + heard: whether PostgreSQL on that host would take connections to it all the same
     """
 
     address: str
@@ -50,6 +51,7 @@ class SeenEndpoint(TypedDict):
     version: str
     error: str
     left_out: NotRequired[bool]
+    heard: NotRequired[bool]
 
 
 class SeenSetting(TypedDict):

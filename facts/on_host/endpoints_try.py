@@ -87,11 +87,21 @@ def held() -> set[str]:
     return {str(ipaddress.ip_interface(line.split()[3]).ip) for line in said.splitlines()}
 
 
+def listens(endpoint: dict[str, Any]) -> bool:
+    """Whether this host would take connections to an address that it has not at this moment."""
+    everywhere = {"*", "::" if ":" in endpoint["address"] else "0.0.0.0"}
+    asked = ["ss", "-Hltn", f"sport = :{endpoint['port']}"]
+    said = subprocess.run(asked, stdout=subprocess.PIPE, check=True).stdout.decode()
+    places = {line.split()[3].rpartition(":")[0].strip("[]") for line in said.splitlines()}
+    return endpoint["address"] in places or bool(places & everywhere)
+
+
 def settle(endpoint: dict[str, Any]) -> dict[str, Any]:
     """Try until it leads where it should: HAProxy needs a moment for its first checks."""
     nothing = {"connected": False, "in_recovery": None, "wrote": False, "refused": False, "version": "", "server": ""}
     if "if" in endpoint and not can_be_tried(endpoint):
-        return {**endpoint, **nothing, "error": "", "left_out": True}
+        heard = endpoint["if"] == "held" and listens(endpoint)
+        return {**endpoint, **nothing, "error": "", "left_out": True, "heard": heard}
     while True:
         try:
             tried = attempt(endpoint)

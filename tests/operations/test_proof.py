@@ -39,7 +39,7 @@ class UsedWorld(World):
 
     + writable: addresses and ports that take writes; + closed: that take nobody
     + behind: which member answers at an address and port, where it is not one that fits
-    + absent: virtual addresses that no host has
+    + absent: virtual addresses that no host has; + heard: whether PostgreSQL listens on them
     + tried: what was tried, by the host on which it was; + alone: what else was asked, each in a command of its own
     """
 
@@ -53,6 +53,7 @@ class UsedWorld(World):
     tried: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     alone: list[str] = field(default_factory=list)
     absent: set[str] = field(default_factory=set)
+    heard: bool = True
 
     @answer(HostAnswers)
     def _all(self, host: str, commands: Mapping[str, str], **_: Any) -> Lines:
@@ -70,7 +71,7 @@ class UsedWorld(World):
         said = {"connected": up, "wrote": writes, "refused": not writes, "in_recovery": not writes}
         fitting = one["primaries"] if writes else one["standbys"]
         server = self.behind.get(door, next(iter(fitting), ""))
-        left_out = {"left_out": True} if one["address"] in self.absent else {}
+        left_out = {"left_out": True, "heard": self.heard} if one["address"] in self.absent else {}
         return {**one, **said, "server": server, "version": "17.6", "error": "" if up else "refused", **left_out}
 
     @answer(PatroniCluster)
@@ -253,6 +254,13 @@ def test_a_member_s_virtual_address_is_used_beside_what_else_is(monkeypatch: pyt
 def test_a_virtual_address_on_no_member_is_no_proof(monkeypatch: pytest.MonkeyPatch) -> None:
     world = UsedWorld(fake_cluster(**VIRTUAL), {("10.0.0.1", 5432)}, absent={"10.0.0.100"})
     assert refusal(monkeypatch, world) == ["10.0.0.100 is on no member"]
+
+
+def test_one_that_waits_for_a_restart_of_postgresql_is_a_note(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = UsedWorld(fake_cluster(**VIRTUAL), {("10.0.0.1", 5432)}, absent={"10.0.0.100"}, heard=False)
+    assert prove(monkeypatch, world)[-1] == (
+        "  note   10.0.0.100 is on no member until deploys/restart_pending.py has run"
+    )
 
 
 def test_virtual_addresses_of_haproxy_are_used_from_one_member(monkeypatch: pytest.MonkeyPatch) -> None:
