@@ -26,6 +26,12 @@ UNIT_PATH = f"/etc/systemd/system/{SERVICE}"
 # Patroni's directory is closed to it, and in some containers systemd cannot hand over a credential.
 AUTHORITY = "/run/vip/patroni-ca.crt"
 
+# Another configuration is read at once; all else needs a restart, for which the addresses are let go for a second.
+_LOAD = """
+since=$(systemctl show --timestamp=unix -p ExecMainStartTimestamp --value {unit})
+if [ -n "$(find {files} -newermt "$since")" ]; then systemctl restart {unit}; else systemctl reload {unit}; fi
+"""
+
 _ON_HOST = Path(__file__).parent / "on_host"
 
 # PostgreSQL listens on the addresses from its start, and gets them later.
@@ -47,6 +53,7 @@ Type=notify
 ExecStartPre=-+/usr/lib/systemd/systemd-sysctl {sysctl}
 ExecStartPre=+/usr/bin/install -m 644 {patroni} {authority}
 ExecStart=/usr/bin/python3 {program} {configuration}
+ExecReload=/bin/kill -HUP $MAINPID
 ExecStopPost=/usr/bin/python3 {program} {configuration} --clear
 Restart=always
 RestartSec=1
@@ -85,7 +92,9 @@ def vip_component(cluster: Cluster, node: Node) -> Component:
     files = (*programs, *(File(path, text) for path, text in own.items()))
     loads = (*(file.path for file in files), PATRONI.authority)
     directories = (Directory(PROGRAMS), Directory(DIRECTORY))
-    return Component(directories, files, (Unit(UNIT, loads, load=f"systemctl restart {UNIT}"),))
+    at_start = " ".join(path for path in loads if path != CONFIGURATION)
+    load = f"({_LOAD.format(unit=UNIT, files=at_start)})"
+    return Component(directories, files, (Unit(UNIT, loads, load=load),))
 
 
 def _configuration(cluster: Cluster, node: Node) -> str:

@@ -11,7 +11,9 @@ from cluster.verdicts.removal_notes import remaining
 from deploys.components.certificates import deploy_certificates
 from deploys.components.firewall import deploy_firewall
 from deploys.components.haproxy import deploy_haproxy
+from deploys.components.keepalived import deploy_keepalived
 from deploys.components.pgbackrest import deploy_pgbackrest
+from deploys.components.vip import deploy_vip
 from deploys.parts.secrets import cluster_secrets
 from operations import etcd, patroni, patroni_configuration
 from operations.live.preflight import once
@@ -49,8 +51,10 @@ def deploy_removal(
     )
     patroni_traces.deregister(name=f"Delete {leaving}'s keys and slots", cluster=cluster, leaving=leaving)
     if stays:
+        deploy_keepalived(cluster=rest)
         deploy_certificates(cluster=rest)
         deploy_pgbackrest(cluster=rest)
+        deploy_vip(cluster=rest)
         # Not the whole of deploy_patroni: another member that is lame does not hold this one.
         patroni.member(name="Configure the remaining members", cluster=rest, secrets=secrets)
         patroni_configuration.configuration(name="Apply the dynamic configuration without it", cluster=rest)

@@ -69,12 +69,22 @@ class Holder:
     fits: bool = False
 
     def __post_init__(self) -> None:
-        given = self.given
-        self.rules = Rules(given["mode"], given["rank"], given["fallback"], given["renewal_seconds"])
-        self.addresses = {text: Held(use) for use in (WRITE, READ) for text in given[use]}
         self.contact = Contact()
         self.written = ""
         self.interface = ""
+        self.follow(self.given)
+
+    def follow(self, given: dict[str, Any]) -> None:
+        """Go by another configuration, and keep what it leaves. + given: the new one"""
+        listed = {text: use for use in (WRITE, READ) for text in given[use]}
+        former = {address: one for address, one in self.addresses.items() if listed.get(address) == one.use}
+        moved = given["mode"] != self.given["mode"] or given["interface"] != self.given["interface"]
+        for address, one in self.addresses.items():
+            if one.held and (moved or address not in former):
+                self._let_go(address, one)
+        self.given = given
+        self.rules = Rules(given["mode"], given["rank"], given["fallback"], given["renewal_seconds"])
+        self.addresses = {address: former.get(address) or Held(use) for address, use in listed.items()}
 
     def clear(self) -> None:
         """Remove all addresses, wherever they are."""
@@ -200,18 +210,27 @@ def wait(called: socket.socket, seconds: float) -> None:
                 called.recv(64)
 
 
+def patroni_of(given: dict[str, Any]) -> Patroni:
+    """The local one. + given: the configuration"""
+    return Patroni(given["own"], given["rest_port"], given["authority"], given["read_path"], given["lag_mib"])
+
+
 def main(path: str, *options: str) -> None:
     """See the module."""
     holder = Holder(json.loads(Path(path).read_text()))
     holder.clear()
     if options:
         return
-    given = holder.given
-    patroni = Patroni(given["own"], given["rest_port"], given["authority"], given["read_path"], given["lag_mib"])
+    patroni, changed = patroni_of(holder.given), []
+    signal.signal(signal.SIGHUP, lambda *_: changed.append(True))
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # the unit clears behind it
     called = calls()
     tell_systemd("READY=1")
     while True:
+        if changed:
+            changed.clear()
+            holder.follow(json.loads(Path(path).read_text()))
+            patroni = patroni_of(holder.given)
         holder.step(patroni)
         tell_systemd("WATCHDOG=1")
         wait(called, POLL_SECONDS)

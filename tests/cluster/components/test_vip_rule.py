@@ -219,3 +219,19 @@ def configuration(mode: str) -> dict[str, Any]:
         "own": "10.0.0.1",
         "port": 5432,
     }
+
+
+def test_another_configuration_keeps_what_it_leaves(vip: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Time()
+    kernel, dropped = Kernel(clock), []
+    monkeypatch.setattr(vip.vip_kernel, "renew", kernel.renew)
+    monkeypatch.setattr(vip.vip_kernel, "drop", lambda address, interface: dropped.append(address))
+    holder = vip.Holder({**configuration("leader"), "write": [ADDRESS, "10.0.0.101"]})
+    for one in holder.addresses.values():
+        one.held = True
+    holder.follow({**configuration("leader"), "write": [ADDRESS, "10.0.0.102"], "rank": 2})
+    assert dropped == ["10.0.0.101"] and holder.rules.rank == 2
+    assert {address: one.held for address, one in holder.addresses.items()} == {ADDRESS: True, "10.0.0.102": False}
+    holder.follow({**configuration("leader"), "interface": "eth1"})
+    assert dropped == ["10.0.0.101", ADDRESS], "it does not stay on the former interface"
+    assert not holder.addresses[ADDRESS].held
