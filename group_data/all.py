@@ -242,5 +242,7 @@ later versions. A host's own data in inventory.py overrides this file. docs/sett
 # bgp_router_id = None
 #   a file on the control machine, for its owner alone, with the password (TCP MD5) that the routers ask for
 # bgp_password_file = None
-# bgp_bfd = True  # notice within a second that a router, or for it a member, is gone: BFD on UDP 3784
+#   notice within a second that a router, or for it a member, is gone: BFD on UDP 3784; False where routers do none, for
+#   FRR 10 then opens no session
+# bgp_bfd = True
 # bgp_communities = []  # communities of what a member announces, such as 65000:100 for its zone

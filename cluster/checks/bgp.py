@@ -9,6 +9,7 @@ from cluster.checks.check_finding import CheckFinding, check_finding
 from cluster.checks.overview import Overview
 from cluster.components.bgp import is_wanted
 from cluster.declared.model import Node
+from cluster.declared.vip import virtual_addresses
 from cluster.observed.bgp import SeenSession
 
 ESTABLISHED = "Established"
@@ -36,30 +37,55 @@ def _of_member(overview: Overview, node: Node) -> Iterator[CheckFinding]:
         return
     sessions: Mapping[str, SeenSession] = seen["sessions"]
     routers = [str(ipaddress.ip_address(text)) for text in node.settings.bgp_neighbors]
-    down = [router for router in routers if not _is_up(sessions.get(router))]
-    for router in down:
-        yield check_finding("bgp-session", node.name, _problem(router, sessions.get(router)), router=router)
-    if len(down) == len(routers):
-        yield check_finding("bgp-alone", node.name, f"no session with {', '.join(down)}")
-    yield from _unannounced(overview, node, sessions)
+    up = {router: sessions[router] for router in routers if _is_up(sessions.get(router))}
+    for router in (router for router in routers if router not in up):
+        problem = _problem(router, sessions.get(router), bfd=overview.cluster.settings.bgp_bfd)
+        yield check_finding("bgp-session", node.name, problem, router=router)
+    if not up:
+        yield check_finding("bgp-alone", node.name, f"no session with {', '.join(routers)}")
+    yield from _without_bfd(overview, node, up)
+    yield from _unannounced(overview, node, up)
 
 
 def _is_up(session: SeenSession | None) -> bool:
     return session is not None and session["state"] == ESTABLISHED
 
 
-def _problem(router: str, session: SeenSession | None) -> str:
+def _problem(router: str, session: SeenSession | None, *, bfd: bool) -> str:
     if session is None:
         return f"FRR knows no router {router}"
-    cause = CAUSES.get(session["behaviour"])
-    return f"the session with {router} (AS {session['asn']}) is {session['state']}{f': {cause}' if cause else ''}"
+    causes = "; ".join(_causes(session, bfd=bfd))
+    return f"the session with {router} (AS {session['asn']}) is {session['state']}{f': {causes}' if causes else ''}"
 
 
-def _unannounced(overview: Overview, node: Node, sessions: Mapping[str, SeenSession]) -> Iterator[CheckFinding]:
-    for version in (4, 6):
-        own = [text for text in overview.answer(node, "vip") or {} if ipaddress.ip_address(text).version == version]
-        there = [one for router, one in sessions.items() if ipaddress.ip_address(router).version == version]
-        told = [one["announced"] for one in there if _is_up(one)]
-        if own and told and not any(told):
-            problem = f"has {', '.join(own)}, and announced nothing by IPv{version}"
-            yield check_finding("bgp-unannounced", node.name, problem)
+def _causes(session: SeenSession, *, bfd: bool) -> Iterator[str]:
+    # FRR 10 opens no session before BFD is up, as with a router that does none; FRR 8 goes on without it.
+    held = bfd and session["state"] == "Idle" and session["bfd"] != "up"
+    behaviour = session["behaviour"]
+    # Every router that asks for a password drops what comes without one, whatever else is wrong.
+    if behaviour in CAUSES and not (held and behaviour == "silent"):
+        yield CAUSES[behaviour]
+    if held and behaviour != "absent":
+        yield "BFD with it is not up, and FRR waits for that"
+    if session["reason"]:
+        yield f"the last message was {session['reason']}"
+
+
+def _without_bfd(overview: Overview, node: Node, up: Mapping[str, SeenSession]) -> Iterator[CheckFinding]:
+    for router, session in up.items():
+        if overview.cluster.settings.bgp_bfd and session["bfd"] != "up":
+            problem = (
+                f"BFD with {router} is {session['bfd'] or 'unknown to FRR'}: this host's end shows only by silence"
+            )
+            yield check_finding("bgp-bfd", node.name, problem, router=router)
+
+
+def _unannounced(overview: Overview, node: Node, up: Mapping[str, SeenSession]) -> Iterator[CheckFinding]:
+    for address in (one.address for one in virtual_addresses(overview.cluster)):
+        if address.hba not in overview.answer(node, "bgp")["addresses"]:
+            continue
+        for router, session in up.items():
+            same = ipaddress.ip_address(router).version == address.ip.version
+            if same and address.hba not in session["announced"]:
+                problem = f"has {address}, and did not announce it to {router}"
+                yield check_finding("bgp-unannounced", node.name, problem, router=router)

@@ -10,7 +10,7 @@ from pathlib import Path
 from cluster.components.component import Component, Unit
 from cluster.components.component_type import Admission, ComponentType, role
 from cluster.components.files import Directory, File
-from cluster.components.rendering import rendered
+from cluster.components.rendering import program, rendered
 from cluster.declared.address import Address
 from cluster.declared.model import Cluster, Node
 from cluster.declared.vip import virtual_addresses
@@ -25,6 +25,7 @@ DAEMONS = f"{DIRECTORY}/daemons"
 DROP_IN_DIRECTORY = f"/etc/systemd/system/{UNIT}.service.d"
 # Where it is not, FRR is none of ours.
 DROP_IN = f"{DROP_IN_DIRECTORY}/pyinfra-patroni.conf"
+PROGRAM = "/usr/local/bin/bgp-reload"
 BFD_PORT = 3784  # RFC 5881
 PASSWORD_LENGTH = 80  # of TCP MD5, RFC 2385 and Linux
 
@@ -40,14 +41,20 @@ bfdd_options="-A 127.0.0.1 -P 0"
 staticd_options="-A 127.0.0.1 -P 0"
 """
 
-_DROP_IN = """# Managed by pyinfra-patroni.
+# In place of FRR's own reload, which is not for a host that is no router: see the program.
+_DROP_IN = f"""# Managed by pyinfra-patroni.
 [Service]
+ExecReload=
+ExecReload={PROGRAM}
 ProtectHome=true
 PrivateTmp=true
 ProtectKernelModules=true
 ProtectKernelLogs=true
 ProtectClock=true
 """
+
+# A daemon's options are read at its start alone.
+LOAD = f"if [ /run/frr/zebra.pid -nt {DAEMONS} ]; then systemctl reload {UNIT}; else systemctl restart {UNIT}; fi"
 
 
 @dataclass(frozen=True)
@@ -82,12 +89,13 @@ def bgp_component(cluster: Cluster, node: Node) -> Component:
         return Component()
     text = configuration_text(cluster, node)
     files = (
+        File(PROGRAM, program("bgp_reload.sh"), mode="755"),
         File(DROP_IN, _DROP_IN),
         File(DAEMONS, _DAEMONS, USER, USER, "640"),
         File(CONFIGURATION, text, USER, USER, "640", check="vtysh --dryrun --inputfile {}"),
     )
     loads = (CONFIGURATION, DAEMONS, DROP_IN)
-    return Component((Directory(DROP_IN_DIRECTORY),), files, (Unit(UNIT, loads, load=f"systemctl reload {UNIT}"),))
+    return Component((Directory(DROP_IN_DIRECTORY),), files, (Unit(UNIT, loads, load=LOAD),))
 
 
 def configuration_text(cluster: Cluster, node: Node) -> str:
@@ -152,6 +160,6 @@ COMPONENT = ComponentType(
     former_units=(UNIT,),
     admits=_admitted,
     mark=DROP_IN,
-    owns=lambda cluster, node: (DROP_IN, CONFIGURATION, DAEMONS),
+    owns=lambda cluster, node: (DROP_IN, CONFIGURATION, DAEMONS, PROGRAM),
     shells=(DROP_IN_DIRECTORY,),
 )

@@ -33,7 +33,11 @@ class BgpSettings(Strict):
         "a file on the control machine, for its owner alone, with the password (TCP MD5) that the routers ask for",
         per_host=True,
     )
-    bgp_bfd: bool = setting(True, "notice within a second that a router, or for it a member, is gone: BFD on UDP 3784")
+    bgp_bfd: bool = setting(
+        True,
+        "notice within a second that a router, or for it a member, is gone: BFD on UDP 3784; False where routers do "
+        "none, for FRR 10 then opens no session",
+    )
     bgp_communities: list[str] = setting(
         [], "communities of what a member announces, such as 65000:100 for its zone", per_host=True
     )

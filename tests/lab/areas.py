@@ -77,6 +77,7 @@ FILES = (
     LabFile("test_backup_member.py", "backup"),
     LabFile("test_backup_s3.py", "backup"),
     LabFile("test_bgp.py", "failover"),
+    LabFile("test_bgp_reload.py", "failover"),
     LabFile("test_bookworm.py", "build"),
     LabFile(
         "test_bootstrap_cut_off.py",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ipaddress
+
 from cluster.components.bgp import is_wanted
 from cluster.declared.model import Cluster, Node
 from facts.answer import Question
@@ -10,4 +12,5 @@ from facts.bgp import BgpSessions
 
 def questions(cluster: Cluster, node: Node) -> dict[str, Question]:
     """Its sessions with the declared routers."""
-    return {"bgp": (BgpSessions, {"routers": list(node.settings.bgp_neighbors)})} if is_wanted(cluster, node) else {}
+    routers = [str(ipaddress.ip_address(text)) for text in node.settings.bgp_neighbors]
+    return {"bgp": (BgpSessions, {"routers": routers})} if is_wanted(cluster, node) else {}

@@ -148,17 +148,21 @@ def strange_holder(world: World) -> None:
     world.cluster, world.answers = with_repository.cluster, with_repository.answers
 
 
-def announcing(state: str = "Established", announced: int = 1) -> Callable[[World], None]:
-    """Every member announces what it has to one router. + state, announced: of the session of h1"""
+BOTH = ["10.0.0.100/32", "10.0.0.101/32"]
+
+
+def announcing(**session: Any) -> Callable[[World], None]:
+    """Every member announces what it has to one router. + session: of h1, what differs"""
 
     def world_of(world: World) -> None:
         given = {"vip_mode": "bgp", "vip_interface": None, "bgp_asn": 65001, "bgp_neighbors": {"10.0.0.254": 65000}}
         there = addressed(**given)
-        for answers in there.answers.values():
-            session = {"state": "Established", "asn": 65000, "announced": 1, "behaviour": "refuses"}
-            answers["bgp"] = {"answers": True, "sessions": {"10.0.0.254": session}}
+        for name, answers in there.answers.items():
+            own = BOTH if name == "h1" else []
+            up = {"state": "Established", "asn": 65000, "announced": own, "bfd": "up", "reason": "", "behaviour": ""}
+            answers["bgp"] = {"answers": True, "addresses": own, "sessions": {"10.0.0.254": up}}
             answers.pop("keepalived", None)
-        there.answers["h1"]["bgp"]["sessions"]["10.0.0.254"] |= {"state": state, "announced": announced}
+        there.answers["h1"]["bgp"]["sessions"]["10.0.0.254"] |= session
         world.cluster, world.answers = there.cluster, there.answers
 
     return world_of
@@ -550,12 +554,20 @@ CASES = [
     Case(
         *("bgp-session", "h1"),
         "the session with 10.0.0.254 (AS 65000) is Active: it takes no BGP connection from this host",
-        announcing("Active", 0),
+        announcing(state="Active", announced=[], behaviour="refuses"),
         ("bgp-alone",),
     ),
-    Case(*("bgp-alone", "h1", "no session with 10.0.0.254"), announcing("Active", 0), ("bgp-session",)),
     Case(
-        *("bgp-unannounced", "h1", "has 10.0.0.100, 10.0.0.101, and announced nothing by IPv4"), announcing(announced=0)
+        *("bgp-alone", "h1", "no session with 10.0.0.254"),
+        announcing(state="Active", announced=[]),
+        ("bgp-session",),
+    ),
+    Case(
+        *("bgp-bfd", "h1", "BFD with 10.0.0.254 is down: this host's end shows only by silence"), announcing(bfd="down")
+    ),
+    Case(
+        *("bgp-unannounced", "h1", "has 10.0.0.101, and did not announce it to 10.0.0.254"),
+        announcing(announced=BOTH[:1]),
     ),
     Case(
         *("certificate-absent", "h1", "/etc/etcd/pki/etcd.crt is not there"),
