@@ -60,7 +60,13 @@ class LabFile:
 FILES = (
     LabFile("test_accepted_edges.py", "security"),
     LabFile("test_addresses.py", "membership"),
-    LabFile("test_addresses_leader.py", "failover"),
+    LabFile(
+        "test_addresses_leader.py",
+        "failover",
+        "an address follows the primary, and at no moment do two members have it",
+        1.5,
+        until="test_a_switchover",
+    ),
     LabFile("test_addresses_vrrp.py", "failover"),
     LabFile(
         "test_backup.py",
