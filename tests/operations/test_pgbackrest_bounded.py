@@ -38,8 +38,12 @@ class Place:
     waiting: list[socket.socket] = field(default_factory=list)
 
     def turn_off(self) -> None:
-        """Nobody listens there any more."""
+        """Nobody listens there any more, and the port is not given to another test that asks for a free one."""
+        place = self.repository.getsockname()
         self.repository.close()
+        self.repository = socket.socket()
+        self.repository.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.repository.bind(place)
 
     def silence(self) -> None:
         """It is there no more, and nobody says so: whoever asks gets no answer at all, as from a host without power."""
