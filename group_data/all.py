@@ -245,4 +245,7 @@ later versions. A host's own data in inventory.py overrides this file. docs/sett
 #   notice within a second that a router, or for it a member, is gone: BFD on UDP 3784; False where routers do none, for
 #   FRR 10 then opens no session
 # bgp_bfd = True
-# bgp_communities = []  # communities of what a member announces, such as 65000:100 for its zone
+#   how many hops away routers of other autonomous systems may be; 1: on a network of the host itself; 1..255
+# bgp_hops = 1
+#   communities of what a member announces, such as 65000:100 for its zone, or large ones, such as 4200000000:1:2
+# bgp_communities = []

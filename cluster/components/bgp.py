@@ -26,7 +26,7 @@ DROP_IN_DIRECTORY = f"/etc/systemd/system/{UNIT}.service.d"
 # Where it is not, FRR is none of ours.
 DROP_IN = f"{DROP_IN_DIRECTORY}/pyinfra-patroni.conf"
 PROGRAM = "/usr/local/bin/bgp-reload"
-BFD_PORT = 3784  # RFC 5881
+BFD_PORT, FAR_BFD_PORT = 3784, 4784  # RFC 5881; and RFC 5883, for routers that are not on the host's own network
 PASSWORD_LENGTH = 80  # of TCP MD5, RFC 2385 and Linux
 
 # bgpd listens nowhere: it is the member that connects to its routers. Nobody logs in to the daemons over TCP either.
@@ -41,11 +41,13 @@ bfdd_options="-A 127.0.0.1 -P 0"
 staticd_options="-A 127.0.0.1 -P 0"
 """
 
-# In place of FRR's own reload, which is not for a host that is no router: see the program.
+# In place of FRR's own reload, which is not for a host that is no router: see the program. Whatever FRR is told, it
+# cannot let the kernel forward packets.
 _DROP_IN = f"""# Managed by pyinfra-patroni.
 [Service]
 ExecReload=
 ExecReload={PROGRAM}
+ProtectKernelTunables=true
 ProtectHome=true
 PrivateTmp=true
 ProtectKernelModules=true
@@ -103,14 +105,21 @@ def configuration_text(cluster: Cluster, node: Node) -> str:
     settings, words = node.settings, {family.version: family.word for family in FAMILIES}
     listed = [one.address for one in virtual_addresses(cluster)]
     neighbors = [
-        {"address": str(ipaddress.ip_address(text)), "asn": asn, "version": ipaddress.ip_address(text).version}
+        {
+            "address": str(ipaddress.ip_address(text)),
+            "asn": asn,
+            "version": ipaddress.ip_address(text).version,
+            # Within one autonomous system routers may be as far as they like.
+            "hops": settings.bgp_hops if asn != settings.bgp_asn else 1,
+        }
         for text, asn in settings.bgp_neighbors.items()
     ]
     return rendered(
         "bgp/frr.conf.j2",
         addresses=[{"family": words[one.ip.version], "prefix": one.hba} for one in listed],
         families=[family for family in FAMILIES if any(one.ip.version == family.version for one in listed)],
-        communities=settings.bgp_communities,
+        communities=[one for one in settings.bgp_communities if one.count(":") == 1],
+        large_communities=[one for one in settings.bgp_communities if one.count(":") == 2],
         bfd=settings.bgp_bfd,
         asn=settings.bgp_asn,
         router_id=router_id(node),
@@ -143,7 +152,9 @@ def _admitted(cluster: Cluster, node: Node) -> tuple[Admission, ...]:
     """Routers send BFD; of BGP they answer, for it is the member that connects."""
     routers = tuple(Address(text).hba for text in node.settings.bgp_neighbors)
     wanted = is_wanted(cluster, node) and cluster.settings.bgp_bfd
-    return (Admission("routers", routers, (BFD_PORT,), "udp", what="BFD"),) if wanted else ()
+    far = node.settings.bgp_hops > 1 or node.settings.bgp_asn in node.settings.bgp_neighbors.values()
+    ports = (BFD_PORT, FAR_BFD_PORT) if far else (BFD_PORT,)
+    return (Admission("routers", routers, ports, "udp", what="BFD"),) if wanted else ()
 
 
 # It stays with the members when it is not wanted there any more, so that a run removes it.

@@ -38,8 +38,17 @@ class BgpSettings(Strict):
         "notice within a second that a router, or for it a member, is gone: BFD on UDP 3784; False where routers do "
         "none, for FRR 10 then opens no session",
     )
+    bgp_hops: int = setting(
+        1,
+        "how many hops away routers of other autonomous systems may be; 1: on a network of the host itself",
+        per_host=True,
+        ge=1,
+        le=255,
+    )
     bgp_communities: list[str] = setting(
-        [], "communities of what a member announces, such as 65000:100 for its zone", per_host=True
+        [],
+        "communities of what a member announces, such as 65000:100 for its zone, or large ones, such as 4200000000:1:2",
+        per_host=True,
     )
 
     @field_validator("bgp_neighbors")
@@ -83,5 +92,8 @@ def _address_problem(text: str) -> str | None:
 
 
 def _community_problem(text: str) -> str | None:
-    parts = text.split(":") if re.fullmatch(r"\d{1,5}:\d{1,5}", text) else []
-    return None if parts and all(int(part) <= 65535 for part in parts) else "is no community such as 65000:100"
+    """RFC 1997, two numbers of 16 bits; or RFC 8092, three of 32 bits."""
+    parts = text.split(":") if re.fullmatch(r"\d{1,10}(:\d{1,10}){1,2}", text) else []
+    largest = 65535 if len(parts) == 2 else 2**32 - 1
+    fits = parts and all(int(part) <= largest for part in parts)
+    return None if fits else "is no community such as 65000:100 or 4200000000:1:2"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cluster.components.bgp import PASSWORD_LENGTH, configuration_text, password_of, router_id
+from cluster.components.bgp import COMPONENT, PASSWORD_LENGTH, configuration_text, password_of, router_id
 from cluster.declared.model import Cluster
 from cluster.errors import ConfigError
 from cluster.inventory.clusters import DeclaredHost, cluster_findings, declared_clusters
@@ -74,11 +74,32 @@ def test_a_host_of_ipv6_gets_a_router_id_that_stays() -> None:
         ("bgp_communities", ["65000"]),
         ("bgp_communities", ["65536:1"]),
         ("bgp_communities", ["no-export"]),
+        ("bgp_communities", ["4294967296:1:2"]),
+        ("bgp_communities", ["1:2:3:4"]),
+        ("bgp_hops", 0),
         ("bgp_asn", 0),
     ],
 )
 def test_values_that_no_router_takes(setting: str, value: Any) -> None:
     assert [one.what for one in validated({setting: value}, {})[1]] == [setting]
+
+
+def test_communities_of_both_kinds_are_set_on_each_family() -> None:
+    given = {"vip_write": ["10.99.0.1", "fd99::1"], "bgp_neighbors": {"10.0.0.254": 65000, "fd00::fe": 65000}}
+    declared = cluster(bgp_communities=["65001:1", "4200000000:1:2", "65001:9"], **given)
+    text = configuration_text(declared, declared.members[0])
+    assert text.count(" set community 65001:1 65001:9\n set large-community 4200000000:1:2\n") == 2
+
+
+def test_a_router_that_is_further_away_is_reached_and_may_send_bfd() -> None:
+    far = cluster(bgp_hops=2, bgp_neighbors={"10.0.0.254": 65000, "10.0.0.253": 65001})
+    text = configuration_text(far, far.members[0])
+    assert " neighbor 10.0.0.254 ebgp-multihop 2\n" in text
+    assert "10.0.0.253 ebgp-multihop" not in text, "within its own system FRR takes no such line"
+    near = cluster()
+    assert "multihop" not in configuration_text(near, near.members[0])
+    ports = [[one.ports for one in COMPONENT.admits(c, c.members[0])] for c in (near, far, cluster(bgp_bfd=False))]
+    assert ports == [[(3784,)], [(3784, 4784)], []]
 
 
 def test_the_password_is_in_the_file_and_asked_of_every_router(tmp_path: Path) -> None:

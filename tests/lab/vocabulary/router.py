@@ -17,7 +17,7 @@ command -v vtysh >/dev/null || {
 sed -i 's/^bgpd=no/bgpd=yes/; s/^bfdd=no/bfdd=yes/' /etc/frr/daemons
 cat > /etc/frr/frr.conf
 chown frr:frr /etc/frr/frr.conf
-systemctl enable --quiet frr && systemctl restart frr
+systemctl enable --quiet frr && systemctl reset-failed frr && systemctl restart frr
 """
 
 
