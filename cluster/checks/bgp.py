@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from cluster.checks.check_finding import CheckFinding, check_finding
 from cluster.checks.overview import Overview
-from cluster.components.bgp import is_wanted
+from cluster.components.bgp import is_wanted, routers
 from cluster.declared.model import Node
 from cluster.declared.vip import virtual_addresses
 from cluster.observed.bgp import SeenSession
@@ -36,13 +36,12 @@ def _of_member(overview: Overview, node: Node) -> Iterator[CheckFinding]:
         yield check_finding("bgp-alone", node.name, "FRR does not answer")
         return
     sessions: Mapping[str, SeenSession] = seen["sessions"]
-    routers = [str(ipaddress.ip_address(text)) for text in node.settings.bgp_neighbors]
-    up = {router: sessions[router] for router in routers if _is_up(sessions.get(router))}
-    for router in (router for router in routers if router not in up):
+    up = {router: sessions[router] for router in routers(node) if _is_up(sessions.get(router))}
+    for router in (router for router in routers(node) if router not in up):
         problem = _problem(router, sessions.get(router), bfd=overview.cluster.settings.bgp_bfd)
         yield check_finding("bgp-session", node.name, problem, router=router)
     if not up:
-        yield check_finding("bgp-alone", node.name, f"no session with {', '.join(routers)}")
+        yield check_finding("bgp-alone", node.name, f"no session with {', '.join(routers(node))}")
     yield from _without_bfd(overview, node, up)
     yield from _unannounced(overview, node, up)
 

@@ -76,6 +76,11 @@ def is_wanted(cluster: Cluster, node: Node) -> bool:
     return cluster.settings.vip_mode == "bgp" and node in cluster.members
 
 
+def routers(node: Node) -> list[str]:
+    """The addresses of a member's routers, as FRR spells them."""
+    return [str(ipaddress.ip_address(text)) for text in node.settings.bgp_neighbors]
+
+
 def router_id(node: Node) -> str:
     """How a member names itself to routers: as declared, its IPv4 address, or made from its name, always the same."""
     if node.settings.bgp_router_id is not None:

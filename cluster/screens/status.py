@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from cluster.checks.certificates import authority_words, days_left
 from cluster.checks.check_finding import CheckFinding
@@ -15,12 +15,12 @@ from cluster.components.haproxy_servers import server_name
 from cluster.declared.model import Node
 from cluster.measures import used_percent
 from cluster.observed.patroni import SeenMember
-from cluster.screens.addresses import address_rows
+from cluster.screens.addresses import address_rows, router_rows
 from cluster.screens.backups import backups_words, drill_words
+from cluster.screens.table import WIDTH, table
 from cluster.verdicts.health import upstream
 from cluster.verdicts.run_lock import lock_words
 
-WIDTH = 110
 DEAD, SILENT = "no answer", "-"
 
 
@@ -38,6 +38,7 @@ def status_lines(overview: Overview, found: Sequence[CheckFinding]) -> list[str]
         *_etcd(overview),
         *_haproxy(overview),
         *table(("ADDRESS", "FOR", "ON"), address_rows(overview)),
+        *table(("ROUTER", "OF", "SESSION", "BFD", "WAS TOLD"), router_rows(overview)),
         *_certificates(overview),
         "",
         _verdict(overview, found),
@@ -117,24 +118,6 @@ def _haproxy_words(overview: Overview) -> str:
 def _removed(overview: Overview) -> str:
     listed = ", ".join(f"{name} at {note.at}" for name, note in overview.removed.items())
     return f"{listed}; still in the inventory" if listed else ""
-
-
-def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """Aligned columns with a blank line above, if there are rows; a header that begins with a space is to the right."""
-    lines = [header, *rows]
-    if len(lines) == 1:
-        return []
-    widths = [max(len(line[n].strip()) for line in lines) for n in range(len(header))]
-    right = [name.startswith(" ") for name in header]
-    cells = [
-        [f"{cell.strip():>{width}}" if end else f"{cell.strip():<{width}}" for cell, width, end in zipped]
-        for zipped in (list(zip(line, widths, right, strict=True)) for line in lines)
-    ]
-    return ["", *(_cut(f"  {'  '.join(line)}".rstrip()) for line in cells)]
-
-
-def _cut(line: str) -> str:
-    return line if len(line) <= WIDTH else f"{line[: WIDTH - 3]}..."
 
 
 def _members(overview: Overview) -> list[str]:

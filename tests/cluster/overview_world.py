@@ -120,6 +120,18 @@ def addressed(**settings: Any) -> World:
     return world
 
 
+def routed(**session: Any) -> World:
+    """The same by BGP: each member has a session with one router. + session: of h1, what differs"""
+    there = addressed(vip_mode="bgp", vip_interface=None, bgp_asn=65001, bgp_neighbors={"10.0.0.254": 65000})
+    for name, answers in there.answers.items():
+        own = ["10.0.0.100/32", "10.0.0.101/32"] if name == "h1" else []
+        up = {"state": "Established", "asn": 65000, "announced": own, "bfd": "up", "reason": "", "behaviour": ""}
+        answers["bgp"] = {"answers": True, "addresses": own, "sessions": {"10.0.0.254": up}}
+        answers.pop("keepalived", None)
+    there.answers["h1"]["bgp"]["sessions"]["10.0.0.254"] |= session
+    return there
+
+
 def backed_up(**settings: Any) -> World:
     """The same with a repository host ``h4`` and a backup of an hour ago."""
     world = healthy()

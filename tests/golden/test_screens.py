@@ -11,7 +11,7 @@ import pytest
 from cluster.checks.report import all_findings, check_lines
 from cluster.components.patroni_dynamic import synchronous_configuration
 from cluster.screens.status import WIDTH, status_lines
-from tests.cluster.overview_world import MIB, WRITTEN, World, addressed, backed_up, healthy
+from tests.cluster.overview_world import MIB, WRITTEN, World, addressed, backed_up, healthy, routed
 from tests.golden.review import GOLDEN, assert_reviewed_text
 
 SCREENS = GOLDEN / "screens"
@@ -95,8 +95,17 @@ def addresses() -> World:
     return world
 
 
+def routers() -> World:
+    """Addresses that are announced: a router was told half of what it should know, and one member's FRR is silent."""
+    world = routed(announced=["10.0.0.100/32"])
+    world.answers["h2"]["bgp"] = {"answers": False, "addresses": [], "sessions": {}}
+    world.answers["h3"]["bgp"]["sessions"]["10.0.0.254"] |= {"state": "Idle", "bfd": "down", "announced": []}
+    return world
+
+
 STATES = {
     "addresses": addresses,
+    "routers": routers,
     "healthy": healthy,
     "backups": backups,
     "dead_member": dead_member,

@@ -29,6 +29,7 @@ from tests.cluster.overview_world import (
     backed_up,
     certificate,
     healthy,
+    routed,
 )
 from tests.world.hosts import fake_cluster
 
@@ -148,21 +149,11 @@ def strange_holder(world: World) -> None:
     world.cluster, world.answers = with_repository.cluster, with_repository.answers
 
 
-BOTH = ["10.0.0.100/32", "10.0.0.101/32"]
-
-
 def announcing(**session: Any) -> Callable[[World], None]:
     """Every member announces what it has to one router. + session: of h1, what differs"""
 
     def world_of(world: World) -> None:
-        given = {"vip_mode": "bgp", "vip_interface": None, "bgp_asn": 65001, "bgp_neighbors": {"10.0.0.254": 65000}}
-        there = addressed(**given)
-        for name, answers in there.answers.items():
-            own = BOTH if name == "h1" else []
-            up = {"state": "Established", "asn": 65000, "announced": own, "bfd": "up", "reason": "", "behaviour": ""}
-            answers["bgp"] = {"answers": True, "addresses": own, "sessions": {"10.0.0.254": up}}
-            answers.pop("keepalived", None)
-        there.answers["h1"]["bgp"]["sessions"]["10.0.0.254"] |= session
+        there = routed(**session)
         world.cluster, world.answers = there.cluster, there.answers
 
     return world_of
@@ -567,7 +558,7 @@ CASES = [
     ),
     Case(
         *("bgp-unannounced", "h1", "has 10.0.0.101, and did not announce it to 10.0.0.254"),
-        announcing(announced=BOTH[:1]),
+        announcing(announced=["10.0.0.100/32"]),
     ),
     Case(
         *("certificate-absent", "h1", "/etc/etcd/pki/etcd.crt is not there"),
