@@ -154,9 +154,10 @@ def test_unreadable_is_not_empty() -> None:
 def test_ports_that_are_open_and_refused_are_told_apart() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        with socket.create_server(("127.0.0.1", 0)) as other:
+        with socket.socket() as other:  # it has the port, so that nobody else gets it, and does not listen
+            other.bind(("127.0.0.1", 0))
             free = other.getsockname()[1]
-        answers = PeerPorts().process(sh(PeerPorts().command([("127.0.0.1", port), ("127.0.0.1", free)])))
+            answers = PeerPorts().process(sh(PeerPorts().command([("127.0.0.1", port), ("127.0.0.1", free)])))
     assert {one["port"]: one["answer"] for one in answers} == {port: "open", free: "refused"}
 
 
