@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from cluster.components.all import certificate_places
+from cluster.components.bgp import is_wanted, password_of
 from cluster.components.pgbackrest import store_of
 from cluster.declared.model import Cluster, Node
 from cluster.errors import ConfigError
@@ -78,6 +80,7 @@ def control_findings(
         *_authority_findings(cluster),
         *_certificate_findings(cluster, now),
         *_store_findings(cluster),
+        *_router_findings(cluster),
     ]
 
 
@@ -144,6 +147,15 @@ def _store_findings(cluster: Cluster) -> Iterator[Finding]:
     keys = _tried(lambda: store_of(cluster))
     if isinstance(keys, ConfigError):
         yield _finding("group_data/all.py", "pgbackrest_s3_credentials", keys)
+
+
+def _router_findings(cluster: Cluster) -> Iterator[Finding]:
+    """One for each file of a router's password that cannot be taken."""
+    read = {node.settings.bgp_password_file: node for node in cluster.members if is_wanted(cluster, node)}
+    for node in read.values():
+        password = _tried(partial(password_of, node))
+        if isinstance(password, ConfigError):
+            yield _finding(f"the data of {node.name}", "bgp_password_file", password)
 
 
 def _tried(act: Callable[[], T]) -> T | ConfigError:

@@ -115,6 +115,29 @@ def test_certificates_that_are_absent_or_for_another_host(tmp_path):
     ]
 
 
+def routed(file: Path, **settings: object) -> list[tuple[str, str, str]]:
+    """What is refused where two members share a file with the password of their routers."""
+    given = {"vip_mode": "bgp", "vip_write": ["10.99.0.1"], "bgp_asn": 65001, "bgp_neighbors": {"10.0.0.254": 65000}}
+    shared = {**given, "bgp_password_file": str(file), **settings}
+    hosts = [host(f"pg{n}", cluster_address=f"10.0.0.{n}", **shared) for n in (1, 2)]
+    found = control_findings(declared_clusters(hosts, {})[0]["main"], {}, {}, datetime.now(UTC))
+    return [(one.what, one.problem, one.hint) for one in found]
+
+
+def test_a_password_of_routers_that_is_not_there_is_found_before_any_host_is_touched(tmp_path):
+    file = tmp_path / "routers"
+    hint = "A file for its owner alone (chmod 600), with the password."
+    assert routed(file) == [("bgp_password_file", f"{file} is not there", hint)]
+    assert routed(file, vip_mode="none", vip_write=[]) == [], "nobody reads it"
+    file.write_text("two words")
+    file.chmod(0o600)
+    assert [problem.partition(" has ")[2] for _, problem, _ in routed(file)] == [
+        "no password of 1 to 80 characters of ASCII without blanks"
+    ]
+    file.write_text("fits")
+    assert routed(file) == []
+
+
 def test_a_certificates_directory_without_a_ca_is_one_finding(tmp_path):
     found = control_findings(one_host(certificates_directory=str(tmp_path)), {}, {}, datetime.now(UTC))
     assert [(one.where, one.problem) for one in found] == [
