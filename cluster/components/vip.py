@@ -10,7 +10,7 @@ from cluster.components.component import Component, Unit
 from cluster.components.component_type import ComponentType, role
 from cluster.components.files import Directory, File
 from cluster.declared.model import Cluster, Node
-from cluster.declared.vip import ON_MEMBERS, renewal_seconds
+from cluster.declared.vip import ON_MEMBERS, SLACK_SECONDS
 from cluster.pki.certificates import PATRONI
 from cluster.settings.vip import LEASE_SECONDS
 
@@ -108,7 +108,8 @@ def _configuration(cluster: Cluster, node: Node) -> str:
         "fallback": settings.vip_read_fallback == "primary",
         "lag_mib": settings.vip_read_max_lag_mib,
         "lease_seconds": LEASE_SECONDS,
-        "renewal_seconds": renewal_seconds(cluster),
+        # With ttl and loop_wait, which the host asks Patroni for, this gives renewal_seconds.
+        "margin_seconds": LEASE_SECONDS + SLACK_SECONDS,
         "interface": node.settings.vip_interface,
         "own": str(node.address),
         "port": settings.postgres_port,

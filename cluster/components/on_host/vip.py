@@ -67,6 +67,7 @@ class Holder:
     misses: int = 0
     read_at: float = 0.0
     fits: bool = False
+    limits: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.contact = Contact()
@@ -83,7 +84,8 @@ class Holder:
             if one.held and (moved or address not in former):
                 self._let_go(address, one)
         self.given = given
-        self.rules = Rules(given["mode"], given["rank"], given["fallback"], given["renewal_seconds"])
+        self.limits = []
+        self.rules = Rules(given["mode"], given["rank"], given["fallback"])
         self.addresses = {address: former.get(address) or Held(use) for address, use in listed.items()}
 
     def clear(self) -> None:
@@ -108,6 +110,10 @@ class Holder:
     def _said(self, patroni: Patroni, now: float) -> Leading | None:
         try:
             said = patroni.leading()
+            if said.contact != self.contact.value or not self.limits:
+                ttl, loop_wait = patroni.timing()
+                # The one before counts, too: a key may still end by it.
+                self.limits = [*self.limits[-1:], ttl - loop_wait - self.given["margin_seconds"]]
             if self.given[READ] and now - self.read_at >= READING_SECONDS:
                 self.fits, self.read_at = patroni.fits_readers(), now
             return said
@@ -117,7 +123,7 @@ class Holder:
     def _seen(self, said: Leading, age: float, address: str) -> Seen:
         heard = listens(address, self.given["port"])
         replicas = not said.streaming.isdisjoint(self.given["readers"])
-        return Seen(said.leads, self.fits, replicas, age, said.failsafe, heard)
+        return Seen(said.leads, self.fits, replicas, age, min(self.limits), said.failsafe, heard)
 
     def _act(self, address: str, one: Held, seen: Seen | None, asked: float) -> None:
         one.why = objection(one.use, self.rules, seen)

@@ -57,6 +57,14 @@ class Patroni:
             streaming=frozenset(one["application_name"] for one in listed if one.get("state") == "streaming"),
         )
 
+    def timing(self) -> tuple[int, int]:
+        """ttl and loop_wait, by which it goes now; its defaults where they are not set. Raises as ``leading`` does."""
+        status, text = self._asked("/config")
+        if status != http.client.OK:
+            raise ValueError(f"no configuration: {status}")
+        said: dict[str, Any] = json.loads(text)
+        return int(said.get("ttl", 30)), int(said.get("loop_wait", 10))
+
     def fits_readers(self) -> bool:
         """Whether it is a replica for readers. Raises as ``leading`` does."""
         return self._asked(f"{self.read_path}?lag={self.lag_mib}MB")[0] == http.client.OK

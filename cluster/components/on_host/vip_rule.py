@@ -31,13 +31,11 @@ class Rules:
     + mode: ``leader`` or ``bgp``
     + rank: of this member among all, from 0 on
     + fallback: whether the primary has the address for reading while no replica fits
-    + renewal_seconds: how old Patroni's last contact with etcd may be
     """
 
     mode: str
     rank: int
     fallback: bool
-    renewal_seconds: float
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,7 @@ class Seen:
     + leads: it has the leader's key, and PostgreSQL runs as primary
     + fits: it is a replica for readers, and lags no more than declared
     + replicas: of a leader: whether members stream from it that are for readers
-    + contact_age: seconds since that contact, at most
+    + contact_age: seconds since Patroni's last contact with etcd, at most; + contact_limit: how many they may be
     + failsafe: etcd is lost, and leader and members have heard of each other without it
     + listens: by address, whether PostgreSQL would take connections to it
     """
@@ -57,6 +55,7 @@ class Seen:
     fits: bool
     replicas: bool
     contact_age: float
+    contact_limit: float
     failsafe: bool
     listens: bool
 
@@ -67,7 +66,7 @@ def objection(use: str, rules: Rules, seen: Seen | None) -> str:
         return "Patroni does not answer"
     if not seen.listens:
         return "PostgreSQL does not listen on it; a restart of PostgreSQL is pending"
-    if seen.contact_age > rules.renewal_seconds and not seen.failsafe:
+    if seen.contact_age > seen.contact_limit and not seen.failsafe:
         return "Patroni has not reached etcd lately"
     return _of_writing(seen) if use == WRITE else _of_reading(rules, seen)
 

@@ -34,12 +34,12 @@ def rule(vip: Any) -> Any:
 
 
 def leading(rule: Any, **other: Any) -> Any:
-    seen = rule.Seen(leads=True, fits=False, replicas=True, contact_age=1.0, failsafe=False, listens=True)
-    return replace(seen, **other)
+    known = {"contact_age": 1.0, "contact_limit": 9.0, "failsafe": False, "listens": True}
+    return replace(rule.Seen(leads=True, fits=False, replicas=True, **known), **other)
 
 
 def rules(rule: Any, **other: Any) -> Any:
-    return rule.Rules(**{"mode": "leader", "rank": 0, "fallback": True, "renewal_seconds": 9.0, **other})
+    return rule.Rules(**{"mode": "leader", "rank": 0, "fallback": True, **other})
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,6 @@ def test_the_age_of_a_contact_is_never_below_what_it_can_be(rule: Any) -> None:
 # --- The holder itself, in a time of its own ---
 
 TTL, LOOP, RETRY, LEASE = 20.0, 5.0, 5.0, 4.0
-RENEWAL = TTL - LOOP - LEASE - 2
 
 
 @dataclass
@@ -148,6 +147,9 @@ class OldLeader:
         """When the key ends; from then on another member may lead."""
         final = self.ends - (self.ends % LOOP)
         return final - (LOOP if self.half else 0) + TTL
+
+    def timing(self) -> tuple[float, float]:
+        return TTL, LOOP
 
     def leading(self) -> Any:
         seen = sys.modules["vip_patroni"]
@@ -214,7 +216,7 @@ def configuration(mode: str) -> dict[str, Any]:
         "read": [],
         "fallback": True,
         "lease_seconds": LEASE,
-        "renewal_seconds": RENEWAL,
+        "margin_seconds": LEASE + 2,
         "interface": "eth0",
         "own": "10.0.0.1",
         "port": 5432,
@@ -235,3 +237,17 @@ def test_another_configuration_keeps_what_it_leaves(vip: Any, monkeypatch: pytes
     holder.follow({**configuration("leader"), "interface": "eth1"})
     assert dropped == ["10.0.0.101", ADDRESS], "it does not stay on the former interface"
     assert not holder.addresses[ADDRESS].held
+
+
+def test_a_shorter_ttl_counts_at_once_and_a_longer_one_a_contact_later(vip: Any) -> None:
+    clock = Time()
+    patroni = OldLeader(clock, ends=2000, half=False, hangs=False)
+    holder = vip.Holder(configuration("leader"))
+    limits = []
+    for ttl in (20, 40, 40, 20, 20):
+        patroni.timing = lambda ttl=ttl: (ttl, 5)  # type: ignore[method-assign]
+        said = holder._said(patroni, clock.now)
+        holder.contact.age(said.contact, clock.now, clock.now)
+        limits.append(min(holder.limits))
+        clock.now += LOOP
+    assert limits == [9, 9, 29, 9, 9]
