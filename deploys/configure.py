@@ -5,6 +5,9 @@
 One step of ``deploys/cluster.py``, alone. Says which settings become active at once and which need a restart. Names,
 units and ranges are checked against the running PostgreSQL before anything is written.
 
+What follows the configuration on the hosts is brought along: HAProxy's limits, which depend on max_connections, and the
+firewall of ours for clients that a new line of pg_hba lets in.
+
 It is allowed during an unfinished restore, whose PostgreSQL may not start with what was declared.
 
     --data restart=true     continue with the ordered restart, as deploys/restart_pending.py does
@@ -14,8 +17,11 @@ It is allowed during an unfinished restore, whose PostgreSQL may not start with 
     --data probe=true       measure client-visible downtime, and print it at the end
 """
 
+from deploys.components.firewall import deploy_opening
+from deploys.components.haproxy import deploy_haproxy_limits
 from deploys.parts.begin import declared_cluster
 from deploys.parts.options import option
+from deploys.parts.secrets import cluster_secrets
 from deploys.procedures.restart_pending import deploy_restart
 from operations.patroni_configuration import configuration
 
@@ -25,5 +31,7 @@ cluster = declared_cluster(restores=True)
 if cluster is not None:
     restart = option("restart")
     configuration(name="Apply the dynamic configuration", cluster=cluster, restart_follows=restart)
+    deploy_opening(cluster=cluster)  # to the clients of a new line of pg_hba
     if restart:
         deploy_restart(cluster, configured=True)
+    deploy_haproxy_limits(cluster=cluster, secrets=cluster_secrets(cluster))

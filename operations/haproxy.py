@@ -5,11 +5,13 @@ from __future__ import annotations
 from pyinfra import host
 from pyinfra.api import operation
 
-from cluster.components.haproxy import haproxy_component
+from cluster.components.haproxy import CONFIGURATION, haproxy_component
 from cluster.declared.model import Cluster
 from cluster.secrets.secrets import Secret
+from facts.host import HostComponent
 from operations.acts.component import Commands, apply_component
 from operations.util.first_look import looks_again
+from operations.util.said import said
 
 
 @operation()
@@ -27,3 +29,23 @@ def service(cluster: Cluster, stats_password: Secret) -> Commands:
         host.noop("no HAProxy on this host")
         return
     yield from apply_component(haproxy_component(cluster, node, stats_password))
+
+
+@operation()
+def follow(cluster: Cluster, stats_password: Secret) -> Commands:
+    """
+    Let a HAProxy that runs already follow what has just been configured: how many connections a member takes. A host
+    that has none yet gets it from a build.
+
+    + cluster, stats_password: as ``service`` has them
+    """
+    node = cluster.node(host.name)
+    if "haproxy" not in node.roles:
+        host.noop("no HAProxy on this host")
+        return
+    component = haproxy_component(cluster, node, stats_password)
+    seen = said(HostComponent, **component.question)
+    if seen["paths"][CONFIGURATION] is None:
+        host.noop("deploys/cluster.py installs HAProxy here")
+        return
+    yield from apply_component(component, seen)

@@ -8,7 +8,7 @@ from pyinfra.api import deploy
 
 from cluster.declared.model import Cluster
 from cluster.secrets.secrets import Secret
-from operations.haproxy import service
+from operations.haproxy import follow, service
 
 
 @deploy("HAProxy")
@@ -21,3 +21,13 @@ def deploy_haproxy(cluster: Cluster, secrets: Mapping[str, Secret]) -> None:
     + secrets: all of the cluster's, by name
     """
     service(name="Configure and start HAProxy", cluster=cluster, stats_password=secrets["HAPROXY_STATS_PASSWORD"])
+
+
+@deploy("HAProxy")
+def deploy_haproxy_limits(cluster: Cluster, secrets: Mapping[str, Secret]) -> None:
+    """
+    Let it follow a changed configuration, on the hosts that have it.
+
+    + cluster: as declared; + secrets: all of the cluster's, by name
+    """
+    follow(name="Follow max_connections", cluster=cluster, stats_password=secrets["HAPROXY_STATS_PASSWORD"])

@@ -17,7 +17,7 @@ from cluster.components.haproxy import DROP_IN, DROP_IN_DIRECTORY, RELOAD, hapro
 from cluster.declared.model import Cluster
 from cluster.inventory.clusters import DeclaredHost, declared_clusters
 from cluster.secrets.secrets import Secret
-from operations.haproxy import service
+from operations.haproxy import follow, service
 from tests.operations.written import paths_made
 
 PASSWORD = Secret("S3cretOfTheStatistics")
@@ -34,6 +34,9 @@ class PicturedHost:
 
     def get_fact(self, *_: Any, **__: Any) -> dict[str, Any]:
         return next(self.pictures)
+
+    def log(self, _: str) -> None:
+        """What a person reads."""
 
     def noop(self, description: str) -> None:
         self.noop_description = description
@@ -106,6 +109,26 @@ def test_loads_what_an_interrupted_run_has_written() -> None:
 def test_a_renewed_certificate_is_loaded() -> None:
     (unit,) = component().units
     assert {"/etc/haproxy/pki/ca.crt", "/etc/haproxy/pki/haproxy.pem", CONFIGURATION} <= set(unit.loads)
+
+
+def followed(host: PicturedHost) -> list[StringCommand]:
+    with ctx_host.use(host):
+        return list(follow._inner(cluster=cluster(), stats_password=PASSWORD))
+
+
+def test_one_that_runs_follows_a_changed_configuration() -> None:
+    before = picture()
+    before["paths"][CONFIGURATION]["sha256"] = "of before"
+    write, load = texts(followed(PicturedHost("pg1", before, picture(loaded_digest="old", started_at=50))))
+    assert CONFIGURATION in write and "systemctl reload haproxy" in load
+    same = PicturedHost("pg1", picture())
+    assert followed(same) == [] and same.noop_description == "files and units are as declared"
+
+
+def test_one_that_is_not_there_is_not_installed_by_the_way() -> None:
+    for name, words in (("pg1", "deploys/cluster.py installs HAProxy here"), ("backup1", "no HAProxy on this host")):
+        host = PicturedHost(name, picture(without=(CONFIGURATION,)))
+        assert followed(host) == [] and host.noop_description == words
 
 
 def test_the_password_is_in_no_command_line() -> None:
