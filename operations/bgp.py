@@ -7,7 +7,7 @@ from pyinfra.api import operation
 
 from cluster.components.bgp import COMPONENT, bgp_component, is_wanted
 from cluster.declared.model import Cluster
-from operations.acts.component import Commands, apply_component, take_away
+from operations.acts.component import Commands, apply_component, remove_component
 from operations.util.first_look import looks_again
 
 
@@ -26,4 +26,4 @@ def speaker(cluster: Cluster) -> Commands:
     elif is_wanted(cluster, node):
         yield from apply_component(bgp_component(cluster, node))
     else:
-        yield from take_away(COMPONENT, cluster, node)
+        yield from remove_component(COMPONENT, cluster, node)

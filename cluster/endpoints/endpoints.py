@@ -7,17 +7,17 @@ from collections.abc import Iterable
 from cluster.declared.model import Cluster, Node
 from cluster.declared.vip import ON_MEMBERS, Use, VirtualAddress, virtual_addresses
 
-Door = tuple[str, int]  # host, port
+Endpoint = tuple[str, int]  # host, port
 
 
-def write_doors(cluster: Cluster) -> tuple[tuple[Node, ...], int]:
+def write_endpoints(cluster: Cluster) -> tuple[tuple[Node, ...], int]:
     """The nodes that take writers, or lead them on, and their port."""
     if cluster.balancers:
         return cluster.balancers, cluster.settings.haproxy_primary_port
     return cluster.members, cluster.settings.postgres_port
 
 
-def read_doors(cluster: Cluster) -> tuple[tuple[Node, ...], int]:
+def read_endpoints(cluster: Cluster) -> tuple[tuple[Node, ...], int]:
     """The same for readers. No node where the replicas' port leads nowhere."""
     if not cluster.balancers:
         return cluster.members, cluster.settings.postgres_port
@@ -26,7 +26,7 @@ def read_doors(cluster: Cluster) -> tuple[tuple[Node, ...], int]:
     return cluster.balancers if leads_on else (), cluster.settings.haproxy_replicas_port
 
 
-def address_doors(cluster: Cluster) -> list[tuple[VirtualAddress, int]]:
+def virtual_endpoints(cluster: Cluster) -> list[tuple[VirtualAddress, int]]:
     """
     Where a virtual address leads to what it is for: HAProxy's port, or PostgreSQL's own. Without those for writers in a
     standby cluster, which takes none.
@@ -39,18 +39,18 @@ def address_doors(cluster: Cluster) -> list[tuple[VirtualAddress, int]]:
     return [(one, ports[one.use]) for one in listed if one.use == "read" or cluster.source is None]
 
 
-def front_doors(cluster: Cluster) -> tuple[tuple[Node, ...], int]:
+def client_endpoints(cluster: Cluster) -> tuple[tuple[Node, ...], int]:
     """Where clients come in: as writers, or in a standby cluster, which takes none, as readers."""
-    return write_doors(cluster) if cluster.source is None else read_doors(cluster)
+    return write_endpoints(cluster) if cluster.source is None else read_endpoints(cluster)
 
 
-def published_doors(nodes: Iterable[Node], port: int) -> list[Door]:
+def published_endpoints(nodes: Iterable[Node], port: int) -> list[Endpoint]:
     """Those behind published ports, as containers are: the control machine reaches them on its loopback only."""
     published = (node.settings.cluster_published_ports.get(port) for node in nodes)
     return [("127.0.0.1", number) for number in published if number is not None]
 
 
-def doors_from_here(nodes: Iterable[Node], port: int) -> list[Door]:
+def endpoints_from_here(nodes: Iterable[Node], port: int) -> list[Endpoint]:
     """How the control machine gets to these nodes' port."""
     listed = list(nodes)
-    return published_doors(listed, port) or [(str(node.address), port) for node in listed]
+    return published_endpoints(listed, port) or [(str(node.address), port) for node in listed]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from cluster.declared.model import Cluster
-from cluster.endpoints.endpoints import Door, doors_from_here, read_doors, write_doors
+from cluster.endpoints.endpoints import Endpoint, endpoints_from_here, read_endpoints, write_endpoints
 from cluster.secrets.secrets import Secret
 
 
@@ -26,12 +26,12 @@ def probe_question(cluster: Cluster, password: str, authority: str) -> Secret:
         "sslrootcert": authority,
         "application_name": "pyinfra-patroni probe",
     }
-    writers = {**login, **_hosts(doors_from_here(*write_doors(cluster))), "target_session_attrs": "read-write"}
-    doors = doors_from_here(*read_doors(cluster))
+    writers = {**login, **_hosts(endpoints_from_here(*write_endpoints(cluster))), "target_session_attrs": "read-write"}
+    readers = endpoints_from_here(*read_endpoints(cluster))
     # HAProxy's port for readers leads to the right members; without HAProxy the clients choose.
     choice = {} if cluster.balancers else {"target_session_attrs": "prefer-standby"}
-    return Secret(json.dumps({"write": writers, "read": {**login, **_hosts(doors), **choice} if doors else None}))
+    return Secret(json.dumps({"write": writers, "read": {**login, **_hosts(readers), **choice} if readers else None}))
 
 
-def _hosts(doors: Sequence[Door]) -> dict[str, Any]:
-    return {"host": ",".join(host for host, _ in doors), "port": ",".join(str(port) for _, port in doors)}
+def _hosts(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
+    return {"host": ",".join(host for host, _ in endpoints), "port": ",".join(str(port) for _, port in endpoints)}

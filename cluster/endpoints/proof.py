@@ -11,7 +11,7 @@ from cluster.components.haproxy_connections import server_connections
 from cluster.components.haproxy_servers import PRIMARY, services
 from cluster.declared.model import Cluster, Node
 from cluster.declared.vip import ON_MEMBERS
-from cluster.endpoints.endpoints import address_doors
+from cluster.endpoints.endpoints import virtual_endpoints
 from cluster.observed.patroni import SeenPatroni
 from cluster.observed.postgres import SeenEndpoint
 from cluster.pki.certificates import POSTGRES
@@ -45,9 +45,9 @@ def endpoints(cluster: Cluster, look: Callable[[], SeenPatroni]) -> list[dict[st
         {"address": str(node.address), "port": port} for node in cluster.balancers for port in leading
     ]
     if cluster.settings.vip_mode == "haproxy":
-        doors = [(str(one.address), port) for one, port in address_doors(cluster)]
+        virtual = [(str(one.address), port) for one, port in virtual_endpoints(cluster)]
         # A member may have no IPv6.
-        listed += [{"address": address, "port": port, "if": "routed"} for address, port in doors if port in leading]
+        listed += [{"address": address, "port": port, "if": "routed"} for address, port in virtual if port in leading]
     return [{**one, **leading[one["port"]]} for one in listed]
 
 
@@ -58,8 +58,8 @@ def held_endpoints(cluster: Cluster, node: Node) -> list[dict[str, Any]]:
     """
     if cluster.settings.vip_mode not in ON_MEMBERS:
         return []
-    doors = address_doors(cluster)
-    listed = [({"address": str(one.address), "port": port, "if": "held"}, one.use) for one, port in doors]
+    virtual = virtual_endpoints(cluster)
+    listed = [({"address": str(one.address), "port": port, "if": "held"}, one.use) for one, port in virtual]
     # With a single member there is no replica: nothing to be refused.
     return [
         {**one, **_itself(cluster, node, use)}

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from cluster.declared.address import Address
 from cluster.declared.model import Cluster, Node
-from cluster.endpoints.endpoints import address_doors, front_doors, published_doors
+from cluster.endpoints.endpoints import client_endpoints, published_endpoints, virtual_endpoints
 from cluster.finding_types.finding_type import RUN
 from cluster.observed.patroni import SeenPatroni
 from cluster.verdicts.health import leaders_timeline, waiting_for_restart
@@ -78,9 +78,9 @@ def _addresses(cluster: Cluster) -> list[str]:
     """What each virtual address leads to, whoever has it."""
     standby = cluster.source is not None
     meant = {"write": "the primary", "read": "all members" if standby else "a replica"}
-    doors = address_doors(cluster)
-    width = max((len(str(one.address)) for one, _ in doors), default=0)
-    lines = [f"    {one.address!s:<{width}}  port {port:<5} {meant[one.use]}" for one, port in doors]
+    endpoints = virtual_endpoints(cluster)
+    width = max((len(str(one.address)) for one, _ in endpoints), default=0)
+    lines = [f"    {one.address!s:<{width}}  port {port:<5} {meant[one.use]}" for one, port in endpoints]
     return ["  Virtual addresses", *lines] if lines else []
 
 
@@ -103,7 +103,7 @@ def _waiting(cluster: Cluster, seen: SeenPatroni) -> list[str]:
 
 
 def libpq(cluster: Cluster, ca: str) -> str:
-    """A libpq connection string over all doors. https://www.postgresql.org/docs/current/libpq-connect.html"""
+    """A libpq connection string over all endpoints. https://www.postgresql.org/docs/current/libpq-connect.html"""
     addresses, port = _front(cluster)
     return _conninfo(cluster, ",".join(map(str, addresses)), str(port), ca)
 
@@ -111,10 +111,10 @@ def libpq(cluster: Cluster, ca: str) -> str:
 def _front(cluster: Cluster) -> tuple[list[Address], int]:
     """Where clients come in: at the virtual addresses where there are any for that, else at every host."""
     use = "write" if cluster.source is None else "read"
-    virtual = [(one.address, port) for one, port in address_doors(cluster) if one.use == use]
+    virtual = [(one.address, port) for one, port in virtual_endpoints(cluster) if one.use == use]
     if virtual:
         return [address for address, _ in virtual], virtual[0][1]
-    nodes, port = front_doors(cluster)
+    nodes, port = client_endpoints(cluster)
     return [node.address for node in nodes], port
 
 
@@ -136,11 +136,11 @@ def jdbc(cluster: Cluster, ca: str) -> str:
 
 def _from_here(cluster: Cluster, ca: str) -> list[str]:
     """For hosts behind published ports, as containers are: how the control machine itself gets there."""
-    nodes, port = front_doors(cluster)
-    doors = published_doors(nodes, port)
-    if not doors:
+    nodes, port = client_endpoints(cluster)
+    endpoints = published_endpoints(nodes, port)
+    if not endpoints:
         return []
-    hosts, ports = (",".join(map(str, part)) for part in zip(*doors, strict=True))
+    hosts, ports = (",".join(map(str, part)) for part in zip(*endpoints, strict=True))
     stats = nodes[0].settings.cluster_published_ports.get(cluster.settings.haproxy_stats_port)
     lines = [f"    here  psql {_conninfo(cluster, hosts, ports, ca)}"]
     return lines + ([f"    here  https://127.0.0.1:{stats} (statistics)"] if stats else [])

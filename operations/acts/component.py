@@ -39,7 +39,7 @@ def apply_component(component: Component, seen: SeenComponent | None = None) -> 
         host.noop("files and units are as declared")
 
 
-def take_away(former: ComponentType, cluster: Cluster, node: Node) -> Commands:
+def remove_component(former: ComponentType, cluster: Cluster, node: Node) -> Commands:
     """
     Stop and remove what a host has from us of a component that is not declared for it any more; its package stays.
     Where its mark is missing, nothing of it is ours.

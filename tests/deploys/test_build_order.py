@@ -73,7 +73,7 @@ MEMBERS = [
     "PostgreSQL | Create the admin role and databases",
     "PostgreSQL | Enable statement statistics",
 ]
-DOORS = [
+ACCESS = [
     "etcd's CA | Accept only certificates of etcd's own CA",
     "Backups | Create the stanza and check archiving",
     "HAProxy | Configure and start HAProxy",
@@ -89,7 +89,7 @@ def test_no_step_begins_before_the_one_above_is_done_on_all(steps: Steps, adopts
     for cluster in (fake_cluster(roles=("postgres", "etcd", "haproxy")), apart()):
         found = steps(cluster, build.deploy_all, adopts=adopts)
         adoption = ["Adoption | Start the member with the newest data as leader"] if adopts else []
-        assert [name for name, _ in found] == [*GROUND, *adoption, *MEMBERS, *DOORS]
+        assert [name for name, _ in found] == [*GROUND, *adoption, *MEMBERS, *ACCESS]
         assert all(callers == {node.name for node in cluster} for _, callers in found)
 
 

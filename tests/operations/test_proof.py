@@ -66,11 +66,11 @@ class UsedWorld(World):
         return [json.dumps([self._used(one) for one in self.tried[host]])]
 
     def _used(self, one: dict[str, Any]) -> dict[str, Any]:
-        door = one["address"], one["port"]
-        up, writes = door not in self.closed, door in self.writable
+        endpoint = one["address"], one["port"]
+        up, writes = endpoint not in self.closed, endpoint in self.writable
         said = {"connected": up, "wrote": writes, "refused": not writes, "in_recovery": not writes}
         fitting = one["primaries"] if writes else one["standbys"]
-        server = self.behind.get(door, next(iter(fitting), ""))
+        server = self.behind.get(endpoint, next(iter(fitting), ""))
         left_out = {"left_out": True, "heard": self.heard} if one["address"] in self.absent else {}
         return {**one, **said, "server": server, "version": "17.6", "error": "" if up else "refused", **left_out}
 

@@ -82,9 +82,13 @@ def test_what_a_component_reaches_is_open_to_its_host_and_what_no_component_reac
 def test_clients_reach_the_ports_that_are_for_them_and_no_other(roles: list[set[str]], network: str) -> None:
     cluster = a_cluster(roles, firewall_client_networks=[network])
     found = {(row.host, row.port) for row in port_matrix(cluster) if network in row.networks}
-    doors = {"postgres": {5432}, "haproxy": {5000, 5001, 5004}}
+    ports_of = {"postgres": {5432}, "haproxy": {5000, 5001, 5004}}
     assert found == {
-        (node.name, port) for node in cluster for role, ports in doors.items() if role in node.roles for port in ports
+        (node.name, port)
+        for node in cluster
+        for role, ports in ports_of.items()
+        if role in node.roles
+        for port in ports
     }
 
 

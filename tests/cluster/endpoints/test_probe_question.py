@@ -1,4 +1,4 @@
-"""Through which doors a probe goes, from where the run is started."""
+"""Through which endpoints a probe goes, from where the run is started."""
 
 import json
 
@@ -24,7 +24,7 @@ def question(hosts, **settings):
     return json.loads(asked)
 
 
-def doors(parameters):
+def endpoints(parameters):
     return parameters["host"], parameters["port"], parameters.get("target_session_attrs")
 
 
@@ -34,8 +34,8 @@ ALONE = ("postgres", "etcd")
 
 def test_through_every_haproxy():
     asked = question({"a": ALL, "b": ALL, "c": ALL})
-    assert doors(asked["write"]) == ("10.0.0.1,10.0.0.2,fd82::3", "5000,5000,5000", "read-write")
-    assert doors(asked["read"]) == ("10.0.0.1,10.0.0.2,fd82::3", "5001,5001,5001", None)
+    assert endpoints(asked["write"]) == ("10.0.0.1,10.0.0.2,fd82::3", "5000,5000,5000", "read-write")
+    assert endpoints(asked["read"]) == ("10.0.0.1,10.0.0.2,fd82::3", "5001,5001,5001", None)
 
 
 def test_as_the_admin_who_verifies_what_answers():
@@ -46,15 +46,15 @@ def test_as_the_admin_who_verifies_what_answers():
 
 def test_to_the_members_themselves_where_there_is_no_haproxy():
     asked = question({"a": ALONE, "b": ("postgres",)})
-    assert doors(asked["write"]) == ("10.0.0.1,10.0.0.2", "5432,5432", "read-write")
-    assert doors(asked["read"]) == ("10.0.0.1,10.0.0.2", "5432,5432", "prefer-standby")
+    assert endpoints(asked["write"]) == ("10.0.0.1,10.0.0.2", "5432,5432", "read-write")
+    assert endpoints(asked["read"]) == ("10.0.0.1,10.0.0.2", "5432,5432", "prefer-standby")
 
 
 @pytest.mark.parametrize(("groups", "write", "read"), [(ALL, "15000", "15001"), (ALONE, "15432", "15432")])
 def test_through_published_ports_where_there_are_some(groups, write, read):
     asked = question({"a": groups}, cluster_published_ports=PORTS)
-    assert doors(asked["write"]) == ("127.0.0.1", write, "read-write")
-    assert doors(asked["read"])[:2] == ("127.0.0.1", read)
+    assert endpoints(asked["write"]) == ("127.0.0.1", write, "read-write")
+    assert endpoints(asked["read"])[:2] == ("127.0.0.1", read)
 
 
 def test_nothing_is_read_where_the_replicas_port_leads_nowhere():
