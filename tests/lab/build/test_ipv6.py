@@ -89,30 +89,25 @@ def leading(place: Site, via: str) -> Host:
     return next(place.lab.host(name) for name, role in roles(place, via).items() if role == "Leader/running")
 
 
-def wait_until_writes(load: Load) -> None:
-    before = load.report().acknowledged
-    wait_until("writes", lambda: load.report().acknowledged >= before + WRITES, seconds=SECONDS)
-
-
 def test_it_is_built_and_a_second_run_changes_nothing(place: Place) -> None:
     print(f"built in {run(place.inventory).seconds:.1f} s")
     wait_until("all stream", lambda: settled(place, *MEMBERS), seconds=SECONDS)
     assert_changes_nothing(place.inventory)
     with Load(place.dsn()) as load:
-        wait_until_writes(load)
+        load.wait_for_writes(WRITES, seconds=SECONDS)
     assert not load.verdict().lost
 
 
 def test_an_ordered_restart_and_a_switchover(place: Place) -> None:
     place.declare(*MEMBERS, "backup1", postgres_parameters={"max_connections": 210})
     with Load(place.dsn()) as load:
-        wait_until_writes(load)
+        load.wait_for_writes(WRITES, seconds=SECONDS)
         run(place.inventory, "deploys/configure.py", "--data", "restart=true")
-        wait_until_writes(load)
+        load.wait_for_writes(WRITES, seconds=SECONDS)
         old = leading(place, "pg1")
         run(place.inventory, "deploys/switchover.py")
         wait_until("another leads", lambda: leading(place, "pg1") != old, seconds=SECONDS)
-        wait_until_writes(load)
+        load.wait_for_writes(WRITES, seconds=SECONDS)
     assert not load.verdict().lost
     wait_until("all stream", lambda: settled(place, *MEMBERS), seconds=SECONDS)
 
@@ -121,9 +116,9 @@ def test_a_dead_primary(place: Place) -> None:
     old = leading(place, "pg1")
     via = next(name for name in MEMBERS if place.lab.host(name) != old)
     with Load(place.dsn()) as load:
-        wait_until_writes(load)
+        load.wait_for_writes(WRITES, seconds=SECONDS)
         faults.kill(old.container)
-        wait_until_writes(load)
+        load.wait_for_writes(WRITES, seconds=SECONDS)
     gap = load.report().longest_gap_seconds
     faults.start(old.container)
     wait_until_ready(old)
@@ -152,7 +147,7 @@ def test_back_to_the_backup(place: Place) -> None:
     run(place.inventory, "deploys/restore.py", *(word for one in words for word in ("--data", one)))
     wait_until("all stream", lambda: settled(place, *MEMBERS), seconds=SECONDS)
     with Load(place.dsn()) as load:
-        wait_until_writes(load)
+        load.wait_for_writes(WRITES, seconds=SECONDS)
     assert not load.verdict().lost
 
 

@@ -13,16 +13,17 @@ from tests.lab.docker import run_in
 from tests.lab.hosts import wait_until_ready
 from tests.lab.spec import Host
 from tests.lab.vocabulary import faults
-from tests.lab.vocabulary.addresses import AddressWatch, looked
+from tests.lab.vocabulary.addresses import AddressWatch, judge, looked
 from tests.lab.vocabulary.load import Load
 from tests.lab.vocabulary.runs import (
     MEMBERS,
     SMALL,
+    TAKEOVER_SECONDS,
     Site,
+    another_leader,
     assert_changes_nothing,
     dsn,
     leader,
-    members,
     replicas,
     run,
     site,
@@ -31,7 +32,6 @@ from tests.lab.vocabulary.runs import (
 )
 from tests.lab.vocabulary.waiting import wait_until
 
-TAKEOVER_SECONDS = SMALL["patroni_ttl"] + 45
 WRITES = 100
 
 
@@ -79,30 +79,6 @@ def wait_for_holder(place: Place, address: str, host: Host, seconds: float = TAK
     wait_until(f"{host.container} has {address}", lambda: holder(place, address) == host.container, seconds=seconds)
 
 
-def another_leader(place: Place, old: Host, via: str) -> Host:
-    def another() -> Host | None:
-        leading = [name for name, one in members(place.lab, via).items() if one["role"] == "leader"]
-        return next((place.lab.host(name) for name in leading if name != old.container), None)
-
-    found = wait_until("another member leads", another, seconds=TAKEOVER_SECONDS)
-    assert found is not None
-    return found
-
-
-def judge(what: str, watch: AddressWatch, place: Place, load: Load) -> None:
-    """Print what it cost. At no look did two hosts have an address, and no acknowledged write is lost."""
-    verdict, seen = load.verdict(), load.report()
-    print(
-        f"\n{what}: gap {seen.longest_gap_seconds:.1f} s, {place.write[0]} without holder "
-        f"{watch.without(place.write[0]):.1f} s, {len(watch.looks)} looks, acknowledged {seen.acknowledged}, "
-        f"lost {len(verdict.lost)}, {seen.reasons}"
-    )
-    for address in watch.addresses:
-        assert watch.double(address) == [], address
-    assert not verdict.duplicated
-    assert not verdict.lost
-
-
 def test_the_primary_and_a_replica_have_the_addresses(place: Place) -> None:
     built = run(place.inventory)
     print(f"built in {built.seconds:.1f} s")
@@ -112,7 +88,7 @@ def test_the_primary_and_a_replica_have_the_addresses(place: Place) -> None:
     standbys = {host.container for host in replicas(place.lab)}
     wait_until("a replica has the address for reading", lambda: holder(place, place.read[0]) in standbys, seconds=30)
     with Load(place.dsn(place.write[0])) as load:
-        wait_until("writes", lambda: load.report().acknowledged >= WRITES, seconds=20)
+        load.wait_for_writes(WRITES, seconds=30)
     assert not load.verdict().lost
     assert_changes_nothing(place.inventory)
 
@@ -120,27 +96,25 @@ def test_the_primary_and_a_replica_have_the_addresses(place: Place) -> None:
 def test_a_switchover(place: Place) -> None:
     old, via = leader(place.lab), replicas(place.lab)[0]
     with place.watch() as watch, Load(place.dsn(place.write[0])) as load:
-        wait_until("writes", lambda: load.report().acknowledged >= WRITES, seconds=20)
+        load.wait_for_writes(WRITES, seconds=30)
         run(place.inventory, "deploys/switchover.py")
-        new = another_leader(place, old, via.short_name)
+        new = another_leader(place.lab, old, via.short_name)
         wait_for_holder(place, place.write[0], new)
-        before = load.report().acknowledged
-        wait_until("writes again", lambda: load.report().acknowledged >= before + WRITES, seconds=20)
-    judge("switchover", watch, place, load)
+        load.wait_for_writes(WRITES, seconds=20)
+    judge("switchover", watch, load)
     wait_until_settled(place.lab)
 
 
 def test_the_host_of_the_primary_dies_and_boots(place: Place) -> None:
     old, via = leader(place.lab), replicas(place.lab)[0]
     with place.watch() as watch, Load(place.dsn(place.write[0])) as load:
-        wait_until("writes", lambda: load.report().acknowledged >= WRITES, seconds=20)
+        load.wait_for_writes(WRITES, seconds=30)
         killed_at = time.monotonic()
         faults.kill(old.container)
-        new = another_leader(place, old, via.short_name)
+        new = another_leader(place.lab, old, via.short_name)
         led_at = time.monotonic()
         wait_for_holder(place, place.write[0], new)
-        before = load.report().acknowledged
-        wait_until("writes again", lambda: load.report().acknowledged >= before + WRITES, seconds=30)
+        load.wait_for_writes(WRITES, seconds=30)
         faults.start(old.container)
         wait_until_ready(old)
         wait_until_settled(place.lab)
@@ -148,24 +122,23 @@ def test_the_host_of_the_primary_dies_and_boots(place: Place) -> None:
     print(f"\naddress on {new.container} {taken:.1f} s after the kill, seen as leader after {led_at - killed_at:.1f} s")
     booted = [look for look in watch.looks if look.at > led_at and old.container in look.holders[place.write[0]]]
     assert booted == [], "a rebooted old leader has it never"
-    judge("host killed", watch, place, load)
+    judge("host killed", watch, load)
 
 
 @pytest.mark.parametrize("what", ["patroni frozen", "host frozen", "cut off"])
 def test_a_leader_that_stands_still_or_is_alone(place: Place, what: str) -> None:
     old, via = leader(place.lab), replicas(place.lab)[0]
     with place.watch() as watch, Load(place.dsn(place.write[0])) as load:
-        wait_until("writes", lambda: load.report().acknowledged >= WRITES, seconds=20)
+        load.wait_for_writes(WRITES, seconds=30)
         begin(place, old, what)
         try:
-            new = another_leader(place, old, via.short_name)
+            new = another_leader(place.lab, old, via.short_name)
             wait_for_holder(place, place.write[0], new)
-            before = load.report().acknowledged
-            wait_until("writes again", lambda: load.report().acknowledged >= before + WRITES, seconds=30)
+            load.wait_for_writes(WRITES, seconds=30)
         finally:
             end(old, what)
         wait_until_settled(place.lab)
-    judge(what, watch, place, load)
+    judge(what, watch, load)
 
 
 def begin(place: Place, host: Host, what: str) -> None:
@@ -189,17 +162,16 @@ def end(host: Host, what: str) -> None:
 def test_a_leader_that_all_members_confirm_without_etcd_keeps_it(place: Place) -> None:
     leading = leader(place.lab)
     with place.watch() as watch, Load(place.dsn(place.write[0])) as load:
-        wait_until("writes", lambda: load.report().acknowledged >= WRITES, seconds=20)
+        load.wait_for_writes(WRITES, seconds=30)
         faults.cut_ports(leading.container, [2379])
         try:
             time.sleep(2 * SMALL["patroni_ttl"])  # what must not happen takes time
-            before = load.report().acknowledged
-            wait_until("writes", lambda: load.report().acknowledged >= before + WRITES, seconds=30)
+            load.wait_for_writes(WRITES, seconds=30)
             assert holder(place, place.write[0]) == leading.container
         finally:
             faults.heal(leading.container)
         wait_until_settled(place.lab)
-    judge("etcd cut off, failsafe", watch, place, load)
+    judge("etcd cut off, failsafe", watch, load)
 
 
 @pytest.mark.parametrize("signal", ["KILL", "STOP"])
@@ -207,10 +179,9 @@ def test_the_holder_itself_ends_or_stands_still(place: Place, signal: str) -> No
     leading = leader(place.lab)
     wait_for_holder(place, place.write[0], leading)
     with place.watch() as watch, Load(place.dsn(place.write[0])) as load:
-        wait_until("writes", lambda: load.report().acknowledged >= WRITES, seconds=20)
+        load.wait_for_writes(WRITES, seconds=30)
         run_in(leading.container, f"systemctl kill --kill-whom=main --signal={signal} vip")
         wait_until("it is gone", lambda: watch.without(place.write[0]) > 0, seconds=30)
         wait_for_holder(place, place.write[0], leading, seconds=60)
-        before = load.report().acknowledged
-        wait_until("writes again", lambda: load.report().acknowledged >= before + WRITES, seconds=30)
-    judge(f"holder {signal}", watch, place, load)
+        load.wait_for_writes(WRITES, seconds=30)
+    judge(f"holder {signal}", watch, load)

@@ -177,12 +177,7 @@ def test_haproxy_is_killed_and_is_back_or_another_host_has_the_address(built: Bu
     with Load(via(lab, connect_timeout=2)) as load:
         wait_until("the load runs", lambda: load.report().acknowledged >= WARM_UP_WRITES, seconds=30)
         run_in(lab.host(old).container, "kill -9 $(pidof haproxy)")
-        moment = time.monotonic()
-        wait_until(
-            "clients write again",
-            lambda: sum(started > moment for started in acknowledged(load)) >= AFTERWARDS_WRITES,
-            seconds=MOVE_SECONDS,
-        )
+        load.wait_for_writes(AFTERWARDS_WRITES, seconds=MOVE_SECONDS)
     assert load.verdict().is_clean
     print(f"\nHAProxy killed on {old}: on {holder(lab)}, longest gap {load.report().longest_gap_seconds:.1f} s")
 
@@ -233,12 +228,7 @@ def test_the_addresses_stay_while_another_member_takes_over(built: Built) -> Non
         order = f"switchover {lab.name} --force --candidate {candidate.container}"
         run_in(candidate.container, f"patronictl -c /etc/patroni/config.yml {order}")
         wait_until(f"{candidate.short_name} leads", lambda: leader(lab) == candidate, seconds=MOVE_SECONDS)
-        moment = time.monotonic()
-        wait_until(
-            "clients write again",
-            lambda: sum(started > moment for started in acknowledged(load)) >= AFTERWARDS_WRITES,
-            seconds=MOVE_SECONDS,
-        )
+        load.wait_for_writes(AFTERWARDS_WRITES, seconds=MOVE_SECONDS)
     assert load.verdict().is_clean
     print(f"\nswitchover: longest gap {load.report().longest_gap_seconds:.1f} s")
     for host in BALANCERS:

@@ -15,17 +15,17 @@ from tests.lab.docker import run_in
 from tests.lab.hosts import wait_until_ready
 from tests.lab.spec import Host
 from tests.lab.vocabulary import faults, router
-from tests.lab.vocabulary.addresses import AddressWatch
+from tests.lab.vocabulary.addresses import AddressWatch, judge
 from tests.lab.vocabulary.backups import findings
 from tests.lab.vocabulary.load import Load
 from tests.lab.vocabulary.runs import (
     MEMBERS,
-    SMALL,
+    TAKEOVER_SECONDS,
     Site,
+    another_leader,
     assert_changes_nothing,
     dsn,
     leader,
-    members,
     replicas,
     run,
     site,
@@ -34,7 +34,6 @@ from tests.lab.vocabulary.runs import (
 )
 from tests.lab.vocabulary.waiting import wait_until
 
-TAKEOVER_SECONDS = SMALL["patroni_ttl"] + 45
 WRITES = 100
 ASN, PASSWORD = 65010, "only-the-lab-s"
 
@@ -114,32 +113,6 @@ def lead_to(place: Place, address: str, hosts: list[Host]) -> bool:
     return router.announcers(place.router, address) == wanted
 
 
-def another_leader(place: Place, old: Host, via: str) -> Host:
-    def another() -> Host | None:
-        leading = [name for name, one in members(place.lab, via).items() if one["role"] == "leader"]
-        return next((place.lab.host(name) for name in leading if name != old.container), None)
-
-    found = wait_until("another member leads", another, seconds=TAKEOVER_SECONDS)
-    assert found is not None
-    return found
-
-
-def writes(load: Load, seconds: float = 30) -> None:
-    before = load.report().acknowledged
-    wait_until("writes", lambda: load.report().acknowledged >= before + WRITES, seconds=seconds)
-
-
-def judge(what: str, watch: AddressWatch, place: Place, load: Load) -> None:
-    """Print what it cost. At no look did two hosts have an address, and no acknowledged write is lost."""
-    verdict, seen = load.verdict(), load.report()
-    print(
-        f"\n{what}: gap {seen.longest_gap_seconds:.1f} s, nowhere {watch.without(place.write):.1f} s, "
-        f"{len(watch.looks)} looks, acknowledged {seen.acknowledged}, lost {len(verdict.lost)}, {seen.reasons}"
-    )
-    assert [watch.double(address) for address in watch.addresses] == [[], []]
-    assert not verdict.lost and not verdict.duplicated
-
-
 def test_the_router_leads_to_the_primary_and_to_all_replicas(place: Place) -> None:
     built = run(place.inventory)
     print(f"built in {built.seconds:.1f} s")
@@ -151,7 +124,7 @@ def test_the_router_leads_to_the_primary_and_to_all_replicas(place: Place) -> No
     wait_until("both are next hops", lambda: router.next_hops(place.router, place.read) == hops, seconds=10)
     assert router.announced(place.router) == {f"{place.write}/32", f"{place.write6}/128", f"{place.read}/32"}
     with Load(place.dsn()) as load:
-        writes(load)
+        load.wait_for_writes(WRITES, seconds=30)
     assert not load.verdict().lost
 
 
@@ -162,12 +135,12 @@ def test_a_second_run_changes_nothing(place: Place) -> None:
 def test_a_switchover(place: Place) -> None:
     old, via = leader(place.lab), replicas(place.lab)[0]
     with place.watch() as watch, Load(place.dsn()) as load:
-        writes(load)
+        load.wait_for_writes(WRITES, seconds=30)
         run(place.inventory, "deploys/switchover.py")
-        new = another_leader(place, old, via.short_name)
+        new = another_leader(place.lab, old, via.short_name)
         wait_until("the route moved", lambda: lead_to(place, place.write, [new]), seconds=30)
-        writes(load)
-    judge("switchover", watch, place, load)
+        load.wait_for_writes(WRITES, seconds=30)
+    judge("switchover", watch, load)
     wait_until_settled(place.lab)
 
 
@@ -175,14 +148,14 @@ def test_a_switchover(place: Place) -> None:
 def test_the_host_of_the_primary(place: Place, what: str) -> None:
     old, via = leader(place.lab), replicas(place.lab)[0]
     with place.watch() as watch, Load(place.dsn()) as load:
-        writes(load)
+        load.wait_for_writes(WRITES, seconds=30)
         began = time.monotonic()
         (faults.kill if what == "killed" else faults.freeze)(old.container)
         wait_until("its route is gone", lambda: not router.announcers(place.router, place.write), seconds=20)
         print(f"\n{what}: the route was gone after {time.monotonic() - began:.1f} s, the look itself included")
-        new = another_leader(place, old, via.short_name)
+        new = another_leader(place.lab, old, via.short_name)
         wait_until("the route moved", lambda: lead_to(place, place.write, [new]), seconds=TAKEOVER_SECONDS)
-        writes(load)
+        load.wait_for_writes(WRITES, seconds=30)
         if what == "killed":
             faults.start(old.container)
             wait_until_ready(old)
@@ -192,7 +165,7 @@ def test_the_host_of_the_primary(place: Place, what: str) -> None:
         assert old.address4 not in router.announcers(place.router, place.write), "the former leader announces it"
         # A host that thaws keeps a small machine so busy that the new one's BFD may miss its 0.9 s.
         wait_until("the new one is announced", lambda: lead_to(place, place.write, [new]), seconds=30)
-    judge(what, watch, place, load)
+    judge(what, watch, load)
 
 
 def test_a_replica_that_lags_is_no_next_hop(place: Place) -> None:

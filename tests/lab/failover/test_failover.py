@@ -13,6 +13,7 @@ from tests.lab.vocabulary.load import Attempt, Load, Outcome, Value, Verdict
 from tests.lab.vocabulary.runs import (
     SMALL,
     Built,
+    another_leader,
     assert_changes_nothing,
     dsn,
     etcdctl,
@@ -26,7 +27,6 @@ from tests.lab.vocabulary.runs import (
 from tests.lab.vocabulary.waiting import wait_until
 
 TTL = SMALL["patroni_ttl"]
-TAKEOVER_SECONDS = TTL + 25  # Patroni's own view of the cluster is up to a loop old
 # The lock runs out, a standby sees it at its next look, is promoted, and HAProxy finds it.
 GAP_SECONDS = 45
 FROZEN_SECONDS = TTL + 12
@@ -44,9 +44,9 @@ def test_the_primary_is_killed(built: Built) -> None:
         _warm_up(load)
         killed_at = time.monotonic()
         faults.kill(old.container)
-        new = _wait_for_another_leader(built, old, via)
+        new = another_leader(lab, old, via)
         took_seconds = time.monotonic() - killed_at
-        _wait_for_writes_after(load, time.monotonic())
+        load.wait_for_writes(AFTERWARDS_WRITES, after=time.monotonic(), seconds=GAP_SECONDS)
     _judge("killed", load, load.verdict(), until=killed_at, took_seconds=took_seconds)
 
     started_at = time.monotonic()
@@ -85,16 +85,16 @@ def test_the_primary_is_frozen_until_another_leads_and_thaws_as_if_nothing_had_b
         frozen_at = time.monotonic()
         faults.freeze(old.container)
         try:
-            new = _wait_for_another_leader(built, old, via)
+            new = another_leader(lab, old, via)
             took_seconds, led_at = _since(frozen_at), time.monotonic()
-            _wait_for_writes_after(load, led_at)
+            load.wait_for_writes(AFTERWARDS_WRITES, after=led_at, seconds=GAP_SECONDS)
             wait_until("it was frozen for long", lambda: _since(frozen_at) > FROZEN_SECONDS, seconds=60)
         finally:
             faults.thaw(old.container)
         thawed_at = time.monotonic()
         wait_until_settled(lab)
         print(f"\nthawed, it streamed from the new primary after {_since(thawed_at):.1f} s")
-        _wait_for_writes_after(load, time.monotonic())
+        load.wait_for_writes(AFTERWARDS_WRITES, after=time.monotonic(), seconds=GAP_SECONDS)
     verdict = load.verdict()
     _judge("frozen", load, verdict, until=frozen_at, took_seconds=took_seconds)
     assert not {one.value for one in _acknowledged(load.attempts) if one.started > led_at} & verdict.lost
@@ -122,23 +122,6 @@ def _dsn(built: Built, via: str) -> str:
 
 def _warm_up(load: Load) -> None:
     wait_until("the load runs", lambda: load.report().acknowledged >= WARM_UP_WRITES, seconds=20)
-
-
-def _wait_for_another_leader(built: Built, old: Host, via: str) -> Host:
-    def another() -> Host | None:
-        leading = [name for name, one in members(built.lab, via).items() if one["role"] == "leader"]
-        return next((built.lab.host(name) for name in leading if name != old.container), None)
-
-    found = wait_until("another member leads", another, seconds=TAKEOVER_SECONDS)
-    assert found is not None
-    return found
-
-
-def _wait_for_writes_after(load: Load, moment: float) -> None:
-    def count() -> int:
-        return sum(one.started > moment for one in _acknowledged(load.attempts))
-
-    wait_until("the load goes on", lambda: count() >= AFTERWARDS_WRITES, seconds=GAP_SECONDS)
 
 
 def _acknowledged(attempts: Iterable[Attempt]) -> list[Attempt]:

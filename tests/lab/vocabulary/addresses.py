@@ -16,6 +16,7 @@ from typing import Self
 from tests.lab.docker import DockerError, docker, run_in
 from tests.lab.errors import LabError
 from tests.lab.spec import Host
+from tests.lab.vocabulary.load import Load
 
 LOOK_SECONDS = 0.05
 
@@ -117,3 +118,16 @@ def _from_outside(host: Host) -> set[str]:
 
 def _shown(text: str) -> set[str]:
     return {line.split()[3].partition("/")[0] for line in text.splitlines()}
+
+
+def judge(what: str, watch: AddressWatch, load: Load) -> None:
+    """Print what it cost. At no look did two hosts have an address, and no acknowledged write is lost."""
+    verdict, seen, first = load.verdict(), load.report(), watch.addresses[0]
+    print(
+        f"\n{what}: gap {seen.longest_gap_seconds:.1f} s, {first} on no host {watch.without(first):.1f} s, "
+        f"{len(watch.looks)} looks, acknowledged {seen.acknowledged}, lost {len(verdict.lost)}, {seen.reasons}"
+    )
+    for address in watch.addresses:
+        assert any(look.holders[address] for look in watch.looks), f"nobody was ever seen with {address}"
+        assert watch.double(address) == [], address
+    assert not verdict.lost and not verdict.duplicated

@@ -12,6 +12,7 @@ from typing import Self
 from cluster.endpoints.probe import Attempt, Outcome, Report, Value, Verdict, report
 from operations.util.on_control.probe_clients import CREATE, Writer, connect, stop_all, verdict
 from tests.lab.errors import LabError
+from tests.lab.vocabulary.waiting import wait_until
 
 __all__ = ["Attempt", "Load", "Outcome", "Report", "Value", "Verdict"]
 
@@ -51,6 +52,18 @@ class Load:
     def report(self) -> Report:
         """Return what the writers saw; may be asked while they run."""
         return report(self.attempts, self._started, self._ended or time.monotonic())
+
+    def wait_for_writes(self, count: int, *, seconds: float, after: float | None = None) -> None:
+        """
+        Return when so many more writes were acknowledged.
+
+        + after: those count that began after this moment, by the monotonic clock; None: those from now on
+        """
+        moment = time.monotonic() if after is None else after
+        wait_until("writes are acknowledged", lambda: self._acknowledged(moment) >= count, seconds=seconds)
+
+    def _acknowledged(self, moment: float) -> int:
+        return sum(one.outcome is Outcome.ACKNOWLEDGED and one.started > moment for one in self.attempts)
 
     def verdict(self, dsn: str | None = None) -> Verdict:
         """Read the table, and judge."""

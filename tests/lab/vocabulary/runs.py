@@ -53,6 +53,10 @@ SMALL: Mapping[str, Any] = {
 }
 
 
+# The lock runs out, and Patroni's own view of the cluster is up to a loop old; the machine may be busy.
+TAKEOVER_SECONDS = SMALL["patroni_ttl"] + 45
+
+
 @dataclass(frozen=True)
 class Site:
     """A lab that is up, with the inventory of its hosts."""
@@ -258,6 +262,18 @@ def replicas(lab: Lab) -> list[Host]:
     """The hosts of the members that do not lead."""
     leading = leader(lab)
     return [lab.host(name) for name in MEMBERS if lab.host(name) != leading]
+
+
+def another_leader(lab: Lab, old: Host, via: str) -> Host:
+    """The host that leads after another one did, awaited. + via: a host that lives"""
+
+    def another() -> Host | None:
+        leading = [name for name, one in members(lab, via).items() if one["role"] == "leader"]
+        return next((lab.host(name) for name in leading if name != old.container), None)
+
+    found = wait_until("another member leads", another, seconds=TAKEOVER_SECONDS)
+    assert found is not None
+    return found
 
 
 def is_settled(lab: Lab, names: Iterable[str] = MEMBERS) -> bool:
