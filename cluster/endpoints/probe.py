@@ -71,6 +71,7 @@ class Measured:
     + reads_gap_seconds: None where the cluster has no endpoint for readers
     + unjudged: why nobody could look for the writes; empty when somebody did
     + left: why the probe's database is still there; empty when it is gone
+    + through: where it was measured, where there was a choice
     """
 
     acknowledged: int
@@ -83,6 +84,7 @@ class Measured:
     resurrected: int = 0
     unjudged: str = ""
     left: str = ""
+    through: str = ""
 
 
 def acknowledgements(attempts: Iterable[Attempt]) -> list[float]:
@@ -124,6 +126,8 @@ def verdict_lines(found: Measured) -> list[str]:
     counts = f"{found.acknowledged} acknowledged, {found.refused} refused, {found.unknown} unknown"
     reads = "" if found.reads_gap_seconds is None else f"; reads interrupted {found.reads_gap_seconds:.1f} s"
     lines = [f"writes interrupted {found.writes_gap_seconds:.1f} s, {_kept(found)} ({counts}){reads}"]
+    if found.through:
+        lines.append(found.through)
     if found.left:
         lines.append(f"the database {DATABASE} is still there, until the next probe: {found.left}")
     return lines

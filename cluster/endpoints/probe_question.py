@@ -7,13 +7,21 @@ from collections.abc import Sequence
 from typing import Any
 
 from cluster.declared.model import Cluster
-from cluster.endpoints.endpoints import Endpoint, endpoints_from_here, read_endpoints, write_endpoints
+from cluster.declared.vip import Use
+from cluster.endpoints.endpoints import (
+    Endpoint,
+    endpoints_from_here,
+    read_endpoints,
+    virtual_endpoints,
+    write_endpoints,
+)
 from cluster.secrets.secrets import Secret
 
 
 def probe_question(cluster: Cluster, password: str, authority: str) -> Secret:
     """
-    The probe's standard input: libpq's parameters for writers, and for readers where there is an endpoint for them.
+    The probe's standard input: libpq's parameters for writers, and for readers where there is an endpoint for them. Of
+    each the ways in their order, virtual addresses first: the probe takes the first that leads somewhere from here.
 
     + password: the admin role's
     + authority: path of the CA's certificate
@@ -26,11 +34,24 @@ def probe_question(cluster: Cluster, password: str, authority: str) -> Secret:
         "sslrootcert": authority,
         "application_name": "pyinfra-patroni probe",
     }
-    writers = {**login, **_hosts(endpoints_from_here(*write_endpoints(cluster))), "target_session_attrs": "read-write"}
-    readers = endpoints_from_here(*read_endpoints(cluster))
-    # HAProxy's port for readers leads to the right members; without HAProxy the clients choose.
-    choice = {} if cluster.balancers else {"target_session_attrs": "prefer-standby"}
-    return Secret(json.dumps({"write": writers, "read": {**login, **_hosts(readers), **choice} if readers else None}))
+    ways = {
+        "write": _ways(cluster, "write", endpoints_from_here(*write_endpoints(cluster)), {**login, **_WRITES}),
+        "read": _ways(cluster, "read", endpoints_from_here(*read_endpoints(cluster)), {**login, **_reads(cluster)}),
+    }
+    return Secret(json.dumps(ways))
+
+
+_WRITES = {"target_session_attrs": "read-write"}
+
+
+def _reads(cluster: Cluster) -> dict[str, str]:
+    """HAProxy's port for readers leads to the right members; without HAProxy the clients choose."""
+    return {} if cluster.balancers else {"target_session_attrs": "prefer-standby"}
+
+
+def _ways(cluster: Cluster, use: Use, hosts: Sequence[Endpoint], login: dict[str, Any]) -> list[dict[str, Any]]:
+    virtual = [(str(one.address), port) for one, port in virtual_endpoints(cluster) if one.use == use]
+    return [{**login, **_hosts(listed)} for listed in (virtual, hosts) if listed]
 
 
 def _hosts(endpoints: Sequence[Endpoint]) -> dict[str, Any]:

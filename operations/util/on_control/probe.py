@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import sys
 import threading
 import time
 import uuid
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
-from typing import Any
+from typing import Any, TypeAlias
 
 import psycopg
 from psycopg.conninfo import make_conninfo
@@ -35,17 +37,23 @@ STATEMENT_SECONDS = 30  # dropping a database awaits a checkpoint
 # A server that hangs does not keep a probe alive whose run has gone.
 BEGIN_SECONDS = 60
 END_SECONDS = 120
+REACH_SECONDS = 2
+
+Way: TypeAlias = Mapping[str, Any]  # libpq's parameters
 
 
 class Probe:
-    """The measurement, from a database of its own to the verdict. + write, read: how its clients connect"""
+    """The measurement, from a database of its own to the verdict. + write, read: in which ways its clients connect"""
 
-    def __init__(self, write: dict[str, Any], read: dict[str, Any] | None) -> None:
+    def __init__(self, write: Sequence[Way], read: Sequence[Way]) -> None:
         self._run, self._stop = uuid.uuid4(), threading.Event()
-        self._beside = make_conninfo(**write)
-        self._dsn = make_conninfo(**{**write, "dbname": DATABASE})
+        way = first_reached(write)
+        self._through = through(write, way)
+        self._beside = make_conninfo(**way)
+        self._dsn = make_conninfo(**{**way, "dbname": DATABASE})
         self._writers = [Writer(self._dsn, self._run, n, INTERVAL_SECONDS, self._stop) for n in range(WRITERS)]
-        self._readers = [Reader(make_conninfo(**read), INTERVAL_SECONDS, self._stop)] if read else []
+        readers = [make_conninfo(**first_reached(read))] if read else []
+        self._readers = [Reader(dsn, INTERVAL_SECONDS, self._stop) for dsn in readers]
         self._began = 0.0
 
     def begin(self) -> str:
@@ -88,6 +96,7 @@ class Probe:
             unknown=seen.unknown,
             writes_gap_seconds=seen.longest_gap_seconds,
             reads_gap_seconds=max(reads, default=None),
+            through=self._through,
             **self._judged(attempts),
             left=self._dropped() if not stuck else f"{', '.join(stuck)} waits for the server",
         )
@@ -123,6 +132,28 @@ class Probe:
     @property
     def _attempts(self) -> list[Attempt]:
         return [attempt for writer in self._writers for attempt in writer.attempts]
+
+
+def first_reached(ways: Sequence[Way]) -> Way:
+    """The first way in which somebody takes a connection, else the last. + ways: libpq's parameters"""
+    return next((way for way in ways[:-1] if is_reached(way)), ways[-1])
+
+
+def is_reached(way: Way) -> bool:
+    """Whether somebody takes a connection at one of a way's endpoints."""
+    for host, port in zip(way["host"].split(","), way["port"].split(","), strict=True):
+        with suppress(OSError), socket.create_connection((host, int(port)), timeout=REACH_SECONDS):
+            return True
+    return False
+
+
+def through(ways: Sequence[Way], taken: Way) -> str:
+    """What a reader of the verdict has to know of the way that was taken; "": there was only one."""
+    if len(ways) == 1:
+        return ""
+    if taken is ways[0]:
+        return f"measured at the virtual address {taken['host'].replace(',', ' or ')}"
+    return "measured at the hosts themselves: no virtual address is reached from here"
 
 
 def words_of(error: psycopg.Error) -> str:

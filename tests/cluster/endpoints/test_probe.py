@@ -90,6 +90,12 @@ def test_nothing_is_said_of_reads_where_there_is_no_endpoint_for_them():
     assert line.endswith("(412 acknowledged, 3 refused, 1 unknown)")
 
 
+def test_says_where_it_was_measured_where_there_was_a_choice():
+    assert verdict_lines(replace(CALM, through="measured at the virtual address 10.0.0.100"))[1:] == [
+        "measured at the virtual address 10.0.0.100"
+    ]
+
+
 def test_says_what_is_left_behind():
     assert verdict_lines(replace(CALM, left="server closed the connection"))[1] == (
         "the database pyinfra_patroni_probe is still there, until the next probe: server closed the connection"

@@ -24,7 +24,8 @@ def question(hosts, **settings):
     return json.loads(asked)
 
 
-def endpoints(parameters):
+def endpoints(ways):
+    (parameters,) = ways
     return parameters["host"], parameters["port"], parameters.get("target_session_attrs")
 
 
@@ -39,7 +40,7 @@ def test_through_every_haproxy():
 
 
 def test_as_the_admin_who_verifies_what_answers():
-    login = question({"a": ALL})["write"]
+    (login,) = question({"a": ALL})["write"]
     assert (login["user"], login["password"], login["dbname"]) == ("admin", "of-the-admin", "postgres")
     assert (login["sslmode"], login["sslrootcert"]) == ("verify-full", "/somewhere/ca.crt")
 
@@ -58,4 +59,17 @@ def test_through_published_ports_where_there_are_some(groups, write, read):
 
 
 def test_nothing_is_read_where_the_replicas_port_leads_nowhere():
-    assert question({"a": ALL}, haproxy_replicas_fallback="none")["read"] is None
+    assert question({"a": ALL}, haproxy_replicas_fallback="none")["read"] == []
+
+
+def test_virtual_addresses_come_first():
+    """The hosts stay a way in: a machine that runs this need not have a route to an address."""
+    addresses = {
+        "vip_mode": "haproxy",
+        "vip_interface": "eth0",
+        "vip_write": ["10.0.0.100"],
+        "vip_read": ["10.0.0.101"],
+    }
+    asked = question({"a": ALL}, **addresses)
+    assert [endpoints([way])[:2] for way in asked["write"]] == [("10.0.0.100", "5000"), ("10.0.0.1", "5000")]
+    assert [endpoints([way])[:2] for way in asked["read"]] == [("10.0.0.101", "5001"), ("10.0.0.1", "5001")]
