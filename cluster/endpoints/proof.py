@@ -69,11 +69,11 @@ def held_endpoints(cluster: Cluster, node: Node) -> list[dict[str, Any]]:
 
 
 def unheld_addresses(tried: Iterable[SeenEndpoint]) -> list[str]:
-    """A sentence for each virtual address that no member has. + tried: ``EndpointsTried`` of all members"""
+    """A sentence for each virtual address that no member has and serves. + tried: ``EndpointsTried`` of all members"""
     found: dict[str, bool] = {}
     for one in (one for one in tried if one.get("if") == "held"):
         found[one["address"]] = found.get(one["address"], False) or not one.get("left_out")
-    return [f"{address} is on no member" for address, held in found.items() if not held]
+    return [f"no member serves {address}" for address, held in found.items() if not held]
 
 
 def _asked(cluster: Cluster, one: Expected) -> dict[str, Any]:

@@ -11,8 +11,7 @@ from operations import bgp, vip
 @deploy("Addresses")
 def deploy_vip(cluster: Cluster) -> None:
     """
-    The holder of virtual addresses, and what announces them to routers. After the certificates, and before PostgreSQL
-    starts, which listens on the addresses.
+    The holder of virtual addresses, and what announces them to routers, or their removal. Needs the certificates.
     """
     bgp.speaker(name="Announce addresses to routers", cluster=cluster)
     vip.holder(name="Run the holder of virtual addresses", cluster=cluster)

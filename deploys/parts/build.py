@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from cluster.declared.model import Cluster
+from cluster.declared.vip import ON_MEMBERS
 from deploys.components.certificates import deploy_certificates, deploy_etcd_trust
 from deploys.components.chrony import deploy_chrony
 from deploys.components.etcd import deploy_etcd, deploy_quorum
@@ -50,13 +51,19 @@ def deploy_base(cluster: Cluster) -> None:
     deploy_etcd(cluster=cluster)
     deploy_pgbackrest(cluster=cluster)  # meanwhile etcd's members find each other
     deploy_quorum(cluster=cluster)
-    deploy_vip(cluster=cluster)
+    if cluster.settings.vip_mode == "bgp":
+        deploy_keepalived(cluster=cluster)  # no member can ask whether it has an announced address still
+    if cluster.settings.vip_mode in ON_MEMBERS:
+        deploy_vip(cluster=cluster)  # PostgreSQL listens on the addresses from its start
 
 
 def deploy_access(cluster: Cluster) -> None:
     """What needs members that run: backups, the way in for clients, and the proof. + cluster: as declared"""
     deploy_stanza(cluster=cluster)
     deploy_haproxy(cluster=cluster, secrets=cluster_secrets(cluster))
-    deploy_keepalived(cluster=cluster)
+    if cluster.settings.vip_mode not in ON_MEMBERS:
+        deploy_vip(cluster=cluster)  # members let go of addresses only where others are ready to take them
+    if cluster.settings.vip_mode != "bgp":
+        deploy_keepalived(cluster=cluster)
     deploy_firewall(cluster=cluster)  # the proof is one behind it
     deploy_proof(cluster=cluster)

@@ -69,9 +69,12 @@ def fits(tried: dict[str, Any]) -> bool:
 
 
 def can_be_tried(endpoint: dict[str, Any]) -> bool:
-    """A virtual address: whether this host has a route to it, or has it itself, as is asked. Nothing is sent."""
+    """
+    A virtual address: whether this host has a route to it, or has it and takes connections there, as is asked. Nothing
+    is sent. HAProxy's hosts may have kept it, and PostgreSQL there not listen on it yet.
+    """
     if endpoint["if"] == "held":
-        return endpoint["address"] in held()
+        return endpoint["address"] in held() and listens(endpoint)
     family = socket.AF_INET6 if ":" in endpoint["address"] else socket.AF_INET
     try:
         with socket.socket(family, socket.SOCK_DGRAM) as probe:

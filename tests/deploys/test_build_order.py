@@ -62,9 +62,11 @@ GROUND = [
     "pgBackRest | Configure and start pgBackRest",
     "pgBackRest | Configure access to the source's archive",
     "etcd | Wait for quorum, add members, restart one at a time",
-    "Addresses | Announce addresses to routers",
-    "Addresses | Run the holder of virtual addresses",
 ]
+HOLDER, KEEPALIVED = (
+    "Addresses | Run the holder of virtual addresses",
+    "Virtual addresses | Configure and start keepalived",
+)
 MEMBERS = [
     "PostgreSQL | Allow new members in pg_hba before they connect",
     "PostgreSQL | Configure and start Patroni",
@@ -77,6 +79,8 @@ ACCESS = [
     "etcd's CA | Accept only certificates of etcd's own CA",
     "Backups | Create the stanza and check archiving",
     "HAProxy | Configure and start HAProxy",
+    "Addresses | Announce addresses to routers",
+    "Addresses | Run the holder of virtual addresses",
     "Virtual addresses | Configure and start keepalived",
     "Firewall | Accept what is needed, and nothing else",
     "Proof | Verify every endpoint",
@@ -144,3 +148,18 @@ def test_who_builds_the_whole_cluster_and_what_comes_before_it() -> None:
             *("begin", "stop_services", "leave_etcd", "clear_etcd", "deploy_all"),
         ],
     }
+
+
+def test_members_are_ready_for_their_addresses_before_postgresql_starts(steps: Steps) -> None:
+    """PostgreSQL listens on them from its start; in other modes members let go of theirs when others can take them."""
+    cluster = fake_cluster(roles=("postgres", "etcd", "haproxy"), vip_mode="leader", vip_write=["10.0.0.100"])
+    found = [name for name, _ in steps(cluster, build.deploy_all)]
+    assert found.index(HOLDER) < found.index("PostgreSQL | Configure and start Patroni")
+    assert found.index(HOLDER) < found.index(KEEPALIVED)
+
+
+def test_keepalived_gives_an_address_up_before_members_announce_it(steps: Steps) -> None:
+    bgp = {"bgp_asn": 65001, "bgp_neighbors": {"10.0.0.254": 65000}}
+    cluster = fake_cluster(roles=("postgres", "etcd", "haproxy"), vip_mode="bgp", vip_write=["10.9.0.1"], **bgp)
+    found = [name for name, _ in steps(cluster, build.deploy_all)]
+    assert found.index(KEEPALIVED) < found.index(HOLDER) and found.count(KEEPALIVED) == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import socket
 import sys
 import types
 from collections.abc import Callable
@@ -156,12 +157,16 @@ def test_a_member_of_its_own_is_reached_by_its_loopback_under_its_address(
 
 def test_a_virtual_address_is_tried_where_there_is_a_way_to_it(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     def seen(address: str, condition: str) -> dict[str, Any]:
-        endpoint = {**WRITER, "address": address, "if": condition}
+        endpoint = {**WRITER, "address": address, "port": port, "if": condition}
         return tried(monkeypatch, capsys, lambda **_: Database(), endpoint)[0]
 
-    for address, condition in (("127.0.0.1", "held"), ("127.0.0.1", "routed")):
-        there = seen(address, condition)
-        assert there["wrote"] and "left_out" not in there
-    for address, condition in (("192.0.2.77", "held"), ("2001:db8::77", "held"), ("255.255.255.255", "routed")):
-        there = seen(address, condition)
-        assert there["left_out"] and not there["connected"]
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        for address, condition in (("127.0.0.1", "held"), ("127.0.0.1", "routed")):
+            there = seen(address, condition)
+            assert there["wrote"] and "left_out" not in there
+        for address, condition in (("192.0.2.77", "held"), ("2001:db8::77", "held"), ("255.255.255.255", "routed")):
+            there = seen(address, condition)
+            assert there["left_out"] and not there["connected"]
+    # It has the address, for somebody else put it there, and its PostgreSQL does not listen on it yet.
+    assert seen("127.0.0.1", "held")["left_out"]

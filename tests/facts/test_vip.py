@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 
 import pytest
@@ -9,7 +10,7 @@ from pyinfra.api.exceptions import FactProcessError
 
 from facts.keepalived import KeepalivedChecks
 from facts.preflight.host import HostPicture
-from facts.vip import VirtualAddresses
+from facts.vip import ServedAddresses, VirtualAddresses
 
 
 def sh(command: str) -> list[str]:
@@ -87,3 +88,29 @@ def test_neighbours_are_those_that_answered() -> None:
 def test_nobody_looks_where_no_addresses_are_declared() -> None:
     fact = HostPicture()
     assert "virtual" not in fact.process(sh(fact.command()))
+
+
+def test_it_is_seen_on_which_addresses_a_service_takes_connections() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        command = ServedAddresses().command(["127.0.0.1", "127.0.0.2"], port)
+        assert ServedAddresses().process(sh(command)) == ["127.0.0.1"]
+
+
+@pytest.mark.parametrize(
+    ("place", "served"),
+    [
+        ("0.0.0.0:5432", ["10.0.0.100"]),
+        ("[::]:5432", ["fd00::100"]),
+        ("*:5432", ["10.0.0.100", "fd00::100"]),
+        ("10.0.0.11:5432", []),
+        ("[fd00::100]:5432", ["fd00::100"]),
+    ],
+)
+def test_all_addresses_of_a_family_are_among_them(place: str, served: list[str]) -> None:
+    lines = ["wanted|10.0.0.100", "wanted|fd00::100", f"LISTEN 0      200    {place}      0.0.0.0:*"]
+    assert ServedAddresses().process(lines) == served
+
+
+def test_a_service_that_listens_nowhere_is_no_mistake() -> None:
+    assert ServedAddresses().process(["wanted|10.0.0.100"]) == []

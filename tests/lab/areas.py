@@ -59,6 +59,7 @@ class LabFile:
 
 FILES = (
     LabFile("test_accepted_edges.py", "security"),
+    LabFile("test_address_modes.py", "failover"),
     LabFile("test_addresses.py", "membership"),
     LabFile(
         "test_addresses_leader.py",

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from pyinfra.context import ctx_host
 
+import operations.keepalived
 from cluster.components.keepalived import CONFIGURATION, DROP_IN, DROP_IN_DIRECTORY, PROGRAM, keepalived_component
 from cluster.declared.model import Cluster
 from operations.keepalived import service
@@ -74,3 +76,37 @@ def test_one_of_somebody_else_is_left_alone() -> None:
     host = PicturedHost(owned(CONFIGURATION))
     assert run(host, one_host_cluster()) == []
     assert host.noop_description == "no keepalived of ours on this host"
+
+
+OURS = owned(DROP_IN, CONFIGURATION, PROGRAM)
+ON_LEADER = {"vip_mode": "leader", "vip_write": ["10.0.0.100", "fd00::100"]}
+
+
+def members_serve(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
+    monkeypatch.setattr(
+        operations.keepalived, "read", lambda nodes, _, **__: {node.name: list(addresses) for node in nodes}
+    )
+
+
+@pytest.mark.parametrize("served", [(), ("10.0.0.100",)])
+def test_it_keeps_the_addresses_until_members_can_have_all_of_them(
+    monkeypatch: pytest.MonkeyPatch, served: tuple[str, ...]
+) -> None:
+    members_serve(monkeypatch, *served)
+    host = PicturedHost(OURS)
+    assert run(host, one_host_cluster(**ON_LEADER)) == []
+    assert "restart_pending.py" in host.noop_description
+
+
+def test_it_gives_them_up_when_members_listen_on_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    members_serve(monkeypatch, "10.0.0.100", "fd00::100")
+    (command,) = run(PicturedHost(OURS, OURS), one_host_cluster(**ON_LEADER))
+    assert command.startswith("systemctl disable --now --quiet keepalived && ")
+
+
+def test_members_that_announce_addresses_never_have_them_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No network can be asked whether it has one still."""
+    members_serve(monkeypatch)
+    bgp = {"vip_mode": "bgp", "vip_write": ["10.9.0.1"], "bgp_asn": 65001, "bgp_neighbors": {"10.0.0.254": 65000}}
+    (command,) = run(PicturedHost(OURS), one_host_cluster(**bgp))
+    assert "disable --now" in command

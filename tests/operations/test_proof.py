@@ -253,13 +253,13 @@ def test_a_member_s_virtual_address_is_used_beside_what_else_is(monkeypatch: pyt
 
 def test_a_virtual_address_on_no_member_is_no_proof(monkeypatch: pytest.MonkeyPatch) -> None:
     world = UsedWorld(fake_cluster(**VIRTUAL), {("10.0.0.1", 5432)}, absent={"10.0.0.100"})
-    assert refusal(monkeypatch, world) == ["10.0.0.100 is on no member"]
+    assert refusal(monkeypatch, world) == ["no member serves 10.0.0.100"]
 
 
 def test_one_that_waits_for_a_restart_of_postgresql_is_a_note(monkeypatch: pytest.MonkeyPatch) -> None:
     world = UsedWorld(fake_cluster(**VIRTUAL), {("10.0.0.1", 5432)}, absent={"10.0.0.100"}, heard=False)
     assert prove(monkeypatch, world)[-1] == (
-        "  note   10.0.0.100 is on no member until deploys/restart_pending.py has run"
+        "  note   no member serves 10.0.0.100 until deploys/restart_pending.py has run"
     )
 
 

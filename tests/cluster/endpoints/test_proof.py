@@ -175,7 +175,7 @@ def test_an_address_that_no_member_has_is_no_proof() -> None:
     held = {**TRIED, "address": "10.0.0.100", "if": "held"}
     absent = {**held, "connected": False, "left_out": True}
     other = {**absent, "address": "10.0.0.101"}
-    assert unheld_addresses([held, absent, other, other]) == ["10.0.0.101 is on no member"]
+    assert unheld_addresses([held, absent, other, other]) == ["no member serves 10.0.0.101"]
     assert broken_endpoints(fake_cluster(), [held, absent, other]) == []
     assert unheld_addresses([TRIED, {**absent, "if": "routed"}]) == []
 

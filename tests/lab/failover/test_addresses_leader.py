@@ -107,7 +107,7 @@ def test_a_switchover(place: Place) -> None:
 
 def test_the_host_of_the_primary_dies_and_boots(place: Place) -> None:
     old, via = leader(place.lab), replicas(place.lab)[0]
-    with place.watch() as watch, Load(place.dsn(place.write[0])) as load:
+    with place.watch() as watch, Load(place.dsn(place.write[1])) as load:
         load.wait_for_writes(WRITES, seconds=30)
         killed_at = time.monotonic()
         faults.kill(old.container)
@@ -128,7 +128,7 @@ def test_the_host_of_the_primary_dies_and_boots(place: Place) -> None:
 @pytest.mark.parametrize("what", ["patroni frozen", "host frozen", "cut off"])
 def test_a_leader_that_stands_still_or_is_alone(place: Place, what: str) -> None:
     old, via = leader(place.lab), replicas(place.lab)[0]
-    with place.watch() as watch, Load(place.dsn(place.write[0])) as load:
+    with place.watch() as watch, Load(place.dsn(place.write[1])) as load:
         load.wait_for_writes(WRITES, seconds=30)
         begin(place, old, what)
         try:

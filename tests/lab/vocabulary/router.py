@@ -21,18 +21,19 @@ systemctl enable --quiet frr && systemctl reset-failed frr && systemctl restart 
 """
 
 
-def set_up(router: Host, members: Iterable[Host], asn: int, password: str) -> None:
-    """Make a host the router of members. + asn: of the members; + password: that it asks them for"""
+def set_up(router: Host, members: Iterable[Host], asn: int, password: str | None) -> None:
+    """Make a host the router of members. + asn: of the members; + password: that it asks them for, if any"""
     run_in(router.container, INSTALL, stdin=configuration(router, list(members), asn, password))
 
 
-def configuration(router: Host, members: list[Host], asn: int, password: str) -> str:
+def configuration(router: Host, members: list[Host], asn: int, password: str | None) -> str:
     """frr.conf of the router: each member by both families, several next hops for one address."""
     lines = [f"router bgp {ASN}", f" bgp router-id {router.address4}", " no bgp default ipv4-unicast"]
     lines += [" bgp bestpath as-path multipath-relax", " timers bgp 3 9"]
     for member in members:
         for address in (member.address4, member.address6):
-            lines += [f" neighbor {address} remote-as {asn}", f" neighbor {address} password {password}"]
+            lines += [f" neighbor {address} remote-as {asn}"]
+            lines += [f" neighbor {address} password {password}"] if password is not None else []
             lines += [f" neighbor {address} bfd", f" neighbor {address} bfd profile fast"]
     for family, attribute in (("ipv4", "address4"), ("ipv6", "address6")):
         lines += [f" address-family {family} unicast", "  maximum-paths 4"]
