@@ -12,6 +12,7 @@ nothing.
     --data probe=true       measure client-visible downtime, and print it at the end
 """
 
+from deploys.components.keepalived import deploy_handover
 from deploys.parts.begin import running_cluster
 from deploys.procedures.restart_pending import deploy_restart
 
@@ -19,3 +20,4 @@ cluster = running_cluster()
 
 if cluster is not None:
     deploy_restart(cluster)
+    deploy_handover(cluster=cluster)

@@ -17,3 +17,19 @@ def deploy_keepalived(cluster: Cluster) -> None:
     + cluster: as declared
     """
     keepalived.service(name="Configure and start keepalived", cluster=cluster)
+    _hand_over(cluster)
+
+
+@deploy("Virtual addresses")
+def deploy_handover(cluster: Cluster) -> None:
+    """
+    Let the members have what keepalived kept until PostgreSQL listens there; for any run that may have brought that.
+
+    + cluster: as declared
+    """
+    _hand_over(cluster)
+
+
+def _hand_over(cluster: Cluster) -> None:
+    keepalived.give_up(name="Stop keepalived where it has no address", cluster=cluster, having=False)
+    keepalived.give_up(name="Give addresses to the members", cluster=cluster, having=True)

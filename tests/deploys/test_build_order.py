@@ -82,6 +82,8 @@ ACCESS = [
     "Addresses | Announce addresses to routers",
     "Addresses | Run the holder of virtual addresses",
     "Virtual addresses | Configure and start keepalived",
+    "Virtual addresses | Stop keepalived where it has no address",
+    "Virtual addresses | Give addresses to the members",
     "Firewall | Accept what is needed, and nothing else",
     "Proof | Verify every endpoint",
 ]

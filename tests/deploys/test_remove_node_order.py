@@ -47,6 +47,8 @@ def test_the_order_and_who_calls_what(steps: list[tuple[str, set[str]]]) -> None
         ("Stop h5's services", EVERY),
         ("Delete h5's keys and slots", EVERY),
         ("Configure and start keepalived", rest),
+        ("Stop keepalived where it has no address", rest),
+        ("Give addresses to the members", rest),
         ("Issue certificates and trust the CAs", rest),
         ("Trust the source cluster's CA", rest),
         ("Configure and start pgBackRest", rest),

@@ -10,7 +10,7 @@ from pyinfra.context import ctx_host
 import operations.keepalived
 from cluster.components.keepalived import CONFIGURATION, DROP_IN, DROP_IN_DIRECTORY, PROGRAM, keepalived_component
 from cluster.declared.model import Cluster
-from operations.keepalived import service
+from operations.keepalived import give_up, service
 from tests.inventories import one_host_cluster
 
 ADDRESSES = {"vip_mode": "haproxy", "vip_write": ["10.0.0.100"], "vip_interface": "eth0"}
@@ -37,6 +37,11 @@ class PicturedHost:
 def run(host: PicturedHost, cluster: Cluster) -> list[str]:
     with ctx_host.use(host):
         return [command.get_raw_value() for command in service._inner(cluster=cluster)]
+
+
+def handed_over(host: PicturedHost, cluster: Cluster, *, having: bool) -> list[str]:
+    with ctx_host.use(host):
+        return [command.get_raw_value() for command in give_up._inner(cluster=cluster, having=having)]
 
 
 def picture(cluster: Cluster, *, there: bool) -> dict[str, Any]:
@@ -79,7 +84,9 @@ def test_one_of_somebody_else_is_left_alone() -> None:
 
 
 OURS = owned(DROP_IN, CONFIGURATION, PROGRAM)
+HELD: dict[str, str] = {"10.0.0.100": "eth0"}
 ON_LEADER = {"vip_mode": "leader", "vip_write": ["10.0.0.100", "fd00::100"]}
+BOTH = ("10.0.0.100", "fd00::100")
 
 
 def members_serve(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
@@ -93,15 +100,20 @@ def test_it_keeps_the_addresses_until_members_can_have_all_of_them(
     monkeypatch: pytest.MonkeyPatch, served: tuple[str, ...]
 ) -> None:
     members_serve(monkeypatch, *served)
-    host = PicturedHost(OURS)
-    assert run(host, one_host_cluster(**ON_LEADER)) == []
+    host, cluster = PicturedHost(OURS, OURS, OURS), one_host_cluster(**ON_LEADER)
+    assert run(host, cluster) == []
+    assert handed_over(host, cluster, having=False) == handed_over(host, cluster, having=True) == []
     assert "restart_pending.py" in host.noop_description
 
 
-def test_it_gives_them_up_when_members_listen_on_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    members_serve(monkeypatch, "10.0.0.100", "fd00::100")
-    (command,) = run(PicturedHost(OURS, OURS), one_host_cluster(**ON_LEADER))
-    assert command.startswith("systemctl disable --now --quiet keepalived && ")
+def test_hosts_without_an_address_go_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else they would take it when the one that has it gives it up, and a member would, too."""
+    members_serve(monkeypatch, *BOTH)
+    cluster = one_host_cluster(**ON_LEADER)
+    assert handed_over(PicturedHost(OURS, HELD), cluster, having=False) == []
+    for having, addresses in ((False, {}), (True, HELD)):
+        (command,) = handed_over(PicturedHost(OURS, addresses, OURS), cluster, having=having)
+        assert command.startswith("systemctl disable --now --quiet keepalived && ")
 
 
 def test_members_that_announce_addresses_never_have_them_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,3 +122,9 @@ def test_members_that_announce_addresses_never_have_them_beside_it(monkeypatch: 
     bgp = {"vip_mode": "bgp", "vip_write": ["10.9.0.1"], "bgp_asn": 65001, "bgp_neighbors": {"10.0.0.254": 65000}}
     (command,) = run(PicturedHost(OURS), one_host_cluster(**bgp))
     assert "disable --now" in command
+
+
+def test_nothing_is_given_up_where_no_member_waits() -> None:
+    for settings in ({}, ADDRESSES):
+        assert handed_over(PicturedHost(), one_host_cluster(**settings), having=True) == []
+    assert handed_over(PicturedHost(owned()), one_host_cluster(**ON_LEADER), having=True) == []
