@@ -125,7 +125,7 @@ def test_the_host_of_the_primary_dies_and_boots(place: Place) -> None:
     judge("host killed", watch, load)
 
 
-@pytest.mark.parametrize("what", ["patroni frozen", "host frozen", "cut off"])
+@pytest.mark.parametrize("what", ["patroni stopped", "patroni frozen", "host frozen", "cut off"])
 def test_a_leader_that_stands_still_or_is_alone(place: Place, what: str) -> None:
     old, via = leader(place.lab), replicas(place.lab)[0]
     with place.watch() as watch, Load(place.dsn(place.write[1])) as load:
@@ -142,7 +142,9 @@ def test_a_leader_that_stands_still_or_is_alone(place: Place, what: str) -> None
 
 
 def begin(place: Place, host: Host, what: str) -> None:
-    if what == "patroni frozen":
+    if what == "patroni stopped":
+        run_in(host.container, "systemctl stop patroni")
+    elif what == "patroni frozen":
         run_in(host.container, "systemctl kill --kill-whom=main --signal=STOP patroni")
     elif what == "host frozen":
         faults.freeze(host.container)
@@ -151,7 +153,9 @@ def begin(place: Place, host: Host, what: str) -> None:
 
 
 def end(host: Host, what: str) -> None:
-    if what == "patroni frozen":
+    if what == "patroni stopped":
+        run_in(host.container, "systemctl start patroni")
+    elif what == "patroni frozen":
         run_in(host.container, "systemctl kill --kill-whom=main --signal=CONT patroni")
     elif what == "host frozen":
         faults.thaw(host.container)

@@ -36,6 +36,16 @@ from tests.lab.vocabulary.waiting import wait_until
 
 WRITES = 100
 ASN, PASSWORD = 65010, "only-the-lab-s"
+FAULTS = {
+    "stopped": lambda host: run_in(host, "systemctl stop patroni"),
+    "killed": faults.kill,
+    "frozen": faults.freeze,
+}
+ENDS = {
+    "stopped": lambda host: run_in(host, "systemctl start patroni"),
+    "killed": faults.start,
+    "frozen": faults.thaw,
+}
 
 
 class Place(Site):
@@ -113,6 +123,11 @@ def lead_to(place: Place, address: str, hosts: list[Host]) -> bool:
     return router.announcers(place.router, address) == wanted
 
 
+def told(place: Place) -> set[str]:
+    """The members that announce the address for writing."""
+    return router.announcers(place.router, place.write)
+
+
 def test_the_router_leads_to_the_primary_and_to_all_replicas(place: Place) -> None:
     built = run(place.inventory)
     print(f"built in {built.seconds:.1f} s")
@@ -144,25 +159,22 @@ def test_a_switchover(place: Place) -> None:
     wait_until_settled(place.lab)
 
 
-@pytest.mark.parametrize("what", ["killed", "frozen"])
+@pytest.mark.parametrize("what", ["stopped", "killed", "frozen"])
 def test_the_host_of_the_primary(place: Place, what: str) -> None:
     old, via = leader(place.lab), replicas(place.lab)[0]
     with place.watch() as watch, Load(place.dsn()) as load:
         load.wait_for_writes(WRITES, seconds=30)
         began = time.monotonic()
-        (faults.kill if what == "killed" else faults.freeze)(old.container)
-        wait_until("its route is gone", lambda: not router.announcers(place.router, place.write), seconds=20)
+        FAULTS[what](old.container)
+        wait_until("its route is gone", lambda: old.address4 not in told(place), seconds=20)
         print(f"\n{what}: the route was gone after {time.monotonic() - began:.1f} s, the look itself included")
         new = another_leader(place.lab, old, via.short_name)
         wait_until("the route moved", lambda: lead_to(place, place.write, [new]), seconds=TAKEOVER_SECONDS)
         load.wait_for_writes(WRITES, seconds=30)
-        if what == "killed":
-            faults.start(old.container)
-            wait_until_ready(old)
-        else:
-            faults.thaw(old.container)
+        ENDS[what](old.container)
+        wait_until_ready(old)
         wait_until_settled(place.lab)
-        assert old.address4 not in router.announcers(place.router, place.write), "the former leader announces it"
+        assert old.address4 not in told(place), "the former leader announces it"
         # A host that thaws keeps a small machine so busy that the new one's BFD may miss its 0.9 s.
         wait_until("the new one is announced", lambda: lead_to(place, place.write, [new]), seconds=30)
     judge(what, watch, load)
