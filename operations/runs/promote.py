@@ -23,10 +23,10 @@ from facts.patroni import ANSWER_SECONDS, PatroniCluster
 from operations.acts.act import Act
 from operations.acts.component import Commands
 from operations.acts.last_lines import Watch
+from operations.acts.leadership import until_it_writes
 from operations.live.members import look
 from operations.live.standby_cluster import leader_data, source_of
 from operations.patroni_configuration import patch_command
-from operations.runs.switchover import until_it_writes
 from operations.util.console import print_lines
 from operations.util.hosts import acts_here, current_node, in_this_run
 from operations.util.planning import dry_run

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from shlex import quote
 from typing import cast
 
 from pyinfra import host
-from pyinfra.api import StringCommand, operation
+from pyinfra.api import operation
 from pyinfra.api.command import PyinfraCommand
 
 from cluster.declared.model import Cluster
@@ -28,29 +25,23 @@ from cluster.verdicts.obstacles import backup_obstacles
 from cluster.verdicts.slots import slot_remarks
 from facts.patroni import PatroniCluster
 from facts.postgres_state import PostgresState, ReplayAwaited
-from operations.acts.act import Act
 from operations.acts.component import Commands
 from operations.acts.last_lines import Watch
+from operations.acts.member_restart import restart_in_place
 from operations.live.members import look
 from operations.patroni_configuration import declared_configuration, patch_command
 from operations.runs.probe import probing
 from operations.util.console import print_lines
 from operations.util.hosts import acts_here
-from operations.util.journal import described
 from operations.util.planning import decide_later, dry_run
 from operations.util.reading import read
 
 # A lower value reaches a standby with the next WAL; one that replays with a delay is left for a later run.
 REPLAY_MS = 30_000
-# Patroni looks at the configuration once in loop_wait; this much more for a busy host.
-NOTICE_SECONDS = 10
-# Standbys ask a primary that was away for WAL again once in wal_retrieve_retry_interval, 5 s by default.
-FOLLOW_SECONDS = 30
 # The same member may answer "no longer as you think" so often before the run gives up.
 CHANGES_OF_MIND = 3
 # Also what a run says that has restarted others before.
 NOT_NOW = "no member is restarted now"
-_RESTART = (Path(__file__).parents[1] / "util" / "on_host" / "patroni_restart.py").read_text()
 
 
 @dataclass(frozen=True)
@@ -187,12 +178,11 @@ def _not_replayed(cluster: Cluster, picture: Picture, step: Await) -> set[str]:
 def _restart(cluster: Cluster, picture: Picture, step: Restart) -> Generator[PyinfraCommand, None, bool]:
     """One member. Returns whether it was restarted; False when it was no longer what the step is for."""
     node = cluster.node(step.member)
-    act = Act(node, _command(cluster, picture, step))
     member = picture.member(step.member)
     ordered = [name for name in step.names if name in member.running]
     before, after = ({name: of(name) for name in ordered} for of in (member.running.__getitem__, member.starts_with))
-    yield described(act, f"restarts PostgreSQL for {', '.join(step.names)}", before, after)
-    said = json.loads(act.printed[-1])
+    what = f"restarts PostgreSQL for {', '.join(step.names)}"
+    said = yield from restart_in_place(cluster, picture.live, step.member, what, before, after)
     if not said["asked"]:
         host.log(f"{node.name} was left alone: {said['text']}")
         return False
@@ -207,23 +197,6 @@ def _restart(cluster: Cluster, picture: Picture, step: Restart) -> Generator[Pyi
         Watch(cluster.data_directory).refuse(node, problem)
     host.log(f"{node.name} restarted in {said['seconds']} s: {', '.join(step.names)}")
     return True
-
-
-def _command(cluster: Cluster, picture: Picture, step: Restart) -> StringCommand:
-    settings = cluster.settings
-    streaming = {entry["name"] for entry in picture.lead["replication"] if entry["state"] == "streaming"}
-    late = {name for name, seen in picture.live.postgres.items() if seen and seen["apply_delay_ms"]}
-    late |= {name for name, member in picture.live.patroni["members"].items() if member["tags"].get("nostream")}
-    asked = {
-        "leads": step.leads,
-        "seconds": settings.patroni_restart_seconds,
-        "notice_seconds": 2 * settings.patroni_loop_wait + NOTICE_SECONDS,
-        "follow_seconds": FOLLOW_SECONDS,
-        "target": picture.lead["written"],
-        "late": step.member in late,
-        "standbys": sorted((streaming - late) & {member.name for member in picture.members}),
-    }
-    return StringCommand(f"python3 -c {quote(_RESTART)} {quote(json.dumps(asked))}")
 
 
 def _taken_back(cluster: Cluster, picture: Picture, step: Restart) -> Commands:

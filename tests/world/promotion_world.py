@@ -13,8 +13,9 @@ from facts.host import HostComponent
 from facts.member_data import MemberData
 from facts.patroni import PatroniCluster
 from facts.postgres_state import PostgresState
+from operations.acts import leadership
 from operations.patroni_configuration import patch_command
-from operations.runs import promote, switchover
+from operations.runs import promote
 from tests.cluster.declared.test_standby_clusters import both
 from tests.cluster.live_members import patroni_member, postgres_state
 from tests.world.component import paths as path_lines
@@ -40,7 +41,7 @@ class PromotionWorld(SilentEtcd):
 
     acts: ClassVar = {
         "rm -rf": promote._taken_over,
-        "create temporary": switchover.until_it_writes,
+        "create temporary": leadership.until_it_writes,
         "/config": patch_command,
     }
 

@@ -18,6 +18,7 @@ from facts.postgres_sessions import ClientsLeft, SlotLeft
 from facts.postgres_state import PostgresState
 from facts.preflight.host import HostPicture
 from facts.preflight.ports import PeerPorts
+from operations.acts import leadership
 from operations.acts.etcdctl import change_etcd
 from operations.acts.patroni_rest import Post
 from operations.patroni_configuration import patch_command
@@ -55,7 +56,7 @@ class RemovalWorld(World):
         "drop slot": replace_node._drop,
         "checkpoint": switchover._checkpoint,
         "switchover": Post,
-        "write": switchover.until_it_writes,
+        "write": leadership.until_it_writes,
         "configure": patch_command,
     }
 

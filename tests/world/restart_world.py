@@ -12,8 +12,8 @@ from cluster.plans.configure import merged
 from cluster.plans.restart_pending.members import wanted_five
 from facts.patroni import PatroniCluster
 from facts.postgres_state import PostgresState, ReplayAwaited
+from operations.acts.member_restart import restart_command
 from operations.patroni_configuration import patch_command
-from operations.runs import restart_pending
 from operations.util.planning import decide_later
 from tests.cluster.live_members import patroni_member, postgres_state
 from tests.cluster.restart_live import settings_of
@@ -45,7 +45,7 @@ class RestartWorld(SilentEtcd, Sized):
     + dead: hosts that are gone
     """
 
-    acts: ClassVar = {"restart": restart_pending._command, "PATCH": patch_command, "plan": decide_later}
+    acts: ClassVar = {"restart": restart_command, "PATCH": patch_command, "plan": decide_later}
 
     cluster: SimulatedCluster
     parameters: dict[str, Any]

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from facts.patroni import PatroniCluster, PatroniPauseSeen
 from facts.postgres_state import PostgresState
 from facts.postgres_tablespaces import PostgresTablespaces, TablespacePlaces
+from operations.acts import leadership
 from operations.acts.patroni_rest import Post
 from operations.acts.tablespaces import make_places
 from operations.runs import pause, switchover
@@ -41,7 +42,7 @@ class SwitchoverWorld(SilentEtcd):
     acts: ClassVar = {
         "CHECKPOINT": switchover._checkpoint,
         "post": Post,
-        "create temporary": switchover.until_it_writes,
+        "create temporary": leadership.until_it_writes,
         "/config": pause._turned,
         "install -d": make_places,
     }

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cluster.errors import UnsafeError
-from operations.acts import copies
+from operations.acts import copies, leadership
 from operations.runs import pause, reinit_node, switchover
 from tests.world.hosts import changed, fake_cluster, run_operation
 from tests.world.switchover_world import SwitchoverWorld
@@ -121,7 +121,7 @@ def test_another_member_than_the_candidate_is_gone_on_with_and_said(
     monkeypatch: pytest.MonkeyPatch, world: SwitchoverWorld
 ) -> None:
     shown: list[str] = []
-    monkeypatch.setattr(switchover, "print_lines", lambda lines: shown.extend(lines))
+    monkeypatch.setattr(leadership, "print_lines", lambda lines: shown.extend(lines))
     world.answers["/switchover"] = (200, 'Switched over to "h3" instead of "h2"')
     world.hooks["/switchover"] = lambda: world.lead("h3")
     assert act(monkeypatch, world, switchover.switchover) == ["h1"]
