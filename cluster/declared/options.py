@@ -75,6 +75,7 @@ OPTIONS: dict[str, Option] = {
             _word, ("candidate", "confirm", "from", "lsn", "name", "node", "rotate", "set", "since", "source", "time")
         ),
         _word("without"),
+        Option("by", str, "restart", words=("restart", "switchover")),
         Option("drain_seconds", int, 10, least=0, most=HOUR_SECONDS),
         Option("format", str, "table", words=PORT_FORMATS),
         Option("repository", int, 0, least=1, most=MOST),
@@ -100,6 +101,7 @@ RUNS: dict[str, tuple[str, ...]] = {
     "etcd_reinit": ("node",),
     "etcd_restore": ("from", "without", "confirm"),
     "etcd_snapshot": (),
+    "failover": ("candidate", "confirm"),
     "journal": ("runs", "since"),
     "move_node": ("node", "drain_seconds", "force"),
     "pause": (),
@@ -109,6 +111,7 @@ RUNS: dict[str, tuple[str, ...]] = {
     "reinit_node": ("node", "force"),
     "remove_node": ("node", "wipe", "allow_no_failover", "drain_seconds", "force"),
     "replace_node": ("node",),
+    "restart": ("node", "by", *_RESTART),
     "restart_pending": _RESTART,
     "restore": (
         *("latest", "time", "lsn", "name", "set", "exclusive", "timeline", "node", "repository", "skip_archiving"),

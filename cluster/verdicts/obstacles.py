@@ -13,7 +13,7 @@ from cluster.verdicts.live import Live
 from cluster.verdicts.removal_notes import half_removed
 
 # What a run may be able to do without, by the name with which it says so.
-PATRONI, LEADER, REMOVAL, RESTORE, ETCD = "patroni", "leader", "removal", "restore", "etcd"
+PATRONI, LEADER, PAUSE, REMOVAL, RESTORE, ETCD = "patroni", "leader", "pause", "removal", "restore", "etcd"
 
 
 def cluster_obstacles(
@@ -23,13 +23,14 @@ def cluster_obstacles(
     Why the cluster is in no state for a run that acts on it, all reasons at once.
 
     + without: what this run does not need, or is there to end: ``PATRONI`` that answers, a ``LEADER``, the end of a
-      ``REMOVAL`` or a ``RESTORE``, an ``ETCD`` that has its quorum
+      ``PAUSE``, a ``REMOVAL`` or a ``RESTORE``, an ``ETCD`` that has its quorum
     + leaving: hosts that this run takes out, or brings back, which may be half way out
     """
     found = [] if PATRONI in without else list(_patroni(live))
     if live.patroni["answers"]:
         found += [] if LEADER in without else _leader(live)
-        found += [*_pause(cluster, live), *_schedule(cluster, live)]
+        found += [] if PAUSE in without else _pause(cluster, live)
+        found += _schedule(cluster, live)
     found += [] if RESTORE in without else restore_obstacles(_restoring(live))
     found += [] if REMOVAL in without else _removal(cluster, live, leaving)
     return [*found, *([] if ETCD in without else _etcd(live))]

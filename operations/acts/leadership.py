@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import Protocol
 
 from pyinfra.api import StringCommand
 
@@ -33,6 +34,22 @@ FOLLOW_SECONDS = 120
 OPEN_ENDED = (0, 503)
 
 
+class Change(Protocol):
+    """Who shall lead. The plan of a switchover is one, and that of a failover."""
+
+    @property
+    def leader(self) -> str | None:
+        """The member that leads now, or led last, if that is known."""
+
+    @property
+    def candidate(self) -> str:
+        """The member that shall lead."""
+
+    @property
+    def timeline(self) -> int:
+        """The newest before it."""
+
+
 def hand_over(cluster: Cluster, plan: Switchover, streamed: Sequence[str]) -> Commands:
     """
     Switch over, and return when the new leader takes writes and all others that streamed stream from it. Every run that
@@ -41,71 +58,98 @@ def hand_over(cluster: Cluster, plan: Switchover, streamed: Sequence[str]) -> Co
     + plan: judged just now
     + streamed: members that have to follow
     """
-    began = time.monotonic()
     asked = Post(cluster.node(plan.leader), "/switchover", {"leader": plan.leader, "candidate": plan.candidate})
     yield described(asked, "switchover", plan.leader, plan.candidate)
+    yield from _led(cluster, plan, asked, streamed, f"{plan.leader} follows")
+
+
+def take_over(cluster: Cluster, plan: Change, others: Sequence[str]) -> Commands:
+    """
+    Fail over to a member where there is no leader, or one that has to go, and return when it takes writes and the
+    others that run follow it.
+
+    + plan: judged just now; + others: members that have to follow
+    """
+    asked = Post(cluster.node(plan.candidate), "/failover", {"candidate": plan.candidate})
+    yield described(asked, "failover", plan.leader, plan.candidate)
+    # Where commits wait for a standby, one that has just been promoted may have none yet.
+    yield from _led(cluster, plan, asked, others, f"{', '.join(others) or 'no other member'} follows", local=True)
+
+
+def _led(
+    cluster: Cluster, plan: Change, asked: Post, others: Sequence[str], who: str, *, local: bool = False
+) -> Commands:
+    began = time.monotonic()
     new = _new_leader(cluster, plan, asked)
-    yield Act(new, until_it_writes(cluster))
+    yield Act(new, until_it_writes(cluster, local=local))
     writes_seconds = time.monotonic() - began
-    seen = _followed(cluster, plan, new, {*streamed, new.name})
+    seen = _followed(cluster, plan, new, {*others, new.name})
     print_lines(
         [
-            f"{new.name} leads {cluster.name}, {plan.leader} follows: timeline {plan.timeline} -> "
-            f"{leaders_timeline(seen)}",
+            f"{new.name} leads {cluster.name}, {who}: timeline {plan.timeline} -> {leaders_timeline(seen)}",
             f"  takes writes within {writes_seconds:.1f} s, all stream within {time.monotonic() - began:.1f} s",
             *([] if new.name == plan.candidate else [f"  note   Patroni: {asked.text}"]),
         ]
     )
 
 
-def _new_leader(cluster: Cluster, plan: Switchover, asked: Post) -> Node:
+def _new_leader(cluster: Cluster, plan: Change, asked: Post) -> Node:
     """Whoever leads now. Refuses, in Patroni's words, when it is the old one."""
     if asked.status not in (200, *OPEN_ENDED):
         raise UnsafeError(_refused(plan, asked))
     wait_seconds = LEADER_SECONDS if asked.status != 503 else ANSWER_SECONDS
-    seen = _heard(cluster, plan, expected=[], wait_seconds=wait_seconds, beyond_timeline=plan.timeline)
-    if seen["leader"] == plan.leader:
-        raise UnsafeError(_refused(plan, asked))
+    concerned = [plan.candidate, *([plan.leader] if plan.leader is not None else [])]
+    seen = _heard(cluster, concerned, expected=[], wait_seconds=wait_seconds, beyond_timeline=plan.timeline)
     if seen["leader"] is None:
         Watch(cluster.data_directory).refuse(
             cluster.node(plan.candidate),
             f"{cluster.name} has no leader after {wait_seconds} s; Patroni answered {asked.status}: {asked.text}",
-            [cluster.node(plan.leader)],
+            [cluster.node(name) for name in concerned[1:]],
         )
+    if seen["leader"] == plan.leader != plan.candidate:
+        raise UnsafeError(_refused(plan, asked))
     return cluster.node(seen["leader"])
 
 
-def _refused(plan: Switchover, asked: Post) -> str:
+def _refused(plan: Change, asked: Post) -> str:
+    switches = isinstance(plan, Switchover)
+    now = f"{plan.leader} leads as before" if switches else "nothing was changed"
     return (
-        f"Patroni did not switch over to {plan.candidate}: {asked.text} (status {asked.status})\n"
-        f"HINT: {plan.leader} leads as before; 'journalctl -u patroni' on both members says more."
+        f"Patroni did not {'switch' if switches else 'fail'} over to {plan.candidate}: {asked.text} "
+        f"(status {asked.status})\n"
+        f"HINT: {now}; 'journalctl -u patroni' on {'both members' if switches else plan.candidate} says more."
     )
 
 
-def _heard(cluster: Cluster, plan: Switchover, **question: object) -> SeenPatroni:
-    """The first answer of those who are concerned, the candidate first: it may be the one that died."""
-    others = [node for node in cluster.members if node.name not in (plan.candidate, plan.leader)]
-    for node in (cluster.node(plan.candidate), cluster.node(plan.leader), *others):
-        seen: SeenPatroni | None = read([node], PatroniCluster, **question)[node.name]
+def _heard(cluster: Cluster, first: Sequence[str], **question: object) -> SeenPatroni:
+    """The first answer of the members. + first: those that are concerned, the candidate first: it may have died"""
+    others = [node.name for node in cluster.members if node.name not in first]
+    for name in (*first, *others):
+        seen: SeenPatroni | None = read([cluster.node(name)], PatroniCluster, **question)[name]
         if seen is not None and seen["answers"]:
             return seen
-    raise UnsafeError("no Patroni answers\nHINT: look at 'journalctl -u patroni'; the switchover may be under way.")
+    raise UnsafeError("no Patroni answers\nHINT: look at 'journalctl -u patroni'; the change may be under way.")
 
 
-def until_it_writes(cluster: Cluster) -> StringCommand:
-    """Patroni says "leader" as soon as the lock is held; a write goes through only when the promotion is over."""
+def until_it_writes(cluster: Cluster, *, local: bool = False) -> StringCommand:
+    """
+    Patroni says "leader" as soon as the lock is held; a write goes through only when the promotion is over.
+
+    + local: the write waits for no standby
+    """
     write = "create temporary table pyinfra_patroni_switchover (written int)"
     attempt = f'{PSQL} -p {cluster.settings.postgres_port} -d postgres -c "{write}"'
+    attempt = f"PGOPTIONS=--synchronous_commit=local {attempt}" if local else attempt
     return StringCommand(f"timeout {WRITE_SECONDS} sh -c 'until {attempt} 2>/dev/null; do sleep 0.1; done'")
 
 
-def _followed(cluster: Cluster, plan: Switchover, new: Node, names: Iterable[str]) -> SeenPatroni:
+def _followed(cluster: Cluster, plan: Change, new: Node, names: Iterable[str]) -> SeenPatroni:
     """Wait until these members stream on the new timeline; refuse with the last lines of the one that does not."""
-    concerned = among(cluster, names)
+    concerned, watch = among(cluster, names), Watch(cluster.data_directory)
+    first = [new.name, *([plan.leader] if plan.leader is not None else [])]
     question = {"expected": [node.name for node in concerned], "beyond_timeline": plan.timeline}
-    led, watch = replace(plan, candidate=new.name), Watch(cluster.data_directory)
     seen = watch.until_settled(
-        lambda seconds: _heard(cluster, led, wait_seconds=seconds, **question), concerned.members, FOLLOW_SECONDS
+        lambda seconds: _heard(cluster, first, wait_seconds=seconds, **question), concerned.members, FOLLOW_SECONDS
     )
     if not seen["settled"]:
         node, reason = holdup(concerned, seen, new.name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from pathlib import Path
 from shlex import quote
 from typing import Any
@@ -13,7 +13,9 @@ from pyinfra.api.command import PyinfraCommand
 
 from cluster.declared.model import Cluster
 from cluster.verdicts.live import Live
+from cluster.verdicts.standby_role import is_standby
 from operations.acts.act import Act
+from operations.acts.last_lines import Watch
 from operations.util.journal import described
 
 # Patroni looks at the configuration once in loop_wait; this much more for a busy host.
@@ -24,11 +26,18 @@ _RESTART = (Path(__file__).parents[1] / "util" / "on_host" / "patroni_restart.py
 
 
 def restart_in_place(
-    cluster: Cluster, live: Live, name: str, what: str, before: Any = None, after: Any = None
+    cluster: Cluster,
+    live: Live,
+    name: str,
+    what: str,
+    before: Any = None,
+    after: Any = None,
+    *,
+    pending: bool = True,
 ) -> Generator[PyinfraCommand, None, dict[str, Any]]:
     """
-    Restart PostgreSQL of a member where a restart is pending, and wait until it is well again: every run that restarts
-    one does it here. While it is the leader nobody can write from here on, until this returns.
+    Restart PostgreSQL of a member, and wait until it is well again: every run that restarts one does it here. While it
+    is the leader nobody can write from here on, until this returns.
 
     Nothing is done when the role of the member is no longer the one that was seen. Returns what the script on the host
     says: whether it was ``asked`` for, Patroni's ``text``, whether PostgreSQL is ``ready``, and after how many
@@ -37,26 +46,46 @@ def restart_in_place(
     + live: the picture that it was decided on
     + name: of the member
     + what, before, after: for the journal, as ``described`` has them
+    + pending: only if a restart is pending there
     """
-    act = Act(cluster.node(name), restart_command(cluster, live, name))
+    act = Act(cluster.node(name), restart_command(cluster, live, name, pending=pending))
     yield described(act, what, before, after)
     said: dict[str, Any] = json.loads(act.printed[-1])
     return said
 
 
-def restart_command(cluster: Cluster, live: Live, name: str) -> StringCommand:
-    """The restart as one command on the member's host. + live, name: as above"""
+def restart_command(cluster: Cluster, live: Live, name: str, *, pending: bool) -> StringCommand:
+    """The restart as one command on the member's host. + live, name, pending: as above"""
     settings, lead = cluster.settings, live.postgres[str(live.leader)]
     streaming = {one["name"] for one in (lead["replication"] if lead else ()) if one["state"] == "streaming"}
     late = {one for one, seen in live.postgres.items() if seen and seen["apply_delay_ms"]}
     late |= {one for one, member in live.patroni["members"].items() if member["tags"].get("nostream")}
     asked = {
-        "leads": name == live.leader,
+        "role": _role(live, name),
+        "pending": pending,
         "seconds": settings.patroni_restart_seconds,
         "notice_seconds": 2 * settings.patroni_loop_wait + NOTICE_SECONDS,
         "follow_seconds": FOLLOW_SECONDS,
         "target": lead["written"] if lead else None,
-        "late": name in late,
+        "late": name in late or (_role(live, name) == "standby_leader" and not (lead and lead["receiving"])),
         "standbys": sorted((streaming - late) & {node.name for node in cluster.members}),
     }
     return StringCommand(f"python3 -c {quote(_RESTART)} {quote(json.dumps(asked))}")
+
+
+def _role(live: Live, name: str) -> str:
+    """In Patroni's words, from 4.0 on."""
+    if name != live.leader:
+        return "replica"
+    return "standby_leader" if is_standby(live.patroni["config"]) else "primary"
+
+
+def refuse_unwell(cluster: Cluster, name: str, said: Mapping[str, Any], waits: str = "") -> None:
+    """
+    End the run when a member is not well after its restart, with its last lines.
+
+    + said: as ``restart_in_place`` returns it; + waits: what else is to be known then, as the end of a sentence
+    """
+    if not said["ready"]:
+        problem = f"{name} is not well {said['seconds']} s after its restart: {said['text']}{waits}"
+        Watch(cluster.data_directory).refuse(cluster.node(name), problem)

@@ -27,7 +27,7 @@ from facts.patroni import PatroniCluster
 from facts.postgres_state import PostgresState, ReplayAwaited
 from operations.acts.component import Commands
 from operations.acts.last_lines import Watch
-from operations.acts.member_restart import restart_in_place
+from operations.acts.member_restart import refuse_unwell, restart_in_place
 from operations.live.members import look
 from operations.patroni_configuration import declared_configuration, patch_command
 from operations.runs.probe import probing
@@ -126,15 +126,20 @@ def _steps(cluster: Cluster, without: Sequence[str], alone: bool, given_up: set[
             done = step if (yield from _restart(cluster, picture, step)) else None
             patience -= done is None
             if patience < 0:
-                raise UnsafeError(
-                    f"{step.member} could not be restarted in {CHANGES_OF_MIND + 1} attempts\n"
-                    "HINT: what was in the way stands above; deploys/check.py may name the cause."
-                )
+                raise UnsafeError(never_as_it_looks(step.member))
         else:
             break
     plan = whole_plan(picture.members, given_up=[member.name for member in picture.members])
     for name, reason in plan.deferred.items():
         host.log(f"deferred to a later run: {name} {reason}")
+
+
+def never_as_it_looks(name: str) -> str:
+    """The refusal when a member was left alone too often. + name: the member's"""
+    return (
+        f"{name} could not be restarted in {CHANGES_OF_MIND + 1} attempts\n"
+        "HINT: what was in the way stands above; deploys/check.py may name the cause."
+    )
 
 
 def _picture(cluster: Cluster, without: Sequence[str], *, configured: bool = False) -> Picture:
@@ -191,10 +196,7 @@ def _restart(cluster: Cluster, picture: Picture, step: Restart) -> Generator[Pyi
         raise UnsafeError(f"{node.name} cannot be reached any more\nHINT: bring it back and run again.")
     if not seen["answers"] and step.tries:
         yield from _taken_back(cluster, picture, step)
-    if not said["ready"]:
-        waits = waiting_text(picture.members, node.name, back=False)
-        problem = f"{node.name} is not well {said['seconds']} s after its restart: {said['text']}{waits}"
-        Watch(cluster.data_directory).refuse(node, problem)
+    refuse_unwell(cluster, node.name, said, waiting_text(picture.members, node.name, back=False))
     host.log(f"{node.name} restarted in {said['seconds']} s: {', '.join(step.names)}")
     return True
 

@@ -115,6 +115,7 @@ FILES = (
         2,
         until="test_the_port_for_any_member_follows_what_the_other_ports_have_asked",
     ),
+    LabFile("test_failover_on_demand.py", "failover"),
     LabFile("test_firewall.py", "security"),
     LabFile(
         "test_interrupted.py",
@@ -157,6 +158,7 @@ FILES = (
     LabFile("test_probe.py", "look"),
     LabFile("test_promises.py", "build", "what a run of cluster.py leaves alone on a cluster that lives", 1),
     LabFile("test_refusals_live.py", "build", "data of others and unfit hosts are refused, and nothing is touched", 2),
+    LabFile("test_restart_on_demand.py", "restart"),
     LabFile(
         "test_restart_pending.py",
         "restart",

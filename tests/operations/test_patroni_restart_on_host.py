@@ -31,7 +31,8 @@ restapi:
 postgresql: {listen: '10.0.0.2:5433'}
 """
 ASKED = {
-    "leads": False,
+    "role": "replica",
+    "pending": True,
     "late": False,
     "seconds": 300,
     "notice_seconds": 30,
@@ -167,7 +168,7 @@ def test_one_that_replays_late_is_not_waited_for(run: Run) -> None:
 def test_the_primary_has_two_checkpoints_and_is_called_as_it_calls_itself(run: Run, role: str) -> None:
     """The second is short, for the first wrote almost all; Patroni before 4.0 says master."""
     member = Member(patroni=lambda _: {**PENDING, "role": role})
-    assert run(member, leads=True)["ready"] is True
+    assert run(member, role="primary")["ready"] is True
     assert member.does == ["checkpoint", "checkpoint", "restart", "look", "look"]
     assert member.bodies == [{"restart_pending": True, "role": role}]
 
@@ -203,10 +204,16 @@ def test_the_flag_counts_also_with_status_503(run: Run) -> None:
     assert run(Member(patroni=lambda _: error))["asked"] is True
 
 
-@pytest.mark.parametrize(("leads", "role"), [(True, "replica"), (False, "primary"), (False, "master")])
-def test_another_role_than_expected_is_left_alone(run: Run, leads: bool, role: str) -> None:
+@pytest.mark.parametrize(
+    ("expected", "role"),
+    [
+        *(("primary", "replica"), ("replica", "primary"), ("replica", "master")),
+        *(("primary", "standby_leader"), ("standby_leader", "replica"), ("standby_leader", "primary")),
+    ],
+)
+def test_another_role_than_expected_is_left_alone(run: Run, expected: str, role: str) -> None:
     member = Member(patroni=lambda _: {**PENDING, "role": role})
-    said = run(member, leads=leads)
+    said = run(member, role=expected)
     assert (said["asked"], said["ready"], said["text"]) == (False, False, f"it is a {role} now")
     assert member.does == []
 
@@ -270,7 +277,7 @@ def test_a_primary_is_well_when_it_writes_and_its_standbys_are_waited_for(
     run: Run, standbys: list[str], names: str, count: int
 ) -> None:
     member = Member(patroni=lambda _: {**PENDING, "role": "primary"})
-    run(member, leads=True, standbys=standbys)
+    run(member, role="primary", standbys=standbys)
     writes, follow = (words[-1] for words in member.words[-2:])
     assert writes == "select txid_current() > 0"
     assert follow.startswith(f"select count(distinct application_name) >= {count} ")
@@ -279,8 +286,29 @@ def test_a_primary_is_well_when_it_writes_and_its_standbys_are_waited_for(
 
 def test_a_primary_without_standbys_waits_for_none(run: Run) -> None:
     member = Member(patroni=lambda _: {**PENDING, "role": "primary"})
-    assert run(member, leads=True, standbys=[])["ready"] is True
+    assert run(member, role="primary", standbys=[])["ready"] is True
     assert member.words[-1][-1] == "select txid_current() > 0"
+
+
+def test_on_demand_no_restart_has_to_be_pending(run: Run) -> None:
+    member = Member(patroni=lambda _: {"state": "running", "role": "replica"})
+    assert run(member, pending=False)["ready"] is True
+    assert member.bodies == [{"role": "replica"}]
+
+
+def test_on_demand_a_postgresql_that_does_not_run_is_left_alone(run: Run) -> None:
+    member = Member(patroni=lambda _: {"state": "start failed", "role": "replica"})
+    said = run(member, pending=False)
+    assert (said["asked"], said["text"]) == (False, "Patroni here does not say that PostgreSQL runs")
+    assert member.does == []
+
+
+def test_a_standby_leader_is_restarted_as_a_standby_and_its_standbys_are_waited_for(run: Run) -> None:
+    member = Member(patroni=lambda _: {**PENDING, "role": "standby_leader"})
+    assert run(member, role="standby_leader")["ready"] is True
+    assert member.bodies == [{"restart_pending": True}]
+    streams, follow = (words[-1] for words in member.words[-2:])
+    assert "status = 'streaming'" in streams and "pg_stat_replication" in follow
 
 
 def test_the_password_is_in_the_header_alone(run: Run) -> None:

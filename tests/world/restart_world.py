@@ -124,9 +124,9 @@ class RestartWorld(SilentEtcd, Sized):
     def _restarted(self, name: str, asked: dict[str, Any]) -> dict[str, Any]:
         self.before.pop(name, lambda: None)()
         one = self[name]
-        if one.leads != asked["leads"]:
+        if one.leads != (asked["role"] != "replica"):
             return _said(asked=False, text=f"it is a {'primary' if one.leads else 'replica'} now")
-        if not self._waits(one):
+        if asked["pending"] and not self._waits(one):
             return _said(asked=False, text="Patroni here does not say that a restart is pending")
         if name in self.answers:
             return self.answers.pop(name)

@@ -89,7 +89,7 @@ def lowering_obstacles(live: Live) -> list[Obstacle]:
     """
     parameters = (live.patroni["config"] or {}).get("postgresql", {}).get("parameters", {})
     lead = live.postgres[str(live.leader)]
-    return [] if lead is None else [*_too_few(parameters, lead), *_slots(parameters, live.postgres)]
+    return [] if lead is None else [*_too_few(parameters, lead), *slot_obstacles(live)]
 
 
 def _too_few(parameters: Mapping[str, object], lead: SeenPostgres) -> Iterator[Obstacle]:
@@ -114,9 +114,11 @@ def _running(seen: SeenPostgres, name: str) -> int:
     return int(seen["settings"][name]["setting"])
 
 
-def _slots(parameters: Mapping[str, object], postgres: Postgres) -> Iterator[Obstacle]:
+def slot_obstacles(live: Live) -> Iterator[Obstacle]:
+    """That a member has more slots than it would start with, by the configuration as it is now."""
+    parameters = (live.patroni["config"] or {}).get("postgresql", {}).get("parameters", {})
     wanted = given_by_patroni(parameters, "max_replication_slots")
-    for name, seen in postgres.items():
+    for name, seen in live.postgres.items():
         if seen is not None and len(seen["slots"]) > wanted:
             yield Obstacle(
                 f"max_replication_slots {wanted} is below the {len(seen['slots'])} slots on {name}: "

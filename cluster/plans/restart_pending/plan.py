@@ -112,7 +112,7 @@ def next_step(members: Sequence[Member], *, alone: bool = False, given_up: Itera
     """
     leader = next(member for member in members if member.leads)
     standbys = [member for member in members if not member.leads]
-    due = sorted((one for one in standbys if one.takes and not one.unfit), key=_turn)
+    due = sorted((one for one in standbys if one.takes and not one.unfit), key=turn)
     if due:
         return _standby_step(due[0], leader, standbys, alone)
     if leader.takes:
@@ -121,21 +121,32 @@ def next_step(members: Sequence[Member], *, alone: bool = False, given_up: Itera
     return Await(waiting[0].name, waiting[0].awaits) if waiting else None
 
 
-def _turn(member: Member) -> tuple[bool, int, bool, str]:
+def turn(member: Member) -> tuple[bool, int, bool, str]:
+    """By what standbys are sorted that restart one after the other."""
     # The one whose failure costs least comes first: it is the canary. Nobody streams from the end of a cascade.
     return member.synchronous, -member.cascades, member.eligible, member.name
 
 
 def _standby_step(member: Member, leader: Member, standbys: Sequence[Member], alone: bool) -> Step:
+    step = Restart(member.name, member.takes, leads=False, tries=bool(leader.takes))
+    return last_candidate(member, standbys, alone=alone) or step
+
+
+def last_candidate(member: Member, standbys: Sequence[Member], *, alone: bool) -> Obstacle | None:
+    """
+    That nobody could take over while a standby restarts, although others are declared.
+
+    + standbys: all of them; + alone: that is accepted
+    """
     others = [one for one in standbys if one is not member]
     lost = [one.name for one in others if not one.eligible]
-    if member.eligible and lost and not alone and not any(one.eligible for one in others):
-        return Obstacle(
-            f"{member.name} is the last standby that could take over; {', '.join(lost)} could not",
-            "fix the others first ('deploys/check.py' names what they have), or accept the seconds of its restart "
-            "with --data allow_no_failover=true",
-        )
-    return Restart(member.name, member.takes, leads=False, tries=bool(leader.takes))
+    if not member.eligible or not lost or alone or any(one.eligible for one in others):
+        return None
+    return Obstacle(
+        f"{member.name} is the last standby that could take over; {', '.join(lost)} could not",
+        "fix the others first ('deploys/check.py' names what they have), or accept the seconds of its restart "
+        "with --data allow_no_failover=true",
+    )
 
 
 def _leader_step(leader: Member, standbys: Sequence[Member], alone: bool) -> Step:
@@ -146,13 +157,18 @@ def _leader_step(leader: Member, standbys: Sequence[Member], alone: bool) -> Ste
                 f"{one.name} runs with a lower {', '.join(low)} and would stop replaying: it {one.unfit}",
                 f"fix {one.name} or stop its Patroni, then run again",
             )
-    if standbys and not alone and not any(one.eligible for one in standbys):
-        return Obstacle(
-            f"no standby could take over while {leader.name} restarts",
-            "fix a standby first ('deploys/check.py' names what they have), or accept it with "
-            "--data allow_no_failover=true",
-        )
-    return Restart(leader.name, leader.takes, leads=True)
+    return no_candidate(leader, standbys, alone=alone) or Restart(leader.name, leader.takes, leads=True)
+
+
+def no_candidate(leader: Member, standbys: Sequence[Member], *, alone: bool) -> Obstacle | None:
+    """That nobody could take over while the leader restarts, although others are declared. + alone: it is accepted"""
+    if not standbys or alone or any(one.eligible for one in standbys):
+        return None
+    return Obstacle(
+        f"no standby could take over while {leader.name} restarts",
+        "fix a standby first ('deploys/check.py' names what they have), or accept it with "
+        "--data allow_no_failover=true",
+    )
 
 
 def whole_plan(members: Sequence[Member], *, alone: bool = False, given_up: Iterable[str] = ()) -> Plan:

@@ -59,16 +59,17 @@ def _impact(members: Sequence[Member], plan: Plan) -> list[str]:
         lines.append(f"  Writes are interrupted once, while {leader.name} restarts in place: commonly 1 to 5 s.")
     elif plan.restarts:
         lines.append("  Writes go on: the primary is not restarted.")
-    return [*lines, *(_alone(standbys, plan) if plan.restarts else ())]
+    return [*lines, *(nobody_lines(standbys, plan.restarts) if plan.restarts else ())]
 
 
-def _alone(standbys: Sequence[Member], plan: Plan) -> Iterable[str]:
+def nobody_lines(standbys: Sequence[Member], restarts: Iterable[Restart]) -> Iterable[str]:
+    """When nobody could take over meanwhile. + standbys: all of them; + restarts: the steps of a plan"""
     fit = [one.name for one in standbys if one.eligible]
     if not standbys:
         yield "  There is no standby that could take over if PostgreSQL did not come back."
     elif not fit:
         yield "  No standby could take over meanwhile: none is fit for it."
-    elif len(fit) == 1 and any(step.member in fit for step in plan.restarts):
+    elif len(fit) == 1 and any(step.member in fit for step in restarts):
         yield f"  No standby could take over while {fit[0]} restarts, the only fit standby."
 
 

@@ -3,9 +3,9 @@ Runs on a member, as the text of ``python3 -c``: restarts its PostgreSQL through
 is well again. Prints one JSON object: ``{"asked": whether Patroni took the request, "status": HTTP status or 0 without
 an answer, "text": Patroni's words, "ready": whether PostgreSQL is well, "seconds"}``.
 
-Patroni is asked to restart only what waits for a restart and only in the expected role, so a leader that has moved
-meanwhile, and a restart that somebody else has done, change nothing. The key "restart_pending" counts as set whatever
-its value is. A checkpoint first makes the shutdown short. Standard library and PyYAML only.
+Patroni is asked to restart only in the expected role, and with "pending" only what waits for a restart: so a leader
+that has moved meanwhile, and such a restart that somebody else has done, change nothing. The key "restart_pending"
+counts as set whatever its value is. A checkpoint first makes the shutdown short. Standard library and PyYAML only.
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ PORT = str(CONFIG["postgresql"]["listen"]).rpartition(":")[2]
 TLS = ssl.create_default_context(cafile=REST["cafile"])
 TLS.load_cert_chain(REST["certfile"], REST["keyfile"])
 LOGIN = b64encode("{username}:{password}".format(**REST["authentication"]).encode()).decode()
-LEADS = ("primary", "master")
+# What Patroni calls itself, by the role that is expected; before 4.0 it says master.
+ROLES = {"primary": ("primary", "master"), "standby_leader": ("standby_leader",), "replica": ("replica",)}
+PRIMARY = ASKED["role"] == "primary"
 # Patroni's words when the role has changed, or the restart was done, since we asked for both.
 NOT_MET = "restart conditions are not satisfied"
 
@@ -88,12 +90,12 @@ def psql(statement: str, seconds: float) -> str:
 
 
 def noticed() -> str:
-    """Wait until Patroni here says that a restart is pending. Returns its role, or nothing."""
+    """Wait until Patroni here says that PostgreSQL runs, and a restart is pending. Returns its role, or nothing."""
     deadline = time.monotonic() + ASKED["notice_seconds"]
     while True:
         text = ask("patroni")[1]
         seen = json.loads(text) if text.startswith("{") else {}
-        if seen.get("pending_restart") and seen.get("state") == "running":
+        if (seen.get("pending_restart") or not ASKED["pending"]) and seen.get("state") == "running":
             return str(seen["role"])
         if time.monotonic() >= deadline:
             return ""
@@ -102,14 +104,14 @@ def noticed() -> str:
 
 def is_well() -> bool:
     """Whether PostgreSQL does here what its role asks for."""
-    if ASKED["leads"]:
+    if PRIMARY:
         return psql(PRIMARY_IS_WELL, 10) == "t"
     return psql(LATE_IS_WELL if ASKED["late"] else STANDBY_IS_WELL.format(target=ASKED["target"]), 10) == "t"
 
 
 def is_followed() -> bool:
     """Whether the standbys that streamed from here before do so again."""
-    names = ASKED["standbys"] if ASKED["leads"] else []
+    names = [] if ASKED["role"] == "replica" else ASKED["standbys"]
     listed = ",".join(f'"{name}"' for name in names)
     return not names or psql(STANDBYS_FOLLOW.format(standbys=listed, count=len(names)), 10) == "t"
 
@@ -124,13 +126,17 @@ def end(status: int, text: str, ready: bool, asked: bool = True) -> None:
 BEGUN = time.monotonic()
 role = noticed()
 if not role:
-    end(0, "Patroni here does not say that a restart is pending", ready=False, asked=False)
-if (role in LEADS) != ASKED["leads"]:
+    missed = "a restart is pending" if ASKED["pending"] else "PostgreSQL runs"
+    end(0, f"Patroni here does not say that {missed}", ready=False, asked=False)
+if role not in ROLES[ASKED["role"]]:
     end(0, f"it is a {role} now", ready=False, asked=False)
-for _ in range(2 if ASKED["leads"] else 1):
+for _ in range(2 if PRIMARY else 1):
     psql("checkpoint", ASKED["seconds"])
 BEGUN = time.monotonic()
-status, text = ask("restart", {"restart_pending": True, "role": role}, ASKED["seconds"])
+# Patroni 3 does not know the word standby_leader here; where nobody writes, nothing is at stake.
+body: dict[str, Any] = {"restart_pending": True} if ASKED["pending"] else {}
+body.update({} if role == "standby_leader" else {"role": role})
+status, text = ask("restart", body, ASKED["seconds"])
 if NOT_MET in text:
     end(status, text, ready=False, asked=False)
 deadline = BEGUN + ASKED["seconds"]

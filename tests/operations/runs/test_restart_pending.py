@@ -74,8 +74,8 @@ def test_each_restart_is_told_its_role_and_what_to_wait_for(monkeypatch: pytest.
     world = RestartWorld.of(max_connections=200)
     act(monkeypatch, world)
     waits = {"seconds": 300, "notice_seconds": 30, "follow_seconds": 30}
-    standby = {"leads": False, "late": False, **waits, "target": 1 << 30, "standbys": ["h2", "h3"]}
-    assert world.given == [standby, standby, {**standby, "leads": True}]
+    standby = {"role": "replica", "pending": True, "late": False, **waits, "target": 1 << 30, "standbys": ["h2", "h3"]}
+    assert world.given == [standby, standby, {**standby, "role": "primary"}]
 
 
 def test_the_plan_is_printed_and_each_step_is_said(monkeypatch: pytest.MonkeyPatch, said: list[str]) -> None:
@@ -111,7 +111,7 @@ def test_a_leader_that_moves_between_look_and_act_is_planned_for_anew(
     assert "h1 was left alone: it is a replica now" in said
     assert world.done == ["h2", "h3", "h1"]
     assert [one.name for one in world.cluster.members if one.leads] == ["h2"]
-    assert world.given[-1]["leads"] is False
+    assert world.given[-1]["role"] == "replica"
 
 
 def test_a_standby_that_is_promoted_before_its_restart_becomes_the_last(
