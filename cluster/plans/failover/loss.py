@@ -30,11 +30,11 @@ class Loss:
     def text(self) -> str:
         """As an operator reads it."""
         if self.complete:
-            beyond = f"; the last {self.missing} bytes, {self.where}, were never acknowledged" if self.missing else ""
-            return f"nothing that was acknowledged: {self.complete}{beyond}"
+            beyond = f"; the last {self.missing} bytes, {self.where}, were never acknowledged"
+            return f"nothing that was acknowledged: {self.complete}{beyond if self.missing else ''}"
         if not self.missing:
             return (
-                f"perhaps the last writes: {self.unknown}" if self.unknown else "nothing: all that was written is here"
+                f"perhaps the last writes: {self.unknown}" if self.unknown else "nothing: it has all that was written"
             )
         known = f"the last {self.missing} bytes of WAL, {self.where}"
         return f"at least {known}; {self.unknown}" if self.unknown else known

@@ -62,7 +62,7 @@ def _primaries(scene: Scene) -> Iterator[Obstacle]:
             yield Obstacle(
                 f"PostgreSQL on {name} still takes writes: there would be two primaries", _fence(scene, name)
             )
-        elif seen["in_recovery"] is None and scene.positions[name].led:
+        elif seen["in_recovery"] is None and (name not in scene.positions or scene.positions[name].led):
             reason = f"PostgreSQL on {name} runs and does not answer, and was a primary: there might be two primaries"
             yield Obstacle(reason, _fence(scene, name))
 
