@@ -37,6 +37,8 @@ class PatroniCluster(Answer[SeenPatroni]):
     + expected: the members that shall all run before ``settled`` is true
     + wait_seconds: how long to wait for that; returns what it saw last all the same
     + beyond_timeline: the leader has to be past it, too, before ``settled`` is true: etcd has an old picture at first
+    + other_than: the leader has to be another one than this before ``settled`` is true: of a standby cluster, whose
+      timeline is that of its source
     + synchronous: the same for whether there has to be a synchronous standby, or must be none; absent: either
     + unmarked: the same for members that shall no longer have all of these tags, by name
     + live: of members that do not run as far as this one knows, their own word counts; it may be seconds ahead of what
@@ -51,12 +53,14 @@ class PatroniCluster(Answer[SeenPatroni]):
         synchronous: bool | None = None,
         unmarked: Mapping[str, Mapping[str, bool]] | None = None,
         live: bool = False,
+        other_than: str | None = None,
     ) -> str:
         """Ask with python3, which Patroni itself needs; a host without Patroni's configuration answers with a word."""
         asked = {"expected": list(expected), "wait": wait_seconds, "beyond_timeline": beyond_timeline}
         asked |= {} if synchronous is None else {"synchronous": synchronous}
         asked |= {"unmarked": unmarked} if unmarked else {}
         asked |= {"live": live} if live else {}
+        asked |= {"other_than": other_than} if other_than is not None else {}
         arguments = quote(json.dumps(asked))
         ask = f"python3 -c {quote(_ASK)} {arguments}"
         return f"if [ -e /etc/patroni/config.yml ]; then {ask}; else echo '{{}}'; fi"

@@ -80,13 +80,20 @@ def still_due(live: Live, began: Mapping[str, float]) -> set[str]:
     return {name for name, one in seen.items() if one is None or not one["answers"] or one["started_at"] == began[name]}
 
 
-def demand_obstacles(cluster: Cluster, live: Live, due: Collection[str], without: Collection[str]) -> list[Obstacle]:
+def demand_obstacles(
+    cluster: Cluster,
+    live: Live,
+    due: Collection[str],
+    without: Collection[str],
+    source: Mapping[str, int] | None = None,
+) -> list[Obstacle]:
     """
     Why nobody is restarted on demand now, all reasons at once.
 
-    + live: the whole picture; + due: the members that are meant; + without: members that may be missing
+    + live: the whole picture; + due: the members that are meant
+    + without, source: as ``restart_obstacles`` has them
     """
-    found = restart_obstacles(cluster, live, without)
+    found = restart_obstacles(cluster, live, without, source)
     if found or live.leader is None:
         return found
     members = restart_members(cluster, live)
@@ -106,7 +113,7 @@ def _unfit(cluster: Cluster, members: Sequence[Member], due: Collection[str]) ->
 def _ordered(members: Sequence[Member], due: Collection[str]) -> Iterator[Obstacle]:
     """A standby starts with the higher of the declared value and its primary's: what it waits for does no harm."""
     leader = next(one for one in members if one.leads)
-    if leader.name in due and (names := [name for name in ORDERED if name in leader.takes]):
+    if not leader.follows and leader.name in due and (names := [name for name in ORDERED if name in leader.takes]):
         wait = "waits" if len(names) == 1 else "wait"
         yield Obstacle(
             f"{', '.join(names)} {wait} for a restart of {leader.name}, and in which order depends on the values",

@@ -21,6 +21,7 @@ from cluster.verdicts.obstacles import (
     cluster_obstacles,
     restore_obstacles,
 )
+from cluster.verdicts.standby_role import is_standby
 
 
 def is_stopped(seen: Mapping[str, SeenData]) -> bool:
@@ -67,7 +68,8 @@ def _unled(live: Live, seen: Mapping[str, SeenData]) -> Iterator[Obstacle]:
     asked = next((text for key, text in live.keys.items() if key.endswith("/failover")), None)
     if asked is not None and not live.patroni["scheduled_switchover"] and not _is_done(live, asked):
         yield Obstacle("a switchover is under way", "wait until it is over")
-    if live.leader is None or primary_of(seen) != live.leader:
+    follows = is_standby(live.patroni["config"])
+    if live.leader is None or (not follows and primary_of(seen) != live.leader):
         yield Obstacle("there is no leader", f"wait for the election; `{RUN}/check.py` says what keeps it")
 
 
@@ -99,10 +101,11 @@ def stop_lines(
     if is_stopped(seen):
         return [f"no member of {cluster.name} runs; the rest of it is stopped"]
     down = [name for name, one in seen.items() if not is_running(one)]
+    last = f"PostgreSQL on {primary_of(seen) or 'the member that led'}, and the others when they have all of it"
     return [
         f"{cluster.name} is stopped: {clients} client connections are closed, and no new ones accepted until it starts",
         "  first  HAProxy, and the timers of the backups",
-        f"  then   PostgreSQL on {primary_of(seen) or 'the member that led'}, and the others when they have all of it",
+        f"  then   {last if cluster.source is None else 'PostgreSQL on the standbys, then on the standby leader'}",
         "  last   pgBackRest's server, and etcd",
         "  note   all of it starts again at the next boot, or with deploys/start.py",
         *(f"  note   {line}" for line in waiting),
@@ -120,6 +123,8 @@ def stopped_lines(cluster: Cluster, seen: Mapping[str, SeenData]) -> list[str]:
     newest = max(ends.values())
     last = f"{lsn_text(newest[1])} on timeline {newest[0]}"
     behind = [name for name, end in ends.items() if end != newest]
+    if cluster.source is not None:  # the checkpoint of a standby is one of its own, and not the end of its data
+        return [f"{cluster.name} is stopped; {cluster.source.name} goes on without it"]
     if not behind:
         return [f"{cluster.name} is stopped: all {len(ends)} members ended at {last}"]
     return [

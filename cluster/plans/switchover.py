@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from cluster.declared.model import Cluster
 from cluster.errors import UnsafeError
-from cluster.finding_types.finding_type import PATRONICTL, RUN
+from cluster.finding_types.finding_type import RUN
 from cluster.measures import MIB
 from cluster.observed.patroni import SeenMember
 from cluster.observed.postgres import SeenPostgres
@@ -34,13 +34,20 @@ BACKLOG_SEGMENTS = 3
 
 @dataclass(frozen=True)
 class Switchover:
-    """A plan. + reason: why this candidate; + remarks: what to know, and no reason to refuse"""
+    """
+    A plan.
+
+    + reason: why this candidate; + remarks: what to know, and no reason to refuse
+    + follows: it is a standby cluster, which takes no writes; + streams: it gets its WAL from its source as a stream
+    """
 
     leader: str
     candidate: str
     timeline: int
     reason: str
     remarks: tuple[str, ...]
+    follows: bool = False
+    streams: bool = False
 
 
 def switchover_plan(
@@ -61,11 +68,6 @@ def switchover_plan(
     + leaving: the host for whose removal it is
     + force: also while a backup is under way, which breaks off
     """
-    if is_standby(live.patroni["config"]):
-        raise UnsafeError(
-            f"{cluster.name} is a standby cluster, which takes no writes, so nothing is at stake\n"
-            f"HINT: `{PATRONICTL} switchover {cluster.name}` on a member lets another one lead it."
-        )
     refuse("no switchover now", switchover_obstacles(cluster, live, without, leaving=leaving, force=force))
     leader, timeline = str(live.leader), int(leaders_timeline(live.patroni) or 0)
     standbys = [node.name for node in cluster.members if node.name != leader and node.name not in without]
@@ -78,7 +80,9 @@ def switchover_plan(
     chosen = candidate or fit[0]
     why = f"{'asked for' if candidate else 'the best of ' + str(len(fit))}: {_merits(live, chosen)}"
     told = (*remarks(live, standbys, chosen, without), *_slots(cluster, live, chosen))
-    return Switchover(leader, chosen, timeline, why, told)
+    state = live.postgres[leader]
+    streams = state is not None and state["receiving"]
+    return Switchover(leader, chosen, timeline, why, told, is_standby(live.patroni["config"]), streams)
 
 
 def rank(live: Live, name: str) -> tuple[bool, int, int]:
@@ -99,7 +103,11 @@ def behind(live: Live, name: str) -> int | None:
     leading, standby = live.postgres.get(str(live.leader)), live.postgres.get(name)
     if leading is None or standby is None:
         return None
-    if told := [one["behind"] for one in leading["replication"] if one.get("name") == name]:
+    # A leader that is itself a standby does not compare them.
+    told = (
+        [] if leading["in_recovery"] else [one["behind"] for one in leading["replication"] if one.get("name") == name]
+    )
+    if told:
         return None if told[0] is None else int(told[0])
     if leading["written"] is None or standby["replayed"] is None:  # it streams from another standby
         return None
@@ -131,8 +139,9 @@ def _leader(live: Live, leader: str) -> Iterator[Obstacle]:
     elif leader in live.silent:
         reason = f"Patroni of the leader {leader} does not answer: {live.silent[leader]}"
         yield Obstacle(reason, f"`systemctl status patroni` on {leader}; when it stays so, another member takes over")
-    elif state is None or not state["answers"] or state["in_recovery"] is not False:
-        reason = f"the leader {leader} takes no writes: {member['state']}"
+    elif state is None or not state["answers"] or state["in_recovery"] is not is_standby(live.patroni["config"]):
+        writes = "is no standby" if is_standby(live.patroni["config"]) else "takes no writes"
+        reason = f"the leader {leader} {writes}: {member['state']}"
         yield Obstacle(reason, f"wait until its start or promotion has ended; `{RUN}/check.py` says what keeps it")
 
 

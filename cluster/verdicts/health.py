@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from cluster.components.patroni import JOINING, tags_of
 from cluster.declared.model import Cluster, Node
 from cluster.observed.patroni import SeenPatroni
+from cluster.verdicts.standby_role import is_standby
 
 # Patroni's own word for a member that copies the data directory; how long that takes depends on its size alone.
 CLONING = "creating replica"
@@ -119,8 +120,9 @@ def upstream(seen: SeenPatroni, name: str) -> list[str]:
 
 
 def is_synchronous(seen: SeenPatroni) -> bool:
-    """Whether commits wait for a standby, in either mode. + seen: ``PatroniCluster``"""
-    return (seen["config"] or {}).get("synchronous_mode") not in (None, False, "off", "false")
+    """Whether commits wait for a standby, in either mode; there are none in a standby cluster. + seen: its picture"""
+    config = seen["config"] or {}
+    return config.get("synchronous_mode") not in (None, False, "off", "false") and not is_standby(config)
 
 
 def synchronous_standbys(seen: SeenPatroni) -> list[str]:

@@ -8,7 +8,6 @@ from typing import Any
 from pyinfra.api import deploy
 
 from cluster.declared.model import Cluster
-from cluster.verdicts.standby_role import refuse_standby
 from deploys.parts.secrets import secrets_directory
 from operations.runs import destroy, services, start, stop
 
@@ -23,7 +22,6 @@ def deploy_stop(cluster: Cluster, *, confirmed: bool, force: bool) -> None:
     + cluster: as declared
     + confirmed, force: as ``stop.announce`` has them
     """
-    refuse_standby(cluster, "'systemctl stop patroni' on its members, the leader last; then etcd.")
     stop.announce(name="Check that the cluster may be stopped", cluster=cluster, confirmed=confirmed, force=force)
     services.stop_services(name="Stop HAProxy", cluster=cluster, phase="clients")
     services.stop_services(name="Stop the timers", cluster=cluster, phase="timers")
@@ -41,7 +39,6 @@ def deploy_start(cluster: Cluster, without: Collection[str]) -> None:
     + cluster: as declared
     + without: members that were given up
     """
-    refuse_standby(cluster, "'systemctl start etcd patroni' on its members; it gets from its source what it lacks.")
     start.hold_back_members(name="Hold back members until the newest data is known", cluster=cluster, without=without)
     services.start_services(name="Start etcd", cluster=cluster, phase="etcd")
     services.await_quorum(name="Wait for etcd's quorum", cluster=cluster)

@@ -106,10 +106,10 @@ def look(live: bool) -> dict[str, Any]:
     }
 
 
-def settled(seen: dict[str, Any], expected: list[str], beyond_timeline: int) -> bool:
+def settled(seen: dict[str, Any], expected: list[str], beyond_timeline: int, other_than: str | None) -> bool:
     """Whether every expected member runs, and every standby streams on the leader's timeline."""
     members, leader = seen["members"], seen["leader"]
-    if leader is None or not set(expected) <= set(members) or not members[leader]["running"]:
+    if leader in (None, other_than) or not set(expected) <= set(members) or not members[leader]["running"]:
         return False
     timeline = members[leader]["timeline"]
     if not timeline or timeline <= beyond_timeline:
@@ -135,6 +135,7 @@ def main(
     synchronous: bool | None = None,
     unmarked: dict[str, dict[str, Any]] | None = None,
     live: bool = False,
+    other_than: str | None = None,
 ) -> None:
     """Look until settled or until the time is over, and print what was seen last."""
     deadline = time.monotonic() + wait
@@ -142,7 +143,7 @@ def main(
         try:
             seen = look(live)
             seen["settled"] = (
-                settled(seen, expected, beyond_timeline)
+                settled(seen, expected, beyond_timeline, other_than)
                 and has_synchronous(seen, synchronous)
                 and has_no_mark(seen, unmarked or {})
             )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from shlex import quote
 from typing import Protocol
 
 from pyinfra.api import StringCommand
@@ -52,15 +53,19 @@ class Change(Protocol):
 
 def hand_over(cluster: Cluster, plan: Switchover, streamed: Sequence[str]) -> Commands:
     """
-    Switch over, and return when the new leader takes writes and all others that streamed stream from it. Every run that
-    moves the leader on purpose does it here: writes are interrupted from here on until it writes.
+    Switch over, and return when the new leader takes writes, that of a standby cluster when it streams from its source,
+    and all others that streamed stream from it. Every run that moves the leader on purpose does it here: writes are
+    interrupted from here on until it writes.
 
     + plan: judged just now
     + streamed: members that have to follow
     """
     asked = Post(cluster.node(plan.leader), "/switchover", {"leader": plan.leader, "candidate": plan.candidate})
     yield described(asked, "switchover", plan.leader, plan.candidate)
-    yield from _led(cluster, plan, asked, streamed, f"{plan.leader} follows")
+    if plan.follows:
+        yield from _led_standby(cluster, plan, asked, streamed)
+    else:
+        yield from _led(cluster, plan, asked, streamed, f"{plan.leader} follows")
 
 
 def take_over(cluster: Cluster, plan: Change, others: Sequence[str]) -> Commands:
@@ -79,11 +84,11 @@ def take_over(cluster: Cluster, plan: Change, others: Sequence[str]) -> Commands
 def _led(
     cluster: Cluster, plan: Change, asked: Post, others: Sequence[str], who: str, *, local: bool = False
 ) -> Commands:
-    began = time.monotonic()
-    new = _new_leader(cluster, plan, asked)
+    began, past = time.monotonic(), {"beyond_timeline": plan.timeline}
+    new = _new_leader(cluster, plan, asked, past)
     yield Act(new, until_it_writes(cluster, local=local))
     writes_seconds = time.monotonic() - began
-    seen = _followed(cluster, plan, new, {*others, new.name})
+    seen = _followed(cluster, plan, new, {*others, new.name}, past)
     print_lines(
         [
             f"{new.name} leads {cluster.name}, {who}: timeline {plan.timeline} -> {leaders_timeline(seen)}",
@@ -93,13 +98,23 @@ def _led(
     )
 
 
-def _new_leader(cluster: Cluster, plan: Change, asked: Post) -> Node:
-    """Whoever leads now. Refuses, in Patroni's words, when it is the old one."""
+def _led_standby(cluster: Cluster, plan: Switchover, asked: Post, others: Sequence[str]) -> Commands:
+    """A standby cluster stays on the timeline of its source, so only the name of its leader tells that it changed."""
+    began, past = time.monotonic(), {"other_than": plan.leader}
+    new = _new_leader(cluster, plan, asked, past)
+    yield Act(new, until_it_follows(cluster, streams=plan.streams))
+    _followed(cluster, plan, new, {*others, new.name}, past)
+    seconds = time.monotonic() - began
+    print_lines([f"{new.name} leads {cluster.name}, {plan.leader} follows: all stream within {seconds:.1f} s"])
+
+
+def _new_leader(cluster: Cluster, plan: Change, asked: Post, past: Mapping[str, object]) -> Node:
+    """The member that leads now. Refuses, in Patroni's words, when it is the old one. + past: what tells it apart"""
     if asked.status not in (200, *OPEN_ENDED):
         raise UnsafeError(_refused(plan, asked))
     wait_seconds = LEADER_SECONDS if asked.status != 503 else ANSWER_SECONDS
     concerned = [plan.candidate, *([plan.leader] if plan.leader is not None else [])]
-    seen = _heard(cluster, concerned, expected=[], wait_seconds=wait_seconds, beyond_timeline=plan.timeline)
+    seen = _heard(cluster, concerned, expected=[], wait_seconds=wait_seconds, **past)
     if seen["leader"] is None:
         Watch(cluster.data_directory).refuse(
             cluster.node(plan.candidate),
@@ -143,11 +158,25 @@ def until_it_writes(cluster: Cluster, *, local: bool = False) -> StringCommand:
     return StringCommand(f"timeout {WRITE_SECONDS} sh -c 'until {attempt} 2>/dev/null; do sleep 0.1; done'")
 
 
-def _followed(cluster: Cluster, plan: Change, new: Node, names: Iterable[str]) -> SeenPatroni:
-    """Wait until these members stream on the new timeline; refuse with the last lines of the one that does not."""
+def until_it_follows(cluster: Cluster, *, streams: bool) -> StringCommand:
+    """
+    The leader of a standby cluster replays what its source writes.
+
+    + streams: it gets that as a stream; else from the archive
+    """
+    look = "select 1 / (pg_is_in_recovery())::int"
+    look += ", 1 / count(*) from pg_stat_wal_receiver where status = 'streaming'" if streams else ""
+    attempt = f'{PSQL} -p {cluster.settings.postgres_port} -d postgres -c "{look}"'
+    return StringCommand(f"timeout {WRITE_SECONDS} sh -c {quote(f'until {attempt} 2>/dev/null; do sleep 0.1; done')}")
+
+
+def _followed(
+    cluster: Cluster, plan: Change, new: Node, names: Iterable[str], past: Mapping[str, object]
+) -> SeenPatroni:
+    """Wait until these members stream from it; refuse with the last lines of the one that does not."""
     concerned, watch = among(cluster, names), Watch(cluster.data_directory)
     first = [new.name, *([plan.leader] if plan.leader is not None else [])]
-    question = {"expected": [node.name for node in concerned], "beyond_timeline": plan.timeline}
+    question = {"expected": [node.name for node in concerned], **past}
     seen = watch.until_settled(
         lambda seconds: _heard(cluster, first, wait_seconds=seconds, **question), concerned.members, FOLLOW_SECONDS
     )

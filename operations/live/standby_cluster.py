@@ -5,8 +5,12 @@ from __future__ import annotations
 from cluster.declared.model import Cluster, Node
 from cluster.errors import UnsafeError
 from cluster.observed.member_data import SeenData
+from cluster.observed.postgres import SeenPostgres
+from cluster.parameters.values import ORDERED
 from cluster.plans.promote import Source, SourceMember, replication_source_words
+from facts.postgres_state import PostgresState
 from operations.live.member_data import members_data
+from operations.util.reading import read
 
 
 def source_of(cluster: Cluster) -> Source:
@@ -16,6 +20,15 @@ def source_of(cluster: Cluster) -> Source:
 
 def _sources(cluster: Cluster) -> dict[str, SeenData | None]:
     return {} if cluster.source is None else members_data(cluster.source, cluster.source.members)
+
+
+def source_settings(cluster: Cluster) -> dict[str, int]:
+    """The five ordered settings with which the source's primary runs; empty where it has none, or cannot be asked."""
+    if cluster.source is None:
+        return {}
+    seen: dict[str, SeenPostgres | None] = read(cluster.source.members, PostgresState)
+    primary = next((one for one in seen.values() if one is not None and one["in_recovery"] is False), None)
+    return {} if primary is None else {name: int(primary["settings"][name]["setting"]) for name in ORDERED}
 
 
 def leader_data(cluster: Cluster, leader: str | None) -> SeenData:

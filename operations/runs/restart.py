@@ -33,6 +33,7 @@ from facts.patroni import ANSWER_SECONDS
 from operations.acts.component import Commands
 from operations.acts.member_restart import refuse_unwell, restart_in_place
 from operations.live.members import look
+from operations.live.standby_cluster import source_settings
 from operations.runs.probe import probing
 from operations.runs.restart_pending import CHANGES_OF_MIND, NOT_NOW, never_as_it_looks
 from operations.runs.switchover import switch_over
@@ -70,7 +71,7 @@ def restart(
     meant = [name for name in names or [node.name for node in cluster.members] if name not in without]
     # A run that was cut off may have left a restart under way.
     live = look(cluster, meant, 0 if dry_run() else ANSWER_SECONDS)
-    refuse(NOT_NOW, demand_obstacles(cluster, live, meant, without))
+    refuse(NOT_NOW, demand_obstacles(cluster, live, meant, without, source_settings(cluster)))
     members = restart_members(cluster, live)
     steps = all_restarts(members, meant, by=by, alone=alone)
     print_lines(demand_lines(cluster, live, members, steps))
@@ -93,7 +94,7 @@ def _steps(
     """Look, take the step that is right now, and look again, until everybody has begun anew."""
     patience, asked = CHANGES_OF_MIND, set[str]()
     while due := still_due(live := look(cluster), began):
-        refuse(NOT_NOW, demand_obstacles(cluster, live, due, without), untouched=False)
+        refuse(NOT_NOW, demand_obstacles(cluster, live, due, without, source_settings(cluster)), untouched=False)
         _refuse_unchanged(asked & due)
         step = cast(Step, next_restart(restart_members(cluster, live), due, by=by, alone=alone))
         refuse(NOT_NOW, _obstacles([step]), untouched=False)

@@ -29,6 +29,7 @@ from operations.acts.component import Commands
 from operations.acts.last_lines import Watch
 from operations.acts.member_restart import refuse_unwell, restart_in_place
 from operations.live.members import look
+from operations.live.standby_cluster import source_settings
 from operations.patroni_configuration import declared_configuration, patch_command
 from operations.runs.probe import probing
 from operations.util.console import print_lines
@@ -151,7 +152,8 @@ def _picture(cluster: Cluster, without: Sequence[str], *, configured: bool = Fal
     live = look(cluster)
     if configured and (config := live.patroni["config"]) is not None:
         live.patroni["config"] = merged(config, config_patch(declared_configuration(cluster), config))
-    refuse(NOT_NOW, restart_obstacles(cluster, live, without) or lowering_obstacles(live), untouched=False)
+    found = restart_obstacles(cluster, live, without, source_settings(cluster)) or lowering_obstacles(live)
+    refuse(NOT_NOW, found, untouched=False)
     return Picture(live, restart_members(cluster, live))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from shlex import quote
 
 from pyinfra import host
@@ -12,10 +12,12 @@ from cluster.components.patroni_unit import UNIT
 from cluster.declared.model import Cluster, Node
 from cluster.errors import UnsafeError
 from cluster.observed.member_data import SeenData
+from cluster.observed.patroni import SeenPatroni
 from cluster.plans.restart_pending.activation import activated
 from cluster.plans.stop import is_stopped, refuse_stop, stop_lines, stopped_lines
 from cluster.verdicts.data_positions import is_running, last_record, primary_of
 from facts.member_data import RUNS
+from facts.patroni import PatroniCluster
 from facts.postgres import PSQL
 from facts.postgres_sessions import ClientsLeft
 from operations.acts.act import Act
@@ -26,7 +28,7 @@ from operations.runs.services import within_run
 from operations.util.console import print_lines
 from operations.util.hosts import acts_for, acts_here
 from operations.util.planning import decide_later, dry_run
-from operations.util.reading import read_all
+from operations.util.reading import read_all, read_first
 
 REPLAY_SECONDS = 60
 
@@ -93,8 +95,16 @@ def stop_members(cluster: Cluster) -> Commands:
         yield from stop_primary(cluster, cluster.node(primary), seen, stop_member(cluster))
         seen = all_members_data(cluster, nodes)
     await_the_last_record(cluster, seen)
-    yield from (Act(node, stop_member(cluster)) for node in nodes if is_running(seen[node.name]))
+    yield from (Act(node, stop_member(cluster)) for node in _leader_last(cluster, nodes) if is_running(seen[node.name]))
     _refuse_survivors(cluster, all_members_data(cluster, nodes))
+
+
+def _leader_last(cluster: Cluster, nodes: Sequence[Node]) -> Sequence[Node]:
+    """Of a standby cluster, which has no primary: so that no other member takes the lead meanwhile."""
+    if cluster.source is None:
+        return nodes
+    said: SeenPatroni | None = read_first(nodes, PatroniCluster)
+    return sorted(nodes, key=lambda node: said is not None and node.name == said["leader"])
 
 
 def stop_primary(cluster: Cluster, primary: Node, seen: Mapping[str, SeenData], stop: StringCommand) -> Commands:

@@ -112,7 +112,8 @@ def _announced(cluster: Cluster, live: Live, plan: Switchover) -> list[str]:
     return [
         f"Switchover of {cluster.name}: {plan.leader} -> {plan.candidate}",
         f"  why    {plan.reason}",
-        f"  costs  no writes for some seconds; the {connections or 0} connections to {plan.leader} end",
+        f"  costs  {'' if plan.follows else 'no writes for some seconds; '}the {connections or 0} connections to "
+        f"{plan.leader} end",
         *(f"  note   {remark}" for remark in plan.remarks),
     ]
 

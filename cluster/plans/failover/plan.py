@@ -56,15 +56,18 @@ def _primaries(scene: Scene) -> Iterator[Obstacle]:
     look for that in a failover that somebody asks for.
     """
     for name, seen in scene.data.items():
-        if seen is None or name == scene.live.leader or not seen["server"]:
+        if seen is None or name == scene.live.leader:
             continue
         if seen["in_recovery"] is False:
-            yield Obstacle(
-                f"PostgreSQL on {name} still takes writes: there would be two primaries", _fence(scene, name)
-            )
-        elif seen["in_recovery"] is None and (name not in scene.positions or scene.positions[name].led):
+            reason = f"PostgreSQL on {name} still takes writes: there would be two primaries"
+            yield Obstacle(reason, _fence(scene, name))
+        elif seen["server"] and seen["in_recovery"] is None and _may_have_led(scene, name):
             reason = f"PostgreSQL on {name} runs and does not answer, and was a primary: there might be two primaries"
             yield Obstacle(reason, _fence(scene, name))
+
+
+def _may_have_led(scene: Scene, name: str) -> bool:
+    return name not in scene.positions or scene.positions[name].led
 
 
 def _fence(scene: Scene, name: str) -> str:

@@ -15,6 +15,7 @@ from cluster.plans.restart_pending.plan import Member
 from cluster.tags import may_lead
 from cluster.verdicts.health import upstream
 from cluster.verdicts.live import Live
+from cluster.verdicts.standby_role import is_standby
 
 # A standby further behind than this cannot take over soon; what is being sent right now is far less.
 CAUGHT_UP_MIB = 16
@@ -59,6 +60,7 @@ def _member(
         eligible=not leads and not unfit and _may_take_over(listed, seen, lead),
         synchronous=listed is not None and listed["synchronous"],
         cascades=len(upstream(patroni, name)),
+        follows=leads and is_standby(patroni["config"]),
     )
 
 
@@ -114,7 +116,8 @@ def _unfit(listed: SeenMember | None, seen: SeenPostgres | None, lead: SeenPostg
         return ""  # it comes back to streaming only when it has replayed what it has, late on purpose
     if not listed["tags"].get("nostream") and not seen["receiving"]:
         return "does not stream"
-    if seen["timeline"] not in (None, lead["timeline"]):  # it has none while it does not stream, as with nostream
+    # It has none while it does not stream, as with nostream, and as the leader of a standby cluster beside an archive.
+    if None not in (seen["timeline"], lead["timeline"]) and seen["timeline"] != lead["timeline"]:
         return f"is on timeline {seen['timeline']}, the leader on {lead['timeline']}"
     return ""
 

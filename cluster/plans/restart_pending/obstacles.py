@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from cluster.declared.model import Cluster
-from cluster.finding_types.finding_type import PATRONICTL
 from cluster.observed.patroni import SeenPatroni
 from cluster.observed.postgres import SeenPostgres
 from cluster.obstacles import Obstacle
@@ -19,27 +18,44 @@ from cluster.verdicts.standby_role import is_standby
 Postgres = Mapping[str, SeenPostgres | None]
 
 
-def restart_obstacles(cluster: Cluster, live: Live, without: Iterable[str] = ()) -> list[Obstacle]:
+def restart_obstacles(
+    cluster: Cluster, live: Live, without: Iterable[str] = (), source: Mapping[str, int] | None = None
+) -> list[Obstacle]:
     """
     Everything that makes a restart of members unsafe.
 
     + live: the whole picture
     + without: members that the operator knows to be away
+    + source: the five ordered settings with which the source of a standby cluster runs, as far as it can be asked
     """
     patroni, postgres = live.patroni, live.postgres
     found = cluster_obstacles(cluster, live)
     if live.leader is None:
         return found
-    if is_standby(patroni["config"]):
-        restart = f"`{PATRONICTL} restart {cluster.name} --pending` on a member"
-        return [Obstacle(f"{cluster.name} is a standby cluster, whose members may restart in any order", restart)]
     return [
         *found,
         *_limits(cluster, live, set(without)),
         *_absences(cluster, patroni, postgres, set(without)),
         *_leaders(cluster, patroni, postgres),
         *_unread(postgres),
+        *_below_the_source(cluster, live, source or {}),
     ]
+
+
+def _below_the_source(cluster: Cluster, live: Live, source: Mapping[str, int]) -> Iterator[Obstacle]:
+    """A standby with less than its primary replays no more: Patroni never starts it so, and it would wait for ever."""
+    lead = live.postgres.get(str(live.leader))
+    if not is_standby(live.patroni["config"]) or lead is None or not lead["answers"]:
+        return
+    parameters = (live.patroni["config"] or {}).get("postgresql", {}).get("parameters", {})
+    of, replayed = cluster.source.name if cluster.source is not None else "its source", lead["control"] or {}
+    for name, wanted in wanted_five(parameters).items():
+        least = max(int(replayed.get(name, 0)), source.get(name, 0))
+        if wanted < least:
+            yield Obstacle(
+                f"{name} {wanted} is below the {least} of {of}: {cluster.name} would stop replaying",
+                f"declare at least {least} for {cluster.name}, or lower it in {of} first",
+            )
 
 
 def _limits(cluster: Cluster, live: Live, without: set[str]) -> Iterator[Obstacle]:
@@ -64,13 +80,13 @@ def _absences(cluster: Cluster, patroni: SeenPatroni, postgres: Postgres, withou
 
 
 def _leaders(cluster: Cluster, patroni: SeenPatroni, postgres: Postgres) -> Iterator[Obstacle]:
-    name = str(patroni["leader"])
+    name, follows = str(patroni["leader"]), is_standby(patroni["config"])
     writable = [one for one, seen in postgres.items() if seen is not None and seen["in_recovery"] is False]
     if name not in postgres:
         yield Obstacle(f"{name} leads and is not in the inventory", "add it to the inventory, or switch over")
     elif others := [one for one in writable if one != name]:
         yield Obstacle(f"{', '.join(others)} accepts writes beside the leader {name}", "stop Patroni there first")
-    elif name not in writable:
+    elif name not in writable and not follows:
         yield Obstacle(f"{name} leads and does not accept writes", "wait until its start or promotion has ended")
 
 

@@ -28,6 +28,7 @@ class Member:
     + runs: PostgreSQL is up, well or not
     + eligible: it could take over at once
     + cascades: how many standbys stand between it and the primary
+    + follows: it leads a standby cluster, and is itself a standby of the source
     """
 
     name: str
@@ -41,10 +42,12 @@ class Member:
     eligible: bool = True
     synchronous: bool = False
     cascades: int = 0
+    follows: bool = False
 
     def starts_with(self, name: str) -> int:
         """The value of one of the five with which Patroni would start this member now."""
-        return self.wanted[name] if self.leads else max(self.wanted[name], self.replayed[name])
+        is_primary = self.leads and not self.follows
+        return self.wanted[name] if is_primary else max(self.wanted[name], self.replayed[name])
 
     @property
     def takes(self) -> tuple[str, ...]:
@@ -150,7 +153,9 @@ def last_candidate(member: Member, standbys: Sequence[Member], *, alone: bool) -
 
 
 def _leader_step(leader: Member, standbys: Sequence[Member], alone: bool) -> Step:
-    raised = [name for name in leader.takes if name in ORDERED and leader.wanted[name] > leader.running[name]]
+    # What the leader of a standby cluster runs with is in no WAL: all of its members replay the source's.
+    ordered = () if leader.follows else [name for name in leader.takes if name in ORDERED]
+    raised = [name for name in ordered if leader.wanted[name] > leader.running[name]]
     for one in standbys:
         if low := [name for name in raised if one.runs and one.running[name] < leader.wanted[name]]:
             return Obstacle(
@@ -197,4 +202,5 @@ def after(members: Sequence[Member], step: Step) -> list[Member]:
 
 def _restarted(member: Member) -> Member:
     running = {name: member.starts_with(name) for name in ORDERED}
-    return replace(member, running=running, replayed=running if member.leads else member.replayed, others={})
+    is_primary = member.leads and not member.follows
+    return replace(member, running=running, replayed=running if is_primary else member.replayed, others={})

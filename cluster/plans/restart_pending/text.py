@@ -30,7 +30,7 @@ def _rows(members: Sequence[Member], steps: Iterable[Step]) -> Iterable[tuple[st
     for step in steps:
         if isinstance(step, Restart):
             member = next(one for one in now if one.name == step.member)
-            yield step.member, _how(step, tried), ", ".join(_change(member, name) for name in step.names)
+            yield step.member, _how(step, tried, member), ", ".join(_change(member, name) for name in step.names)
             tried = tried or step.tries
         elif isinstance(step, Await):
             yield step.member, "standby, waits", f"until it has replayed the primary's {', '.join(step.names)}"
@@ -40,9 +40,9 @@ def _rows(members: Sequence[Member], steps: Iterable[Step]) -> Iterable[tuple[st
         now = after(now, step)
 
 
-def _how(step: Restart, tried: bool) -> str:
+def _how(step: Restart, tried: bool, member: Member) -> str:
     if step.leads:
-        return "primary, in place"
+        return "standby leader" if member.follows else "primary, in place"
     return "standby, canary" if step.tries and not tried else "standby"
 
 
@@ -55,7 +55,9 @@ def _impact(members: Sequence[Member], plan: Plan) -> list[str]:
     leader = next(one for one in members if one.leads)
     standbys = [one for one in members if not one.leads]
     lines = [f"  Why this order: {reason}" for reason in _reasons(leader) if standbys]
-    if any(step.leads for step in plan.restarts):
+    if leader.follows:
+        lines.append("  It takes no writes: only the connections of readers to a member end while it restarts.")
+    elif any(step.leads for step in plan.restarts):
         lines.append(f"  Writes are interrupted once, while {leader.name} restarts in place: commonly 1 to 5 s.")
     elif plan.restarts:
         lines.append("  Writes go on: the primary is not restarted.")

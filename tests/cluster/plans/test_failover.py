@@ -43,9 +43,9 @@ def down(at: int = END, *, led: bool = True, whole: bool = True) -> SeenData:
     return data(**gone, control=control, timeline=3, end=at, whole=whole)
 
 
-def running_primary(at: int = END) -> SeenData:
+def running_primary(at: int = END, **other: Any) -> SeenData:
     control = {**(data()["control"] or {}), "state": "in production"}
-    return data(in_recovery=False, written=at, received=None, replayed=None, control=control)
+    return data(in_recovery=False, written=at, received=None, replayed=None, control=control, **other)
 
 
 def scene(
