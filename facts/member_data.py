@@ -16,7 +16,8 @@ from facts.postgres import control_lines, json_line
 WAL_SECONDS = 120
 
 # A number in postmaster.pid may be a dead server's and somebody else's by now: a server works in its data directory.
-RUNS = "p=$(head -n 1 {data}/postmaster.pid 2>/dev/null) && [ /proc/$p/cwd -ef {data} ]"
+# Asked as its owner, for in a container root may not see where the processes of others work.
+RUNS = "p=$(head -n 1 {data}/postmaster.pid 2>/dev/null) && runuser -u postgres -- test /proc/$p/cwd -ef {data}"
 
 _SCRIPT = r"""
 d={data}; b={programs}

@@ -73,6 +73,15 @@ def healthy(*names: str) -> Live:
     return Live(patroni, {}, postgres, etcd, frozenset(("pg1", "pg2", "pg3")))
 
 
+def standby_cluster(live: Live) -> Live:
+    """The same as a standby cluster: its leader receives from a source, and nobody takes writes."""
+    config = {**(live.patroni["config"] or {}), "standby_cluster": {"host": "10.9.0.1", "port": 5432}}
+    follows = {"in_recovery": True, "replayed": 1 << 30, "receiving": True, "replay": "not paused"}
+    leader = str(live.leader)
+    senders = [{**one, "behind": None} for one in (live.postgres[leader] or {})["replication"]]  # type: ignore[typeddict-item]
+    return with_postgres(with_patroni(live, config=config), leader, **follows, replication=senders)
+
+
 def with_patroni(live: Live, **other: Any) -> Live:
     """The same with other answers of Patroni about the cluster."""
     changed: Any = {**live.patroni, **other}

@@ -139,6 +139,11 @@ class PowerWorld(World):
             self._elect()
         return None
 
+    @property
+    def follows(self) -> bool:
+        """Whether it is a standby cluster, in which nobody is promoted."""
+        return self.cluster.source is not None
+
     def _stop(self, host: str) -> None:
         one = self.members[host]
         one.patroni = one.held = False
@@ -146,7 +151,7 @@ class PowerWorld(World):
             return
         if self.leader == host:
             for other in self.members.values():
-                other.end += RECORD if other.served else 0
+                other.end += RECORD if other.served and not self.follows else 0
             self.leader = None
         one.served = False
         self._elect()
@@ -176,15 +181,15 @@ class PowerWorld(World):
         others = [one for name, one in self.members.items() if name not in self.given_up and not one.empty]
         most = max((one.timeline, one.end) for one in others)
         assert (leading.timeline, leading.end) >= most, f"{self.leader} leads with less than others have"
-        leading.served = leading.led = True
-        leading.timeline += 1
+        leading.served, leading.led = True, not self.follows
+        leading.timeline += not self.follows
 
     @answer(MemberData)
     def _power(self, host: str, beyond: int, wait_seconds: int, **_: Any) -> Lines:
         one = self.members[host]
         if wait_seconds and one.served and one.end - one.owing <= beyond:
             one.owing = 0
-        primary = self.leader == host and one.served
+        primary = self.leader == host and one.served and not self.follows
         sql = {"in_recovery": not primary, "received": None if primary else one.end, "replayed": one.end - one.owing}
         sql |= {"written": one.end if primary else None}
         state = "in production" if primary else "shut down" if one.led else "shut down in recovery"
@@ -208,12 +213,15 @@ class PowerWorld(World):
         there = {name: other for name, other in self.members.items() if other.patroni}
         members = {name: patroni_member(name == self.leader, timeline=other.timeline) for name, other in there.items()}
         settled = self.leader is not None and set(expected) <= set(there)
-        told = {"paused": self.paused, "scheduled_switchover": self.scheduled}
+        config = {"standby_cluster": {"host": "10.9.0.1"}} if self.follows else {}
+        told = {"paused": self.paused, "scheduled_switchover": self.scheduled, "config": config}
         return patroni(self.leader, members, settled=settled, **told)
 
     @answer(PostgresState)
     def _postgres(self, host: str, **_: Any) -> Lines:
-        state = postgres_state(host == self.leader, slots=[], backup_seconds=600 if self.backup else None)
+        state = postgres_state(
+            host == self.leader and not self.follows, slots=[], backup_seconds=600 if self.backup else None
+        )
         return postgres(state if self.members[host].served else None, control())
 
     @answer(EtcdCluster)

@@ -36,6 +36,7 @@ class SwitchoverWorld(SilentEtcd):
     + backup_seconds: age of a backup's session on the leader
     + config: the dynamic configuration
     + places: what every host has where the cluster has tablespaces
+    + follows: it is a standby cluster
     + will_be_synchronous: who is named synchronous as soon as somebody waits for it
     """
 
@@ -43,6 +44,7 @@ class SwitchoverWorld(SilentEtcd):
         "CHECKPOINT": switchover._checkpoint,
         "post": Post,
         "create temporary": leadership.until_it_writes,
+        "follows": leadership.until_it_follows,
         "/config": pause._turned,
         "install -d": make_places,
     }
@@ -58,6 +60,7 @@ class SwitchoverWorld(SilentEtcd):
     backup_seconds: float | None = None
     sees_pause: dict[str, bool] = field(default_factory=dict)
     config: dict[str, Any] = field(default_factory=dict)
+    follows: bool = False
     will_be_synchronous: set[str] = field(default_factory=set)
     synchronous: set[str] = field(default_factory=set)
     places: dict[str, str] = field(default_factory=dict)
@@ -90,17 +93,23 @@ class SwitchoverWorld(SilentEtcd):
 
     def lead(self, name: str) -> None:
         """Another member leads."""
-        self.leader, self.timeline = name, self.timeline + 1
+        self.leader, self.timeline = name, self.timeline + (not self.follows)
 
     @answer(PatroniCluster)
-    def _patroni(self, host: str, expected: Sequence[str], synchronous: bool | None, **_: Any) -> Lines:
+    def _patroni(
+        self, host: str, expected: Sequence[str], synchronous: bool | None, other_than: str | None, **_: Any
+    ) -> Lines:
         if synchronous:
             self.synchronous = self.will_be_synchronous
         if host in self.dead:
             return silent()
         members = {name: self._member(name) for name in self.names if name not in self.dead}
-        well = self.leader is not None and not set(expected) & {*self.lame, *self.dead}
-        return patroni(self.leader, members, config=self.config, paused=self.paused, settled=well)
+        well = self.leader not in (None, other_than) and not set(expected) & {*self.lame, *self.dead}
+        return patroni(self.leader, members, config=self._config, paused=self.paused, settled=well)
+
+    @property
+    def _config(self) -> dict[str, Any]:
+        return {**self.config, **({"standby_cluster": {"host": "10.9.0.1"}} if self.follows else {})}
 
     def _member(self, name: str) -> dict[str, Any]:
         lame = {"state": self.lame[name], "streaming": False, "timeline": 1} if name in self.lame else {}
@@ -116,6 +125,8 @@ class SwitchoverWorld(SilentEtcd):
         leads = host == self.leader
         state = postgres_state(leads, timeline=self.timeline, started_at=self.started_at.get(host, 1000.0))
         state["backup_seconds"] = self.backup_seconds if leads else None
+        if self.follows:
+            state |= {"in_recovery": True, "replayed": 1 << 30, "receiving": True, "replay": "not paused"}
         return postgres(state, control())
 
     @answer(PostgresTablespaces)

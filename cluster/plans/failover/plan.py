@@ -71,10 +71,11 @@ def _may_have_led(scene: Scene, name: str) -> bool:
 
 
 def _fence(scene: Scene, name: str) -> str:
+    end = "systemctl kill --kill-who=main --signal=KILL patroni"
     stop = f"runuser -u postgres -- {scene.cluster.bin_directory}/pg_ctl stop -D {scene.cluster.data_directory} -m fast"
     return (
-        f"let its Patroni lead again, `systemctl kill --signal=KILL patroni; systemctl start patroni` on {name}, which "
-        f"loses nothing; or stop it for good: `systemctl kill --signal=KILL patroni; systemctl stop patroni; {stop}`"
+        f"let its Patroni lead again, `{end}; systemctl start patroni` on {name}, which loses nothing; or stop it for "
+        f"good: `{end}; systemctl stop patroni; {stop}`"
     )
 
 

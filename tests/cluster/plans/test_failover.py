@@ -295,11 +295,18 @@ def test_without_etcd_nothing_else_matters() -> None:
 def test_a_primary_without_the_leaders_key_is_stopped_first() -> None:
     (found,) = failover_obstacles(scene({"pg1": running_primary()}))
     assert found.reason == "PostgreSQL on pg1 still takes writes: there would be two primaries"
+    end = "systemctl kill --kill-who=main --signal=KILL patroni"
     assert found.hint == (
-        "let its Patroni lead again, `systemctl kill --signal=KILL patroni; systemctl start patroni` on pg1, which "
-        "loses nothing; or stop it for good: `systemctl kill --signal=KILL patroni; systemctl stop patroni; runuser -u "
-        "postgres -- /usr/lib/postgresql/17/bin/pg_ctl stop -D /var/lib/postgresql/17/main -m fast`"
+        f"let its Patroni lead again, `{end}; systemctl start patroni` on pg1, which loses nothing; or stop it for "
+        f"good: `{end}; systemctl stop patroni; runuser -u postgres -- /usr/lib/postgresql/17/bin/pg_ctl stop -D "
+        "/var/lib/postgresql/17/main -m fast`"
     )
+
+
+def test_one_that_answers_as_a_primary_is_one_whatever_its_files_say() -> None:
+    assert reasons(scene({"pg1": running_primary(server=False)})) == [
+        "PostgreSQL on pg1 still takes writes: there would be two primaries"
+    ]
 
 
 def test_one_that_was_a_primary_and_does_not_answer_might_be_one() -> None:

@@ -21,7 +21,7 @@ from cluster.plans.restart import (
 from cluster.plans.restart_pending.members import restart_members
 from cluster.plans.restart_pending.plan import Restart
 from cluster.verdicts.live import Live
-from tests.cluster.live_members import with_member, with_patroni, with_postgres
+from tests.cluster.live_members import standby_cluster, with_member, with_patroni, with_postgres
 from tests.cluster.preflight_hosts import a_cluster
 from tests.cluster.restart_live import restart_live, unreachable, with_settings
 from tests.cluster.simulated_cluster import member
@@ -221,3 +221,18 @@ def test_strict_and_one_standby_that_may_be_synchronous_stop_all_writes() -> Non
     assert note not in said(one, "pg3")
     assert note not in said(strict(restart_live()))
     assert note not in said(replace(one, patroni={**one.patroni, "config": {}}))
+
+
+def test_of_a_standby_cluster_the_standby_leader_is_the_last_and_no_writes_are_at_stake() -> None:
+    assert said(standby_cluster(restart_live())) == [
+        "main: restart on demand",
+        "  1. pg2  standby",
+        "  2. pg3  standby",
+        "  3. pg1  standby leader, in place",
+        "  It takes no writes: only the connections of readers to a member end while it restarts.",
+    ]
+
+
+def test_a_standby_cluster_restarts_whatever_waits() -> None:
+    """What its leader runs with is in no WAL, and Patroni starts it with no less than its source has."""
+    assert stops(standby_cluster(restart_live(max_connections=200))) == []

@@ -39,6 +39,15 @@ def test_lowered_the_primary_comes_first_and_each_standby_after_it_has_replayed_
     assert order(cluster_of(3, {"max_connections": 50})) == ["pg1", "~pg2", "pg2", "~pg3", "pg3"]
 
 
+def test_of_a_standby_cluster_the_leader_is_the_last_and_waits_for_no_standby() -> None:
+    """What it runs with is in no WAL, so a standby that is down with a lower value could follow it all the same."""
+    leader = member("pg1", True, {"max_connections": 200}, follows=True)
+    low = member("pg3", wanted={"max_connections": 200}, unfit="does not stream")
+    assert order([leader, member("pg2", wanted={"max_connections": 200}), low]) == []
+    steps = whole_plan([leader, member("pg2", wanted={"max_connections": 200}), low], alone=True).steps
+    assert [step.member for step in steps if isinstance(step, Restart)] == ["pg2", "pg1"]
+
+
 def test_mixed_the_primary_restarts_once_and_each_standby_at_most_twice() -> None:
     names = order(cluster_of(3, {"max_connections": 200, "max_wal_senders": 5}))
     assert names == ["pg2", "pg3", "pg1", "~pg2", "pg2", "~pg3", "pg3"]

@@ -10,7 +10,7 @@ from cluster.parameters.values import ORDERED
 from cluster.plans.restart_pending.members import CAUGHT_UP_MIB, MIB, restart_members, wanted_five
 from cluster.plans.restart_pending.plan import Member
 from cluster.verdicts.live import Live
-from tests.cluster.live_members import with_member, with_postgres
+from tests.cluster.live_members import standby_cluster, with_member, with_postgres
 from tests.cluster.preflight_hosts import a_cluster
 from tests.cluster.restart_live import FIVE, restart_live, setting, unreachable, with_settings
 
@@ -185,3 +185,16 @@ def test_the_deeper_in_a_cascade_the_earlier() -> None:
     live = with_member(restart_live(), "pg2", tags={"replicatefrom": "pg3"})
     assert seen(with_member(live, "pg3", tags={"replicatefrom": "pg1"})).cascades == 1
     assert seen(with_member(live, "pg2", tags={"replicatefrom": "pg1"})).cascades == 0
+
+
+def test_the_leader_of_a_standby_cluster_starts_with_no_less_than_it_has_replayed() -> None:
+    live = standby_cluster(restart_live(max_connections=50))
+    leader = seen(live, "pg1")
+    assert leader.leads and leader.follows and leader.starts_with("max_connections") == 100
+    assert seen(standby_cluster(restart_live(max_connections=200)), "pg1").takes == ("max_connections",)
+    assert not seen(restart_live(), "pg1").follows
+
+
+def test_a_standby_leader_that_reads_the_archive_has_no_timeline_to_compare() -> None:
+    live = with_postgres(standby_cluster(restart_live()), "pg1", timeline=None, receiving=False)
+    assert seen(live).unfit == ""

@@ -10,7 +10,7 @@ import pytest
 from cluster.obstacles import Obstacle
 from cluster.plans.restart_pending.obstacles import lowering_obstacles, restart_obstacles
 from cluster.verdicts.live import Live
-from tests.cluster.live_members import with_patroni, with_postgres
+from tests.cluster.live_members import standby_cluster, with_patroni, with_postgres
 from tests.cluster.preflight_hosts import a_cluster
 from tests.cluster.restart_live import restart_live, unreachable, with_settings
 
@@ -114,6 +114,38 @@ def test_a_name_that_is_no_member_is_refused() -> None:
     assert stops(restart_live(), "pg9", "pg8") == [
         Obstacle("without=pg8,pg9 names no member", "the members are pg1, pg2, pg3")
     ]
+
+
+# --- A standby cluster ---
+
+
+def test_a_standby_cluster_restarts_as_any_other() -> None:
+    assert stops(standby_cluster(restart_live(max_connections=200))) == []
+
+
+def test_its_leader_has_to_be_a_standby_that_answers_and_no_other_takes_writes() -> None:
+    live = standby_cluster(restart_live())
+    assert [one.reason for one in stops(with_postgres(live, "pg2", in_recovery=False))] == [
+        "pg2 accepts writes beside the leader pg1"
+    ]
+
+
+def test_it_has_at_least_what_its_source_had_when_it_wrote_what_is_replayed() -> None:
+    assert stops(standby_cluster(restart_live(max_connections=50))) == [
+        Obstacle(
+            "max_connections 50 is below the 100 of its source: main would stop replaying",
+            "declare at least 100 for main, or lower it in its source first",
+        )
+    ]
+
+
+def test_it_has_at_least_what_its_source_has_now() -> None:
+    live = standby_cluster(restart_live(max_connections=150))
+    found = restart_obstacles(a_cluster(), live, source={"max_connections": 200, "max_wal_senders": 10})
+    assert [one.reason for one in found] == [
+        "max_connections 150 is below the 200 of its source: main would stop replaying"
+    ]
+    assert restart_obstacles(a_cluster(), live, source={"max_connections": 150}) == []
 
 
 # --- Values that are too low ---

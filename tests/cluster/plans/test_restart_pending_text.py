@@ -185,3 +185,11 @@ def test_a_plan_that_stops_shows_where_and_promises_nothing() -> None:
           2. stop                     pg3 runs with a lower max_connections and would stop replaying: it does not stream
         """,
     )
+
+
+def test_of_a_standby_cluster_no_writes_are_interrupted() -> None:
+    members = cluster_of(2, {"max_connections": 200})
+    members[0] = replace(members[0], follows=True)
+    lines = plan_lines("main", members, whole_plan(members))
+    assert lines[2].split()[:3] == ["2.", "pg1", "standby"] and "standby leader" in lines[2]
+    assert "  It takes no writes: only the connections of readers to a member end while it restarts." in lines

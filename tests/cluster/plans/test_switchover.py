@@ -13,7 +13,7 @@ from cluster.errors import UnsafeError
 from cluster.parameters.values import ORDERED
 from cluster.plans.switchover import Switchover, candidate_obstacles, rank, switchover_plan
 from cluster.verdicts.live import Live
-from tests.cluster.live_members import SETTINGS, healthy, with_member, with_patroni, with_postgres
+from tests.cluster.live_members import SETTINGS, healthy, standby_cluster, with_member, with_patroni, with_postgres
 from tests.cluster.preflight_hosts import a_cluster
 
 MIB = 1024 * 1024
@@ -117,6 +117,21 @@ def test_one_that_streams_from_a_standby_comes_after_one_that_streams_from_the_l
 def test_who_may_never_be_synchronous_is_told_apart() -> None:
     live = with_member(with_patroni(healthy(), config={"synchronous_mode": True}), "pg2", tags={"nosync": True})
     assert candidate_obstacles(live, "pg2") == ["may not be synchronous by its tags, and the cluster is"]
+
+
+def test_a_standby_cluster_is_led_by_the_best_of_its_members_and_no_commit_waits_there() -> None:
+    live = standby_cluster(with_postgres(healthy(), "pg1", replication=[{"name": "pg2", "state": "streaming"}]))
+    live = with_patroni(live, config={**(live.patroni["config"] or {}), "synchronous_mode": True})
+    made = plan(live)
+    assert (made.candidate, made.follows, made.streams) == ("pg2", True, True)
+    behind = with_postgres(live, "pg2", replayed=(1 << 30) - 20 * (1 << 20))
+    assert plan(behind).candidate == "pg3"
+    assert not plan(with_postgres(live, "pg1", receiving=False)).streams
+
+
+def test_a_standby_cluster_whose_leader_takes_writes_is_none() -> None:
+    live = with_postgres(standby_cluster(healthy()), "pg1", in_recovery=False)
+    assert "the leader pg1 is no standby: running" in refusal(live)
 
 
 def test_in_synchronous_mode_only_a_synchronous_standby_is_fit() -> None:

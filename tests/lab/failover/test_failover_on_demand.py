@@ -129,7 +129,7 @@ def test_a_primary_whose_patroni_is_frozen_is_fenced_first(built: Built) -> None
     wait_until("nobody leads", lambda: leads(built.lab, via) == "", seconds=LOCK_SECONDS)
     said = refused(built, "--data", f"confirm={built.lab.name}")
     assert f"PostgreSQL on {old.container} still takes writes: there would be two primaries" in said
-    way_out = "systemctl kill --signal=KILL patroni; systemctl start patroni"
+    way_out = "systemctl kill --kill-who=main --signal=KILL patroni; systemctl start patroni"
     assert f"let its Patroni lead again, `{way_out}` on {old.container}" in said
     run_in(old.container, way_out)
     wait_until("it leads again", lambda: leads(built.lab, via) == old.container, seconds=LOCK_SECONDS)

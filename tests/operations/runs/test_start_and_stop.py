@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import count
 from types import SimpleNamespace
 from typing import Any
@@ -314,3 +315,38 @@ def test_a_start_that_cannot_come_about_ends_soon_in_postgresql_s_own_words(monk
     world._elect()  # Patroni tries again by itself
     start(monkeypatch, world)
     assert world.leader == "h1"
+
+
+# --- A standby cluster ---
+
+
+def standby_world(**changes: Any) -> PowerWorld:
+    main = fake_cluster(roles=ROLES)
+    source = replace(main, name="shop")
+    made = PowerWorld(replace(main, source=source), **changes)
+    made.members["h1"].led = False
+    return made
+
+
+def test_a_standby_cluster_stops_with_its_leader_last_and_starts_again(
+    monkeypatch: pytest.MonkeyPatch, lines: list[str]
+) -> None:
+    world = standby_world(leader="h2")
+    done = stop(monkeypatch, world)
+    assert [step for step in done if step.startswith("stop patroni")] == [
+        "stop patroni h1",
+        "stop patroni h3",
+        "stop patroni h2",
+    ]
+    assert world.is_down() and not [step for step in done if step.startswith("hold")]
+    assert "  then   PostgreSQL on the standbys, then on the standby leader" in lines
+    assert lines[-1] == "main is stopped; shop goes on without it"
+    start(monkeypatch, world)
+    assert world.leader is not None and all(one.served for one in world.members.values())
+    assert stop(monkeypatch, world) and start(monkeypatch, world)
+    assert start(monkeypatch, world) == []
+
+
+def test_a_standby_cluster_without_a_leader_is_not_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = refusal(stop, monkeypatch, standby_world(leader=None))
+    assert "there is no leader" in said

@@ -151,6 +151,25 @@ def test_a_member_that_does_not_follow_is_named(monkeypatch: pytest.MonkeyPatch,
     )
 
 
+def test_a_standby_cluster_is_led_by_another_member_on_the_same_timeline(
+    monkeypatch: pytest.MonkeyPatch, world: SwitchoverWorld
+) -> None:
+    shown: list[str] = []
+    monkeypatch.setattr(leadership, "print_lines", lambda lines: shown.extend(lines))
+    world.follows = True
+    assert act(monkeypatch, world, switchover.switchover) == ["h1"]
+    assert world.done == ["CHECKPOINT h1", "CHECKPOINT h2", SWITCHED, "follows h2"]
+    assert shown[0].startswith("h2 leads main, h1 follows: all stream within ")
+
+
+def test_a_standby_cluster_whose_leader_stays_is_refused_in_patroni_s_words(
+    monkeypatch: pytest.MonkeyPatch, world: SwitchoverWorld
+) -> None:
+    world.follows, world.answers["/switchover"] = True, (503, "Switchover failed")
+    said = refusal(monkeypatch, world, switchover.switchover)
+    assert said.startswith("Patroni did not switch over to h2: Switchover failed (status 503)\n")
+
+
 def test_limit_leaves_a_member_out_of_the_choice(monkeypatch: pytest.MonkeyPatch, world: SwitchoverWorld) -> None:
     assert act(monkeypatch, world, switchover.switchover, limit=("h1", "h3")) == ["h1"]
     assert world.leader == "h3"
