@@ -10,14 +10,17 @@ from cluster.measures import lsn_bytes
 from cluster.observed.member_data import SeenData
 from facts.answer import ASK, Answer, answers
 from facts.pgbackrest_restore import STATE
-from facts.postgres import control_lines, json_line
+from facts.postgres import PSQL_SECONDS, control_lines, json_line
 
 # The WAL of a checkpoint interval; whatever cannot be read in that time counts as far as pg_controldata says.
 WAL_SECONDS = 120
 
 # A number in postmaster.pid may be a dead server's and somebody else's by now: a server works in its data directory.
-# Asked as its owner, for in a container root may not see where the processes of others work.
-RUNS = "p=$(head -n 1 {data}/postmaster.pid 2>/dev/null) && runuser -u postgres -- test /proc/$p/cwd -ef {data}"
+# In a container root may not see where the processes of others work, and their owner may.
+RUNS = (
+    "p=$(head -n 1 {data}/postmaster.pid 2>/dev/null) && "
+    "{{ [ /proc/$p/cwd -ef {data} ] || runuser -u postgres -- test /proc/$p/cwd -ef {data} 2>/dev/null; }}"
+)
 
 _SCRIPT = r"""
 d={data}; b={programs}
@@ -29,7 +32,7 @@ data() {{
   elif [ -z "$files" ]; then echo empty; else echo there; fi
 }}
 runs() {{ {runs}; }}
-sql() {{ as psql -XAtq -h /var/run/postgresql -p {port} -d postgres -c "$1"; }}
+sql() {{ as timeout {answer} psql -XAtq -h /var/run/postgresql -p {port} -d postgres -c "$1"; }}
 control() {{ as "$b/pg_controldata" -D "$d"; }}
 field() {{ printf '%s\n' "$said" | sed -n "s/^$1: *//p"; }}
 # Neither pg_controldata nor a standby that is down knows what was received last: only the WAL itself does. A standby
@@ -101,6 +104,7 @@ class MemberData(Answer[SeenData]):
                 port=port,
                 runs=RUNS.format(data=quote(data)),
                 seconds=WAL_SECONDS,
+                answer=PSQL_SECONDS,
                 beyond=beyond,
                 wait=wait_seconds,
                 state=STATE,

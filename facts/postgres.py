@@ -14,6 +14,8 @@ from pyinfra.api.exceptions import FactProcessError
 from cluster.observed.postgres import SeenObjects, SeenParameter
 from facts.answer import Answer
 
+# One that is suspended, or whose disk hangs, takes the connection and never answers.
+PSQL_SECONDS = 30
 PSQL = "cd / && runuser -u postgres -- psql -XAtq -v ON_ERROR_STOP=1 -h /var/run/postgresql"
 
 

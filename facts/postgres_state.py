@@ -9,7 +9,7 @@ from typing import Any, cast
 from cluster.observed.postgres import SeenPostgres
 from facts.answer import ASK, Answer, answers
 from facts.pgbackrest_restore import STATE
-from facts.postgres import FILE_ERRORS, SLOT, control_lines, json_line
+from facts.postgres import FILE_ERRORS, PSQL_SECONDS, SLOT, control_lines, json_line
 
 # Where PostgreSQL is, Patroni's own file says: so the fact needs no argument, and asks about what really runs.
 WHERE = r"""
@@ -20,7 +20,8 @@ port=$(of listen); port=${port##*:}
 """
 
 _ASK = r"""
-ask sql runuser -u postgres -- psql -XAtq -v ON_ERROR_STOP=1 -h /var/run/postgresql -p "$port" -d postgres -c %s
+ask sql timeout %s \
+  runuser -u postgres -- psql -XAtq -v ON_ERROR_STOP=1 -h /var/run/postgresql -p "$port" -d postgres -c %s
 ask control env LC_ALL=C runuser -u postgres -- "$(of bin_dir)/pg_controldata" -D "$(of data_dir)"
 ask locales locale -a
 ask restoring ls %s/order.json
@@ -134,7 +135,7 @@ class PostgresState(Answer[SeenPostgres]):
 
     def command(self) -> str:
         """One script: the server, its control file, the C library, and whether it is being restored."""
-        return WHERE + ASK + _ASK % (quote(" ".join(_SQL.split())), STATE)
+        return WHERE + ASK + _ASK % (PSQL_SECONDS, quote(" ".join(_SQL.split())), STATE)
 
     def parsed(self, output: list[str]) -> SeenPostgres:
         """All answers as one picture."""

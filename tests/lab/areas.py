@@ -197,6 +197,7 @@ FILES = (
         1,
     ),
     LabFile("test_standby_cluster.py", "standby"),
+    LabFile("test_standby_day_two.py", "standby"),
     LabFile("test_status_check.py", "look"),
     LabFile(
         "test_switchover.py",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -30,8 +30,16 @@ class Scene:
 
     @cached_property
     def positions(self) -> Mapping[str, DataPosition]:
-        """How far the data of each member go that has some, and can be read."""
-        return {one.name: one for one in data_positions(self.data)}
+        """
+        How far the data of each member go that has some, and can be read. The control file of a standby knows of a new
+        timeline only after its next restartpoint; its Patroni asks PostgreSQL itself.
+        """
+        return {one.name: self._on_its_timeline(one) for one in data_positions(self.data)}
+
+    def _on_its_timeline(self, one: DataPosition) -> DataPosition:
+        member = self.live.member(one.name)
+        told = int(member["timeline"] or 0) if member is not None and one.name not in self.live.silent else 0
+        return replace(one, timeline=max(one.timeline, told))
 
     @cached_property
     def timeline(self) -> int:

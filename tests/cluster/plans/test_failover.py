@@ -141,7 +141,9 @@ def test_no_other_fit_member_has_more_than_the_chosen_one(second: int, third: in
         (lambda seen: replace(seen, data={**seen.data, "pg3": running_primary()}), "is a primary"),
         (
             lambda seen: replace(
-                seen, data={**seen.data, "pg3": data(control={**(data()["control"] or {}), "timeline": 2})}
+                seen,
+                data={**seen.data, "pg3": data(control={**(data()["control"] or {}), "timeline": 2})},
+                live=with_member(seen.live, "pg3", timeline=2),
             ),
             "is on timeline 2, and another member led on 3",
         ),
@@ -150,6 +152,11 @@ def test_no_other_fit_member_has_more_than_the_chosen_one(second: int, third: in
 )
 def test_why_a_member_cannot_take_over(spoil: Any, reason: str) -> None:
     assert unfit(spoil(scene({})), "pg3") == reason
+
+
+def test_a_standby_whose_control_file_is_late_is_on_the_timeline_that_patroni_asked_it_for() -> None:
+    late = data(control={**(data()["control"] or {}), "timeline": 2})
+    assert unfit(scene({"pg3": late}), "pg3") == ""
 
 
 def test_a_candidate_that_cannot_is_refused_with_the_one_that_can() -> None:
