@@ -60,12 +60,16 @@ def hand_over(cluster: Cluster, plan: Switchover, streamed: Sequence[str]) -> Co
     + plan: judged just now
     + streamed: members that have to follow
     """
-    asked = Post(cluster.node(plan.leader), "/switchover", {"leader": plan.leader, "candidate": plan.candidate})
+    asked, began = Post(cluster.node(plan.leader), "/switchover", _names(plan)), time.monotonic()
     yield described(asked, "switchover", plan.leader, plan.candidate)
     if plan.follows:
-        yield from _led_standby(cluster, plan, asked, streamed)
+        yield from _led_standby(cluster, plan, asked, streamed, began)
     else:
-        yield from _led(cluster, plan, asked, streamed, f"{plan.leader} follows")
+        yield from _led(cluster, plan, asked, streamed, began)
+
+
+def _names(plan: Switchover) -> dict[str, str]:
+    return {"leader": plan.leader, "candidate": plan.candidate}
 
 
 def take_over(cluster: Cluster, plan: Change, others: Sequence[str]) -> Commands:
@@ -75,20 +79,19 @@ def take_over(cluster: Cluster, plan: Change, others: Sequence[str]) -> Commands
 
     + plan: judged just now; + others: members that have to follow
     """
-    asked = Post(cluster.node(plan.candidate), "/failover", {"candidate": plan.candidate})
+    asked, began = Post(cluster.node(plan.candidate), "/failover", {"candidate": plan.candidate}), time.monotonic()
     yield described(asked, "failover", plan.leader, plan.candidate)
-    # Where commits wait for a standby, one that has just been promoted may have none yet.
-    yield from _led(cluster, plan, asked, others, f"{', '.join(others) or 'no other member'} follows", local=True)
+    yield from _led(cluster, plan, asked, others, began)
 
 
-def _led(
-    cluster: Cluster, plan: Change, asked: Post, others: Sequence[str], who: str, *, local: bool = False
-) -> Commands:
-    began, past = time.monotonic(), {"beyond_timeline": plan.timeline}
+def _led(cluster: Cluster, plan: Change, asked: Post, others: Sequence[str], began: float) -> Commands:
+    past, switches = {"beyond_timeline": plan.timeline}, isinstance(plan, Switchover)
     new = _new_leader(cluster, plan, asked, past)
-    yield Act(new, until_it_writes(cluster, local=local))
+    # Where commits wait for a standby, one that was promoted without its leader may have none yet.
+    yield Act(new, until_it_writes(cluster, local=not switches))
     writes_seconds = time.monotonic() - began
     seen = _followed(cluster, plan, new, {*others, new.name}, past)
+    who = f"{plan.leader if switches else ', '.join(others) or 'no other member'} follows"
     print_lines(
         [
             f"{new.name} leads {cluster.name}, {who}: timeline {plan.timeline} -> {leaders_timeline(seen)}",
@@ -98,9 +101,9 @@ def _led(
     )
 
 
-def _led_standby(cluster: Cluster, plan: Switchover, asked: Post, others: Sequence[str]) -> Commands:
+def _led_standby(cluster: Cluster, plan: Switchover, asked: Post, others: Sequence[str], began: float) -> Commands:
     """A standby cluster stays on the timeline of its source, so only the name of its leader tells that it changed."""
-    began, past = time.monotonic(), {"other_than": plan.leader}
+    past = {"other_than": plan.leader}
     new = _new_leader(cluster, plan, asked, past)
     yield Act(new, until_it_follows(cluster, streams=plan.streams))
     _followed(cluster, plan, new, {*others, new.name}, past)

@@ -1,5 +1,6 @@
 """The emergency: no leader, and Patroni elects nobody. Who takes over then, what is lost, and what is refused."""
 
+import json
 import time
 from collections.abc import Iterator
 
@@ -17,6 +18,7 @@ from tests.lab.vocabulary.runs import (
     changed,
     dry,
     dsn,
+    etcdctl,
     leader,
     members,
     replicas,
@@ -65,6 +67,17 @@ def leads(lab: Lab, via: str) -> str:
 
 def synchronous(lab: Lab, via: str) -> list[Host]:
     return [lab.host(name) for name, one in members(lab, via).items() if one["role"] == "sync_standby"]
+
+
+def noted_end(lab: Lab) -> int:
+    """How far the leader says in etcd that its WAL goes."""
+    said = etcdctl(lab.host(KEEPER), f"get --print-value-only /service/{lab.name}/status")
+    return int(json.loads(said)["optime"])
+
+
+def received(host: Host) -> int:
+    asked = "select pg_last_wal_receive_lsn() - '0/0'::pg_lsn"
+    return int(run_in(host.container, f'runuser -u postgres -- psql -XAtc "{asked}"'))
 
 
 def bring_back(built: Built, *hosts: Host) -> None:
@@ -149,6 +162,7 @@ def test_the_primary_and_its_synchronous_standby_are_lost(built: Built) -> None:
         load.wait_for_writes(100, seconds=30)
         faults.cut_peers(far.container, [old.container, near.container])
         load.wait_for_writes(200, seconds=60)
+        wait_until("etcd has noted what it lacks", lambda: noted_end(built.lab) > received(far), seconds=60)
         for host in (old, near):
             faults.kill(host.container)
     faults.heal(far.container)
@@ -157,6 +171,7 @@ def test_the_primary_and_its_synchronous_standby_are_lost(built: Built) -> None:
     said = refused(built, *gone)
     print(f"\n{said.partition('Failover of')[2][:1500]}")
     assert f"no failover now: {far.container} may lack writes that were acknowledged: " in said
+    assert "at least the last " in said and f"which {old.container} noted in etcd to have written" in said
     assert f"{old.container} led last, and only there it is known what was written at the end" in said
     assert leads(built.lab, far.short_name) == ""
     done = run(built.inventory, FAILOVER, *gone, "--data", f"confirm={built.lab.name}")
