@@ -155,9 +155,9 @@ def until_it_writes(cluster: Cluster, *, local: bool = False) -> StringCommand:
 
     + local: the write waits for no standby
     """
-    write = "create temporary table pyinfra_patroni_switchover (written int)"
-    attempt = f'{PSQL} -p {cluster.settings.postgres_port} -d postgres -c "{write}"'
-    attempt = f"PGOPTIONS=--synchronous_commit=local {attempt}" if local else attempt
+    own = '-c "set synchronous_commit = local" ' if local else ""
+    write = f'{own}-c "create temporary table pyinfra_patroni_switchover (written int)"'
+    attempt = f"{PSQL} -p {cluster.settings.postgres_port} -d postgres {write}"
     return StringCommand(f"timeout {WRITE_SECONDS} sh -c 'until {attempt} 2>/dev/null; do sleep 0.1; done'")
 
 

@@ -49,7 +49,7 @@ def test_the_candidate_is_asked_and_proven_by_a_write(
 ) -> None:
     assert act(monkeypatch, world, confirmed=True) == ["h2"]
     assert world.done == [ASKED, "create temporary h2"]
-    assert "synchronous_commit=local" in world.written
+    assert '-c "set synchronous_commit = local" -c "create temporary table ' in world.written
     assert said[0] == "Failover of main: h2 becomes the leader"
     assert "h2 leads main, h3 follows: timeline 3 -> 4" in said
 
