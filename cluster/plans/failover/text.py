@@ -9,6 +9,7 @@ from cluster.measures import lsn_text
 from cluster.plans.failover.loss import loss_of
 from cluster.plans.failover.plan import Failover, unfit
 from cluster.plans.failover.scene import Scene
+from cluster.verdicts.causes import copied_anew
 from cluster.verdicts.data_positions import DOWN
 
 
@@ -54,6 +55,9 @@ def _notes(scene: Scene, plan: Failover) -> Iterator[str]:
         yield f"{former} cannot be reached: be sure that it is off; a living Patroni stops PostgreSQL within its ttl"
     if former not in (None, plan.candidate):
         yield f"{former} is rewound by its Patroni when it comes back, and follows; what only it has is gone then"
+    # Patroni rewinds a former primary. Of a standby that died it knows only how far it had replayed, which was less.
+    for name in (one for one, data in scene.data.items() if data is None and one != former):
+        yield f"{name} may be ahead of {plan.candidate}: if it comes back and does not follow, {copied_anew(name)[:-1]}"
     if (
         scene.live.patroni["paused"]
         and seen is not None

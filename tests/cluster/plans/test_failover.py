@@ -376,6 +376,14 @@ def test_a_leader_that_is_silent_is_said_to_hold_the_key() -> None:
     assert failover_lines(seen, failover_plan(seen))[1] == "  state  pg1 holds the leader's key and does not answer"
 
 
+def test_a_standby_that_is_lost_may_be_ahead_and_not_be_rewound() -> None:
+    seen = scene({"pg3": None})
+    assert failover_lines(seen, failover_plan(seen))[-1] == (
+        "  note   pg3 may be ahead of pg2: if it comes back and does not follow, "
+        "`pyinfra inventory.py deploys/reinit_node.py --data node=pg3` makes a new copy"
+    )
+
+
 def test_who_led_may_be_unknown() -> None:
     seen = scene({}, history=[])
     assert failover_lines(seen, failover_plan(seen))[1] == (

@@ -12,6 +12,7 @@ from tests.lab.spec import Host, Lab
 from tests.lab.vocabulary import faults
 from tests.lab.vocabulary.load import Load
 from tests.lab.vocabulary.runs import (
+    MEMBERS,
     SMALL,
     Built,
     assert_changes_nothing,
@@ -29,7 +30,8 @@ from tests.lab.vocabulary.runs import (
 )
 from tests.lab.vocabulary.waiting import wait_until
 
-FAILOVER, PAUSE, RESUME = (f"deploys/{name}.py" for name in ("failover", "pause", "resume"))
+FAILOVER, PAUSE, RESUME, REINIT = (f"deploys/{name}.py" for name in ("failover", "pause", "resume", "reinit_node"))
+RETURN_SECONDS = 180
 STRICT = {"patroni_synchronous_mode": "on", "patroni_synchronous_mode_strict": True}
 LOCK_SECONDS = SMALL["patroni_ttl"] + 40
 # etcd has a host of its own: two of the three members are lost, and nobody leads without its quorum.
@@ -80,12 +82,26 @@ def received(host: Host) -> int:
     return int(run_in(host.container, f'runuser -u postgres -- psql -XAtc "{asked}"'))
 
 
-def bring_back(built: Built, *hosts: Host) -> None:
-    for host in hosts:
+def bring_back(built: Built, old: Host, *, ahead: Host | None = None) -> None:
+    """
+    Give hosts their power back, and return when all members follow.
+
+    + old: the former primary, which Patroni rewinds
+    + ahead: a standby that has more than the new leader, which Patroni may leave as it is
+    """
+    for host in filter(None, (old, ahead)):
         faults.start(host.container)
-    for host in hosts:
         wait_until_ready(host)
+    if ahead is not None:
+        via = next(host for host in map(built.lab.host, MEMBERS) if host not in (old, ahead)).short_name
+        wait_until("the former primary follows", lambda: streams(built.lab, via, old), seconds=RETURN_SECONDS)
+        if not streams(built.lab, via, ahead):
+            print(words(run(built.inventory, REINIT, "--data", f"node={ahead.container}").log)[-300:])
     wait_until_settled(built.lab)
+
+
+def streams(lab: Lab, via: str, host: Host) -> bool:
+    return members(lab, via).get(host.container, {}).get("state") == "streaming"
 
 
 def test_a_leader_that_answers_is_left_alone(built: Built) -> None:
@@ -180,7 +196,7 @@ def test_the_primary_and_its_synchronous_standby_are_lost(built: Built) -> None:
     assert "COMMITS WAIT: the mode is strict, and no standby is synchronous" in said
     again = run(built.inventory, FAILOVER, *gone, "--data", f"candidate={far.container}")
     assert changed(again) == {}
-    bring_back(built, old, near)
+    bring_back(built, old, ahead=near)
     verdict = load.verdict(dsn(built.lab, host=far.short_name))
     count = load.report().acknowledged
     print(f"failover in {done.seconds:.1f} s; {len(verdict.lost)} of {count} acknowledged writes are lost")
