@@ -90,6 +90,8 @@ def configuration_text(cluster: Cluster, node: Node) -> str:
         "keepalived/keepalived.conf.j2",
         name=node.name,
         interface=node.settings.vip_interface,
+        # With clients on a network of their own, VRRP goes its way by the addresses, and the interface is theirs.
+        speaks_there=node.client_address == node.address,
         own=node.address,
         peers=[peer.address for peer in vrrp_peers(cluster, node)],
         instances=list(instances(cluster, node)),

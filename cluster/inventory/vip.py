@@ -45,10 +45,12 @@ def _twice(cluster: Cluster, where: str) -> Iterator[Finding]:
 
 
 def _taken(cluster: Cluster, where: str) -> Iterator[Finding]:
-    hosts = {node.address: node.name for node in cluster}
+    owners = {
+        address: f"the {setting} of {node.name}" for node in cluster for address, setting in node.addresses.items()
+    }
     for one in virtual_addresses(cluster):
-        if one.address in hosts:
-            problem = f"{one.address} is the cluster_address of {hosts[one.address]}"
+        if one.address in owners:
+            problem = f"{one.address} is {owners[one.address]}"
             yield Finding(where, one.setting, problem, "Name an address that no host has of its own.")
 
 
@@ -84,7 +86,7 @@ def _interfaces(cluster: Cluster, where: str) -> Iterator[Finding]:
     if cluster.settings.vip_mode == "haproxy":
         for node in cluster.balancers:
             if node.settings.vip_interface is None:
-                hint = f"`ip -br address` on {node.name} shows which one has {node.address}: declare that."
+                hint = f"`ip -br address` on {node.name} shows which one has {node.client_address}: declare that."
                 yield Finding(where, "vip_interface", f"of {node.name} is missing, which keepalived needs", hint)
 
 

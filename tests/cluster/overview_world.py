@@ -19,7 +19,8 @@ from cluster.components.component import Component, Unit
 from cluster.components.files import File
 from cluster.components.patroni_dynamic import configuration_for
 from cluster.declared.model import Cluster, Node
-from cluster.inventory.clusters import DeclaredHost, declared_clusters
+from cluster.inventory.clusters import declared_clusters
+from cluster.inventory.host import DeclaredHost
 from cluster.pki.certificates import PGBACKREST, PGBACKREST_SERVER, CertificatePlace, Issuer, leaf_request
 from cluster.pki.verdicts import Authority, public_key_digest
 from cluster.verdicts.removal_notes import Removal, remaining, removal_key

@@ -58,6 +58,11 @@ class Held:
     why: str = "not asked yet"
 
 
+def _place(given: dict[str, Any]) -> tuple[str | None, str]:
+    """The interface that gets the addresses, and the address by which it is known where none is declared."""
+    return given["interface"], given.get("client_address", given["own"])
+
+
 @dataclass
 class Holder:
     """The addresses of this member, and what is known of its cluster. + given: the configuration"""
@@ -79,10 +84,12 @@ class Holder:
         """Go by another configuration, and keep what it leaves. + given: the new one"""
         listed = {text: use for use in (WRITE, READ) for text in given[use]}
         former = {address: one for address, one in self.addresses.items() if listed.get(address) == one.use}
-        moved = given["mode"] != self.given["mode"] or given["interface"] != self.given["interface"]
+        moved = given["mode"] != self.given["mode"] or _place(given) != _place(self.given)
         for address, one in self.addresses.items():
             if one.held and (moved or address not in former):
                 self._let_go(address, one)
+        if moved:
+            self.interface = ""
         self.given = given
         self.limits = []
         self.rules = Rules(given["mode"], given["rank"], given["fallback"])
@@ -177,7 +184,8 @@ class Holder:
     def _interface(self) -> str:
         if self.rules.mode == BGP:
             return "lo"
-        self.interface = self.given["interface"] or self.interface or vip_kernel.interface_of(self.given["own"]) or ""
+        declared, own = _place(self.given)
+        self.interface = declared or self.interface or vip_kernel.interface_of(own) or ""
         return self.interface
 
     def _note(self) -> None:

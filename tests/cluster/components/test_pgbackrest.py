@@ -27,7 +27,8 @@ from cluster.components.pgbackrest_source import source_configuration
 from cluster.declared.model import Cluster
 from cluster.declared.tuning import Resources
 from cluster.errors import ConfigError
-from cluster.inventory.clusters import DeclaredHost, declared_clusters
+from cluster.inventory.clusters import declared_clusters
+from cluster.inventory.host import DeclaredHost
 from cluster.packages.findings import pgbackrest_findings
 from cluster.packages.plan import wanted_packages
 from cluster.pki.certificates import ETCD, PATRONI, PGBACKREST, PGBACKREST_SERVER, POSTGRES, SOURCE, leaf_request

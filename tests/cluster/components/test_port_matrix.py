@@ -12,7 +12,8 @@ from cluster.components.all import COMPONENTS, components_on, listeners, port_ma
 from cluster.components.component_type import Admission, ComponentType, Listener, Reach
 from cluster.components.firewall.matrix import ALL, OTHERS, Passage, passages
 from cluster.declared.model import Cluster, Node
-from cluster.inventory.clusters import DeclaredHost, declared_clusters
+from cluster.inventory.clusters import declared_clusters
+from cluster.inventory.host import DeclaredHost
 from tests.golden.examples import EXAMPLES, ROOT, example
 from tests.inventories import clusters_of
 

@@ -18,7 +18,8 @@ from cluster.endpoints.proof import (
     question,
     unheld_addresses,
 )
-from cluster.inventory.clusters import DeclaredHost, declared_clusters
+from cluster.inventory.clusters import declared_clusters
+from cluster.inventory.host import DeclaredHost
 from tests.world.hosts import fake_cluster
 
 BALANCED = ("postgres", "etcd", "haproxy")

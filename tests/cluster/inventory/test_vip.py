@@ -8,7 +8,8 @@ import pytest
 
 from cluster.declared.model import Cluster
 from cluster.declared.vip import listened, renewal_seconds, router_id, vip_hosts, virtual_addresses
-from cluster.inventory.clusters import DeclaredHost, cluster_findings, declared_clusters
+from cluster.inventory.clusters import cluster_findings, declared_clusters
+from cluster.inventory.host import DeclaredHost
 from cluster.settings.settings import validated
 from cluster.settings.vip import LEASE_SECONDS
 

@@ -1,0 +1,86 @@
+"""Which addresses a host has, as declared or as found in a network, and addresses that two hosts would have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from cluster.declared.address import Address, addresses_within
+from cluster.declared.model import ROLES_IN, Cluster, Network, Node
+from cluster.findings import Finding
+from cluster.inventory.host import INVENTORY, DeclaredHost
+from cluster.settings.settings import DEFAULTS, Settings
+
+
+def hosts_to_look_at(hosts: Iterable[DeclaredHost]) -> list[str]:
+    """The hosts of which an address is to be chosen by a network, and which must therefore be asked for theirs."""
+    return [host.name for host in hosts if host.roles and _is_open(host)]
+
+
+def _is_open(host: DeclaredHost) -> bool:
+    chosen = (name for name in networks_of(host) if host.data.get(f"{name}_network"))
+    return not host.data.get("cluster_address") or any(not host.data.get(f"{name}_address") for name in chosen)
+
+
+def networks_of(host: DeclaredHost) -> list[Network]:
+    """The networks in which a host has something to do, besides that of the cluster."""
+    return [name for name, roles in ROLES_IN.items() if roles & host.roles]
+
+
+def addresses_of(
+    host: DeclaredHost, settings: Settings, observed: Iterable[str] | None
+) -> tuple[dict[Network, Address], list[Finding]]:
+    """
+    The addresses of a host by network, without those that it has not, and what is wrong with them.
+
+    + observed: on its interfaces; None: it was not asked, or did not answer
+    """
+    names: list[Network] = ["cluster", *ROLES_IN]
+    found, findings = dict[Network, Address](), list[Finding]()
+    for name in names:
+        chosen = _chosen(name, host, settings, observed)
+        if isinstance(chosen, Finding):
+            findings.append(chosen)
+        elif chosen is not None:
+            found[name] = chosen
+    return found, findings
+
+
+def _chosen(
+    name: Network, host: DeclaredHost, settings: Settings, observed: Iterable[str] | None
+) -> Address | Finding | None:
+    address, network = (getattr(settings, f"{name}_{word}") for word in ("address", "network"))
+    if address is not None:
+        return Address(address)
+    if name != "cluster" and (network is None or name not in networks_of(host)):
+        return None
+    if network is None:
+        hint = "Give the host its cluster_address, or set cluster_network to the network that all hosts share."
+        return Finding(INVENTORY, "cluster_address", f"{host.name} has no address", hint)
+    if observed is None:
+        problem = f"cannot be reached, so its address in {network} is not known"
+        return Finding(host.name, f"{name}_network", problem, f"Fix the connection, or declare its {name}_address.")
+    return _within(name, network, host, sorted(observed))
+
+
+def _within(name: Network, network: str, host: DeclaredHost, observed: Sequence[str]) -> Address | Finding:
+    fitting, setting = addresses_within(network, observed), f"{name}_network"
+    if len(fitting) == 1:
+        return fitting[0]
+    where, hint = host.origin.get(setting, DEFAULTS), f"Give this host its {name}_address; it is not guessed."
+    if fitting:
+        problem = f"{host.name} has {len(fitting)} addresses in {network}: {', '.join(map(str, fitting))}"
+    else:
+        problem = f"{host.name} has no address in {network}, it has {', '.join(observed) or 'none at all'}"
+    return Finding(where, setting, problem, hint)
+
+
+def duplicate_findings(cluster: Cluster) -> Iterator[Finding]:
+    """Addresses that more than one host would have. One host may have the same for everything."""
+    owners: dict[Address, list[Node]] = {}
+    for node in cluster:
+        for address in node.addresses:
+            owners.setdefault(address, []).append(node)
+    for address, nodes in owners.items():
+        if len(nodes) > 1:
+            problem = f"{address} belongs to {' and '.join(node.name for node in nodes)}"
+            yield Finding(INVENTORY, nodes[-1].addresses[address], problem, "Every host needs an address of its own.")
