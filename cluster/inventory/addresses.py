@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterable, Iterator, Sequence
 
+from cluster.components.firewall.rules import is_wanted
+from cluster.components.haproxy import client_addresses
 from cluster.declared.address import Address, addresses_within
+from cluster.declared.client_networks import client_networks
 from cluster.declared.model import ROLES_IN, Cluster, Network, Node
 from cluster.findings import Finding
 from cluster.inventory.host import INVENTORY, DeclaredHost
@@ -84,3 +88,24 @@ def duplicate_findings(cluster: Cluster) -> Iterator[Finding]:
         if len(nodes) > 1:
             problem = f"{address} belongs to {' and '.join(node.name for node in nodes)}"
             yield Finding(INVENTORY, nodes[-1].addresses[address], problem, "Every host needs an address of its own.")
+
+
+def client_findings(cluster: Cluster) -> Iterator[Finding]:
+    """Addresses for clients at which none would get in. Only what is declared as one is judged."""
+    for node in (one for one in cluster.balancers or cluster.members if "client" in one.apart):
+        places = node.settings.haproxy_listen
+        listed = client_addresses(cluster, node) if cluster.balancers else (node.client_address,)
+        if listed is not None and node.client_address not in listed:
+            problem = f"{', '.join(places)} has no {node.client_address}, which is the client_address of {node.name}"
+            yield Finding(INVENTORY, "haproxy_listen", problem, "Add it, or remove one of the two.")
+        yield from _unspoken(cluster, node)
+
+
+def _unspoken(cluster: Cluster, node: Node) -> Iterator[Finding]:
+    """Clients of HAProxy are in no line of pg_hba; their networks are declared where there is a firewall."""
+    networks = client_networks(cluster.settings) if is_wanted(cluster) or not cluster.balancers else ()
+    version = node.client_address.ip.version
+    if networks and version not in {ipaddress.ip_network(text).version for text in networks}:
+        problem = f"{node.client_address} of {node.name} is IPv{version}, and no network of clients is"
+        hint = "Declare an address of their kind, or their networks, in firewall_client_networks and postgres_hba."
+        yield Finding(INVENTORY, "client_address", problem, hint)

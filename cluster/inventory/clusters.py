@@ -12,7 +12,7 @@ from cluster.declared.owned_parameters import declared_findings
 from cluster.declared.replication import replication_findings
 from cluster.declared.standby_clusters import related, standby_findings
 from cluster.findings import Finding
-from cluster.inventory.addresses import addresses_of, duplicate_findings
+from cluster.inventory.addresses import addresses_of, client_findings, duplicate_findings
 from cluster.inventory.bgp import bgp_findings
 from cluster.inventory.firewall import firewall_findings
 from cluster.inventory.haproxy import haproxy_findings
@@ -75,6 +75,7 @@ def cluster_findings(cluster: Cluster) -> list[Finding]:
         *_repository_findings(cluster),
         *_disagreements(cluster),
         *duplicate_findings(cluster),
+        *client_findings(cluster),
         *_slot_collisions(cluster),
         *_port_collisions(cluster),
         *place_findings(cluster, DEFAULTS),

@@ -64,22 +64,22 @@ def _without_hosts(cluster: Cluster, where: str) -> Iterator[Finding]:
 
 
 def _families(cluster: Cluster, where: str) -> Iterator[Finding]:
-    """keepalived speaks VRRP in the family of the hosts' own addresses, which one of the virtual ones needs to have."""
+    """keepalived speaks VRRP in the family of the hosts' addresses for clients, which a virtual one needs to have."""
     if cluster.settings.vip_mode != "haproxy":
         return
-    versions = {node.address.ip.version for node in cluster.balancers}
+    versions = {node.client_address.ip.version for node in cluster.balancers}
     if not versions:
         return
     if len(versions) > 1:
-        hint = "Give all of them a cluster_address of one family."
-        yield Finding(where, "vip_mode", "haproxy: HAProxy's hosts have cluster addresses of both families", hint)
+        hint = "Give all of them a client_address of one family; without it clients use the cluster_address."
+        yield Finding(where, "vip_mode", "haproxy: HAProxy's hosts have addresses for clients of both families", hint)
         return
     for use in ("write", "read"):
         own = [one.address for one in virtual_addresses(cluster) if one.use == use]
         if own and not versions & {address.ip.version for address in own}:
             family, other = ("IPv6", "IPv4") if own[0].ip.version == 6 else ("IPv4", "IPv6")
             problem = f"has {family} addresses alone, and the hosts of HAProxy reach each other by {other}"
-            yield Finding(where, f"vip_{use}", problem, f"Add an {other} address to it, or change cluster_address.")
+            yield Finding(where, f"vip_{use}", problem, f"Add an {other} address to it, or change client_address.")
 
 
 def _interfaces(cluster: Cluster, where: str) -> Iterator[Finding]:

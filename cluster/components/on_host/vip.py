@@ -58,11 +58,6 @@ class Held:
     why: str = "not asked yet"
 
 
-def _place(given: dict[str, Any]) -> tuple[str | None, str]:
-    """The interface that gets the addresses, and the address by which it is known where none is declared."""
-    return given["interface"], given.get("client_address", given["own"])
-
-
 @dataclass
 class Holder:
     """The addresses of this member, and what is known of its cluster. + given: the configuration"""
@@ -84,7 +79,7 @@ class Holder:
         """Go by another configuration, and keep what it leaves. + given: the new one"""
         listed = {text: use for use in (WRITE, READ) for text in given[use]}
         former = {address: one for address, one in self.addresses.items() if listed.get(address) == one.use}
-        moved = given["mode"] != self.given["mode"] or _place(given) != _place(self.given)
+        moved = any(given.get(name) != self.given.get(name) for name in ("mode", "interface", "client_address"))
         for address, one in self.addresses.items():
             if one.held and (moved or address not in former):
                 self._let_go(address, one)
@@ -184,8 +179,8 @@ class Holder:
     def _interface(self) -> str:
         if self.rules.mode == BGP:
             return "lo"
-        declared, own = _place(self.given)
-        self.interface = declared or self.interface or vip_kernel.interface_of(own) or ""
+        own = self.given.get("client_address", self.given["own"])
+        self.interface = self.given["interface"] or self.interface or vip_kernel.interface_of(own) or ""
         return self.interface
 
     def _note(self) -> None:

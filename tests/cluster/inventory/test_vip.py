@@ -78,7 +78,7 @@ def test_hosts_of_both_families_speak_no_vrrp() -> None:
     found = refused(
         GROUPS, ("10.0.0.1", "10.0.0.2", "fd00::3"), vip_mode="haproxy", vip_write=["10.0.0.100"], vip_interface="eth0"
     )
-    assert ("vip_mode", "haproxy: HAProxy's hosts have cluster addresses of both families") in found
+    assert ("vip_mode", "haproxy: HAProxy's hosts have addresses for clients of both families") in found
 
 
 @pytest.mark.parametrize(
