@@ -103,6 +103,32 @@ def test_a_host_is_known_by_its_own_address_and_to_nothing_that_is_closed(roles:
         assert row.host != row.who
 
 
+def test_a_host_with_several_addresses_says_at_which_of_them_each_port_is_reached() -> None:
+    cluster = example("networks")
+    rows = [row for row in port_matrix(cluster) if row.host == "pg1.example.net"]
+    found = {(row.what, row.who.split(".")[0]): row.at for row in rows}
+    cluster_own, clients, backups = ("10.10.0.11",), ("10.11.0.11",), ("10.12.0.11",)
+    assert {
+        ("ssh", "administrators"): (),
+        ("postgres_port", "clients"): clients,
+        ("postgres_port", "pg2"): cluster_own,
+        ("postgres_port", "lb1"): cluster_own,
+        ("patroni_rest_port", "lb1"): cluster_own,
+        ("pgbackrest_port", "backup1"): backups,
+    }.items() <= found.items()
+    (backup,) = [row for row in rows if row.what == "pgbackrest_port"]
+    assert backup.networks == ("10.12.0.41/32", "10.10.0.41/32"), "it may come from either"
+    balanced = [row for row in port_matrix(cluster) if row.host == "lb1.example.net" and row.port == 5000]
+    assert {row.at for row in balanced} == {("10.11.0.31", "10.11.0.100")}
+
+
+def test_what_listens_on_all_addresses_is_open_at_all_of_them() -> None:
+    given = {"client_address": "10.1.0.1", "firewall_client_networks": ["10.1.0.0/24"]}
+    for listen in (["*"], ["0.0.0.0"], ["10.0.0.1", "db.example.net"]):
+        cluster = a_cluster([{"postgres", "etcd", "haproxy"}], **given, postgres_listen=listen)
+        assert {row.at for row in port_matrix(cluster) if row.what == "postgres_port"} == {()}
+
+
 def test_ssh_is_open_to_whom_it_is_declared_on_every_host() -> None:
     for name in EXAMPLES:
         cluster = example(name)
