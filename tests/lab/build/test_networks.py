@@ -15,7 +15,7 @@ from tests.lab import networks
 from tests.lab.docker import run_in
 from tests.lab.spec import Host, Lab
 from tests.lab.vocabulary.addresses import looked
-from tests.lab.vocabulary.backups import archived, take, write_segments
+from tests.lab.vocabulary.backups import archived, findings, take, write_segments
 from tests.lab.vocabulary.load import Load
 from tests.lab.vocabulary.runs import (
     MEMBERS,
@@ -184,6 +184,9 @@ def test_without_the_network_of_the_backups_clients_and_replication_go_on(built:
         wait_until("archiving fails", lambda: failed(lab, leading) > 0, seconds=WAIT_SECONDS)
         assert leader(lab) == leading and is_settled(lab)
         assert archived(built) < newest
+        assert findings(built)["address-absent"] == (
+            f"{leading.address_in('backup')} (backup_address) is on no interface of the host"
+        )
         networks.join(leading, "backup")
         began = time.monotonic()
         wait_until(f"{newest} is archived", lambda: archived(built) >= newest, seconds=2 * WAIT_SECONDS)
@@ -203,7 +206,7 @@ def failed(lab: Lab, host: Host) -> int:
 def test_a_member_gets_its_data_over_the_network_of_the_backups(built: Built) -> None:
     lab, host = built.lab, replicas(built.lab)[0]
     before = {one: received(host, one) for one in ("eth0", BACKUPS_AT)}
-    done = run(built.inventory, REINIT, "--data", f"node={host.container}")
+    done = run(built.inventory, REINIT, "--data", f"node={host.container}", "--data", "force=true")
     settle(lab)
     came = {one: (received(host, one) - first) / 2**20 for one, first in before.items()}
     print(f"\nmade again in {done.seconds:.1f} s; came in, MiB: {came}")
@@ -250,7 +253,7 @@ def answers(lab: Lab, address: str, port: int = 5432) -> bool:
 def test_built_from_the_start_in_declared_networks(built: Built, tmp_path: Path) -> None:
     """And an address that HAProxy's hosts have: it leaves the host that is cut off from clients."""
     lab, address = built.lab, str(built.lab.beside("client")[101])
-    run(built.inventory, DESTROY, "--data", "wipe=true", f"confirm={lab.name}")
+    run(built.inventory, DESTROY, "--data", "wipe=true", "--data", f"confirm={lab.name}")
     given = {f"{name}_network": str(lab.beside(name)) for name in BESIDE}
     published = {"vip_mode": "haproxy", "vip_interface": CLIENTS_AT, "vip_write": [address]}
     inventory = declared(lab, tmp_path / "networks", (), **given, **published)
