@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import given
@@ -15,7 +16,7 @@ from cluster.declared.model import Cluster, Node
 from cluster.inventory.clusters import declared_clusters
 from cluster.inventory.host import DeclaredHost
 from tests.golden.examples import EXAMPLES, ROOT, example
-from tests.inventories import clusters_of
+from tests.inventories import clusters_of, inventory_hosts
 
 # etcd on one host or three, one repository at most, and at least one member: others are refused.
 optional = st.sets(st.sampled_from(("postgres", "haproxy")))
@@ -147,6 +148,18 @@ def test_members_of_a_standby_cluster_reach_the_primary_and_the_archive() -> Non
     wanted = {(node.name, "postgres_port") for node in source.members}
     wanted |= {(node.name, "pgbackrest_port") for node in source.having("backup")}
     assert followers and found == wanted
+
+
+def test_members_of_a_standby_cluster_come_to_its_source_s_network_of_backups() -> None:
+    hosts = inventory_hosts(ROOT / "inventories" / "standby_cluster.py")
+    own = {"shop-backup1": "192.0.3.20", "dr1": "198.51.101.11"}
+    apart = [
+        replace(one, data={**one.data, "backup_address": own[one.name]}) if one.name in own else one for one in hosts
+    ]
+    source = next(one for one in declared_clusters(apart, {})[0].values() if one.standbys)
+    found = {row.who: (row.networks, row.at) for row in port_matrix(source) if row.what == "pgbackrest_port"}
+    assert found["dr1"] == (("198.51.101.11/32", "198.51.100.11/32"), ("192.0.3.20",))
+    assert found["dr2"] == (("198.51.100.12/32",), ("192.0.3.20",))
 
 
 def test_monitoring_reaches_what_tells_of_the_cluster_and_no_data() -> None:
