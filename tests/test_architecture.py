@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from cluster.declared.model import ROLES, ROLES_IN
+from cluster.declared.model import ROLES
 from cluster.secrets.secrets import NAMES
-from cluster.settings.settings import PREFIXES, Settings
+from cluster.settings.settings import PREFIXES, UNPREFIXED, Settings
 from tests.lab.spec import DEFAULT_HOSTS, DEFAULT_LAB, LABEL, Lab
 
 ROOT = Path(__file__).parent.parent
@@ -411,9 +411,7 @@ def test_where_secrets_lie() -> None:
 
 
 def test_prefixes_of_settings() -> None:
-    # client_ and backup_ are no prefixes: those would claim every name of a user's data that begins so.
-    apart = {f"{network}_{word}" for network in ROLES_IN for word in ("address", "network")}
-    assert all(name.startswith(PREFIXES) for name in set(Settings.model_fields) - apart)
+    assert all(name.startswith(PREFIXES) for name in set(Settings.model_fields) - UNPREFIXED)
 
 
 MAKE_TARGETS = {

@@ -22,14 +22,14 @@ from cluster.components.all import (
     units_of,
 )
 from cluster.components.component_type import PHASES, ComponentType
-from cluster.declared.model import ROLES, ROLES_IN, Cluster, Node
+from cluster.declared.model import ROLES, Cluster, Node
 from cluster.packages.files import NEEDRESTART, host_files
 from cluster.packages.plan import held_packages, wanted_packages
 from cluster.plans.destroy import traces_on
 from cluster.preflight.ports import needed_ports, tls_ports
 from cluster.secrets.secrets import NAMES
 from cluster.settings.settings import COMPONENTS as PARTS
-from cluster.settings.settings import PREFIXES, Settings
+from cluster.settings.settings import PREFIXES, UNPREFIXED, Settings
 from tests.golden.examples import EXAMPLES, ROOT, SECRETS, example, with_firewall
 from tests.inventories import clusters_of
 
@@ -188,10 +188,6 @@ def test_a_certificate_has_a_place_of_its_own(cluster: Cluster, node: Node) -> N
 def test_a_host_without_a_role_has_no_component() -> None:
     for cluster, node in HOSTS:
         assert components_on(cluster, node) and node.roles <= set(ROLES)
-
-
-# A prefix of their own would claim every name of a user's data that begins with client_ or backup_.
-UNPREFIXED = {f"{network}_{word}" for network in ROLES_IN for word in ("address", "network")}
 
 
 def test_every_class_of_settings_has_its_prefix() -> None:

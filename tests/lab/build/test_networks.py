@@ -256,7 +256,8 @@ def answers(lab: Lab, address: str, port: int = 5432) -> bool:
 def test_built_from_the_start_in_declared_networks(built: Built, tmp_path: Path) -> None:
     """And an address that HAProxy's hosts have: it leaves the host that is cut off from clients."""
     lab, address = built.lab, str(built.lab.beside("client")[101])
-    run(built.inventory, DESTROY, "--data", "wipe=true", "--data", f"confirm={lab.name}")
+    for_good = ("wipe=true", "backups=true", f"confirm={lab.name}")
+    run(built.inventory, DESTROY, *(word for one in for_good for word in ("--data", one)))
     given = {f"{name}_network": str(lab.beside(name)) for name in BESIDE}
     published = {"vip_mode": "haproxy", "vip_interface": CLIENTS_AT, "vip_write": [address]}
     inventory = declared(lab, tmp_path / "networks", (), **given, **published)
