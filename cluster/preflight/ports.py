@@ -205,7 +205,7 @@ def _source_finding(node: Node, network: Network, strange: Sequence[tuple[Node, 
     own, to, others = node.at(network), peer.at(network), ", ".join(one.name for one, _ in strange)
     problem = f"{own}: connections to {others} come from {source}, and members are let in by their address"
     hint = f"Declare {source}, or fix the route: `ip route get {to}` on the host says from where it goes."
-    if ipaddress.ip_address(source).version != own.ip.version:
+    if network == "cluster" and ipaddress.ip_address(source).version != own.ip.version:
         hint = (
             "Declare addresses of one kind, IPv4 or IPv6, for all hosts in postgres and etcd; "
             "see docs/runs/move-node.md."

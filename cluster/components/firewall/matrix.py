@@ -93,18 +93,22 @@ def _led(
     protocol = wanted.protocol
     if not wanted.ports:
         yield Passage(node.name, protocol, None, protocol, who, networks)
-    for one in opened:
-        if one.protocol == protocol and one.port in wanted.ports:
-            yield Passage(node.name, protocol, one.port, one.setting, who, networks, _at(node, one, wanted.network))
+    for one in (one for one in opened if one.protocol == protocol and one.port in wanted.ports):
+        at = _at(node, one, wanted.network)
+        if at is not None:
+            yield Passage(node.name, protocol, one.port, one.setting, who, networks, at)
 
 
-def _at(node: Node, listener: Listener, network: Network | None) -> tuple[str, ...]:
-    """Where a port is reached in a network, without the host's addresses in others, on which it may listen as well."""
+def _at(node: Node, listener: Listener, network: Network | None) -> tuple[str, ...] | None:
+    """
+    Where a port is reached in a network, without the host's addresses in others, on which it may listen as well; (): at
+    all addresses of the host; None: it does not listen there.
+    """
     open_at = [text for text in listener.addresses if not _is_loopback(text)]
     if len(node.addresses) == 1 or not all(map(_is_one, open_at)):
         return ()
     others = set() if network is None else {str(one) for one in node.addresses if one != node.at(network)}
-    return tuple(text for text in open_at if text not in others)
+    return tuple(text for text in open_at if text not in others) or None
 
 
 def _is_one(text: str) -> bool:

@@ -130,6 +130,13 @@ def test_what_listens_on_all_addresses_is_open_at_all_of_them() -> None:
         assert {row.at for row in port_matrix(cluster) if row.what == "postgres_port"} == {()}
 
 
+def test_clients_reach_no_postgresql_that_does_not_listen_in_their_network() -> None:
+    given = {"client_address": "10.1.0.1", "firewall_client_networks": ["10.1.0.0/24"]}
+    cluster = a_cluster([{"postgres", "etcd", "haproxy"}], **given, postgres_listen=["10.0.0.1"])
+    found = {row.port for row in port_matrix(cluster) if row.who == "clients"}
+    assert 5000 in found and 5432 not in found
+
+
 def test_ssh_is_open_to_whom_it_is_declared_on_every_host() -> None:
     for name in EXAMPLES:
         cluster = example(name)
