@@ -63,7 +63,9 @@ def _chosen(
     if observed is None:
         problem = f"cannot be reached, so its address in {network} is not known"
         return Finding(host.name, f"{name}_network", problem, f"Fix the connection, or declare its {name}_address.")
-    return _within(name, network, host, sorted(observed))
+    # One that moves from host to host is no host's own, whoever has it now.
+    moving = {Address(text) for text in (*settings.vip_write, *settings.vip_read)}
+    return _within(name, network, host, sorted(text for text in observed if Address(text) not in moving))
 
 
 def _within(name: Network, network: str, host: DeclaredHost, observed: Sequence[str]) -> Address | Finding:

@@ -83,8 +83,7 @@ class Holder:
         for address, one in self.addresses.items():
             if one.held and (moved or address not in former):
                 self._let_go(address, one)
-        if moved:
-            self.interface = ""
+        self.interface = "" if moved else self.interface
         self.given = given
         self.limits = []
         self.rules = Rules(given["mode"], given["rank"], given["fallback"])
@@ -105,8 +104,10 @@ class Holder:
         age = self.contact.age(said.contact, asked, wall) if said is not None else 0.0
         for address, one in self.addresses.items():
             seen = None if said is None else self._seen(said, age, address)
-            with suppress(OSError):  # of the network: what was not renewed ends
+            try:
                 self._act(address, one, seen, asked)
+            except OSError:  # of the network: what was not renewed ends, and an interface may come back by another name
+                self.interface = ""
         self._note()
 
     def _said(self, patroni: Patroni, now: float) -> Leading | None:

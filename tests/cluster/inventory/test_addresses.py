@@ -64,6 +64,14 @@ def test_a_network_picks_the_address_and_only_hosts_that_do_not_declare_it_are_a
     assert alone(observed=["10.0.0.1", "10.1.0.7"], **given).at(name) == Address("10.1.0.7")  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("name", ["cluster", "client", "backup"])
+def test_a_virtual_address_that_a_host_has_at_the_moment_is_not_its_own(name: str) -> None:
+    given = {"cluster_address": None if name == "cluster" else "10.0.0.1", f"{name}_network": "10.1.0.0/24"}
+    virtual = {"vip_mode": "leader", "vip_write": ["10.1.0.100"], "vip_read": ["10.1.0.101", "fd01::101"]}
+    node = alone(observed=["10.0.0.1", "10.1.0.7", "10.1.0.100", "10.1.0.101"], **given, **virtual)
+    assert node.at(name) == Address("10.1.0.7")  # type: ignore[arg-type]
+
+
 def test_a_host_that_has_nothing_to_do_in_a_network_need_not_be_in_it() -> None:
     networks = {"client_network": "10.1.0.0/24", "backup_network": "10.2.0.0/24"}
     wanted = {"etcd": set(), "haproxy": {"client"}, "backup": {"backup"}, "postgres": {"client", "backup"}}
