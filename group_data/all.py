@@ -11,6 +11,13 @@ later versions. A host's own data in inventory.py overrides this file. docs/sett
 # cluster_name = "main"
 # cluster_address = None  # the address, v4 or v6, at which the other hosts of the cluster reach this host
 # cluster_network = None  # a network such as 10.0.0.0/24: a host without cluster_address uses its one address in it
+#   the address at which clients reach HAProxy and PostgreSQL on this host; empty: cluster_address
+# client_address = None
+# client_network = None  # a network: a host of HAProxy or PostgreSQL without client_address uses its one address in it
+#   the address at which members and the repository host reach pgBackRest on this host; empty: cluster_address
+# backup_address = None
+#   a network: a member, or the repository host, without backup_address uses its one address in it
+# backup_network = None
 # cluster_extra_names = []  # further DNS names and addresses that clients use (a VIP, an alias), for the certificates
 # cluster_published_ports = {}  # port: port on the control machine's loopback, for hosts behind NAT such as containers
 
@@ -77,7 +84,7 @@ later versions. A host's own data in inventory.py overrides this file. docs/sett
 
 # postgres_version = 17  # PostgreSQL's major version; 15 or 16 or 17 or 18
 # postgres_port = 5432  # PostgreSQL listens here; 1..65535
-#   addresses that PostgreSQL listens on, ['*'] for all; empty: the host's cluster address and loopback
+#   addresses that PostgreSQL listens on, ['*'] for all; empty: cluster_address, client_address and loopback
 # postgres_listen = []
 #   absent: /var/lib/postgresql/<version>/<cluster_name>; an absolute path of letters, digits, dot, hyphen, underscore
 #   and slash
@@ -131,7 +138,7 @@ later versions. A host's own data in inventory.py overrides this file. docs/sett
 
 # --- haproxy: The ports that clients connect to.
 
-#   addresses on which HAProxy accepts clients, besides loopback; empty: cluster_address and the addresses in
+#   addresses on which HAProxy accepts clients, besides loopback; empty: client_address and the addresses in
 #   cluster_extra_names; ['*']: all addresses of the host
 # haproxy_listen = []
 # haproxy_primary_port = 5000  # the primary, for reading and writing; 1..65535
@@ -227,7 +234,7 @@ later versions. A host's own data in inventory.py overrides this file. docs/sett
 # vip_read_fallback = "primary"
 #   MiB of WAL that a replica with vip_read may lag behind; of the modes leader and bgp; 1 or more
 # vip_read_max_lag_mib = 64
-#   the network interface that gets the addresses; empty: the one with cluster_address; vip_mode haproxy needs it; the
+#   the network interface that gets the addresses; empty: the one with client_address; vip_mode haproxy needs it; the
 #   name of a network interface, such as eth0
 # vip_interface = None
 #   VRRP's number of vip_write on its network, vip_read has the next one; empty: from cluster_name; 1..254

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from cluster.declared.model import ROLES, Cluster
-from cluster.inventory.clusters import DeclaredHost, declared_clusters
+from cluster.inventory.clusters import declared_clusters
+from cluster.inventory.host import DeclaredHost
 
 
 def inventory_hosts(file: Path) -> list[DeclaredHost]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from cluster.components.component import Component
-from cluster.declared.model import Cluster, Node
+from cluster.declared.model import Cluster, Network, Node
 from cluster.pki.certificates import CertificatePlace
 
 # In the order in which a whole cluster stops: nobody new comes in, nothing new begins, the members end, and what they
@@ -47,12 +47,14 @@ class Reach:
     Ports that a host must reach on other hosts.
 
     + nodes: which; + ports: all of them on each
+    + network: in which they are reached, each at its address there
     + protocol: of the ports; one that has no ports, such as ``vrrp``, comes with none and is reached as a whole
     """
 
     nodes: tuple[Node, ...]
     ports: tuple[int, ...]
     protocol: str = TCP
+    network: Network = "cluster"
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,7 @@ class Admission:
     + who: in words, as the port matrix has them
     + networks: from where, as CIDR
     + ports, protocol: as ``Reach`` has them
+    + network: of the host's in which they come; None: wherever the port listens
     + what: what for, of ports that no setting gives; "": only those of ``listens`` are open
     """
 
@@ -71,6 +74,7 @@ class Admission:
     ports: tuple[int, ...]
     protocol: str = TCP
     what: str = ""
+    network: Network | None = None
 
 
 def nothing(cluster: Cluster, node: Node) -> tuple[Any, ...]:
@@ -132,6 +136,11 @@ class ComponentType:
     def phase_of(self, unit: str) -> Phase | None:
         """When one of its units stops. + unit: of ``units``, or of ``former_units``"""
         return "timers" if unit.endswith(".timer") else self.phase
+
+
+def comes_from(node: Node, network: Network) -> tuple[str, ...]:
+    """From where a host comes to others, as CIDR. + network: in which it reaches them"""
+    return tuple(address.hba for address in node.addresses_in(network))
 
 
 def role(name: str) -> Callable[[Cluster, Node], bool]:

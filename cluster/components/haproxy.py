@@ -8,7 +8,16 @@ from shlex import quote
 from cluster.ciphers import OPENSSL
 from cluster.components import sandbox
 from cluster.components.component import Component, Unit
-from cluster.components.component_type import CLIENTS, MONITORING, Admission, ComponentType, Listener, Reach, role
+from cluster.components.component_type import (
+    CLIENTS,
+    MONITORING,
+    Admission,
+    ComponentType,
+    Listener,
+    Reach,
+    comes_from,
+    role,
+)
 from cluster.components.files import Directory, File
 from cluster.components.haproxy_connections import port_connections, server_connections
 from cluster.components.haproxy_servers import PRIMARY, preferred, servers, services, unanswered
@@ -82,7 +91,7 @@ def client_addresses(cluster: Cluster, node: Node) -> tuple[Address, ...] | None
     if declared == [EVERYWHERE]:
         return None
     extra = [text for text in cluster.settings.cluster_extra_names if is_address(text)]
-    own = [Address(text) for text in declared] or [node.address, *map(Address, extra)]
+    own = [Address(text) for text in declared] or [node.client_address, *map(Address, extra)]
     return tuple(dict.fromkeys([*own, *addresses_on_balancers(cluster)]))
 
 
@@ -92,7 +101,7 @@ def binds(cluster: Cluster, node: Node) -> tuple[Bind, ...]:
     start where the kernel has none.
     """
     addresses = client_addresses(cluster, node)
-    listed = [one.address for one in cluster] if addresses is None else addresses
+    listed = [address for one in cluster for address in one.addresses] if addresses is None else addresses
     ipv6 = any(address.ip.version == 6 for address in listed)
     if addresses is None:
         return (Bind(EVERYWHERE), *((Bind("[::]", " v6only"),) if ipv6 else ()))
@@ -163,7 +172,7 @@ def _admitted(cluster: Cluster, node: Node) -> tuple[Admission, ...]:
         Admission(CLIENTS, client_networks(cluster.settings), offered),
         Admission(MONITORING, tuple(cluster.settings.firewall_monitoring_networks), statistics),
         # A run ends with a member that tries every endpoint, as a client does.
-        *(Admission(one.name, (one.address.hba,), offered) for one in cluster.members if one is not node),
+        *(Admission(one.name, comes_from(one, "client"), offered) for one in cluster.members if one is not node),
     )
 
 

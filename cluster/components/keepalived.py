@@ -66,7 +66,7 @@ def instances(cluster: Cluster, node: Node) -> Iterator[Instance]:
     sections: dict[Use, tuple[str, ...]] = {"write": ("primary",), "read": readers}
     for use, served in sections.items():
         listed = [one.address for one in virtual_addresses(cluster) if one.use == use]
-        own = tuple(address for address in listed if address.ip.version == node.address.ip.version)
+        own = tuple(address for address in listed if address.ip.version == node.client_address.ip.version)
         other = tuple(address for address in listed if address not in own)
         if listed:
             yield Instance(use, router_id(cluster, use), own, other, served)
@@ -90,8 +90,9 @@ def configuration_text(cluster: Cluster, node: Node) -> str:
         "keepalived/keepalived.conf.j2",
         name=node.name,
         interface=node.settings.vip_interface,
-        own=node.address,
-        peers=[peer.address for peer in vrrp_peers(cluster, node)],
+        # On the network of the virtual addresses: a host that is cut off from another one keeps none there.
+        own=node.client_address,
+        peers=[peer.client_address for peer in vrrp_peers(cluster, node)],
         instances=list(instances(cluster, node)),
         program=PROGRAM,
         socket=RUNTIME_SOCKET,
@@ -110,7 +111,7 @@ COMPONENT = ComponentType(
     phase="clients",
     units=lambda cluster, node: (UNIT,) if is_wanted(cluster, node) else (),
     former_units=(UNIT,),
-    reaches=lambda cluster, node: (Reach(vrrp_peers(cluster, node), (), "vrrp"),),
+    reaches=lambda cluster, node: (Reach(vrrp_peers(cluster, node), (), "vrrp", "client"),),
     mark=DROP_IN,
     owns=lambda cluster, node: (DROP_IN, CONFIGURATION, PROGRAM),
     shells=(DROP_IN_DIRECTORY,),

@@ -203,7 +203,7 @@ def _member(prefix: str, cluster: Cluster, node: Node, member: Node) -> Iterable
 
 def _host(prefix: str, cluster: Cluster, other: Node) -> Iterable[tuple[str, object]]:
     yield from (
-        (f"{prefix}-host", other.address),
+        (f"{prefix}-host", other.backup_address),
         (f"{prefix}-host-type", "tls"),
         (f"{prefix}-host-port", cluster.settings.pgbackrest_port),
         (f"{prefix}-host-ca-file", PGBACKREST.authority),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cluster.components.component import Component
-from cluster.components.component_type import Admission, ComponentType, Listener, Reach
+from cluster.components.component_type import Admission, ComponentType, Listener, Reach, comes_from
 from cluster.components.files import Directory, File
 from cluster.components.pgbackrest import (
     BOUNDED,
@@ -83,7 +83,7 @@ def bounded(cluster: Cluster, repository: Node | None, restore_command: str, con
         push_seconds=PUSH_SECONDS,
         get_seconds=GET_SECONDS,
         process_max=cluster.settings.pgbackrest_process_max,
-        repository=None if repository is None else repository.address,
+        repository=None if repository is None else repository.backup_address,
         port=cluster.settings.pgbackrest_port,
         restore_command=restore_command,
         newest_set=NEWEST_SET,
@@ -92,20 +92,20 @@ def bounded(cluster: Cluster, repository: Node | None, restore_command: str, con
 
 
 def _listeners(cluster: Cluster, node: Node) -> tuple[Listener, ...]:
-    port, own = cluster.settings.pgbackrest_port, str(node.address)
+    port, own = cluster.settings.pgbackrest_port, str(node.backup_address)
     return (Listener("pgbackrest_port", port, f"{SERVER}.service", (own,)),) if clients(cluster, node) else ()
 
 
 def _reached(cluster: Cluster, node: Node) -> tuple[Reach, ...]:
     others = cluster.members if "backup" in node.roles else cluster.having("backup")
-    return (Reach(others, (cluster.settings.pgbackrest_port,)),)
+    return (Reach(others, (cluster.settings.pgbackrest_port,), network="backup"),)
 
 
 def _admitted(cluster: Cluster, node: Node) -> tuple[Admission, ...]:
     """Members of standby clusters read the archive."""
     ports = (cluster.settings.pgbackrest_port,)
     followers = cluster.followers if "backup" in node.roles else ()
-    return tuple(Admission(one.name, (one.address.hba,), ports) for one in followers)
+    return tuple(Admission(one.name, comes_from(one, "backup"), ports) for one in followers)
 
 
 COMPONENT = ComponentType(

@@ -60,7 +60,7 @@ def server_configuration(cluster: Cluster, node: Node) -> File:
     """
     place = PGBACKREST_SERVER
     options: list[tuple[str, object]] = [
-        ("tls-server-address", node.address),
+        ("tls-server-address", node.backup_address),
         ("tls-server-port", cluster.settings.pgbackrest_port),
         ("tls-server-ca-file", place.authority),
         ("tls-server-cert-file", place.certificate),
@@ -121,7 +121,7 @@ def server_component(cluster: Cluster, node: Node, cipher_pass: str, store: Stor
 
 
 def _listens(cluster: Cluster, node: Node) -> str:
-    return node.address.endpoint(cluster.settings.pgbackrest_port)
+    return node.backup_address.endpoint(cluster.settings.pgbackrest_port)
 
 
 def _drop_in(cluster: Cluster, node: Node) -> str:

@@ -30,7 +30,7 @@ def source_configuration(source: Cluster, data_directory: str) -> File:
     options: list[tuple[str, object]] = []
     for one in repositories_of(source.settings):
         options += [
-            (f"{one.prefix}-host", node.address),
+            (f"{one.prefix}-host", node.backup_address),
             (f"{one.prefix}-host-type", "tls"),
             (f"{one.prefix}-host-port", source.settings.pgbackrest_port),
             (f"{one.prefix}-host-ca-file", f"{SOURCE}/ca.crt"),

@@ -112,6 +112,7 @@ def _configuration(cluster: Cluster, node: Node) -> str:
         "margin_seconds": LEASE_SECONDS + SLACK_SECONDS,
         "interface": node.settings.vip_interface,
         "own": str(node.address),
+        **({} if node.client_address == node.address else {"client_address": str(node.client_address)}),
         "port": settings.postgres_port,
         "rest_port": settings.patroni_rest_port,
         # In a standby cluster everybody is a standby, its leader too.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Literal, TypeAlias
 
 from cluster.declared.address import Address
 from cluster.errors import ConfigError
@@ -13,6 +14,14 @@ from cluster.settings.pgbackrest import DIRECTORY
 from cluster.settings.settings import Settings
 
 ROLES = ("postgres", "etcd", "haproxy", "backup")
+
+# What hosts reach each other for, clients them, and pgBackRest: each may have a network of its own.
+Network: TypeAlias = Literal["cluster", "client", "backup"]
+# The roles of which a host uses its address in one of them; in that of the cluster all do.
+ROLES_IN: Mapping[Network, frozenset[str]] = {
+    "client": frozenset({"haproxy", "postgres"}),
+    "backup": frozenset({"backup", "postgres"}),
+}
 
 
 def node_name(host_name: str) -> str:
@@ -26,13 +35,42 @@ class Node:
     One host of the cluster.
 
     + name: as the inventory has it, without a connector
+    + address: its cluster_address
     + roles: those of the four groups that it is in
+    + apart: its addresses in networks of their own, where it has them
     """
 
     name: str
     address: Address
     roles: frozenset[str]
     settings: Settings
+    apart: Mapping[Network, Address] = field(default_factory=dict, hash=False)
+
+    @property
+    def client_address(self) -> Address:
+        """Where clients reach it."""
+        return self.at("client")
+
+    @property
+    def backup_address(self) -> Address:
+        """Where pgBackRest on other hosts reaches its own."""
+        return self.at("backup")
+
+    def at(self, network: Network) -> Address:
+        """Where it is reached in a network; without an address of its own there, at its cluster_address."""
+        return self.apart.get(network, self.address)
+
+    def addresses_in(self, network: Network) -> tuple[Address, ...]:
+        """Its address in a network, and that of the cluster, from which it comes to a host that has no other."""
+        return tuple(dict.fromkeys((self.at(network), self.address)))
+
+    @property
+    def addresses(self) -> dict[Address, str]:
+        """Each of its addresses, with the first setting that gives it."""
+        found = {self.address: "cluster_address"}
+        for name, address in self.apart.items():
+            found.setdefault(address, f"{name}_address")
+        return found
 
     @property
     def names(self) -> tuple[str, ...]:

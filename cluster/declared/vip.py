@@ -88,5 +88,5 @@ def listened(cluster: Cluster, node: Node) -> tuple[str, ...]:
     declared = cluster.settings.postgres_listen
     if "*" in declared:
         return tuple(declared)
-    own = declared or [str(node.address), node.address.loopback]
+    own = declared or [str(node.address), str(node.client_address), node.address.loopback]
     return tuple(dict.fromkeys([*own, *map(str, addresses_on_members(cluster))]))

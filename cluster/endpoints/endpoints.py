@@ -53,4 +53,4 @@ def published_endpoints(nodes: Iterable[Node], port: int) -> list[Endpoint]:
 def endpoints_from_here(nodes: Iterable[Node], port: int) -> list[Endpoint]:
     """How the control machine gets to these nodes' port."""
     listed = list(nodes)
-    return published_endpoints(listed, port) or [(str(node.address), port) for node in listed]
+    return published_endpoints(listed, port) or [(str(node.client_address), port) for node in listed]

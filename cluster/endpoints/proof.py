@@ -42,7 +42,7 @@ def endpoints(cluster: Cluster, look: Callable[[], SeenPatroni]) -> list[dict[st
     expected = {one.port: _expected(cluster, one.name, look) for one in services(cluster)}
     leading = {port: _asked(cluster, one) for port, one in expected.items() if one.primaries or one.standbys}
     listed: list[dict[str, Any]] = [
-        {"address": str(node.address), "port": port} for node in cluster.balancers for port in leading
+        {"address": str(node.client_address), "port": port} for node in cluster.balancers for port in leading
     ]
     if cluster.settings.vip_mode == "haproxy":
         virtual = [(str(one.address), port) for one, port in virtual_endpoints(cluster)]
@@ -138,7 +138,7 @@ def own_endpoint(cluster: Cluster, node: Node, leader: str | None) -> dict[str, 
     not listen there, over its socket. + leader: who leads
     """
     writes = node.name == leader and cluster.source is None
-    known = {"address": str(node.address), "port": cluster.settings.postgres_port}
+    known = {"address": str(node.client_address), "port": cluster.settings.postgres_port}
     return {**known, **_itself(cluster, node, "write" if writes else "read")}
 
 

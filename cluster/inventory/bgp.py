@@ -33,7 +33,7 @@ def _of_member(cluster: Cluster, node: Node, where: str) -> Iterator[Finding]:
         if one.address.ip.version not in spoken:
             problem = f"of {node.name} has no router that speaks IPv{one.address.ip.version}, as {one.address} needs"
             yield Finding(where, "bgp_neighbors", problem, f"Add one, or remove the address from {one.setting}.")
-    hosts = {host.address.ip: host.name for host in cluster}
+    hosts = {address.ip: host.name for host in cluster for address in host.addresses}
     for text in settings.bgp_neighbors:
         if (name := hosts.get(ipaddress.ip_address(text))) is not None:
             yield Finding(where, "bgp_neighbors", f"of {node.name} has {text}, which is {name}", "Name a router.")

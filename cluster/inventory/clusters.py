@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from cluster.declared.address import Address, addresses_within
-from cluster.declared.model import ROLES, Cluster, Node
+from cluster.declared.model import Cluster, Node
 from cluster.declared.owned_parameters import declared_findings
 from cluster.declared.replication import replication_findings
 from cluster.declared.standby_clusters import related, standby_findings
 from cluster.findings import Finding
+from cluster.inventory.addresses import addresses_of, client_findings, duplicate_findings
 from cluster.inventory.bgp import bgp_findings
 from cluster.inventory.firewall import firewall_findings
 from cluster.inventory.haproxy import haproxy_findings
+from cluster.inventory.host import INVENTORY, DeclaredHost
 from cluster.inventory.names import group_findings, name_findings, place_findings
 from cluster.inventory.parameters import declared_value_findings
 from cluster.inventory.pg_hba import hba_findings
@@ -27,32 +27,6 @@ from cluster.settings.pgbackrest import DIRECTORY
 from cluster.settings.settings import DEFAULTS, Settings, is_per_host, unknown_names, validated
 
 ETCD_SIZES = (1, 3, 5)
-INVENTORY = "inventory.py"
-
-
-@dataclass(frozen=True)
-class DeclaredHost:
-    """
-    A host as the inventory declares it.
-
-    + data: all its data, merged as pyinfra merges it
-    + origin: the file that each name of the data comes from
-    """
-
-    name: str
-    groups: tuple[str, ...]
-    data: Mapping[str, Any]
-    origin: Mapping[str, str]
-
-    @property
-    def roles(self) -> frozenset[str]:
-        """Those of its groups that mean something here."""
-        return frozenset(self.groups) & frozenset(ROLES)
-
-
-def hosts_to_look_at(hosts: Iterable[DeclaredHost]) -> list[str]:
-    """The hosts whose address is to be chosen by ``cluster_network`` and must therefore be asked for theirs."""
-    return [host.name for host in hosts if host.roles and not host.data.get("cluster_address")]
 
 
 def declared_clusters(
@@ -62,7 +36,8 @@ def declared_clusters(
     The clusters of an inventory by name, and everything that is wrong with them.
 
     + hosts: in the inventory's order; hosts without a role are left out
-    + observed: the addresses on the interfaces of those hosts that declare none, without those that are not reached
+    + observed: the addresses on the interfaces of those hosts that do not declare theirs, without those that are not
+      reached
     """
     listed = list(hosts)
     findings = group_findings({host.name: host.groups for host in listed}, INVENTORY)
@@ -89,32 +64,8 @@ def _node(host: DeclaredHost, observed: Iterable[str] | None) -> Node | list[Fin
     settings, wrong = validated(host.data, host.origin)
     if settings is None:
         return wrong
-    address = _address(host, settings, observed)
-    return [address] if isinstance(address, Finding) else Node(host.name, address, host.roles, settings)
-
-
-def _address(host: DeclaredHost, settings: Settings, observed: Iterable[str] | None) -> Address | Finding:
-    if settings.cluster_address is not None:
-        return Address(settings.cluster_address)
-    if settings.cluster_network is None:
-        hint = "Give the host its cluster_address, or set cluster_network to the network that all hosts share."
-        return Finding(INVENTORY, "cluster_address", f"{host.name} has no address", hint)
-    if observed is None:
-        problem = f"cannot be reached, so its address in {settings.cluster_network} is not known"
-        return Finding(host.name, "cluster_network", problem, "Fix the connection, or declare its cluster_address.")
-    return _address_within(settings.cluster_network, host, sorted(observed))
-
-
-def _address_within(network: str, host: DeclaredHost, observed: Sequence[str]) -> Address | Finding:
-    fitting = addresses_within(network, observed)
-    if len(fitting) == 1:
-        return fitting[0]
-    where, hint = host.origin.get("cluster_network", DEFAULTS), "Give this host its cluster_address; it is not guessed."
-    if fitting:
-        problem = f"{host.name} has {len(fitting)} addresses in {network}: {', '.join(map(str, fitting))}"
-    else:
-        problem = f"{host.name} has no address in {network}, it has {', '.join(observed) or 'none at all'}"
-    return Finding(where, "cluster_network", problem, hint)
+    addresses, wrong = addresses_of(host, settings, observed)
+    return wrong or Node(host.name, addresses.pop("cluster"), host.roles, settings, addresses)
 
 
 def cluster_findings(cluster: Cluster) -> list[Finding]:
@@ -123,7 +74,8 @@ def cluster_findings(cluster: Cluster) -> list[Finding]:
         *_size_findings(cluster),
         *_repository_findings(cluster),
         *_disagreements(cluster),
-        *_duplicate_addresses(cluster),
+        *duplicate_findings(cluster),
+        *client_findings(cluster),
         *_slot_collisions(cluster),
         *_port_collisions(cluster),
         *place_findings(cluster, DEFAULTS),
@@ -189,14 +141,6 @@ def _disagreements(cluster: Cluster) -> Iterable[Finding]:
 def _shown(name: str, value: Any) -> str:
     # A line of pg_hba may hold a password.
     return f"[{', '.join(map(shown, value))}]" if name == "postgres_hba" else repr(value)
-
-
-def _duplicate_addresses(cluster: Cluster) -> Iterable[Finding]:
-    for address, count in Counter(node.address for node in cluster).items():
-        if count > 1:
-            owners = " and ".join(node.name for node in cluster if node.address == address)
-            problem = f"{address} belongs to {owners}"
-            yield Finding(INVENTORY, "cluster_address", problem, "Every host needs an address of its own.")
 
 
 def slot_name(member: str) -> str:

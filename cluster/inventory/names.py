@@ -7,6 +7,7 @@ import ipaddress
 import itertools
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
+from cluster.declared.address import Address
 from cluster.declared.model import ROLES, Cluster, Node, node_name
 from cluster.findings import Finding
 from cluster.settings.text_rules import endpoint_problem, host_name_problem, listen_problem, overlap
@@ -86,16 +87,23 @@ def _overlaps(cluster: Cluster, where: str) -> Iterable[Finding]:
 def _unheard(cluster: Cluster, where: str) -> Iterable[Finding]:
     places = cluster.settings.postgres_listen
     for node in cluster.members if places and not any(map(listen_problem, places)) else ():
-        if not any(_is_heard(node, place) for place in places):
-            problem = f"{', '.join(places)} has no {node.address}, by which the others reach {node.name}"
-            hint = "Add the addresses of all members, or take ['*']; each listens on those that it has."
-            yield Finding(where, "postgres_listen", problem, hint)
+        for address, who in _wanted(cluster, node).items():
+            if not any(_is_heard(address, place) for place in places):
+                problem = f"{', '.join(places)} has no {address}, by which {who} reach {node.name}"
+                hint = "Add the addresses of all members, or take ['*']; each listens on those that it has."
+                yield Finding(where, "postgres_listen", problem, hint)
 
 
-def _is_heard(node: Node, place: str) -> bool:
+def _wanted(cluster: Cluster, node: Node) -> dict[Address, str]:
+    """Where PostgreSQL is reached on a member, and by whom: by clients where no HAProxy leads them to it."""
+    clients = {} if cluster.balancers else {node.client_address: "clients"}
+    return {**clients, node.address: "the others"}
+
+
+def _is_heard(address: Address, place: str) -> bool:
     try:
-        address = ipaddress.ip_address(place)
+        there = ipaddress.ip_address(place)
     except ValueError:
         # What a name means is known on the host alone.
         return place == "*" or place.lower() != "localhost"
-    return address == node.address.ip or (address.is_unspecified and address.version == node.address.ip.version)
+    return there == address.ip or (there.is_unspecified and there.version == address.ip.version)

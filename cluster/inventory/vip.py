@@ -45,10 +45,12 @@ def _twice(cluster: Cluster, where: str) -> Iterator[Finding]:
 
 
 def _taken(cluster: Cluster, where: str) -> Iterator[Finding]:
-    hosts = {node.address: node.name for node in cluster}
+    owners = {
+        address: f"the {setting} of {node.name}" for node in cluster for address, setting in node.addresses.items()
+    }
     for one in virtual_addresses(cluster):
-        if one.address in hosts:
-            problem = f"{one.address} is the cluster_address of {hosts[one.address]}"
+        if one.address in owners:
+            problem = f"{one.address} is {owners[one.address]}"
             yield Finding(where, one.setting, problem, "Name an address that no host has of its own.")
 
 
@@ -62,29 +64,29 @@ def _without_hosts(cluster: Cluster, where: str) -> Iterator[Finding]:
 
 
 def _families(cluster: Cluster, where: str) -> Iterator[Finding]:
-    """keepalived speaks VRRP in the family of the hosts' own addresses, which one of the virtual ones needs to have."""
+    """keepalived speaks VRRP in the family of the hosts' addresses for clients, which a virtual one needs to have."""
     if cluster.settings.vip_mode != "haproxy":
         return
-    versions = {node.address.ip.version for node in cluster.balancers}
+    versions = {node.client_address.ip.version for node in cluster.balancers}
     if not versions:
         return
     if len(versions) > 1:
-        hint = "Give all of them a cluster_address of one family."
-        yield Finding(where, "vip_mode", "haproxy: HAProxy's hosts have cluster addresses of both families", hint)
+        hint = "Give all of them a client_address of one family; without it clients use the cluster_address."
+        yield Finding(where, "vip_mode", "haproxy: HAProxy's hosts have addresses for clients of both families", hint)
         return
     for use in ("write", "read"):
         own = [one.address for one in virtual_addresses(cluster) if one.use == use]
         if own and not versions & {address.ip.version for address in own}:
             family, other = ("IPv6", "IPv4") if own[0].ip.version == 6 else ("IPv4", "IPv6")
             problem = f"has {family} addresses alone, and the hosts of HAProxy reach each other by {other}"
-            yield Finding(where, f"vip_{use}", problem, f"Add an {other} address to it, or change cluster_address.")
+            yield Finding(where, f"vip_{use}", problem, f"Add an {other} address to it, or change client_address.")
 
 
 def _interfaces(cluster: Cluster, where: str) -> Iterator[Finding]:
     if cluster.settings.vip_mode == "haproxy":
         for node in cluster.balancers:
             if node.settings.vip_interface is None:
-                hint = f"`ip -br address` on {node.name} shows which one has {node.address}: declare that."
+                hint = f"`ip -br address` on {node.name} shows which one has {node.client_address}: declare that."
                 yield Finding(where, "vip_interface", f"of {node.name} is missing, which keepalived needs", hint)
 
 

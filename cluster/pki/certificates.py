@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from cluster.declared.address import Address, is_address
-from cluster.declared.model import Cluster, Node
+from cluster.declared.model import Cluster, Network, Node
 from cluster.declared.vip import virtual_addresses
 from cluster.pki.verdicts import LeafRequest
 
@@ -30,6 +30,7 @@ class CertificatePlace:
     + role: of PostgreSQL, as which it lets its host in; then it is a client's alone
     + stem: of the files' names, where it is not the component
     + server, client: what it proves: whom one has reached, who comes, or both
+    + network: in which others reach the component, besides that of the cluster
     """
 
     component: str
@@ -41,6 +42,7 @@ class CertificatePlace:
     stem: str | None = None
     server: bool = True
     client: bool = False
+    network: Network = "cluster"
 
     @property
     def certificate(self) -> str:
@@ -67,8 +69,8 @@ PATRONI_ETCD = CertificatePlace(
     "patroni-etcd", "/etc/patroni/pki", "postgres", issuer="etcd", stem="patroni", server=False, client=True
 )
 PATRONI = CertificatePlace("patroni", "/etc/patroni/rest", "postgres", client=True)
-POSTGRES = CertificatePlace("postgres", "/etc/postgresql/pki", "postgres")
-HAPROXY = CertificatePlace("haproxy", "/etc/haproxy/pki", "root", bundle=True)
+POSTGRES = CertificatePlace("postgres", "/etc/postgresql/pki", "postgres", network="client")
+HAPROXY = CertificatePlace("haproxy", "/etc/haproxy/pki", "root", bundle=True, network="client")
 # What members let each other in with, besides the password. PostgreSQL wants the role's name as the common name.
 MEMBERSHIP = tuple(
     CertificatePlace(role, POSTGRES.directory, "postgres", issuer="members", role=role, server=False, client=True)
@@ -78,7 +80,9 @@ MEMBERSHIP = tuple(
 PGBACKREST = CertificatePlace(
     "pgbackrest", "/etc/pgbackrest/pki", "postgres", issuer="pgbackrest", server=False, client=True
 )
-PGBACKREST_SERVER = CertificatePlace("server", "/etc/pgbackrest/server", "postgres", issuer="pgbackrest")
+PGBACKREST_SERVER = CertificatePlace(
+    "server", "/etc/pgbackrest/server", "postgres", issuer="pgbackrest", network="backup"
+)
 # With it a member of a standby cluster is let in by its source's repository host; the source's CA issues it.
 SOURCE = CertificatePlace(
     "client", "/etc/pgbackrest/source", "postgres", issuer="pgbackrest", server=False, client=True
@@ -112,10 +116,11 @@ def _names(cluster: Cluster, node: Node, place: CertificatePlace) -> tuple[list[
     virtual = (str(one.address) for one in virtual_addresses(cluster))
     extra = [*cluster.settings.cluster_extra_names, *virtual] if place in (POSTGRES, HAPROXY) else []
     names = [name for one in vouched for name in one.names] + [text for text in extra if not is_address(text)]
-    if place is PGBACKREST_SERVER and node.address.ip.version == 4:
+    addresses = [address for one in vouched for address in one.addresses_in(place.network)]
+    if place is PGBACKREST_SERVER:
         # Before 2.53 pgBackRest compares the host that it was told with DNS names only, whatever it looks like.
-        names.append(str(node.address))
-    addresses = [one.address for one in vouched] + [Address(text) for text in extra if is_address(text)]
+        names += [str(address) for address in addresses if address.ip.version == 4]
+    addresses += [Address(text) for text in extra if is_address(text)]
     return names, [*addresses, *LOOPBACK]
 
 

@@ -30,6 +30,12 @@ from cluster.verdicts.standby_role import role_findings
 
 Picture = Mapping[str, Any]
 
+_LISTENING = {
+    "cluster_address": "etcd, Patroni and PostgreSQL listen on",
+    "client_address": "HAProxy and PostgreSQL listen on",
+    "backup_address": "pgBackRest's server listens on",
+}
+
 
 @dataclass(frozen=True)
 class Observed:
@@ -112,7 +118,7 @@ def host_findings(cluster: Cluster, observed: Observed) -> list[Finding]:
         *data_findings(cluster, reached, observed.keys, restores=observed.restores, adopts=observed.adopts),
         *stanza_findings(cluster, observed.pictures, observed.keys, copies=observed.copies, goes_on=goes_on),
         *taken_port_findings(cluster, reached),
-        *cut_off_findings(cluster, reached),
+        *cut_off_findings(cluster, reached, observed.returning),
         *locked_out_findings(cluster, reached),
         *peer_findings(cluster, observed.pictures, observed.peers),
         *source_findings(cluster, observed.sources),
@@ -162,11 +168,12 @@ def _removed(cluster: Cluster, observed: Observed) -> Iterable[Finding]:
 def _absent_addresses(cluster: Cluster, reached: Mapping[str, Picture]) -> Iterable[Finding]:
     for name, picture in reached.items():
         node = cluster.node(name)
-        if str(node.address) not in picture["addresses"]:
-            there = ", ".join(f"{address} on {interface}" for address, interface in picture["addresses"].items())
-            problem = f"{node.address} is on no interface of the host, which has {there or 'no address'}"
-            hint = "Declare an address that the host itself has: etcd, Patroni and PostgreSQL listen on it."
-            yield Finding(name, "cluster_address", problem, hint)
+        there = ", ".join(f"{address} on {interface}" for address, interface in picture["addresses"].items())
+        for address, setting in node.addresses.items():
+            if str(address) not in picture["addresses"]:
+                problem = f"{address} is on no interface of the host, which has {there or 'no address'}"
+                hint = f"Declare an address that the host itself has: {_LISTENING[setting]} it."
+                yield Finding(name, setting, problem, hint)
 
 
 def _full_disks(cluster: Cluster, reached: Mapping[str, Picture]) -> Iterable[Finding]:

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from cluster.components.all import COMPONENTS, components_on, listeners
-from cluster.components.component_type import Listener
+from cluster.components.component_type import Listener, Reach
 from cluster.components.etcd import SERVICE as ETCD_UNIT
 from cluster.components.firewall.rules import is_wanted
-from cluster.declared.model import Cluster, Node
+from cluster.declared.model import Cluster, Network, Node
 from cluster.findings import Finding
 from cluster.pki.certificates import CertificatePlace
 
@@ -22,11 +22,14 @@ Answers = Sequence[Mapping[str, Any]]
 
 def needed_ports(cluster: Cluster, node: Node) -> list[tuple[str, int]]:
     """The addresses and ports of its peers that a host must reach for its components."""
-    wanted = (reach for one in components_on(cluster, node) for reach in one.reaches(cluster, node))
-    peers = (
-        (str(peer.address), port) for one in wanted for peer in one.nodes if peer is not node for port in one.ports
-    )
+    peers = ((str(peer.at(reach.network)), port) for reach, peer in _peers(cluster, node) for port in reach.ports)
     return list(dict.fromkeys(peers))
+
+
+def _peers(cluster: Cluster, node: Node) -> Iterator[tuple[Reach, Node]]:
+    """Every other host that a host reaches, and for what."""
+    wanted = (reach for one in components_on(cluster, node) for reach in one.reaches(cluster, node))
+    yield from ((reach, peer) for reach in wanted for peer in reach.nodes if peer is not node)
 
 
 def tls_ports(cluster: Cluster) -> dict[int, list[list[str]]]:
@@ -49,7 +52,7 @@ def _pairs(*places: CertificatePlace) -> list[list[str]]:
 
 def serves_etcd(cluster: Cluster, node: Node, picture: Picture) -> bool:
     """Whether etcd can be asked on this host for the cluster's keys. + picture: ``HostPicture``"""
-    return "etcd" in node.roles and _listens(picture, str(node.address), cluster.settings.etcd_client_port)
+    return "etcd" in node.roles and listens(picture, str(node.address), cluster.settings.etcd_client_port)
 
 
 def peer_findings(
@@ -61,26 +64,26 @@ def peer_findings(
     + pictures: ``HostPicture`` by host name, taken before the connections were tried
     + peers: ``PeerPorts`` by host name
     """
+    owners = {str(address): node.name for node in cluster for address in node.addresses}
     blocked: dict[tuple[str, str, tuple[str, ...]], list[int]] = {}
-    for (name, reason, port), sources in sorted(_blocked(cluster, pictures, peers).items(), key=lambda one: one[0][2]):
-        blocked.setdefault((name, reason, tuple(sources)), []).append(port)
+    found = _blocked(owners, pictures, peers)
+    for (address, reason, port), sources in sorted(found.items(), key=lambda one: one[0][2]):
+        blocked.setdefault((address, reason, tuple(sources)), []).append(port)
     return [
-        _blocked_finding(cluster.node(name), reason, sources, ports)
-        for (name, reason, sources), ports in blocked.items()
+        _blocked_finding(owners[address], address, reason, sources, ports)
+        for (address, reason, sources), ports in blocked.items()
     ]
 
 
 def _blocked(
-    cluster: Cluster, pictures: Mapping[str, Picture | None], peers: Mapping[str, Answers | None]
+    owners: Mapping[str, str], pictures: Mapping[str, Picture | None], peers: Mapping[str, Answers | None]
 ) -> dict[tuple[str, str, int], list[str]]:
-    by_address = {str(node.address): node.name for node in cluster}
     found: dict[tuple[str, str, int], list[str]] = {}
     for source, answers in peers.items():
         for one in answers or ():
-            target = by_address[one["address"]]
-            reason = _obstacle(one, pictures.get(target))
+            reason = _obstacle(one, pictures.get(owners[one["address"]]))
             if reason is not None:
-                found.setdefault((target, reason, one["port"]), []).append(source)
+                found.setdefault((one["address"], reason, one["port"]), []).append(source)
     return found
 
 
@@ -90,12 +93,13 @@ def _obstacle(answer: Mapping[str, Any], there: Picture | None) -> str | None:
     if answer["answer"] == "blocked":
         return str(answer["reason"])
     # A firewall of ours refuses whom it does not know yet; the run opens it before the ports are needed.
-    if answer["answer"] == "refused" and not there["firewalled"] and _listens(there, answer["address"], answer["port"]):
+    if answer["answer"] == "refused" and not there["firewalled"] and listens(there, answer["address"], answer["port"]):
         return "refused, although a service listens there"
     return None
 
 
-def _listens(there: Picture, address: str, port: int) -> bool:
+def listens(there: Picture, address: str, port: int) -> bool:
+    """Whether something listens at a port of a host. + there: ``HostPicture``; + address: of the host"""
     return any(one["port"] == port and _takes(one["address"], address) for one in there["listening"])
 
 
@@ -103,12 +107,12 @@ def _takes(bound: str, address: str) -> bool:
     return bound == address or ipaddress.ip_address(bound).is_unspecified
 
 
-def _blocked_finding(node: Node, reason: str, sources: Sequence[str], ports: Sequence[int]) -> Finding:
+def _blocked_finding(name: str, address: str, reason: str, sources: Sequence[str], ports: Sequence[int]) -> Finding:
     noun = "port" if len(ports) == 1 else "ports"
     listed = ", ".join(map(str, ports))
-    problem = f"{noun} {listed} of {node.address} cannot be reached from {' and '.join(sources)}: {reason}"
+    problem = f"{noun} {listed} of {address} cannot be reached from {' and '.join(sources)}: {reason}"
     hint = "Let the firewalls on the way and on this host pass TCP between the hosts of the cluster."
-    return Finding(node.name, "firewall", problem, hint)
+    return Finding(name, "firewall", problem, hint)
 
 
 def taken_port_findings(cluster: Cluster, reached: Mapping[str, Picture]) -> Iterator[Finding]:
@@ -132,7 +136,7 @@ def _in_place_of(listener: Listener, node: Node, picture: Picture) -> Mapping[st
 
 
 def _in_the_way(node: Node, bound: str) -> bool:
-    return _takes(bound, str(node.address)) or ipaddress.ip_address(bound).is_loopback
+    return any(_takes(bound, str(own)) for own in node.addresses) or ipaddress.ip_address(bound).is_loopback
 
 
 def _own(picture: Picture, one: Mapping[str, Any], unit: str) -> bool:
@@ -170,29 +174,40 @@ def source_findings(cluster: Cluster, sources: Mapping[str, Mapping[str, str] | 
 
     + sources: ``PeerSources`` by host name
     """
-    # A firewall knows everybody by it.
-    known = {str(node.address): node for node in cluster if node.roles & KNOWN_BY_ADDRESS or is_wanted(cluster)}
     found = []
-    for node in (one for one in known.values() if sources.get(one.name)):
-        routes = (sources[node.name] or {}).items()
-        strange = [(known[to], source) for to, source in routes if to in known and not _is_own(node, source)]
-        found += [_source_finding(node, strange)] if strange else []
+    for node in cluster:
+        strange = _strange(cluster, node, sources.get(node.name) or {})
+        found += [_source_finding(node, *strange)] if strange else []
     return found
 
 
-def _is_own(node: Node, source: str) -> bool:
-    return ipaddress.ip_address(source) == node.address.ip
+def _strange(cluster: Cluster, node: Node, routes: Mapping[str, str]) -> tuple[Network, list[tuple[Node, str]]] | None:
+    """Peers that would see an address of the host's by which they do not know it, each with that, in one network."""
+    found: dict[Network, dict[str, str]] = {}
+    for reach, peer in _peers(cluster, node):
+        source = routes.get(str(peer.at(reach.network)))
+        own = {address.ip for address in node.addresses_in(reach.network)}
+        if source is not None and _is_known(cluster, reach, node, peer) and ipaddress.ip_address(source) not in own:
+            found.setdefault(reach.network, {})[peer.name] = source
+    listed = ((name, [(cluster.node(peer), source) for peer, source in peers.items()]) for name, peers in found.items())
+    return next(listed, None)
 
 
-def _source_finding(node: Node, strange: Sequence[tuple[Node, str]]) -> Finding:
+def _is_known(cluster: Cluster, reach: Reach, node: Node, peer: Node) -> bool:
+    """Whether a host is let in by its address: by a firewall anywhere, else in the cluster's own network."""
+    by_address = reach.network == "cluster" and node.roles & KNOWN_BY_ADDRESS and peer.roles & KNOWN_BY_ADDRESS
+    return bool(by_address) or is_wanted(cluster)
+
+
+def _source_finding(node: Node, network: Network, strange: Sequence[tuple[Node, str]]) -> Finding:
     """+ strange: peers, and from where the host would speak to each"""
     peer, source = strange[0]
-    others = ", ".join(one.name for one, _ in strange)
-    problem = f"{node.address}: connections to {others} come from {source}, and members are let in by their address"
-    hint = f"Declare {source}, or fix the route: `ip route get {peer.address}` on the host says from where it goes."
-    if ipaddress.ip_address(source).version != node.address.ip.version:
+    own, to, others = node.at(network), peer.at(network), ", ".join(one.name for one, _ in strange)
+    problem = f"{own}: connections to {others} come from {source}, and members are let in by their address"
+    hint = f"Declare {source}, or fix the route: `ip route get {to}` on the host says from where it goes."
+    if network == "cluster" and ipaddress.ip_address(source).version != own.ip.version:
         hint = (
             "Declare addresses of one kind, IPv4 or IPv6, for all hosts in postgres and etcd; "
             "see docs/runs/move-node.md."
         )
-    return Finding(node.name, "cluster_address", problem, hint)
+    return Finding(node.name, f"{network}_address", problem, hint)

@@ -55,10 +55,10 @@ def vip_findings(
 def _on_host(cluster: Cluster, node: Node, seen: Picture) -> Iterator[Finding]:
     name = interface_of(node, seen)
     if name is None:
-        return  # cluster_address is nowhere, which has a finding of its own
+        return  # the address for clients is nowhere, which has a finding of its own
     if name not in seen["interfaces"]:
         there = own_interface(node, seen)
-        known = f"{node.address} is on {there}" if there else f"there are {', '.join(seen['interfaces'])}"
+        known = f"{node.client_address} is on {there}" if there else f"there are {', '.join(seen['interfaces'])}"
         hint = f"Declare vip_interface = {there!r} for it." if there else "`ip -br address` there shows them."
         yield Finding(node.name, "vip_interface", f"{name} is no interface of the host: {known}", hint)
         return
@@ -102,8 +102,8 @@ def interface_of(node: Node, seen: Picture) -> str | None:
 
 
 def own_interface(node: Node, seen: Picture) -> str | None:
-    """The interface that has cluster_address. + seen: ``virtual``"""
-    return next((name for name, one in seen["interfaces"].items() if _has(one, node.address)), None)
+    """The interface that has the address for clients. + seen: ``virtual``"""
+    return next((name for name, one in seen["interfaces"].items() if _has(one, node.client_address)), None)
 
 
 def _has(interface: Picture, address: Address) -> bool:

@@ -69,7 +69,7 @@ def _endpoints(cluster: Cluster) -> list[str]:
         ("read-only", settings.haproxy_replicas_port, "the replicas" if cluster.source is None else "all members"),
         ("statistics", settings.haproxy_stats_port, f"https, login {settings.haproxy_stats_user}"),
     )
-    hosts = ", ".join(str(node.address) for node in cluster.balancers)
+    hosts = ", ".join(str(node.client_address) for node in cluster.balancers)
     lines = [f"    {what:<11} port {port:<5} {whither}" for what, port, whither in ports]
     return [f"  Endpoints on {hosts}", *lines] if cluster.balancers else ["  Endpoints: the members themselves"]
 
@@ -88,7 +88,7 @@ def _member(cluster: Cluster, node: Node, seen: SeenPatroni) -> str:
     found = seen["members"][node.name]
     lag = "" if node.name == seen["leader"] else f"  lag {found['lag_mib'] or 0} MiB"
     state = "streaming" if found["streaming"] else found["state"]
-    endpoint = node.address.endpoint(cluster.settings.postgres_port)
+    endpoint = node.client_address.endpoint(cluster.settings.postgres_port)
     leads = "leader " if cluster.source is None else "standby leader"
     role = leads if node.name == seen["leader"] else "replica"
     width = max(len(member.name) for member in cluster.members)
@@ -115,7 +115,7 @@ def _front(cluster: Cluster) -> tuple[list[Address], int]:
     if virtual:
         return [address for address, _ in virtual], virtual[0][1]
     nodes, port = client_endpoints(cluster)
-    return [node.address for node in nodes], port
+    return [node.client_address for node in nodes], port
 
 
 def _conninfo(cluster: Cluster, hosts: str, ports: str, ca: str) -> str:

@@ -11,25 +11,32 @@ from cluster.components.firewall.matrix import ADMINISTRATORS, ALL, OTHERS, Pass
 from cluster.components.firewall.rules import rules_text
 from cluster.settings.firewall import ANYWHERE
 
-_HEADING = ("host", "port", "for", "open to")
+_HEADING = ("host", "port", "at", "for", "open to")
+_AT = _HEADING.index("at")
 
 
 def matrix_lines(name: str, rows: Sequence[Passage]) -> list[str]:
-    """A table with a line for each port of each host. + name: the cluster's; + rows: its passages"""
+    """
+    A table with a line for each port of each host, and where hosts have several addresses, for each of those.
+
+    + name: the cluster's; + rows: its passages
+    """
     cells = [_HEADING, *(_cells(list(some)) for _, some in groupby(sorted(rows, key=_place), _place))]
-    widths = [max(len(row[place]) for row in cells) for place in range(len(_HEADING))]
+    if not any(row.at for row in rows):
+        cells = [row[:_AT] + row[_AT + 1 :] for row in cells]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     table = ["  ".join(word.ljust(width) for word, width in zip(row, widths, strict=True)).rstrip() for row in cells]
     return ["", f"{name}: who may reach which port", *(f"  {line}" for line in table), ""]
 
 
-def _place(row: Passage) -> tuple[str, int, str, str]:
-    return row.host, row.port or 0, row.protocol, row.what
+def _place(row: Passage) -> tuple[str, int, str, str, tuple[str, ...]]:
+    return row.host, row.port or 0, row.protocol, row.what, row.at
 
 
 def _cells(some: Sequence[Passage]) -> tuple[str, ...]:
     first = some[0]
     port = first.protocol if first.port is None else f"{first.port}/{first.protocol}"
-    return first.host, port, first.what, "; ".join(map(_source, some))
+    return first.host, port, ", ".join(first.at) or "all", first.what, "; ".join(map(_source, some))
 
 
 def _source(row: Passage) -> str:
@@ -57,6 +64,7 @@ def matrix_data(rows: Iterable[Passage]) -> list[dict[str, Any]]:
             "host": row.host,
             "protocol": row.protocol,
             "port": row.port,
+            "at": list(row.at),
             "for": row.what,
             "from": row.who,
             "networks": list(row.networks),

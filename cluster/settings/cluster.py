@@ -25,6 +25,22 @@ class ClusterSettings(Strict):
     cluster_network: str | None = setting(
         None, "a network such as 10.0.0.0/24: a host without cluster_address uses its one address in it"
     )
+    client_address: str | None = setting(
+        None,
+        "the address at which clients reach HAProxy and PostgreSQL on this host; empty: cluster_address",
+        per_host=True,
+    )
+    client_network: str | None = setting(
+        None, "a network: a host of HAProxy or PostgreSQL without client_address uses its one address in it"
+    )
+    backup_address: str | None = setting(
+        None,
+        "the address at which members and the repository host reach pgBackRest on this host; empty: cluster_address",
+        per_host=True,
+    )
+    backup_network: str | None = setting(
+        None, "a network: a member, or the repository host, without backup_address uses its one address in it"
+    )
     cluster_extra_names: list[str] = setting(
         [], "further DNS names and addresses that clients use (a VIP, an alias), for the certificates"
     )
@@ -32,7 +48,7 @@ class ClusterSettings(Strict):
         {}, "port: port on the control machine's loopback, for hosts behind NAT such as containers", per_host=True
     )
 
-    @field_validator("cluster_address")
+    @field_validator("cluster_address", "client_address", "backup_address")
     @classmethod
     def _address(cls, value: str | None) -> str | None:
         if value is not None:
@@ -40,7 +56,7 @@ class ClusterSettings(Strict):
             refuse(host_address_problem(value))
         return value
 
-    @field_validator("cluster_network")
+    @field_validator("cluster_network", "client_network", "backup_network")
     @classmethod
     def _network(cls, value: str | None) -> str | None:
         if value is not None:

@@ -15,7 +15,7 @@ class HaproxySettings(Strict):
 
     haproxy_listen: list[str] = setting(
         [],
-        "addresses on which HAProxy accepts clients, besides loopback; empty: cluster_address and the addresses in "
+        "addresses on which HAProxy accepts clients, besides loopback; empty: client_address and the addresses in "
         "cluster_extra_names; ['*']: all addresses of the host",
         per_host=True,
     )

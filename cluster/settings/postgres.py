@@ -29,7 +29,8 @@ class PostgresSettings(Strict):
     postgres_version: Literal[15, 16, 17, 18] = setting(17, "PostgreSQL's major version")
     postgres_port: int = port(5432, "PostgreSQL listens here")
     postgres_listen: list[str] = setting(
-        [], "addresses that PostgreSQL listens on, ['*'] for all; empty: the host's cluster address and loopback"
+        [],
+        "addresses that PostgreSQL listens on, ['*'] for all; empty: cluster_address, client_address and loopback",
     )
     postgres_data_directory: str | None = setting(
         None, "absent: /var/lib/postgresql/<version>/<cluster_name>", pattern=r"^/[A-Za-z0-9_./-]+$"

@@ -55,6 +55,8 @@ class Settings(
 COMPONENTS: tuple[type[Strict], ...] = tuple(
     part for part in reversed(Settings.__mro__) if issubclass(part, Strict) and part not in (Strict, Settings)
 )
+# Named as people say it. Prefixes of ours claim every name that begins so, and these are users' words as well.
+UNPREFIXED = frozenset({"client_address", "client_network", "backup_address", "backup_network"})
 PREFIXES = tuple(f"{part.__name__.removesuffix('Settings').lower()}_" for part in COMPONENTS)
 
 

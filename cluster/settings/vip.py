@@ -32,7 +32,7 @@ class VipSettings(Strict):
     )
     vip_interface: str | None = setting(
         None,
-        "the network interface that gets the addresses; empty: the one with cluster_address; vip_mode haproxy needs it",
+        "the network interface that gets the addresses; empty: the one with client_address; vip_mode haproxy needs it",
         per_host=True,
         pattern=r"^[A-Za-z0-9_.-]{1,15}$",
     )

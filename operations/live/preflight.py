@@ -19,7 +19,9 @@ from pyinfra.api import FactBase, Host, Inventory
 from cluster.declared.model import ROLES, Cluster, Node, node_name
 from cluster.errors import refusal
 from cluster.findings import Finding, findings_table
-from cluster.inventory.clusters import INVENTORY, DeclaredHost, declared_clusters, hosts_to_look_at
+from cluster.inventory.addresses import hosts_to_look_at
+from cluster.inventory.clusters import declared_clusters
+from cluster.inventory.host import INVENTORY, DeclaredHost
 from cluster.observed.etcd import SeenEtcd
 from cluster.packages.plan import packages_question
 from cluster.preflight.control_machine import HeldSecrets, control_findings, inheritance_findings

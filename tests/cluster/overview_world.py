@@ -14,12 +14,14 @@ from unittest.mock import patch
 
 from cluster.checks.overview import Overview
 from cluster.checks.removals import without_removed
-from cluster.components.all import certificate_places
+from cluster.components.all import certificate_places, listeners
 from cluster.components.component import Component, Unit
 from cluster.components.files import File
 from cluster.components.patroni_dynamic import configuration_for
+from cluster.declared.address import Address
 from cluster.declared.model import Cluster, Node
-from cluster.inventory.clusters import DeclaredHost, declared_clusters
+from cluster.inventory.clusters import declared_clusters
+from cluster.inventory.host import DeclaredHost
 from cluster.pki.certificates import PGBACKREST, PGBACKREST_SERVER, CertificatePlace, Issuer, leaf_request
 from cluster.pki.verdicts import Authority, public_key_digest
 from cluster.verdicts.removal_notes import Removal, remaining, removal_key
@@ -117,6 +119,20 @@ def addressed(**settings: Any) -> World:
         said["picture"]["virtual"] = virtual
         said["keepalived"] = {"answers": True, "write": True, "read": True}
         said["vip"] = {"10.0.0.100": "eth0", "10.0.0.101": "eth0"} if name == "h1" else {}
+    return world
+
+
+def apart() -> World:
+    """The same with a network of its own for clients; everything listens where it is declared."""
+    world = healthy()
+    nodes = [replace(node, apart={"client": Address(f"10.1.0.{n}")}) for n, node in enumerate(world.cluster, 1)]
+    world.cluster = replace(world.cluster, nodes=tuple(nodes))
+    for node in world.cluster:
+        own = [(one.port, text) for one in listeners(world.cluster, node) for text in one.addresses]
+        world.answers[node.name]["picture"] |= {
+            "addresses": {str(address): "eth0" for address in node.addresses},
+            "listening": [{"port": port, "address": text} for port, text in own],
+        }
     return world
 
 

@@ -5,7 +5,8 @@ from typing import Any
 
 from cluster.declared.model import Cluster
 from cluster.findings import Finding
-from cluster.inventory.clusters import DeclaredHost, declared_clusters
+from cluster.inventory.clusters import declared_clusters
+from cluster.inventory.host import DeclaredHost
 from cluster.preflight.hosts import Observed, host_findings
 
 MEMBERS = ("pg1", "pg2", "pg3")

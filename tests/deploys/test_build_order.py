@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from cluster.declared.model import Cluster
-from cluster.inventory.clusters import DeclaredHost, declared_clusters
+from cluster.inventory.clusters import declared_clusters
+from cluster.inventory.host import DeclaredHost
 from cluster.secrets.secrets import Secrets
 from deploys.components import certificates, first_look, patroni, pgbackrest, proof
 from deploys.parts import build, secrets

@@ -128,6 +128,7 @@ FILES = (
     LabFile("test_mirror.py", "build"),
     LabFile("test_modes.py", "failover"),
     LabFile("test_mounts.py", "failover"),
+    LabFile("test_networks.py", "build"),
     LabFile(
         "test_nodes.py",
         "membership",

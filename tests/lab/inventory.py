@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any
 
 from tests.lab.keys import KNOWN_HOSTS, PRIVATE_KEY
@@ -14,11 +15,14 @@ KINDS = ("pg", "etcd", "haproxy", "backup")
 Entry = str | tuple[str, dict[str, Any]]
 
 
-def host_data(host: Host, *, ipv6: bool = False, extra: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def host_data(
+    host: Host, *, ipv6: bool = False, networks: Iterable[str] = (), extra: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """
     Return what pyinfra and the product need to know of a host.
 
     + ipv6: the members speak IPv6 with each other
+    + networks: further ones, in which it has an address of its own
     + extra: further data, the same for every host
     """
     data: dict[str, Any] = {
@@ -30,7 +34,9 @@ def host_data(host: Host, *, ipv6: bool = False, extra: Mapping[str, Any] | None
         "_sudo": True,
         "cluster_address": host.address6 if ipv6 else host.address4,
     }
-    if host.published_ports:
+    data |= {f"{network}_address": host.address_in(network) for network in networks}
+    # They lead to the lab's own network.
+    if host.published_ports and "client" not in networks:
         data["cluster_published_ports"] = host.published_ports
     if host.lab.postgres_version != DEFAULT_VERSION:
         data["postgres_version"] = host.lab.postgres_version
@@ -53,16 +59,15 @@ def inventory_groups(
     names: Iterable[str | Host] = DEFAULT_HOSTS,
     *,
     ipv6: bool = False,
+    networks: Iterable[str] = (),
     extra: Mapping[str, Any] | None = None,
 ) -> dict[str, list[Entry]]:
     """Return the groups of an inventory; a host's data is where it comes first."""
+    data = partial(host_data, ipv6=ipv6, networks=tuple(networks), extra=extra)
     told: set[str] = set()
     groups: dict[str, list[Entry]] = {}
     for group, hosts in group_hosts(lab.hosts(names)).items():
-        groups[group] = [
-            host.container if host.container in told else (host.container, host_data(host, ipv6=ipv6, extra=extra))
-            for host in hosts
-        ]
+        groups[group] = [host.container if host.container in told else (host.container, data(host)) for host in hosts]
         told.update(host.container for host in hosts)
     return groups
 
@@ -72,10 +77,11 @@ def inventory_text(
     names: Iterable[str | Host] = DEFAULT_HOSTS,
     *,
     ipv6: bool = False,
+    networks: Iterable[str] = (),
     extra: Mapping[str, Any] | None = None,
 ) -> str:
     """Return the text of an inventory.py for a lab."""
-    groups = inventory_groups(lab, names, ipv6=ipv6, extra=extra)
+    groups = inventory_groups(lab, names, ipv6=ipv6, networks=networks, extra=extra)
     return groups_text(f"Lab {lab.name}: containers on this machine, {lab.release}.", groups)
 
 

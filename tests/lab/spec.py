@@ -13,6 +13,9 @@ RELEASES = {"trixie": 17, "bookworm": 15}  # and the PostgreSQL that each one pa
 FLAVOURS = ("packaged", "bare")
 DEFAULT_HOSTS = ("pg1", "pg2", "pg3", "backup1")
 
+# Networks beside the lab's own, which a host may be in as well, and the second octet of their addresses.
+NETWORKS = {"client": 83, "backup": 84}
+
 # From 20 on, one lab's port 5000 would be another's 7000: both move by 100 an index.
 LAST_INDEX = 19
 
@@ -53,6 +56,10 @@ class Lab:
     @property
     def subnet6(self) -> ipaddress.IPv6Network:
         return ipaddress.IPv6Network(f"fd82:0:0:{self.index:x}::/64")
+
+    def beside(self, network: str) -> ipaddress.IPv4Network:
+        """The addresses of one of its further networks. + network: of ``NETWORKS``"""
+        return ipaddress.IPv4Network(f"10.{NETWORKS[network]}.{self.index}.0/24")
 
     @property
     def postgres_version(self) -> int:
@@ -105,6 +112,10 @@ class Host:
     def address6(self) -> str:
         # The digits of the v4 address, read as hex: .11 and ::11 are one host.
         return str(self.lab.subnet6[int(str(self.octet), 16)])
+
+    def address_in(self, network: str) -> str:
+        """Its address in one of the lab's further networks. + network: of ``NETWORKS``"""
+        return str(self.lab.beside(network)[self.octet])
 
     @property
     def ssh_port(self) -> int:

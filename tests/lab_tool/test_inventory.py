@@ -75,3 +75,9 @@ def test_text_says_what_the_groups_say():
     extra = {"quoted": "a\"b'c\\", "empty": [], "nested": {"a": [1, None, ("x",)]}}
     for hosts in (["pg1"], DEDICATED):
         assert loaded(inventory_text(lab, hosts, extra=extra)) == inventory_groups(lab, hosts, extra=extra)
+
+
+def test_hosts_in_further_networks_have_their_addresses_and_clients_come_to_these():
+    _, data = inventory_groups(Lab(), networks=("client", "backup"))["postgres"][0]
+    assert (data["client_address"], data["backup_address"]) == ("10.83.0.11", "10.84.0.11")
+    assert "cluster_published_ports" not in data, "they lead to the lab's own network"

@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from tests.lab.errors import LabError
-from tests.lab.spec import DEFAULT_HOSTS, LAST_INDEX, Lab, agreed, free_index
+from tests.lab.spec import DEFAULT_HOSTS, LAST_INDEX, NETWORKS, Lab, agreed, free_index
 
 ALL_HOSTS = [f"{kind}{number}" for kind in ("pg", "backup", "etcd", "haproxy") for number in range(1, 10)]
 
@@ -89,3 +89,11 @@ def test_existing_lab_is_taken_as_it_is_unless_something_else_is_asked():
 def test_default_hosts_are_three_members_and_a_repository():
     assert [host.container for host in Lab().hosts()] == ["lab-pg1", "lab-pg2", "lab-pg3", "lab-backup1"]
     assert len(DEFAULT_HOSTS) == 4
+
+
+def test_further_networks_have_addresses_of_their_own_with_the_host_s_last_digits():
+    host = Lab("other", 7).host("pg2")
+    assert {name: host.address_in(name) for name in NETWORKS} == {"client": "10.83.7.12", "backup": "10.84.7.12"}
+    subnets = [lab.beside(name) for lab in (Lab("a", 1), Lab("b", 2)) for name in NETWORKS]
+    subnets += [Lab("a", 1).subnet4, Lab("b", 2).subnet4]
+    assert not any(one.overlaps(other) for one, other in itertools.combinations(subnets, 2))

@@ -16,7 +16,8 @@ from cluster.components.all import certificate_places
 from cluster.components.standby_cluster import TRUST
 from cluster.declared.model import Cluster
 from cluster.errors import UnsafeError
-from cluster.inventory.clusters import DeclaredHost, declared_clusters
+from cluster.inventory.clusters import declared_clusters
+from cluster.inventory.host import DeclaredHost
 from cluster.observed.host import SeenCertificate
 from cluster.pki.certificates import (
     ETCD,

@@ -9,7 +9,8 @@ from pyinfra.context import ctx_host
 
 from cluster.components.etcd import BOOTSTRAP, ENVIRONMENT
 from cluster.declared.model import Cluster
-from cluster.inventory.clusters import DeclaredHost, declared_clusters
+from cluster.inventory.clusters import declared_clusters
+from cluster.inventory.host import DeclaredHost
 from operations import etcd
 from operations.acts import etcd_first_start
 

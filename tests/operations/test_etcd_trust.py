@@ -12,7 +12,8 @@ from pyinfra.context import ctx_host
 
 from cluster.declared.model import Cluster, Node
 from cluster.errors import UnsafeError
-from cluster.inventory.clusters import DeclaredHost, declared_clusters
+from cluster.inventory.clusters import declared_clusters
+from cluster.inventory.host import DeclaredHost
 from cluster.observed.host import SeenCertificate
 from cluster.pki.certificates import ETCD, PATRONI_ETCD, CertificatePlace, leaf_request
 from cluster.pki.issuers import leaf_sources

@@ -14,7 +14,8 @@ from cluster.components.component import Component
 from cluster.components.etcd import bootstrap_file, declared_peers
 from cluster.components.files import File
 from cluster.declared.model import Cluster, Node
-from cluster.inventory.clusters import DeclaredHost, declared_clusters
+from cluster.inventory.clusters import declared_clusters
+from cluster.inventory.host import DeclaredHost
 from cluster.secrets.secrets import NAMES, Secret
 from facts.etcd import EtcdCluster
 from facts.host import HostComponent

@@ -15,7 +15,8 @@ from cluster.components.component import Component
 from cluster.components.files import File
 from cluster.components.haproxy import DROP_IN, DROP_IN_DIRECTORY, RELOAD, haproxy_component
 from cluster.declared.model import Cluster
-from cluster.inventory.clusters import DeclaredHost, declared_clusters
+from cluster.inventory.clusters import declared_clusters
+from cluster.inventory.host import DeclaredHost
 from cluster.secrets.secrets import Secret
 from operations.haproxy import follow, service
 from tests.operations.written import paths_made

@@ -11,7 +11,8 @@ from pyinfra.context import ctx_host
 from cluster.components.patroni import CONFIG, JOINING, config_of, patroni_component
 from cluster.declared.model import Cluster, Node
 from cluster.errors import UnsafeError
-from cluster.inventory.clusters import DeclaredHost, declared_clusters
+from cluster.inventory.clusters import declared_clusters
+from cluster.inventory.host import DeclaredHost
 from cluster.secrets.secrets import NAMES, Secret
 from facts.etcd import EtcdCluster
 from facts.host import HostComponent

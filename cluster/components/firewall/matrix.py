@@ -6,9 +6,9 @@ import ipaddress
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from cluster.components.component_type import TCP, ComponentType, Listener
+from cluster.components.component_type import TCP, Admission, ComponentType, Listener, Reach, comes_from
 from cluster.declared.address import is_address
-from cluster.declared.model import Cluster, Node
+from cluster.declared.model import Cluster, Network, Node
 from cluster.settings.firewall import ANYWHERE
 
 SSH = "ssh"
@@ -26,6 +26,7 @@ class Passage:
     + what: the setting that gives the port, or in words what it is for
     + who: a host's name, or in words
     + networks: from where, as CIDR
+    + at: the addresses of the host at which it is reached, where it has several; (): all of them
     """
 
     host: str
@@ -34,6 +35,7 @@ class Passage:
     what: str
     who: str
     networks: tuple[str, ...]
+    at: tuple[str, ...] = ()
 
 
 def passages(components: Sequence[ComponentType], cluster: Cluster) -> tuple[Passage, ...]:
@@ -69,7 +71,7 @@ def _from_hosts(components: Sequence[ComponentType], cluster: Cluster, node: Nod
         for component in _on(components, cluster, source):
             for reach in component.reaches(cluster, source):
                 if node in reach.nodes:
-                    yield from _led(node, opened, reach.ports, reach.protocol, source.name, (source.address.hba,))
+                    yield from _led(node, opened, reach, source.name, comes_from(source, reach.network))
 
 
 def _from_elsewhere(components: Sequence[ComponentType], cluster: Cluster, node: Node) -> Iterator[Passage]:
@@ -81,23 +83,37 @@ def _from_elsewhere(components: Sequence[ComponentType], cluster: Cluster, node:
                     Passage(node.name, one.protocol, port, one.what, one.who, one.networks) for port in one.ports
                 )
             elif one.networks:
-                yield from _led(node, opened, one.ports, one.protocol, one.who, one.networks)
+                yield from _led(node, opened, one, one.who, one.networks)
 
 
 def _led(
-    node: Node,
-    opened: Sequence[Listener],
-    ports: Sequence[int],
-    protocol: str,
-    who: str,
-    networks: tuple[str, ...],
+    node: Node, opened: Sequence[Listener], wanted: Reach | Admission, who: str, networks: tuple[str, ...]
 ) -> Iterator[Passage]:
     """Passages to those of some ports that a component opens there; a protocol without ports is as it is."""
-    if not ports:
+    protocol = wanted.protocol
+    if not wanted.ports:
         yield Passage(node.name, protocol, None, protocol, who, networks)
-    for one in opened:
-        if one.protocol == protocol and one.port in ports:
-            yield Passage(node.name, protocol, one.port, one.setting, who, networks)
+    for one in (one for one in opened if one.protocol == protocol and one.port in wanted.ports):
+        at = _at(node, one, wanted.network)
+        if at is not None:
+            yield Passage(node.name, protocol, one.port, one.setting, who, networks, at)
+
+
+def _at(node: Node, listener: Listener, network: Network | None) -> tuple[str, ...] | None:
+    """
+    Where a port is reached in a network, without the host's addresses in others, on which it may listen as well; (): at
+    all addresses of the host; None: it does not listen there.
+    """
+    open_at = [text for text in listener.addresses if not _is_loopback(text)]
+    if len(node.addresses) == 1 or not all(map(_is_one, open_at)):
+        return ()
+    others = set() if network is None else {str(one) for one in node.addresses if one != node.at(network)}
+    return tuple(text for text in open_at if text not in others) or None
+
+
+def _is_one(text: str) -> bool:
+    """Whether it is an address, rather than all of a family, or a name that the host alone knows."""
+    return is_address(text) and not ipaddress.ip_address(text).is_unspecified
 
 
 def _of_others(node: Node) -> Iterator[Passage]:

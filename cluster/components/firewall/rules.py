@@ -114,17 +114,25 @@ def _place(one: Passage) -> tuple[str, int]:
 
 
 def _rules(some: Sequence[Passage]) -> Iterator[str]:
-    """One port, with the sources of each kind of address."""
-    match, texts = _match(some[0]), [text for one in some for text in one.networks]
+    """One port, with the sources that may reach it at the same addresses of the host."""
     yield f"# {some[0].what}: {', '.join(dict.fromkeys(one.who for one in some))}"
+    for at in dict.fromkeys(one.at for one in some):
+        yield from _from(_match(some[0]), [text for one in some if one.at == at for text in one.networks], at)
+
+
+def _from(match: str, texts: Sequence[str], at: Sequence[str]) -> Iterator[str]:
+    """The sources of each kind of address."""
     # nft refuses sources that overlap.
     ipv4 = ipaddress.collapse_addresses(ipaddress.IPv4Network(text) for text in texts if ":" not in text)
     ipv6 = ipaddress.collapse_addresses(ipaddress.IPv6Network(text) for text in texts if ":" in text)
     for word, family, sources in (("ip", "ipv4", list(ipv4)), ("ip6", "ipv6", list(ipv6))):
-        if any(one.prefixlen == 0 for one in sources):
-            yield f"meta nfproto {family} {match} accept"
-        elif sources:
-            yield f"{word} saddr {{ {', '.join(map(_source, sources))} }} {match} accept"
+        own = [text for text in at if (":" in text) == (word == "ip6")]
+        if not sources or (at and not own):
+            continue
+        anywhere = any(one.prefixlen == 0 for one in sources)
+        conditions = [] if anywhere else [f"{word} saddr {{ {', '.join(map(_source, sources))} }}"]
+        conditions += [f"{word} daddr {{ {', '.join(own)} }}"] if own else []
+        yield " ".join([*(conditions or [f"meta nfproto {family}"]), match, "accept"])
 
 
 def _match(one: Passage) -> str:

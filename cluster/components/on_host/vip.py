@@ -79,10 +79,11 @@ class Holder:
         """Go by another configuration, and keep what it leaves. + given: the new one"""
         listed = {text: use for use in (WRITE, READ) for text in given[use]}
         former = {address: one for address, one in self.addresses.items() if listed.get(address) == one.use}
-        moved = given["mode"] != self.given["mode"] or given["interface"] != self.given["interface"]
+        moved = any(given.get(name) != self.given.get(name) for name in ("mode", "interface", "client_address"))
         for address, one in self.addresses.items():
             if one.held and (moved or address not in former):
                 self._let_go(address, one)
+        self.interface = "" if moved else self.interface
         self.given = given
         self.limits = []
         self.rules = Rules(given["mode"], given["rank"], given["fallback"])
@@ -103,8 +104,10 @@ class Holder:
         age = self.contact.age(said.contact, asked, wall) if said is not None else 0.0
         for address, one in self.addresses.items():
             seen = None if said is None else self._seen(said, age, address)
-            with suppress(OSError):  # of the network: what was not renewed ends
+            try:
                 self._act(address, one, seen, asked)
+            except OSError:  # of the network: what was not renewed ends, and an interface may come back by another name
+                self.interface = ""
         self._note()
 
     def _said(self, patroni: Patroni, now: float) -> Leading | None:
@@ -177,7 +180,8 @@ class Holder:
     def _interface(self) -> str:
         if self.rules.mode == BGP:
             return "lo"
-        self.interface = self.given["interface"] or self.interface or vip_kernel.interface_of(self.given["own"]) or ""
+        own = self.given.get("client_address", self.given["own"])
+        self.interface = self.given["interface"] or self.interface or vip_kernel.interface_of(own) or ""
         return self.interface
 
     def _note(self) -> None:

@@ -25,6 +25,7 @@ from tests.cluster.overview_world import (
     WRITTEN,
     World,
     addressed,
+    apart,
     at_other_time,
     backed_up,
     certificate,
@@ -120,6 +121,17 @@ LOADED = {
     "rules": ["tcp dport 22 accept"],
     "on_trial": False,
 }
+
+
+def apart_but(breaks: Callable[[Any], Any]) -> Callable[[World], Any]:
+    """A cluster with a network of its own for clients. + breaks: the picture of h2"""
+
+    def change(world: World) -> None:
+        there = apart()
+        breaks(there.answers["h2"]["picture"])
+        world.cluster, world.answers = there.cluster, there.answers
+
+    return change
 
 
 def filtered(**said: Any) -> Callable[[World], Any]:
@@ -521,6 +533,14 @@ CASES = [
         ("lag",),
     ),
     Case(
+        *("address-absent", "h2", "10.1.0.2 (client_address) is on no interface of the host"),
+        apart_but(lambda picture: picture["addresses"].pop("10.1.0.2")),
+    ),
+    Case(
+        *("address-unheard", "h2", "nothing listens at port 5432 (postgres_port) of 10.1.0.2 (client_address)"),
+        apart_but(lambda picture: picture["listening"].remove({"port": 5432, "address": "10.1.0.2"})),
+    ),
+    Case(
         *("vip-unheld", "main", "no host has 10.0.0.100 (vip_write): HAProxy does not answer on h1 and h2"),
         both(
             with_addresses,
@@ -914,3 +934,15 @@ def test_etcd_that_does_not_start_names_the_run_for_damaged_data() -> None:
     unit(active="activating", sub="start")(world)
     (one,) = [found for found in all_findings(world.overview()) if found.kind == "unit-down"]
     assert "`pyinfra inventory.py deploys/etcd_reinit.py --data node=h2`" in one.finding.hint
+
+
+def test_a_service_that_is_down_or_waits_for_a_restart_is_told_of_once() -> None:
+    assert found(apart()) == []
+    world = apart()
+    for name, port in (("h1", 5432), ("h2", 5432), ("h3", 5000)):
+        picture = world.answers[name]["picture"]
+        kept = {"10.0.0.2", "127.0.0.1"} if name == "h2" else set()
+        picture["listening"] = [one for one in picture["listening"] if one["port"] != port or one["address"] in kept]
+    world.answers["h1"]["picture"]["listening"].append({"port": 5432, "address": "10.0.0.1"})
+    world.member("h1", pending_restart=True, pending_reason={"listen_addresses": {}})
+    assert {(kind, where) for kind, where, _ in found(world)} == {("restart-pending", "h1"), ("address-unheard", "h2")}

@@ -16,7 +16,8 @@ from cluster.components.etcd import (
     peer_url,
 )
 from cluster.declared.model import Cluster
-from cluster.inventory.clusters import DeclaredHost, declared_clusters
+from cluster.inventory.clusters import declared_clusters
+from cluster.inventory.host import DeclaredHost
 
 
 def cluster(*addresses: str, **settings: Any) -> Cluster:

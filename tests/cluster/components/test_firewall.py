@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from cluster.components.all import COMPONENTS, port_matrix
 from cluster.components.firewall.matrix import Passage
 from cluster.components.firewall.rules import (
@@ -45,6 +47,19 @@ def test_from_anywhere_has_no_sources() -> None:
     assert ours(passage("10.0.0.2/32", "::/0")) == [
         "ip saddr { 10.0.0.2 } tcp dport 5432 accept",
         "meta nfproto ipv6 tcp dport 5432 accept",
+    ]
+
+
+def test_a_port_is_open_at_the_addresses_that_are_for_its_sources() -> None:
+    members = replace(passage("10.0.0.2/32"), at=("10.0.0.1",))
+    clients = replace(passage("10.7.0.0/16", "::/0", who="clients"), at=("10.1.0.1", "fd01::1"))
+    assert ours(members, clients) == [
+        "ip saddr { 10.0.0.2 } ip daddr { 10.0.0.1 } tcp dport 5432 accept",
+        "ip saddr { 10.7.0.0/16 } ip daddr { 10.1.0.1 } tcp dport 5432 accept",
+        "ip6 daddr { fd01::1 } tcp dport 5432 accept",
+    ]
+    assert ours(replace(passage("fd00::2/128", "0.0.0.0/0"), at=("10.0.0.1",))) == [
+        "ip daddr { 10.0.0.1 } tcp dport 5432 accept"
     ]
 
 

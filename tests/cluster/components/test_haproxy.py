@@ -15,7 +15,8 @@ from cluster.components.haproxy import configuration_text, quoted, service_ports
 from cluster.components.haproxy_connections import port_connections, server_connections
 from cluster.components.haproxy_servers import server_name, services
 from cluster.declared.model import Cluster
-from cluster.inventory.clusters import DeclaredHost, declared_clusters
+from cluster.inventory.clusters import declared_clusters
+from cluster.inventory.host import DeclaredHost
 from cluster.pki.authority import Authority
 from cluster.pki.certificates import HAPROXY, leaf_request
 from cluster.secrets.secrets import Secret

@@ -11,7 +11,8 @@ from cluster.components.patroni import JOINING, as_yaml, joining_tags, member_co
 from cluster.components.patroni_dynamic import dynamic_configuration, fixed_parameters, parameters
 from cluster.declared.model import Cluster
 from cluster.declared.tuning import Resources
-from cluster.inventory.clusters import DeclaredHost, declared_clusters
+from cluster.inventory.clusters import declared_clusters
+from cluster.inventory.host import DeclaredHost
 from cluster.measures import version_of
 from cluster.plans.configure import config_patch
 from cluster.secrets.secrets import NAMES, Secret

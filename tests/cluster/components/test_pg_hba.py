@@ -9,7 +9,8 @@ import pytest
 
 from cluster.components.pg_hba import hba_lines, let_in_by_password
 from cluster.declared.model import ROLES, Cluster
-from cluster.inventory.clusters import DeclaredHost, declared_clusters
+from cluster.inventory.clusters import declared_clusters
+from cluster.inventory.host import DeclaredHost
 from cluster.settings.postgres import hba_problem
 
 MEMBERS = ("10.0.0.1", "10.0.0.2", "10.0.0.3")

@@ -27,7 +27,8 @@ from cluster.components.pgbackrest_source import source_configuration
 from cluster.declared.model import Cluster
 from cluster.declared.tuning import Resources
 from cluster.errors import ConfigError
-from cluster.inventory.clusters import DeclaredHost, declared_clusters
+from cluster.inventory.clusters import declared_clusters
+from cluster.inventory.host import DeclaredHost
 from cluster.packages.findings import pgbackrest_findings
 from cluster.packages.plan import wanted_packages
 from cluster.pki.certificates import ETCD, PATRONI, PGBACKREST, PGBACKREST_SERVER, POSTGRES, SOURCE, leaf_request
@@ -310,6 +311,36 @@ def test_another_cluster_s_backups_are_read_with_access_of_its_own_and_never_wri
         "[main]",
         "pg1-path=/var/lib/postgresql/17/copy",
     ]
+
+
+def test_backups_go_to_the_addresses_that_are_for_them_and_elsewhere_to_the_cluster_s() -> None:
+    """The first member has no such address; the repository host and the second member have."""
+    given: dict[str, dict[str, str]] = {
+        "pg1": {},
+        "pg2": {"backup_address": "10.2.0.2"},
+        "b": {"backup_address": "fd02::3"},
+    }
+    hosts = [
+        DeclaredHost(name, GROUPS[name], {"cluster_address": f"10.0.0.{n}", **own}, {})
+        for n, (name, own) in enumerate(given.items(), 1)
+    ]
+    cluster = declared_clusters(hosts, {})[0]["main"]
+    assert [line for line in lines(cluster, "b") if "-host=" in line] == ["pg1-host=10.0.0.1", "pg2-host=10.2.0.2"]
+    assert {line for name in ("pg1", "pg2") for line in lines(cluster, name) if "-host=" in line} == {
+        "repo1-host=fd02::3"
+    }
+    served = {name: server_lines(cluster, name)[2].removeprefix("tls-server-address=") for name in given}
+    assert served == {"pg1": "10.0.0.1", "pg2": "10.2.0.2", "b": "fd02::3"}
+    (script,) = (
+        file
+        for file in pgbackrest_component(cluster, cluster.node("pg1"), Secret("phrase")).files
+        if file.path.endswith("bounded")
+    )
+    assert "/dev/tcp/fd02::3/8432" in script.content
+    assert "repo1-host=fd02::3" in source_configuration(cluster, "/var/lib/postgresql/17/copy").content
+    own = leaf_request(cluster, cluster.node("pg2"), PGBACKREST_SERVER)
+    assert {"10.2.0.2", "10.0.0.2"} <= set(own.dns_names) and {"10.2.0.2", "10.0.0.2"} <= set(map(str, own.addresses))
+    assert "10.2.0.2" not in map(str, leaf_request(cluster, cluster.node("pg2"), PATRONI).addresses)
 
 
 def test_a_source_without_backups_is_refused() -> None:

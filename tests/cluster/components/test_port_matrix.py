@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import given
@@ -12,9 +13,10 @@ from cluster.components.all import COMPONENTS, components_on, listeners, port_ma
 from cluster.components.component_type import Admission, ComponentType, Listener, Reach
 from cluster.components.firewall.matrix import ALL, OTHERS, Passage, passages
 from cluster.declared.model import Cluster, Node
-from cluster.inventory.clusters import DeclaredHost, declared_clusters
+from cluster.inventory.clusters import declared_clusters
+from cluster.inventory.host import DeclaredHost
 from tests.golden.examples import EXAMPLES, ROOT, example
-from tests.inventories import clusters_of
+from tests.inventories import clusters_of, inventory_hosts
 
 # etcd on one host or three, one repository at most, and at least one member: others are refused.
 optional = st.sets(st.sampled_from(("postgres", "haproxy")))
@@ -102,6 +104,39 @@ def test_a_host_is_known_by_its_own_address_and_to_nothing_that_is_closed(roles:
         assert row.host != row.who
 
 
+def test_a_host_with_several_addresses_says_at_which_of_them_each_port_is_reached() -> None:
+    cluster = example("networks")
+    rows = [row for row in port_matrix(cluster) if row.host == "pg1.example.net"]
+    found = {(row.what, row.who.split(".")[0]): row.at for row in rows}
+    cluster_own, clients, backups = ("10.10.0.11",), ("10.11.0.11",), ("10.12.0.11",)
+    assert {
+        ("ssh", "administrators"): (),
+        ("postgres_port", "clients"): clients,
+        ("postgres_port", "pg2"): cluster_own,
+        ("postgres_port", "lb1"): cluster_own,
+        ("patroni_rest_port", "lb1"): cluster_own,
+        ("pgbackrest_port", "backup1"): backups,
+    }.items() <= found.items()
+    (backup,) = [row for row in rows if row.what == "pgbackrest_port"]
+    assert backup.networks == ("10.12.0.41/32", "10.10.0.41/32"), "it may come from either"
+    balanced = [row for row in port_matrix(cluster) if row.host == "lb1.example.net" and row.port == 5000]
+    assert {row.at for row in balanced} == {("10.11.0.31", "10.11.0.100")}
+
+
+def test_what_listens_on_all_addresses_is_open_at_all_of_them() -> None:
+    given = {"client_address": "10.1.0.1", "firewall_client_networks": ["10.1.0.0/24"]}
+    for listen in (["*"], ["0.0.0.0"], ["10.0.0.1", "db.example.net"]):
+        cluster = a_cluster([{"postgres", "etcd", "haproxy"}], **given, postgres_listen=listen)
+        assert {row.at for row in port_matrix(cluster) if row.what == "postgres_port"} == {()}
+
+
+def test_clients_reach_no_postgresql_that_does_not_listen_in_their_network() -> None:
+    given = {"client_address": "10.1.0.1", "firewall_client_networks": ["10.1.0.0/24"]}
+    cluster = a_cluster([{"postgres", "etcd", "haproxy"}], **given, postgres_listen=["10.0.0.1"])
+    found = {row.port for row in port_matrix(cluster) if row.who == "clients"}
+    assert 5000 in found and 5432 not in found
+
+
 def test_ssh_is_open_to_whom_it_is_declared_on_every_host() -> None:
     for name in EXAMPLES:
         cluster = example(name)
@@ -120,6 +155,18 @@ def test_members_of_a_standby_cluster_reach_the_primary_and_the_archive() -> Non
     wanted = {(node.name, "postgres_port") for node in source.members}
     wanted |= {(node.name, "pgbackrest_port") for node in source.having("backup")}
     assert followers and found == wanted
+
+
+def test_members_of_a_standby_cluster_come_to_its_source_s_network_of_backups() -> None:
+    hosts = inventory_hosts(ROOT / "inventories" / "standby_cluster.py")
+    own = {"shop-backup1": "192.0.3.20", "dr1": "198.51.101.11"}
+    apart = [
+        replace(one, data={**one.data, "backup_address": own[one.name]}) if one.name in own else one for one in hosts
+    ]
+    source = next(one for one in declared_clusters(apart, {})[0].values() if one.standbys)
+    found = {row.who: (row.networks, row.at) for row in port_matrix(source) if row.what == "pgbackrest_port"}
+    assert found["dr1"] == (("198.51.101.11/32", "198.51.100.11/32"), ("192.0.3.20",))
+    assert found["dr2"] == (("198.51.100.12/32",), ("192.0.3.20",))
 
 
 def test_monitoring_reaches_what_tells_of_the_cluster_and_no_data() -> None:

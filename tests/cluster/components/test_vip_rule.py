@@ -239,6 +239,29 @@ def test_another_configuration_keeps_what_it_leaves(vip: Any, monkeypatch: pytes
     assert not holder.addresses[ADDRESS].held
 
 
+def test_addresses_are_on_the_interface_of_the_clients_whatever_its_name_is(
+    vip: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there, dropped = {"10.0.0.1": "eth0", "10.1.0.1": "eth1"}, []
+    monkeypatch.setattr(vip.vip_kernel, "interface_of", there.get)
+    monkeypatch.setattr(vip.vip_kernel, "drop", lambda address, interface: dropped.append((address, interface)))
+    holder = vip.Holder({**configuration("leader"), "interface": None})
+    assert holder._interface() == "eth0"
+    holder.addresses[ADDRESS].held = True
+    holder.follow({**configuration("leader"), "interface": None, "client_address": "10.1.0.1"})
+    assert dropped == [(ADDRESS, "eth0")] and holder._interface() == "eth1"
+    there["10.1.0.1"] = "eth3"
+    monkeypatch.setattr(holder, "_act", gone)
+    monkeypatch.setattr(holder, "_said", lambda patroni, now: None)
+    monkeypatch.setattr(holder, "_note", lambda: None)
+    holder.step(OldLeader(Time(), ends=2000, half=False, hangs=False))
+    assert holder._interface() == "eth3"
+
+
+def gone(*given: Any) -> None:
+    raise OSError("No such device")
+
+
 def test_a_shorter_ttl_counts_at_once_and_a_longer_one_a_contact_later(vip: Any) -> None:
     clock = Time()
     patroni = OldLeader(clock, ends=2000, half=False, hangs=False)

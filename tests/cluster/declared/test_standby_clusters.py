@@ -13,7 +13,8 @@ from cluster.components.standby_cluster import source_method, standby_section, t
 from cluster.declared.model import Cluster
 from cluster.errors import UnsafeError
 from cluster.findings import Finding
-from cluster.inventory.clusters import DeclaredHost, declared_clusters
+from cluster.inventory.clusters import declared_clusters
+from cluster.inventory.host import DeclaredHost
 from cluster.verdicts.standby_role import is_standby, refuse_standby, role_findings, role_problem
 from tests.cluster.preflight_hosts import host
 

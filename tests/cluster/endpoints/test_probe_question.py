@@ -5,7 +5,8 @@ import json
 import pytest
 
 from cluster.endpoints.probe_question import probe_question
-from cluster.inventory.clusters import DeclaredHost, declared_clusters
+from cluster.inventory.clusters import declared_clusters
+from cluster.inventory.host import DeclaredHost
 from cluster.secrets.secrets import Secret
 
 PORTS = {5000: 15000, 5001: 15001, 5432: 15432}

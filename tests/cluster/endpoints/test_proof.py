@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from cluster.declared.model import Cluster
+from cluster.endpoints.endpoints import endpoints_from_here
 from cluster.endpoints.proof import (
     broken_endpoints,
     endpoints,
@@ -18,7 +19,8 @@ from cluster.endpoints.proof import (
     question,
     unheld_addresses,
 )
-from cluster.inventory.clusters import DeclaredHost, declared_clusters
+from cluster.inventory.clusters import declared_clusters
+from cluster.inventory.host import DeclaredHost
 from tests.world.hosts import fake_cluster
 
 BALANCED = ("postgres", "etcd", "haproxy")
@@ -74,6 +76,18 @@ def test_every_open_port_of_every_haproxy_is_tried() -> None:
     assert ports(cluster) == [WRITES, READS, ANY]
     tried = endpoints(cluster, unasked)
     assert [(one["address"], one["port"]) for one in tried] == [(x, port) for x in ALL for port in (5000, 5001, 5004)]
+
+
+def test_clients_come_to_their_own_address_and_members_answer_from_the_cluster_s() -> None:
+    hosts = [
+        DeclaredHost(f"h{n}", BALANCED, {"cluster_address": f"10.0.0.{n}", "client_address": f"10.1.0.{n}"}, {})
+        for n in (1, 2, 3)
+    ]
+    cluster = declared_clusters(hosts, {})[0]["main"]
+    assert {one["address"] for one in endpoints(cluster, unasked)} == {"10.1.0.1", "10.1.0.2", "10.1.0.3"}
+    assert endpoints(cluster, unasked)[0]["primaries"] == ALL
+    assert own_endpoint(cluster, cluster.node("h2"), "h1")["address"] == "10.1.0.2"
+    assert endpoints_from_here(cluster.nodes, 5000)[0] == ("10.1.0.1", 5000)
 
 
 def test_readers_ports_are_tried_by_as_many_at_once_as_there_are_members() -> None:

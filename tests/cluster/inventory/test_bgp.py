@@ -10,7 +10,8 @@ import pytest
 from cluster.components.bgp import COMPONENT, PASSWORD_LENGTH, configuration_text, password_of, router_id
 from cluster.declared.model import Cluster
 from cluster.errors import ConfigError
-from cluster.inventory.clusters import DeclaredHost, cluster_findings, declared_clusters
+from cluster.inventory.clusters import cluster_findings, declared_clusters
+from cluster.inventory.host import DeclaredHost
 from cluster.settings.settings import validated
 
 GIVEN = {"vip_mode": "bgp", "vip_write": ["10.99.0.1"], "bgp_asn": 65001, "bgp_neighbors": {"10.0.0.254": 65000}}

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from cluster.declared.address import Address
 from cluster.findings import Finding
-from cluster.inventory.clusters import declared_clusters, hosts_to_look_at, slot_name
+from cluster.inventory.addresses import hosts_to_look_at
+from cluster.inventory.clusters import declared_clusters, slot_name
 from tests.cluster.preflight_hosts import host
 
 VAGRANT = ["10.0.2.15", "192.168.56.11", "172.17.0.1", "fd00::11"]

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from cluster.inventory.clusters import DeclaredHost, declared_clusters
+from cluster.inventory.clusters import declared_clusters
+from cluster.inventory.host import DeclaredHost
 
 
 def problems(**settings: Any) -> list[tuple[str, str]]:

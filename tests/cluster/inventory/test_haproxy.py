@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from cluster.findings import Finding
-from cluster.inventory.clusters import DeclaredHost, declared_clusters
+from cluster.inventory.clusters import declared_clusters
+from cluster.inventory.host import DeclaredHost
 
 ALL = ("postgres", "etcd", "haproxy")
 EVERYWHERE = "pg1, pg2, pg3"

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from cluster.inventory.clusters import DeclaredHost, declared_clusters
+from cluster.inventory.clusters import declared_clusters
+from cluster.inventory.host import DeclaredHost
 from tests.lab.inventory import inventory_groups
 from tests.lab.paths import ROOT
 from tests.lab.spec import Lab

@@ -8,7 +8,8 @@ import pytest
 
 from cluster.declared.model import Cluster
 from cluster.declared.vip import listened, renewal_seconds, router_id, vip_hosts, virtual_addresses
-from cluster.inventory.clusters import DeclaredHost, cluster_findings, declared_clusters
+from cluster.inventory.clusters import cluster_findings, declared_clusters
+from cluster.inventory.host import DeclaredHost
 from cluster.settings.settings import validated
 from cluster.settings.vip import LEASE_SECONDS
 
@@ -77,7 +78,7 @@ def test_hosts_of_both_families_speak_no_vrrp() -> None:
     found = refused(
         GROUPS, ("10.0.0.1", "10.0.0.2", "fd00::3"), vip_mode="haproxy", vip_write=["10.0.0.100"], vip_interface="eth0"
     )
-    assert ("vip_mode", "haproxy: HAProxy's hosts have cluster addresses of both families") in found
+    assert ("vip_mode", "haproxy: HAProxy's hosts have addresses for clients of both families") in found
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from cluster.components.files import File
 from cluster.declared.model import ROLES, Cluster
-from cluster.inventory.clusters import DeclaredHost, declared_clusters
+from cluster.inventory.clusters import declared_clusters
+from cluster.inventory.host import DeclaredHost
 from cluster.packages.files import (
     CREATECLUSTER,
     KEY,

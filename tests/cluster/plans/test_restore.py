@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from cluster.errors import UnsafeError
-from cluster.inventory.clusters import DeclaredHost, declared_clusters
+from cluster.inventory.clusters import declared_clusters
+from cluster.inventory.host import DeclaredHost
 from cluster.plans.restore.in_place import Restore, giving_back_obstacle, restore_plan
 from cluster.plans.restore.new_cluster import new_plan
 from cluster.plans.restore.obstacles import order_of

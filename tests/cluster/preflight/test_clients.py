@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from cluster.preflight.clients import cut_off_findings
 from tests.cluster.preflight_hosts import a_cluster, findings, listens, rows, running
 
 EVERYWHERE = [listens(5000, "haproxy.service"), listens(5001, "haproxy.service")]
@@ -34,6 +35,19 @@ def test_a_choice_that_leaves_out_the_host_s_own_address_cuts_off_who_is_there()
     assert [row[2] for row in problems(at("10.0.0.1"), haproxy_listen=["192.0.2.7"])] == [
         "clients are connected to 10.0.0.1, port 5000, which is not declared"
     ]
+
+
+def test_an_address_for_clients_takes_the_former_one_from_none_that_is_connected() -> None:
+    """HAProxy listens on what was declared before, and would leave it."""
+    listening = [listens(5000, "haproxy.service", "10.0.0.1"), listens(5000, "haproxy.service", "127.0.0.1")]
+    cluster = a_cluster("pg1", client_address="10.1.0.1")
+    picture = running(1, listening=listening, sessions=[at("10.0.0.1"), at("127.0.0.1")], postgres=[])
+    (found,) = cut_off_findings(cluster, {"pg1": picture})
+    assert found.problem == "clients are connected to 10.0.0.1, port 5000, which is not declared"
+    assert found.hint.startswith("Add 10.0.0.1 to cluster_extra_names, or to this host's haproxy_listen")
+    assert list(cut_off_findings(cluster, {"pg1": picture}, moving=["pg1"])) == []
+    both = a_cluster("pg1", client_address="10.1.0.1", haproxy_listen=["10.0.0.1", "10.1.0.1"])
+    assert list(cut_off_findings(both, {"pg1": picture})) == []
 
 
 def test_sessions_that_outlive_a_reload_are_no_reason_to_refuse() -> None:

@@ -51,6 +51,26 @@ def test_an_address_that_is_not_on_the_host_is_named_with_those_that_are():
     ]
 
 
+def test_addresses_for_clients_and_backups_have_to_be_on_the_host_as_well():
+    cluster = a_cluster("pg1", client_address="10.1.0.1", backup_address="10.2.0.1")
+    assert findings(cluster, pg1=picture(1, addresses={"10.0.0.1": "eth0"})) == [
+        Finding(
+            "pg1",
+            "client_address",
+            "10.1.0.1 is on no interface of the host, which has 10.0.0.1 on eth0",
+            "Declare an address that the host itself has: HAProxy and PostgreSQL listen on it.",
+        ),
+        Finding(
+            "pg1",
+            "backup_address",
+            "10.2.0.1 is on no interface of the host, which has 10.0.0.1 on eth0",
+            "Declare an address that the host itself has: pgBackRest's server listens on it.",
+        ),
+    ]
+    everything = {"10.0.0.1": "eth0", "10.1.0.1": "eth1", "10.2.0.1": "eth2"}
+    assert findings(cluster, pg1=picture(1, addresses=everything)) == []
+
+
 def test_hosts_beyond_the_limit_are_not_judged():
     assert findings(limit=["pg1"], pg2=None, pg3=picture(3, addresses={})) == []
 

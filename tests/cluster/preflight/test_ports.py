@@ -187,3 +187,61 @@ def test_where_kinds_of_addresses_are_mixed_nobody_is_told_to_take_the_other_s()
     found = source_findings(cluster, {"pg1": {"fd00::2": "fd00::1"}, "pg2": {"10.0.0.1": "10.0.0.2"}})
     assert [one.where for one in found] == ["pg1", "pg2"]
     assert {one.hint.partition(" for all")[0] for one in found} == {"Declare addresses of one kind, IPv4 or IPv6,"}
+
+
+APART = {
+    "pg1": {"cluster_address": "10.0.0.1", "client_address": "10.1.0.1", "backup_address": "10.2.0.1"},
+    "pg2": {"cluster_address": "10.0.0.2", "client_address": "10.1.0.2", "backup_address": "10.2.0.2"},
+    "b": {"cluster_address": "10.0.0.4", "backup_address": "10.2.0.4"},
+}
+GROUPS = {"pg1": ("postgres", "etcd"), "pg2": ("postgres",), "b": ("backup",)}
+
+
+def apart(groups=GROUPS, **settings):
+    """A member that has etcd, one without, and a repository host, with networks of their own."""
+    hosts = [host(name, *roles, **APART[name], **settings) for name, roles in groups.items()]
+    clusters, found = declared_clusters(hosts, {})
+    assert found == []
+    return clusters["main"]
+
+
+def test_each_port_is_tried_at_the_address_that_is_for_it():
+    cluster = apart()
+    others = [("10.0.0.1", 5432), ("10.0.0.1", 8008), ("10.0.0.1", 2379)]
+    assert sorted(needed_ports(cluster, cluster.node("pg2"))) == sorted([*others, ("10.2.0.4", 8432)])
+    assert needed_ports(cluster, cluster.node("b")) == [("10.2.0.1", 8432), ("10.2.0.2", 8432)]
+    alike = a_cluster(backup_network=None)
+    assert {address for address, _ in needed_ports(alike, alike.node("pg1"))} == {"10.0.0.2", "10.0.0.3"}
+
+
+def test_a_network_of_backups_that_does_not_reach_a_host_is_named_by_that_address():
+    pictures = {"pg1": picture(1), "pg2": picture(2), "b": picture(4)}
+    lost = {"address": "10.2.0.4", "port": 8432, "answer": "blocked", "reason": "No route to host"}
+    fine = {"address": "10.0.0.1", "port": 5432, "answer": "open", "reason": ""}
+    assert peer_findings(apart(), pictures, {"pg1": [lost], "pg2": [fine, lost]}) == [
+        Finding(
+            "b",
+            "firewall",
+            "port 8432 of 10.2.0.4 cannot be reached from pg1 and pg2: No route to host",
+            HINT,
+        )
+    ]
+
+
+def test_a_service_of_somebody_s_is_in_the_way_at_each_address_of_the_host():
+    for address in APART["pg1"].values():
+        taken = picture(1, listening=[listens(8432, "foo.service", address)], addresses=dict.fromkeys(APART["pg1"], ""))
+        problem = f"port 8432 is taken by foo.service on {address}"
+        assert ("pg1", "pgbackrest_port", problem) in rows(findings(apart(), pg1=taken))
+
+
+def test_backups_come_from_either_address_of_a_host_and_a_firewall_knows_no_third():
+    walled = apart(firewall_mode="nftables", firewall_client_networks=["10.1.0.0/24"])
+    for own in ("10.2.0.2", "10.0.0.2"):
+        assert source_findings(walled, {"pg2": {"10.2.0.4": own, "10.0.0.1": "10.0.0.2"}}) == []
+    (found,) = source_findings(walled, {"pg2": {"10.2.0.4": "10.1.0.2", "10.0.0.1": "10.0.0.2"}})
+    assert (found.where, found.what) == ("pg2", "backup_address")
+    assert found.problem == "10.2.0.2: connections to b come from 10.1.0.2, and members are let in by their address"
+    assert source_findings(apart(), {"pg2": {"10.2.0.4": "10.1.0.2"}}) == [], "without one by certificates alone"
+    (found,) = source_findings(apart(), {"pg2": {"10.0.0.1": "10.2.0.2"}})
+    assert (found.where, found.what) == ("pg2", "cluster_address"), "pg_hba knows that one alone"

@@ -150,3 +150,17 @@ def test_an_frr_that_somebody_else_runs_is_refused() -> None:
     assert [(one.where, one.what, one.problem) for one in found] == [
         ("pg2", "vip_mode", "bgp: the host has an FRR that is none of ours, /etc/frr/frr.conf")
     ]
+
+
+def test_addresses_belong_on_the_network_of_the_clients() -> None:
+    interfaces = {
+        "eth0": {"mac": "02:00:00:00:00:01", "networks": ["10.0.0.1/24"]},
+        "eth1": {"mac": "02:00:00:00:01:01", "networks": ["10.1.0.1/24"]},
+    }
+    there = host(1)
+    seen = {**there, "virtual": {**there["virtual"], "interfaces": interfaces}}
+    seen["addresses"] = {"10.0.0.1": "eth0", "10.1.0.1": "eth1"}
+    apart = {"vip_mode": "leader", "client_address": "10.1.0.1"}
+    assert judged(a_cluster("pg1", **apart, vip_write=["10.1.0.100"]), seen) == []
+    (found,) = judged(a_cluster("pg1", **apart, vip_write=["10.0.0.100"]), seen)
+    assert found.problem == "10.0.0.100 is in no network of eth1, which has 10.1.0.0/24"

@@ -28,12 +28,28 @@ def test_a_table_has_a_line_for_each_port() -> None:
     ]
 
 
+def test_where_hosts_have_several_addresses_it_says_at_which_a_port_is_reached() -> None:
+    apart = (
+        Passage("pg1", "tcp", 5432, "postgres_port", "pg2", ("10.0.0.2/32",), ("10.0.0.1",)),
+        Passage("pg1", "tcp", 5432, "postgres_port", "clients", ("10.7.0.0/16",), ("10.1.0.1", "10.1.0.100")),
+        Passage("pg1", "tcp", 22, "ssh", "administrators", ("0.0.0.0/0", "::/0")),
+    )
+    assert matrix_lines("main", apart)[2:-1] == [
+        "  host  port      at                    for            open to",
+        "  pg1   22/tcp    all                   ssh            administrators from anywhere",
+        "  pg1   5432/tcp  10.0.0.1              postgres_port  pg2",
+        "  pg1   5432/tcp  10.1.0.1, 10.1.0.100  postgres_port  clients from 10.7.0.0/16",
+    ]
+    assert matrix_data(apart)[1]["at"] == ["10.1.0.1", "10.1.0.100"]
+
+
 def test_programs_get_every_passage() -> None:
     told = matrix_data(ROWS)
     assert len(told) == len(ROWS) and told[0] == {
         "host": "pg1",
         "protocol": "tcp",
         "port": 5432,
+        "at": [],
         "for": "postgres_port",
         "from": "pg2",
         "networks": ["10.0.0.2/32"],

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cluster.declared.model import Cluster
-from cluster.inventory.clusters import DeclaredHost, declared_clusters
+from cluster.inventory.clusters import declared_clusters
+from cluster.inventory.host import DeclaredHost
 from cluster.secrets.passwords import scram_verifier
 from cluster.verdicts.databases import (
     admin_statements,

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from cluster.declared.model import Cluster
-from cluster.inventory.clusters import DeclaredHost, declared_clusters
+from cluster.inventory.clusters import declared_clusters
+from cluster.inventory.host import DeclaredHost
 from cluster.verdicts.etcd_members import (
     formed,
     joining,

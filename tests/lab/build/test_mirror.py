@@ -33,7 +33,8 @@ printf '#!/bin/sh\\n# {POLICY_MARK}\\nexit 101\\n' > {POLICY}
 DEPLOY = """\
 from pyinfra import host, inventory
 
-from cluster.inventory.clusters import DeclaredHost, declared_clusters
+from cluster.inventory.clusters import declared_clusters
+from cluster.inventory.host import DeclaredHost
 from cluster.settings.settings import Settings
 from deploys.components.packages import deploy_packages
 

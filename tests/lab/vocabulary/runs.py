@@ -112,13 +112,24 @@ def site(name: str, directory: Path, *, hosts: Iterable[str] = MEMBERS, **settin
 
 
 def write_inventory(
-    lab: Lab, directory: Path, hosts: Iterable[str | Host] = MEMBERS, *, ipv6: bool = False, **settings: Any
+    lab: Lab,
+    directory: Path,
+    hosts: Iterable[str | Host] = MEMBERS,
+    *,
+    ipv6: bool = False,
+    networks: Iterable[str] = (),
+    **settings: Any,
 ) -> Path:
-    """Write the inventory of a lab and return its path. + ipv6: of its cluster; + settings: besides the small ones"""
+    """
+    Write the inventory of a lab and return its path.
+
+    + ipv6: of its cluster; + networks: further ones, in which its hosts have addresses of their own
+    + settings: besides the small ones
+    """
     hba = [f"hostssl all all {network} scram-sha-256" for network in (lab.subnet4, lab.subnet6)]
     declared = {"cluster_name": lab.name, **SMALL, "postgres_hba": hba, **settings}
     path = directory / "inventory.py"
-    path.write_text(inventory_text(lab, hosts, ipv6=ipv6, extra=declared))
+    path.write_text(inventory_text(lab, hosts, ipv6=ipv6, networks=networks, extra=declared))
     return path
 
 

@@ -7,7 +7,8 @@ import subprocess
 from pathlib import Path
 
 from cluster.declared.model import Node
-from cluster.inventory.clusters import DeclaredHost, declared_clusters
+from cluster.inventory.clusters import declared_clusters
+from cluster.inventory.host import DeclaredHost
 from operations.acts.act import Act
 from operations.acts.brought import brought
 

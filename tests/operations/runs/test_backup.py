@@ -16,7 +16,8 @@ from pyinfra.api import operation
 from cluster.components.pgbackrest import SILENT_MARK
 from cluster.declared.model import Cluster
 from cluster.errors import UnsafeError
-from cluster.inventory.clusters import DeclaredHost, declared_clusters
+from cluster.inventory.clusters import declared_clusters
+from cluster.inventory.host import DeclaredHost
 from facts.host import UnitJournal
 from facts.pgbackrest import PgbackrestInfo
 from facts.pgbackrest_archiver import PgbackrestArchiver

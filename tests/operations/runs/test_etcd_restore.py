@@ -8,7 +8,8 @@ import pytest
 
 from cluster.declared.model import Cluster
 from cluster.errors import UnsafeError
-from cluster.inventory.clusters import DeclaredHost, declared_clusters
+from cluster.inventory.clusters import declared_clusters
+from cluster.inventory.host import DeclaredHost
 from cluster.verdicts.removal_notes import remaining
 from operations.runs.etcd_restore.procedure import finish, rebuild
 from tests.world.etcd_restore_world import EtcdRestoreWorld

@@ -8,7 +8,8 @@ import pytest
 
 from cluster.declared.model import Cluster
 from cluster.errors import UnsafeError
-from cluster.inventory.clusters import DeclaredHost, declared_clusters
+from cluster.inventory.clusters import declared_clusters
+from cluster.inventory.host import DeclaredHost
 from cluster.plans.restore.target import Target, asked_target
 from operations.acts import restore_followers
 from operations.runs.restore.in_place import give_back, restore_in_place

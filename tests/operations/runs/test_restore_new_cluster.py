@@ -10,7 +10,8 @@ import pytest
 
 from cluster.declared.model import Cluster
 from cluster.errors import UnsafeError
-from cluster.inventory.clusters import DeclaredHost, declared_clusters
+from cluster.inventory.clusters import declared_clusters
+from cluster.inventory.host import DeclaredHost
 from cluster.pki.verdicts import Authority
 from cluster.plans.restore.target import Target
 from cluster.secrets.secrets import NAMES, Secret
