@@ -37,6 +37,21 @@ SLOT = (
     "'synced', coalesce((to_jsonb(s) ->> 'synced')::bool, false)"
 )
 
+# How PgBouncer looks up roles; null where it cannot. Who may do what is told by name, ``public`` for all.
+_LOOKUP = """
+select json_build_object('body', p.prosrc, 'definer', p.prosecdef, 'settings', p.proconfig,
+  'owner', pg_get_userbyid(p.proowner), 'schema_owner', pg_get_userbyid(n.nspowner),
+  'columns', (select coalesce(json_agg(attname order by attname), '[]') from pg_attribute, aclexplode(attacl) as given
+    where attrelid = 'pg_authid'::regclass and given.grantee = to_regrole('pgbouncer_lookup')::oid),
+  'executes', (select json_agg(distinct case grantee when 0 then 'public' else pg_get_userbyid(grantee) end)
+    from aclexplode(coalesce(p.proacl, acldefault('f', p.proowner)))),
+  'uses', (select json_agg(distinct case grantee when 0 then 'public' else pg_get_userbyid(grantee) end)
+    from aclexplode(coalesce(n.nspacl, acldefault('n', n.nspowner)))),
+  'connects', has_database_privilege(to_regrole('pgbouncer_auth')::oid, 'postgres', 'connect'))
+from pg_proc as p join pg_namespace as n on n.oid = p.pronamespace
+where p.oid = to_regprocedure('pgbouncer.user_lookup(text)')
+"""
+
 # Of a password only the salt and a digest of the verifier leave the host: enough to see whether it is the declared one.
 _SQL = f"""
 select json_build_object(
@@ -48,14 +63,16 @@ select json_build_object(
       'salt', case when rolpassword like 'SCRAM-SHA-256$%' then split_part(rolpassword, '$', 2) end,
       'verifier_sha256', encode(sha256(rolpassword::bytea), 'hex')))
     from pg_authid where rolname !~ '^pg_'),
-  'databases', (select json_object_agg(datname, pg_get_userbyid(datdba)) from pg_database))
+  'databases', (select json_object_agg(datname, pg_get_userbyid(datdba)) from pg_database),
+  'lookup', ({_LOOKUP}))
 """
 
 
 class PostgresObjects(Answer[SeenObjects]):
     """
     ``{"in_recovery": bool, "roles": {name: {login, createdb, createrole, superuser, monitor, salt, verifier_sha256}},
-    "databases": {name: owner}, "slots": [{name, type, database, plugin, temporary, failover, synced}]}``.
+    "databases": {name: owner}, "slots": [{name, type, database, plugin, temporary, failover, synced}],
+    "lookup": {body, definer, settings, owner, schema_owner, columns, executes, uses, connects} or None}``.
 
     + port: where PostgreSQL listens on this host
     """

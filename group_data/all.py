@@ -169,6 +169,28 @@ later versions. A host's own data in inventory.py overrides this file. docs/sett
 #   a member's share of readers, compared with the other members'; 0: none, sessions that it has go on; 0..256
 # haproxy_weight = 100
 
+# --- pgbouncer: Connection pools for clients.
+
+#   haproxy: on the hosts of HAProxy, in front of it; members: on each member, in front of its own PostgreSQL; see
+#   docs/pooling.md; "none" or "haproxy" or "members"
+# pgbouncer_on = "none"
+# pgbouncer_write_port = 6432  # the primary, with transaction pooling; 1..65535
+# pgbouncer_read_port = 6433  # the replicas, with transaction pooling; 1..65535
+# pgbouncer_session_port = 6434  # the primary, with session pooling; closed without pgbouncer_session_size; 1..65535
+# pgbouncer_processes = 1  # processes of each pool on a host: each uses one core, and they share the pool's port; 1..8
+#   databases that use a pool at the same time, for the sizes are per database; absent: as many as are in
+#   postgres_databases, 1 at least; 1 or more
+# pgbouncer_databases = None
+#   connections to a member that one process of the pools write and read may open for one database; absent: derived, so
+#   that all pools together take three quarters of what a member has for clients; 1 or more
+# pgbouncer_pool_size = None
+#   the same of the pool session, for what transaction pooling forbids: so many clients of it are served at once; 0:
+#   there is no such pool; 0 or more
+# pgbouncer_session_size = 0
+# pgbouncer_max_clients = 1000  # clients that one process accepts, with those that wait for a connection; 10..200000
+#   seconds that a query waits for a connection to a member before its client is disconnected; 1..86400
+# pgbouncer_wait_seconds = 120
+
 # --- pgbackrest: Backups and the WAL archive. https://pgbackrest.org/configuration.html
 
 # pgbackrest_port = 8432  # pgBackRest's TLS server, on the members and on the repository host; 1..65535

@@ -8,6 +8,7 @@ from pyinfra import host
 from pyinfra.api import StringCommand, operation
 
 from cluster.declared.model import Cluster, Node
+from cluster.declared.pgbouncer import is_looked_up
 from cluster.errors import UnsafeError
 from cluster.observed.patroni import SeenPatroni
 from cluster.secrets.secrets import Secret
@@ -18,6 +19,7 @@ from cluster.verdicts.databases import (
     refuse_another_password,
     script,
 )
+from cluster.verdicts.pgbouncer import lookup_statements, removal_statements
 from cluster.verdicts.slots import dropped_slots
 from facts.patroni import ANSWER_SECONDS, PatroniCluster
 from facts.postgres import PSQL, PostgresObjects
@@ -35,7 +37,8 @@ from operations.util.said import said
 @looks_again
 def objects(cluster: Cluster, secrets: Mapping[str, Secret], *, renews: bool = False) -> Commands:
     """
-    The admin role and the declared databases. Nothing is ever dropped, and no other role is touched.
+    The admin role and the declared databases, and what PgBouncer needs to look up roles. Nothing is dropped here, and
+    no other role is touched.
 
     Refuses a database whose declared owner does not exist, and another password than the admin role has.
 
@@ -64,8 +67,37 @@ def objects(cluster: Cluster, secrets: Mapping[str, Secret], *, renews: bool = F
     if not renews:
         refuse_another_password(cluster, secrets["PATRONI_ADMIN_PASSWORD"], seen)
     statements = admin_statements(cluster, secrets["PATRONI_ADMIN_PASSWORD"], seen) + database_statements(cluster, seen)
+    if is_looked_up(cluster):
+        statements += lookup_statements(secrets["PGBOUNCER_PASSWORD"], seen)
     if not statements:
         host.noop("roles and databases are as declared")
+        return
+    yield Act(
+        leader, StringCommand(f"{PSQL} -p {cluster.settings.postgres_port} -d postgres", _stdin=[script(statements)])
+    )
+
+
+@operation()
+@looks_again
+def lookup_removed(cluster: Cluster) -> Commands:
+    """
+    Take back what an earlier run made for PgBouncer, once no PgBouncer is declared and those that were are gone.
+
+    + cluster: as declared; called on every host, after PgBouncer was removed there
+    """
+    if is_looked_up(cluster) or cluster.source is not None or not acts_for(cluster.members):
+        host.noop("another host, or the source, looks after PgBouncer's roles, or they are needed")
+        return
+    if dry_run() and said(PatroniCluster)["leader"] is None:
+        host.noop("no PgBouncer has looked up roles here")
+        return
+    leader = current_leader(cluster)
+    seen = read([leader], PostgresObjects, port=cluster.settings.postgres_port)[leader.name]
+    if seen is None or seen["in_recovery"]:
+        raise UnsafeError(f"{leader.name} no longer leads\nHINT: run again; the leader moved while this run looked.")
+    statements = removal_statements(seen)
+    if not statements:
+        host.noop("no PgBouncer has looked up roles here")
         return
     yield Act(
         leader, StringCommand(f"{PSQL} -p {cluster.settings.postgres_port} -d postgres", _stdin=[script(statements)])

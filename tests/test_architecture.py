@@ -387,6 +387,9 @@ def test_default_ports() -> None:
         "haproxy_asynchronous_port": 5003,
         "haproxy_any_port": 5004,
         "haproxy_stats_port": 7000,
+        "pgbouncer_write_port": 6432,
+        "pgbouncer_read_port": 6433,
+        "pgbouncer_session_port": 6434,
         "firewall_ssh_port": 22,
         "pgbackrest_port": 8432,
     }
@@ -398,6 +401,7 @@ def test_secrets_in_the_environment() -> None:
         "PATRONI_REPLICATION_PASSWORD",
         "PATRONI_REWIND_PASSWORD",
         "PATRONI_ADMIN_PASSWORD",
+        "PGBOUNCER_PASSWORD",
         "PATRONI_RESTAPI_PASSWORD",
         "HAPROXY_STATS_PASSWORD",
         "PGBACKREST_CIPHER_PASS",

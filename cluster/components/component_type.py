@@ -29,7 +29,7 @@ class Listener:
     One port of one service.
 
     + setting: that gives the port
-    + unit: of systemd, to which the listening process belongs
+    + unit: of systemd, to which the listening process belongs; with a * where several listen
     + addresses: on which it listens; ``*`` and ``::`` are all of a family
     + protocol: ``tcp`` or ``udp``
     """

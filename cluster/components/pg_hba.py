@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from cluster.declared.model import Cluster, Node
+from cluster.declared.pgbouncer import AUTH_ROLE, pooling_hosts
 
 # Of the cluster's own roles: a password is not enough, and nor is the address, for through HAProxy on a member
 # everybody comes from a member's.
@@ -28,10 +29,23 @@ def hba_lines(cluster: Cluster, by_password: Collection[Node] = ()) -> list[str]
         *(line for node in _let_in(cluster) for line in _member(node, _PASSWORD if node in by_password else _PROOF)),
         "hostssl all postgres,replicator,rewind all reject",
         "hostssl replication all all reject",
+        *_lookups(cluster),
         "hostssl all all 127.0.0.1/32 scram-sha-256",
         "hostssl all all ::1/128 scram-sha-256",
         *(f"hostssl all all {node.address.hba} scram-sha-256" for node in cluster.balancers),
         *cluster.settings.postgres_hba,
+    ]
+
+
+def _lookups(cluster: Cluster) -> list[str]:
+    """PgBouncer's own role: from where it connects, to look up roles and nothing else."""
+    if not pooling_hosts(cluster):
+        return []
+    places = ["127.0.0.1/32", "::1/128"] if cluster.settings.pgbouncer_on == "members" else []
+    places += [node.address.hba for node in cluster.balancers if cluster.settings.pgbouncer_on == "haproxy"]
+    return [
+        *(f"hostssl postgres {AUTH_ROLE} {place} {_PASSWORD}" for place in places),
+        f"hostssl all {AUTH_ROLE} all reject",
     ]
 
 

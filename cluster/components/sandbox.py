@@ -53,6 +53,13 @@ ProtectSystem=full
 SystemCallFilter=~@cpu-emulation @clock @debug @keyring @module @obsolete @raw-io @reboot @swap
 """
 
+PGBOUNCER = f"""{_CLOSED}CapabilityBoundingSet=
+ProtectSystem=strict
+ProtectProc=invisible
+MemoryDenyWriteExecute=true
+SystemCallFilter=@system-service
+"""
+
 # It sets addresses, speaks VRRP and ARP, and runs its checks as HAProxy's user.
 KEEPALIVED = f"""{_CLOSED.replace("AF_NETLINK", "AF_NETLINK AF_PACKET")}CapabilityBoundingSet=CAP_NET_ADMIN CAP_NET_RAW
 CapabilityBoundingSet=CAP_SETUID CAP_SETGID CAP_KILL

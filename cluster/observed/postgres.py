@@ -18,12 +18,17 @@ class SeenRole(TypedDict):
 
 
 class SeenObjects(TypedDict):
-    """Roles by name, databases with their owners, and slots, on one member."""
+    """
+    Roles by name, databases with their owners, and slots, on one member.
+
+    + lookup: the function with which PgBouncer looks up roles, and who may do what with it; None: there is none
+    """
 
     in_recovery: bool
     slots: list[dict[str, Any]]
     roles: dict[str, SeenRole]
     databases: dict[str, str]
+    lookup: dict[str, Any] | None
 
 
 class SeenEndpoint(TypedDict):

@@ -71,6 +71,7 @@ PATRONI_ETCD = CertificatePlace(
 PATRONI = CertificatePlace("patroni", "/etc/patroni/rest", "postgres", client=True)
 POSTGRES = CertificatePlace("postgres", "/etc/postgresql/pki", "postgres", network="client")
 HAPROXY = CertificatePlace("haproxy", "/etc/haproxy/pki", "root", bundle=True, network="client")
+PGBOUNCER = CertificatePlace("pgbouncer", "/etc/pgbouncer/pki", "postgres", network="client")
 # What members let each other in with, besides the password. PostgreSQL wants the role's name as the common name.
 MEMBERSHIP = tuple(
     CertificatePlace(role, POSTGRES.directory, "postgres", issuer="members", role=role, server=False, client=True)
@@ -114,7 +115,7 @@ def _names(cluster: Cluster, node: Node, place: CertificatePlace) -> tuple[list[
     through = cluster.balancers if place is POSTGRES else ()
     vouched = [node, *through]
     virtual = (str(one.address) for one in virtual_addresses(cluster))
-    extra = [*cluster.settings.cluster_extra_names, *virtual] if place in (POSTGRES, HAPROXY) else []
+    extra = [*cluster.settings.cluster_extra_names, *virtual] if place in (POSTGRES, HAPROXY, PGBOUNCER) else []
     names = [name for one in vouched for name in one.names] + [text for text in extra if not is_address(text)]
     addresses = [address for one in vouched for address in one.addresses_in(place.network)]
     if place is PGBACKREST_SERVER:

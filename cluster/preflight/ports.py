@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
 from typing import Any
 
 from cluster.components.all import COMPONENTS, components_on, listeners
@@ -143,7 +144,7 @@ def _own(picture: Picture, one: Mapping[str, Any], unit: str) -> bool:
     if one["unit"] is None:  # nobody could see whose it is
         return unit in picture["active"]
     # A PostgreSQL that is not Patroni's has a finding of its own, with the way to be rid of it.
-    return bool(one["unit"] == unit) or one["unit"] in {server["unit"] for server in picture["postgres"]}
+    return fnmatchcase(one["unit"], unit) or one["unit"] in {server["unit"] for server in picture["postgres"]}
 
 
 def _taken(node: Node, setting: str, one: Mapping[str, Any]) -> Finding:

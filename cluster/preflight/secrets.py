@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from cluster.components.patroni import REPLICATION_USER, REWIND_USER, SUPERUSER
 from cluster.components.pgbackrest import CONFIGURATION as PGBACKREST_CONFIGURATION
+from cluster.components.pgbouncer.component import LOGINS_FILE
 from cluster.declared.model import Cluster
 from cluster.errors import ConfigError
 from cluster.findings import Finding
@@ -21,7 +22,10 @@ from cluster.verdicts.databases import password_is
 CIPHER_PASS = "PGBACKREST_CIPHER_PASS"
 # A run may change these on a living cluster, when it is told to. The other roles' passwords are set on the primary
 # first, for members log in with them all the time; nothing can be read with another pass phrase.
-ROTATABLE = ("PATRONI_ADMIN_PASSWORD", "PATRONI_RESTAPI_PASSWORD", "HAPROXY_STATS_PASSWORD")
+ROTATABLE = ("PATRONI_ADMIN_PASSWORD", "PGBOUNCER_PASSWORD", "PATRONI_RESTAPI_PASSWORD", "HAPROXY_STATS_PASSWORD")
+
+# Of a role that a run makes, and gives this password: it is new where no host has one, whatever a restored role has.
+LATER = ("PGBOUNCER_PASSWORD",)
 
 _PATRONI = "/etc/patroni/config.yml"
 # Where each of them can be read on a host; the admin's is nowhere.
@@ -29,6 +33,7 @@ FILES = {
     "PATRONI_SUPERUSER_PASSWORD": (_PATRONI, "grep -A2 superuser:"),
     "PATRONI_REPLICATION_PASSWORD": (_PATRONI, "grep -A2 replication:"),
     "PATRONI_REWIND_PASSWORD": (_PATRONI, "grep -A2 rewind:"),
+    "PGBOUNCER_PASSWORD": (LOGINS_FILE, "cat"),
     "PATRONI_RESTAPI_PASSWORD": (_PATRONI, "grep -A9 ^restapi:"),
     "HAPROXY_STATS_PASSWORD": ("/etc/haproxy/haproxy.cfg", "grep insecure-password"),
     CIPHER_PASS: (PGBACKREST_CONFIGURATION, "grep cipher-pass"),
@@ -82,7 +87,7 @@ def foreign_findings(
         yield Finding(held.place, "secrets", problem, hint)
         return
     for name in held.missing:
-        if name not in rotates:
+        if name not in rotates and not (name in LATER and not _having(name, pictures)):
             yield Finding(
                 f"{held.place}/secrets.json", name, f"is missing, and {lives}", _recovery(held, name, pictures)
             )
@@ -106,13 +111,17 @@ def _sign_of_life(
 
 def _recovery(held: HeldSecrets, name: str, pictures: Pictures) -> str:
     back = f"Restore {held.place}/secrets.json from your backup"
-    has = [host for host, seen in pictures.items() if seen is not None and name in seen["held"]["digests"]]
+    has = _having(name, pictures)
     if has and name in FILES:
         path, words = FILES[name]
         back += f", or take it from {has[0]}: `sudo {words} {path}`"
     if name in ROTATABLE:
         back += f". A new one is made with `--data rotate={name}`"
     return f"{back}."
+
+
+def _having(name: str, pictures: Pictures) -> list[str]:
+    return [host for host, seen in pictures.items() if seen is not None and name in seen["held"]["digests"]]
 
 
 def held_findings(

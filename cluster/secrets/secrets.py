@@ -30,12 +30,13 @@ NAMES = (
     "PATRONI_REPLICATION_PASSWORD",
     "PATRONI_REWIND_PASSWORD",
     "PATRONI_ADMIN_PASSWORD",
+    "PGBOUNCER_PASSWORD",
     "PATRONI_RESTAPI_PASSWORD",
     "HAPROXY_STATS_PASSWORD",
     "PGBACKREST_CIPHER_PASS",
 )
 # Those of roles: a standby cluster gets the roles with its source's data, so they are the source's.
-OF_ROLES = NAMES[:4]
+OF_ROLES = NAMES[:5]
 FILE_NAME = "secrets.json"
 # Which secrets came from the environment once. Without this mark a run in a shell that lacks the variable would
 # generate another password and set it on the roles, and everybody who has the right one would be locked out.

@@ -22,6 +22,7 @@ from cluster.settings.messages import meaning_of, problem_of, without_alternativ
 from cluster.settings.packages import PackagesSettings
 from cluster.settings.patroni import PatroniSettings
 from cluster.settings.pgbackrest import PgbackrestSettings
+from cluster.settings.pgbouncer import PgbouncerSettings
 from cluster.settings.postgres import PostgresSettings
 from cluster.settings.preflight import PreflightSettings
 from cluster.settings.vip import VipSettings
@@ -37,6 +38,7 @@ class Settings(
     BgpSettings,
     VipSettings,
     PgbackrestSettings,
+    PgbouncerSettings,
     HaproxySettings,
     PatroniSettings,
     PostgresSettings,

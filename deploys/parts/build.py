@@ -16,6 +16,7 @@ from deploys.components.keepalived import deploy_keepalived
 from deploys.components.packages import deploy_packages
 from deploys.components.patroni import deploy_adoption, deploy_patroni
 from deploys.components.pgbackrest import deploy_pgbackrest, deploy_stanza
+from deploys.components.pgbouncer import deploy_pgbouncer, deploy_pgbouncer_removal
 from deploys.components.proof import deploy_proof
 from deploys.components.vip import deploy_vip
 from deploys.parts.secrets import cluster_secrets, deploy_secrets
@@ -63,7 +64,9 @@ def deploy_access(cluster: Cluster) -> None:
     deploy_haproxy(cluster=cluster, secrets=cluster_secrets(cluster))
     if cluster.settings.vip_mode not in ON_MEMBERS:
         deploy_vip(cluster=cluster)  # members let go of addresses only where others are ready to take them
+    deploy_pgbouncer(cluster=cluster, secrets=cluster_secrets(cluster))
     if cluster.settings.vip_mode != "bgp":
         deploy_keepalived(cluster=cluster)
+    deploy_pgbouncer_removal(cluster=cluster)
     deploy_firewall(cluster=cluster)  # the proof is one behind it
     deploy_proof(cluster=cluster)

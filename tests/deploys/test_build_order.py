@@ -82,9 +82,12 @@ ACCESS = [
     "HAProxy | Configure and start HAProxy",
     "Addresses | Announce addresses to routers",
     "Addresses | Run the holder of virtual addresses",
+    "Connection pools | Configure and start PgBouncer",
     "Virtual addresses | Configure and start keepalived",
     "Virtual addresses | Stop keepalived where it has no address",
     "Virtual addresses | Give addresses to the members",
+    "Connection pools | Remove PgBouncer where it is not declared",
+    "Connection pools | Remove PgBouncer's roles where it is not declared",
     "Firewall | Accept what is needed, and nothing else",
     "Proof | Verify every endpoint",
 ]

@@ -46,6 +46,12 @@ def with_firewall(name: str) -> Cluster:
     return _declaring(name, {"firewall_mode": "nftables", "firewall_monitoring_networks": ["10.98.0.0/24"]})
 
 
+def with_pools(name: str) -> Cluster:
+    """An example with PgBouncer, in front of HAProxy where there is one, and with the networks of its clients."""
+    where = "haproxy" if example(name).balancers else "members"
+    return _declaring(name, {"pgbouncer_on": where, "pgbouncer_session_size": 5, "pgbouncer_processes": 2})
+
+
 def with_store(name: str, credentials: Path) -> Cluster:
     """An example with an S3-compatible store beside its directory. + credentials: file of the store's keys"""
     given = {

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.golden.examples import EXAMPLES, ROOT, SECRETS, example, rendered, with_firewall, with_store
+from tests.golden.examples import EXAMPLES, ROOT, SECRETS, example, rendered, with_firewall, with_pools, with_store
 from tests.golden.programs import LIST, named_programs
 from tests.golden.review import GOLDEN, assert_reviewed
 from tests.inventories import clusters_of
@@ -53,6 +53,15 @@ def test_a_firewall_is_as_it_was_reviewed() -> None:
     texts = {path: text for path, text in rendered(with_firewall("dedicated")).items() if "firewall" in path}
     kinds = ("orders-pg1", "orders-etcd1", "orders-lb1", "orders-backup1")
     assert_reviewed({path: text for path, text in texts.items() if path.startswith(kinds)}, GOLDEN / "firewall")
+
+
+@pytest.mark.parametrize("name", ["dedicated", "routed"])
+def test_pools_are_as_they_were_reviewed(name: str) -> None:
+    """One host with PgBouncer: in front of HAProxy, and in front of its own PostgreSQL; and what changes beside it."""
+    host, plain = {"dedicated": "orders-lb1", "routed": "pg1"}[name], rendered(example(name))
+    texts = {path: text for path, text in rendered(with_pools(name)).items() if plain.get(path) != text}
+    kept = {path: text for path, text in texts.items() if path.startswith(host) or "/" not in path}
+    assert_reviewed(kept, GOLDEN / "pools" / name)
 
 
 STANDBY_FILES = (

@@ -17,6 +17,7 @@ from cluster.findings import Finding, findings_table
 from cluster.preflight.control_machine import HeldSecrets, inheritance_findings
 from cluster.preflight.secrets import (
     CIPHER_PASS,
+    LATER,
     ROTATABLE,
     deciphers,
     digest,
@@ -59,7 +60,7 @@ def has(values: Mapping[str, str], by_role: Mapping[str, str] = {}, authority: s
 
 def member(n: int, theirs: Mapping[str, str] = OURS, **other: Any) -> dict[str, Any]:
     """A member of the living cluster."""
-    in_files = {name: theirs[name] for name in (*IN_CONFIG, "HAPROXY_STATS_PASSWORD")}
+    in_files = {name: theirs[name] for name in (*IN_CONFIG, "HAPROXY_STATS_PASSWORD") if name in theirs}
     return running(n, **{"held": has(in_files, {name: theirs[name] for name in roles(a_cluster())}), **other})
 
 
@@ -186,7 +187,7 @@ def strangers(ours: HeldSecrets, keys: Any = None, rotates: tuple[str, ...] = ()
     return list(foreign_findings(a_cluster(), ours, pictures, keys, rotates))
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in LATER])
 def test_one_that_is_missing_is_never_made_for_a_cluster_that_lives(name: str) -> None:
     lacking = held({one: value for one, value in OURS.items() if one != name}, (name,))
     assert strangers(lacking, pg1=picture(1)) == []
@@ -199,10 +200,23 @@ def test_one_that_is_missing_is_never_made_for_a_cluster_that_lives(name: str) -
     )
 
 
+@pytest.mark.parametrize("name", LATER)
+def test_one_of_a_later_component_is_made_for_a_cluster_that_lives_unless_a_host_has_it(name: str) -> None:
+    lacking = held({one: value for one, value in OURS.items() if one != name}, (name,))
+    without = {one: value for one, value in OURS.items() if one != name}
+    assert strangers(lacking, pg1=member(1, without)) == []
+    (found,) = strangers(lacking, pg1=member(1, {**without, name: "theirs"}))
+    assert found.problem == "is missing, and pg1 already runs the cluster main"
+    assert "take it from pg1: `sudo cat /etc/pgbouncer/logins.txt`" in found.hint
+    assert strangers(lacking, rotates=(name,), pg1=member(1, {**without, name: "theirs"})) == []
+
+
 def test_a_cluster_lives_where_only_its_repository_host_or_etcd_says_so() -> None:
     lacking = held({ADMIN: "x"}, tuple(name for name in NAMES if name != ADMIN))
     backup = picture(9, held=has({CIPHER_PASS: "p"}))
-    assert [one.what for one in strangers(lacking, pg1=None, backup1=backup)] == list(lacking.missing)
+    assert [one.what for one in strangers(lacking, pg1=None, backup1=backup)] == [
+        name for name in lacking.missing if name not in LATER
+    ]
     (*_, found) = strangers(lacking, {"/service/main/initialize": "1"}, pg1=None)
     assert found.problem == "is missing, and etcd already knows the cluster main"
     assert strangers(lacking, {"/service/other/initialize": "1"}, pg1=None) == []

@@ -99,7 +99,7 @@ def test_the_environment_wins_and_is_not_written_down(tmp_path: Path) -> None:
 def test_what_is_inherited_is_taken_over_once_and_kept(tmp_path: Path) -> None:
     theirs, given = {name: f"theirs-{name}" for name in OF_ROLES}, {OF_ROLES[3]: "given-by-the-environment"}
     secrets = Secrets.load(tmp_path / "dr", given, theirs)
-    assert [secrets[name] for name in OF_ROLES] == [*(theirs[name] for name in OF_ROLES[:3]), given[OF_ROLES[3]]]
+    assert {name: secrets[name] for name in OF_ROLES} == {**theirs, **given}
     assert secrets["PATRONI_RESTAPI_PASSWORD"] not in theirs.values()
     assert theirs[OF_ROLES[3]] not in (tmp_path / "dr" / "secrets.json").read_text()
     assert dict(Secrets.load(tmp_path / "dr", given)) == dict(secrets), "after a promotion nobody is asked"

@@ -1,0 +1,34 @@
+"""PgBouncer on the hosts of HAProxy, or on the members."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pyinfra.api import deploy
+
+from cluster.declared.model import Cluster
+from cluster.secrets.secrets import Secret
+from operations import pgbouncer, postgres
+
+
+@deploy("Connection pools")
+def deploy_pgbouncer(cluster: Cluster, secrets: Mapping[str, Secret]) -> None:
+    """
+    Bring the declared pools up, or let them load what changed. Every host calls it, so that nothing later overtakes it.
+    Needs the roles in PostgreSQL, and HAProxy where that is in front of it.
+
+    + cluster: as declared
+    + secrets: all of the cluster's, by name
+    """
+    pgbouncer.service(name="Configure and start PgBouncer", cluster=cluster, password=secrets["PGBOUNCER_PASSWORD"])
+
+
+@deploy("Connection pools")
+def deploy_pgbouncer_removal(cluster: Cluster) -> None:
+    """
+    Remove the pools that are not declared any more, when nothing checks them any more, and then their roles.
+
+    + cluster: as declared
+    """
+    pgbouncer.removed(name="Remove PgBouncer where it is not declared", cluster=cluster)
+    postgres.lookup_removed(name="Remove PgBouncer's roles where it is not declared", cluster=cluster)

@@ -1,0 +1,108 @@
+"""What PgBouncer says of itself, read on the console of each of its processes as its own user."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from shlex import quote
+from typing import Any
+
+from pyinfra.api.exceptions import FactProcessError
+
+from cluster.components.pgbouncer.component import POOLS, console
+from facts.answer import ASK, Answer, answers
+
+# The user and database of the console itself.
+CONSOLE = "pgbouncer"
+
+
+class PgbouncerFiles(Answer[list[str]]):
+    """The names of the processes for which a host has files of ours, whether they are declared or not."""
+
+    def command(self) -> str:
+        """Silence where there are none."""
+        return f"ls {POOLS} 2>/dev/null || true"
+
+    def parsed(self, output: list[str]) -> list[str]:
+        """One file a line; a process has two."""
+        return sorted({line.split(".")[0] for line in output if line.endswith(".ini")})
+
+    @staticmethod
+    def default() -> list[str]:
+        """There are no files."""
+        return []
+
+
+class PgbouncerProcesses(Answer[dict[str, dict[str, Any]]]):
+    """
+    Every process of a host by name: ``{error, paused, databases, clients, waiting, servers, maxwait, settings}``.
+
+    ``error`` is why it did not answer, and then there is nothing else: a process that cannot be asked is not one that
+    is not paused. ``paused`` is ``all``, ``some`` (of its databases) or ``none``.
+
+    + ports: of the processes, by name
+    """
+
+    def command(self, ports: Mapping[str, int]) -> str:
+        """Four questions to each, one after the other; one that hangs costs five seconds."""
+        asked = ((name, port, key) for name, port in ports.items() for key in QUESTIONS)
+        each = (f"ask {name}:{key} sh -c {quote(asking(name, port, key))}\n" for name, port, key in asked)
+        return f"{ASK}\n{''.join(each)}"
+
+    def parsed(self, output: list[str]) -> dict[str, dict[str, Any]]:
+        """One answer for each process and question."""
+        names = dict.fromkeys(line.split(":")[0] for line in output)
+        said = answers(output, [f"{name}:{key}" for name in names for key in QUESTIONS])
+        return {name: _process({key: said[f"{name}:{key}"] for key in QUESTIONS}) for name in names}
+
+    @staticmethod
+    def default() -> dict[str, dict[str, Any]]:
+        """No process was asked for."""
+        return {}
+
+
+# By a short name: what the console is asked.
+QUESTIONS = {"state": "SHOW STATE", "databases": "SHOW DATABASES", "pools": "SHOW POOLS", "config": "SHOW CONFIG"}
+
+
+def asking(name: str, port: int, key: str) -> str:
+    """The command that asks a process one of the questions, with the names of the columns in front."""
+    return console(name, port, QUESTIONS[key], "--csv")
+
+
+def _process(said: Mapping[str, tuple[int, str]]) -> dict[str, Any]:
+    if failed := next((text for code, text in said.values() if code != 0), None):
+        return {"error": failed.strip() or "no answer within 5 s"}
+    state, databases, pools, config = (_rows(said[key][1]) for key in QUESTIONS)
+    served = [one for one in databases if one["name"] != CONSOLE]
+    used = [one for one in pools if one["database"] != CONSOLE]
+    return {
+        "error": "",
+        "paused": _paused({row["key"]: row["value"] for row in state}, served),
+        "databases": {one["name"]: _database(one) for one in served},
+        "clients": sum(int(one["cl_active"]) + int(one["cl_waiting"]) for one in used),
+        "waiting": sum(int(one["cl_waiting"]) for one in used),
+        "servers": sum(int(one["current_connections"]) for one in served),
+        "maxwait": max((int(one["maxwait"]) for one in used), default=0),
+        "settings": {row["key"]: row["value"] for row in config},
+    }
+
+
+def _paused(state: Mapping[str, str], databases: Sequence[Mapping[str, str]]) -> str:
+    if "paused" not in state:
+        raise FactProcessError("PgBouncer's SHOW STATE does not say whether it is paused")
+    if state["paused"] == "yes":
+        return "all"
+    return "some" if any(one["paused"] != "0" for one in databases) else "none"
+
+
+def _database(row: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "servers": int(row["current_connections"]),
+        "paused": row["paused"] != "0",
+        "disabled": row["disabled"] != "0",
+    }
+
+
+def _rows(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(text.splitlines()))
