@@ -5,8 +5,8 @@
 One step of ``deploys/cluster.py``, alone. Says which settings become active at once and which need a restart. Names,
 units and ranges are checked against the running PostgreSQL before anything is written.
 
-What follows the configuration on the hosts is brought along: HAProxy's limits, which depend on max_connections, and the
-firewall of ours for clients that a new line of pg_hba lets in.
+What follows the configuration on the hosts is brought along: HAProxy's limits and PgBouncer's sizes, which depend on
+max_connections; and for clients that a new line of pg_hba lets in the firewall of ours, and PgBouncer's own lines.
 
 It is allowed during an unfinished restore, whose PostgreSQL may not start with what was declared.
 
@@ -19,6 +19,7 @@ It is allowed during an unfinished restore, whose PostgreSQL may not start with 
 
 from deploys.components.firewall import deploy_opening
 from deploys.components.haproxy import deploy_haproxy_limits
+from deploys.components.pgbouncer import deploy_pgbouncer_limits
 from deploys.parts.begin import declared_cluster
 from deploys.parts.options import option
 from deploys.parts.secrets import cluster_secrets
@@ -35,3 +36,4 @@ if cluster is not None:
     if restart:
         deploy_restart(cluster, configured=True)
     deploy_haproxy_limits(cluster=cluster, secrets=cluster_secrets(cluster))
+    deploy_pgbouncer_limits(cluster=cluster, secrets=cluster_secrets(cluster))

@@ -15,6 +15,7 @@ from cluster.components.pgbouncer.component import (
 from cluster.declared.model import Cluster
 from cluster.declared.pgbouncer import processes, unit_of
 from cluster.secrets.secrets import Secret
+from facts.host import HostComponent
 from facts.pgbouncer import PgbouncerFiles
 from operations.acts.commands import remove_units
 from operations.acts.component import Commands, apply_component, remove_component
@@ -41,6 +42,25 @@ def service(cluster: Cluster, password: Secret) -> Commands:
     if surplus := [name for name in said(PgbouncerFiles) if name not in declared]:
         yield remove_units(list(map(unit_of, surplus)), [path for name in surplus for path in pool_files(name)], ())
     yield from apply_component(pgbouncer_component(cluster, node, password))
+
+
+@operation()
+def follow(cluster: Cluster, password: Secret) -> Commands:
+    """
+    Let pools that run already follow what has just been configured: their sizes, and whom they let in. A host that has
+    none yet gets them from a build.
+
+    + cluster, password: as ``service`` has them
+    """
+    component = pgbouncer_component(cluster, cluster.node(host.name), password)
+    if not component.files:
+        host.noop("no PgBouncer is declared for this host")
+        return
+    seen = said(HostComponent, **component.question)
+    if any(seen["paths"][file.path] is None for file in component.files):
+        host.noop("deploys/cluster.py installs PgBouncer here")
+        return
+    yield from apply_component(component, seen)
 
 
 @operation()

@@ -10,9 +10,11 @@ from cluster.components.component import Component, Unit
 from cluster.components.component_type import ComponentType, Reach, role
 from cluster.components.files import Directory, File
 from cluster.components.haproxy import RUNTIME_SOCKET
+from cluster.components.pgbouncer.component import POOLS_ANSWER
 from cluster.components.rendering import program, rendered
 from cluster.declared.address import Address
 from cluster.declared.model import Cluster, Node
+from cluster.declared.pgbouncer import processes
 from cluster.declared.vip import Use, router_id, virtual_addresses
 
 UNIT = "keepalived"
@@ -41,6 +43,7 @@ class Instance:
     + number: VRRP's, of which a network has each once
     + addresses: of the family in which the hosts speak with each other; + excluded: of the other one
     + sections: of HAProxy; a host is better while a server is up in one of them
+    + pools: sockets of PgBouncer beside it; a host is better while all of them answer
     """
 
     use: Use
@@ -48,6 +51,7 @@ class Instance:
     addresses: tuple[Address, ...]
     excluded: tuple[Address, ...]
     sections: tuple[str, ...]
+    pools: tuple[str, ...] = ()
 
 
 def is_wanted(cluster: Cluster, node: Node) -> bool:
@@ -69,7 +73,12 @@ def instances(cluster: Cluster, node: Node) -> Iterator[Instance]:
         own = tuple(address for address in listed if address.ip.version == node.client_address.ip.version)
         other = tuple(address for address in listed if address not in own)
         if listed:
-            yield Instance(use, router_id(cluster, use), own, other, served)
+            yield Instance(use, router_id(cluster, use), own, other, served, _pools(cluster, node, use))
+
+
+def _pools(cluster: Cluster, node: Node, use: Use) -> tuple[str, ...]:
+    there = processes(cluster, node)
+    return tuple(process.socket for process in there if (process.pool == "read") == (use == "read"))
 
 
 def keepalived_component(cluster: Cluster, node: Node) -> Component:
@@ -95,6 +104,7 @@ def configuration_text(cluster: Cluster, node: Node) -> str:
         peers=[peer.client_address for peer in vrrp_peers(cluster, node)],
         instances=list(instances(cluster, node)),
         program=PROGRAM,
+        pools_answer=POOLS_ANSWER,
         socket=RUNTIME_SOCKET,
     )
 

@@ -10,6 +10,7 @@ from cluster.components.component import Component, Unit
 from cluster.components.component_type import ComponentType, role
 from cluster.components.files import Directory, File
 from cluster.declared.model import Cluster, Node
+from cluster.declared.pgbouncer import processes
 from cluster.declared.vip import ON_MEMBERS, SLACK_SECONDS
 from cluster.pki.certificates import PATRONI
 from cluster.settings.vip import LEASE_SECONDS
@@ -115,6 +116,7 @@ def _configuration(cluster: Cluster, node: Node) -> str:
         **({} if node.client_address == node.address else {"client_address": str(node.client_address)}),
         "port": settings.postgres_port,
         "rest_port": settings.patroni_rest_port,
+        "pools": [process.socket for process in processes(cluster, node) if process.pool == "read"],
         # In a standby cluster everybody is a standby, its leader too.
         "read_path": "/read-only" if cluster.source else "/replica",
         "authority": AUTHORITY,

@@ -9,6 +9,7 @@ from typing import Any
 
 from cluster.declared.model import Cluster, Node
 from cluster.declared.owned_parameters import declared_findings
+from cluster.declared.pgbouncer import pools
 from cluster.declared.replication import replication_findings
 from cluster.declared.standby_clusters import related, standby_findings
 from cluster.findings import Finding
@@ -20,6 +21,7 @@ from cluster.inventory.host import INVENTORY, DeclaredHost
 from cluster.inventory.names import group_findings, name_findings, place_findings
 from cluster.inventory.parameters import declared_value_findings
 from cluster.inventory.pg_hba import hba_findings
+from cluster.inventory.pgbouncer import pgbouncer_findings
 from cluster.inventory.vip import vip_findings
 from cluster.packages.findings import pin_findings
 from cluster.settings.hba_grammar import shown
@@ -85,6 +87,7 @@ def cluster_findings(cluster: Cluster) -> list[Finding]:
         *firewall_findings(cluster, DEFAULTS),
         *replication_findings(cluster),
         *haproxy_findings(cluster),
+        *pgbouncer_findings(cluster, DEFAULTS),
         *declared_findings(cluster),
         *declared_value_findings(cluster),
     ]
@@ -163,6 +166,8 @@ def _slot_collisions(cluster: Cluster) -> Iterable[Finding]:
 
 def _port_collisions(cluster: Cluster) -> Iterable[Finding]:
     ports = {name: value for name, value in cluster.settings.model_dump().items() if name.endswith("_port")}
+    if not pools(cluster):
+        ports = {name: value for name, value in ports.items() if not name.startswith("pgbouncer_")}
     for name, value in ports.items():
         twins = [other for other, taken in ports.items() if taken == value and other > name]
         if twins:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from cluster.declared.model import Cluster, Node
+from cluster.declared.pgbouncer import pooling_hosts
 from cluster.declared.replication import patroni_findings
 from cluster.findings import Finding
 from cluster.measures import version_of
@@ -14,6 +15,7 @@ from cluster.packages.plan import ABSENT, changed_packages, wanted_packages
 from cluster.packages.releases import (
     ETCD_FLOOR,
     OFFERS,
+    PGBOUNCER_FLOOR,
     POSTGRES_FLOOR,
     Offer,
     Release,
@@ -65,6 +67,7 @@ def version_findings(cluster: Cluster, observed: Observed) -> list[Finding]:
             problem = f"{release} is not supported"
             findings.append(Finding(node.name, "release", problem, f"Supported are {supported_releases()}."))
         findings += _old_patroni(cluster, node, seen, OFFERS.get(release))
+        findings += _old_pgbouncer(cluster, node, seen, OFFERS.get(release))
         findings += _rival_sources(node, seen)
         findings += _downgrades(cluster, node, seen)
     return findings
@@ -161,6 +164,33 @@ def _old_patroni(cluster: Cluster, node: Node, seen: Mapping[str, Any], own: Off
         return
     if "postgres" in node.roles:
         yield from patroni_findings(cluster, node, version_of(upstream(version)), hint)
+
+
+def _old_pgbouncer(cluster: Cluster, node: Node, seen: Mapping[str, Any], own: Offer | None) -> Iterable[Finding]:
+    if node not in pooling_hosts(cluster):
+        return
+    state, source = seen["packages"].get("pgbouncer") or ABSENT, cluster.settings.packages_source
+    pinned = cluster.settings.packages_versions.get("pgbouncer")
+    if pinned is not None:
+        version, hint = upstream(pinned), "Pin a newer one in packages_versions."
+    elif state["status"] == "installed":
+        version, hint = upstream(state["version"]), _newer_pgbouncer(node, source)
+    elif own is not None and source == "distribution":
+        version, hint = ".".join(map(str, own.pgbouncer)), "Set packages_source = 'pgdg', or pgbouncer_on = 'none'."
+    else:
+        return
+    if version_of(version) < PGBOUNCER_FLOOR:
+        floor = ".".join(map(str, PGBOUNCER_FLOOR))
+        problem = (
+            f"PgBouncer {version} is older than {floor}, the first with prepared statements in transaction pooling"
+        )
+        yield Finding(node.name, "pgbouncer_on", problem, hint)
+
+
+def _newer_pgbouncer(node: Node, source: str) -> str:
+    if source == "distribution":
+        return "Set packages_source = 'pgdg' and upgrade it on the host, or set pgbouncer_on = 'none'."
+    return f"Upgrade it: `apt-get install --only-upgrade --allow-change-held-packages pgbouncer` on {node.name}."
 
 
 def _rival_sources(node: Node, seen: Mapping[str, Any]) -> Iterable[Finding]:

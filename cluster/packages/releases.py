@@ -35,25 +35,28 @@ class Release:
 
 @dataclass(frozen=True)
 class Offer:
-    """What a release's own packages are. + postgres: the one major version; + etcd, patroni: major and minor version"""
+    """What a release's own packages are. + postgres: the one major version; + others: major and minor version"""
 
     postgres: int
     etcd: tuple[int, int]
     patroni: tuple[int, int]
+    pgbouncer: tuple[int, int]
 
 
-# Read from the package lists of the releases' archives in November 2026.
+# Read from the package lists of the releases' archives in November 2026, but for Ubuntu's PgBouncer.
 OFFERS: Mapping[Release, Offer] = {
-    Release("debian", "bookworm", "12"): Offer(15, (3, 4), (3, 0)),
-    Release("debian", "trixie", "13"): Offer(17, (3, 5), (4, 0)),
-    Release("ubuntu", "jammy", "22.04"): Offer(14, (3, 3), (2, 1)),
-    Release("ubuntu", "noble", "24.04"): Offer(16, (3, 4), (3, 2)),
-    Release("ubuntu", "resolute", "26.04"): Offer(18, (3, 5), (4, 1)),
+    Release("debian", "bookworm", "12"): Offer(15, (3, 4), (3, 0), (1, 18)),
+    Release("debian", "trixie", "13"): Offer(17, (3, 5), (4, 0), (1, 24)),
+    Release("ubuntu", "jammy", "22.04"): Offer(14, (3, 3), (2, 1), (1, 16)),
+    Release("ubuntu", "noble", "24.04"): Offer(16, (3, 4), (3, 2), (1, 22)),
+    Release("ubuntu", "resolute", "26.04"): Offer(18, (3, 5), (4, 1), (1, 25)),
 }
 
 # 3.3 has neither learners nor the /v3 gateway by that name, which joining members and Patroni rely on.
 ETCD_FLOOR = (3, 4)
 POSTGRES_FLOOR = 15
+# The first with prepared statements in transaction pooling; auth_dbname is older.
+PGBOUNCER_FLOOR = (1, 21)
 
 
 def supported_releases() -> str:

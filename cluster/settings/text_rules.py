@@ -20,7 +20,7 @@ _HOST_LABEL = "[A-Za-z0-9]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?"
 _DNS_NAME = re.compile(rf"(\*\.)?{_LABEL}(\.{_LABEL})*")
 _HOST_NAME = re.compile(rf"{_HOST_LABEL}(\.{_HOST_LABEL})*")
 _ROLE_WORDS = ("public", "none", "current_user", "session_user", "current_role")
-_CLUSTER_ROLES = ("replicator", "rewind")
+_CLUSTER_ROLES = ("replicator", "rewind", "pgbouncer_auth", "pgbouncer_lookup")
 _DATABASE_WORDS = ("all", "sameuser", "samerole", "samegroup", "replication")
 
 # Trees of the system, in which nobody else's data lies; and directories that hold the data of several.

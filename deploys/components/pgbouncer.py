@@ -24,6 +24,17 @@ def deploy_pgbouncer(cluster: Cluster, secrets: Mapping[str, Secret]) -> None:
 
 
 @deploy("Connection pools")
+def deploy_pgbouncer_limits(cluster: Cluster, secrets: Mapping[str, Secret]) -> None:
+    """
+    Let the pools follow a changed configuration, on the hosts that have them.
+
+    + cluster: as declared; + secrets: all of the cluster's, by name
+    """
+    password = secrets["PGBOUNCER_PASSWORD"]
+    pgbouncer.follow(name="Follow max_connections and pg_hba", cluster=cluster, password=password)
+
+
+@deploy("Connection pools")
 def deploy_pgbouncer_removal(cluster: Cluster) -> None:
     """
     Remove the pools that are not declared any more, when nothing checks them any more, and then their roles.

@@ -13,6 +13,7 @@ from deploys.components.firewall import deploy_firewall
 from deploys.components.haproxy import deploy_haproxy
 from deploys.components.keepalived import deploy_keepalived
 from deploys.components.pgbackrest import deploy_pgbackrest
+from deploys.components.pgbouncer import deploy_pgbouncer
 from deploys.components.vip import deploy_vip
 from deploys.parts.secrets import cluster_secrets
 from operations import etcd, patroni, patroni_configuration
@@ -51,6 +52,7 @@ def deploy_removal(
     )
     patroni_traces.deregister(name=f"Delete {leaving}'s keys and slots", cluster=cluster, leaving=leaving)
     if stays:
+        deploy_pgbouncer(cluster=rest, secrets=secrets)
         deploy_keepalived(cluster=rest)
         deploy_certificates(cluster=rest)
         deploy_pgbackrest(cluster=rest)

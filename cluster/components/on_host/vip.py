@@ -27,6 +27,7 @@ from typing import Any
 import vip_frames
 import vip_kernel
 from vip_patroni import Leading, Patroni, listens
+from vip_pools import Pools
 from vip_rule import BGP, LEADER, READ, WRITE, Contact, Rules, Seen, objection, patience
 
 POLL_SECONDS = 0.5
@@ -67,6 +68,7 @@ class Holder:
     misses: int = 0
     read_at: float = 0.0
     fits: bool = False
+    pooled: bool = True
     limits: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -85,6 +87,7 @@ class Holder:
                 self._let_go(address, one)
         self.interface = "" if moved else self.interface
         self.given = given
+        self.pools = Pools(given.get("pools", []))
         self.limits = []
         self.rules = Rules(given["mode"], given["rank"], given["fallback"])
         self.addresses = {address: former.get(address) or Held(use) for address, use in listed.items()}
@@ -118,7 +121,7 @@ class Holder:
                 # The one before counts, too: a key may still end by it.
                 self.limits = [*self.limits[-1:], ttl - loop_wait - self.given["margin_seconds"]]
             if self.given[READ] and now - self.read_at >= READING_SECONDS:
-                self.fits, self.read_at = patroni.fits_readers(), now
+                self.fits, self.pooled, self.read_at = patroni.fits_readers(), self.pools.answer(), now
             return said
         except (OSError, ValueError, http.client.HTTPException):
             return None
@@ -126,7 +129,7 @@ class Holder:
     def _seen(self, said: Leading, age: float, address: str) -> Seen:
         heard = listens(address, self.given["port"])
         replicas = not said.streaming.isdisjoint(self.given["readers"])
-        return Seen(said.leads, self.fits, replicas, age, min(self.limits), said.failsafe, heard)
+        return Seen(said.leads, self.fits, replicas, age, min(self.limits), said.failsafe, heard, self.pooled)
 
     def _act(self, address: str, one: Held, seen: Seen | None, asked: float) -> None:
         one.why = objection(one.use, self.rules, seen)

@@ -49,6 +49,7 @@ class Seen:
     + contact_age: seconds since Patroni's last contact with etcd, at most; + contact_limit: how many they may be
     + failsafe: etcd is lost, and leader and members have heard of each other without it
     + listens: by address, whether PostgreSQL would take connections to it
+    + pooled: whether PgBouncer's pool for readers answers, where there is one
     """
 
     leads: bool
@@ -58,6 +59,7 @@ class Seen:
     contact_limit: float
     failsafe: bool
     listens: bool
+    pooled: bool = True
 
 
 def objection(use: str, rules: Rules, seen: Seen | None) -> str:
@@ -77,7 +79,7 @@ def _of_writing(seen: Seen) -> str:
 
 def _of_reading(rules: Rules, seen: Seen) -> str:
     if seen.fits:
-        return ""
+        return "" if seen.pooled else "PgBouncer's pool for readers does not answer"
     if not seen.leads:
         return "not a replica that serves readers"
     if not rules.fallback:

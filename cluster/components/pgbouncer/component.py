@@ -13,7 +13,7 @@ from cluster.components.component_type import CLIENTS, Admission, ComponentType,
 from cluster.components.files import Directory, File
 from cluster.components.pgbouncer import sizes
 from cluster.components.pgbouncer.hba import client_lines
-from cluster.components.rendering import rendered
+from cluster.components.rendering import program, rendered
 from cluster.declared.client_networks import client_networks
 from cluster.declared.model import Cluster, Node
 from cluster.declared.pgbouncer import (
@@ -40,6 +40,8 @@ CLIENTS_FILE = f"{DIRECTORY}/clients.hba"
 LOGINS_FILE = f"{DIRECTORY}/logins.txt"
 # What a running process read at its start alone: compared with what it would read now.
 STARTED = "started-with"
+# What keepalived asks on the same host. It takes programs from directories alone in which root alone writes.
+POOLS_ANSWER = f"{DIRECTORY}/pools-answer"
 LOOPBACK = "127.0.0.1"
 ROLES = {"haproxy", "postgres"}
 
@@ -82,6 +84,7 @@ def pgbouncer_component(cluster: Cluster, node: Node, password: Secret) -> Compo
     owned = {"user": "root", "group": USER, "mode": "640"}
     files = (
         File(UNIT_PATH, _unit(cluster)),
+        *([File(POOLS_ANSWER, program("pools_answer.pl"), mode="755")] if node in cluster.balancers else ()),
         File(CLIENTS_FILE, "".join(f"{line}\n" for line in client_lines(cluster)), **owned),
         File(LOGINS_FILE, f'"{AUTH_ROLE}" "{password!s}"\n', USER, USER, mode="600"),
         *(file for process in there for file in _files(cluster, node, process, owned)),
@@ -207,5 +210,5 @@ COMPONENT = ComponentType(
     listens=_listeners,
     admits=_admitted,
     mark=UNIT_PATH,
-    owns=lambda cluster, node: (UNIT_PATH, POOLS, CLIENTS_FILE, LOGINS_FILE, PLACE.directory),
+    owns=lambda cluster, node: (UNIT_PATH, POOLS, CLIENTS_FILE, LOGINS_FILE, POOLS_ANSWER, PLACE.directory),
 )

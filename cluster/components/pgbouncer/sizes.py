@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cluster.components.haproxy_connections import DIVIDED, server_connections, usable_connections
-from cluster.declared.model import Cluster
+from cluster.components.haproxy_connections import server_connections, usable_connections
+from cluster.declared.model import Cluster, Node
 from cluster.declared.pgbouncer import Pool, pooling_hosts, pools
 
 # Of a process, to look up the roles of clients that log in: one at work, and one for when the first is stuck.
@@ -61,7 +61,12 @@ def pool_size(cluster: Cluster, pool: Pool) -> int:
 
 def derived_size(cluster: Cluster) -> int:
     """That of the pools write and read when none is declared; below 1 there is no room for them."""
-    return min(_fitting(cluster, met) for met in meetings(cluster))
+    return min(_fitting(cluster, met, limits(cluster)[0] * POOLED_PARTS // PARTS) for met in meetings(cluster))
+
+
+def largest_size(cluster: Cluster) -> int:
+    """The largest that may be declared: nothing is left for clients that come past PgBouncer."""
+    return min(_fitting(cluster, met, limits(cluster)[0]) for met in meetings(cluster))
 
 
 def meetings(cluster: Cluster) -> list[tuple[Pool, ...]]:
@@ -80,8 +85,7 @@ def meetings(cluster: Cluster) -> list[tuple[Pool, ...]]:
 def opened(cluster: Cluster, met: Sequence[Pool]) -> Opened:
     """What pools that meet may open to one member. + met: of ``meetings``"""
     sized = sum(pool_size(cluster, pool) for pool in met)
-    hosts = len(pooling_hosts(cluster)) if cluster.settings.pgbouncer_on == "haproxy" else 1
-    return Opened(tuple(met), hosts, cluster.settings.pgbouncer_processes, databases(cluster), sized)
+    return Opened(tuple(met), len(leading(cluster)), cluster.settings.pgbouncer_processes, databases(cluster), sized)
 
 
 def limits(cluster: Cluster) -> tuple[int, int]:
@@ -91,19 +95,19 @@ def limits(cluster: Cluster) -> tuple[int, int]:
     return usable, through
 
 
-def _fitting(cluster: Cluster, met: tuple[Pool, ...]) -> int:
+def leading(cluster: Cluster) -> tuple[Node, ...]:
+    """The hosts whose pools may lead to one and the same member."""
+    hosts = pooling_hosts(cluster)
+    return hosts if cluster.settings.pgbouncer_on == "haproxy" else hosts[:1]
+
+
+def _fitting(cluster: Cluster, met: tuple[Pool, ...], total: int) -> int:
+    """The size with which pools that meet open no more to one member. + total: as much as that"""
     settings = cluster.settings
-    usable, through = limits(cluster)
-    hosts = len(pooling_hosts(cluster)) if settings.pgbouncer_on == "haproxy" else 1
-    room = min(usable * POOLED_PARTS // PARTS // hosts, through) // settings.pgbouncer_processes
+    room = min(total // len(leading(cluster)), limits(cluster)[1]) // settings.pgbouncer_processes
     rest = room - LOOKUPS * len(met) - databases(cluster) * settings.pgbouncer_session_size * ("session" in met)
     sharing = sum(pool != "session" for pool in met)
     return rest // (databases(cluster) * sharing)
-
-
-def is_divided(cluster: Cluster) -> bool:
-    """Whether HAProxy gives each of its ports a share of a member only."""
-    return cluster.settings.pgbouncer_on == "haproxy" and cluster.settings.haproxy_member_share == DIVIDED
 
 
 def files(cluster: Cluster, pool: Pool) -> int:
