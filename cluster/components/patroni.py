@@ -25,8 +25,8 @@ from cluster.components.patroni_unit import (
     unit_files,
 )
 from cluster.components.pgbackrest import CLONE_COMMAND
+from cluster.components.pgbouncer.roles import callbacks
 from cluster.components.standby_cluster import source_method, trusted
-from cluster.components.vip import callbacks
 from cluster.declared.model import Cluster, Node
 from cluster.declared.vip import listened
 from cluster.pki.certificates import MEMBERSHIP, PATRONI, PATRONI_ETCD, POSTGRES, membership

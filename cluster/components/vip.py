@@ -20,6 +20,8 @@ SERVICE = f"{UNIT}.service"
 PROGRAMS = "/usr/local/lib/vip"
 PROGRAM = f"{PROGRAMS}/vip.py"
 CALL = f"{PROGRAMS}/vip_call.py"
+# Patroni's events at which it is called.
+CALLED = ("on_start", "on_stop", "on_role_change")
 DIRECTORY = "/etc/vip"
 CONFIGURATION = f"{DIRECTORY}/vip.json"
 SYSCTL = "/etc/sysctl.d/60-vip.conf"
@@ -124,12 +126,9 @@ def _configuration(cluster: Cluster, node: Node) -> str:
     return json.dumps(given, indent=2) + "\n"
 
 
-def callbacks(cluster: Cluster) -> dict[str, dict[str, str]]:
-    """What Patroni calls when a member's role changes, so that the addresses follow at once; nothing in other modes."""
-    if cluster.settings.vip_mode not in ON_MEMBERS:
-        return {}
-    command = f"/usr/bin/python3 {CALL}"
-    return {"callbacks": dict.fromkeys(("on_start", "on_stop", "on_role_change"), command)}
+def call_of(cluster: Cluster) -> str:
+    """What is called when a member's role changes, so that the addresses follow at once; "" in other modes."""
+    return f"/usr/bin/python3 {CALL}" if cluster.settings.vip_mode in ON_MEMBERS else ""
 
 
 # It stays with the members when it is not wanted there any more, so that a run removes it.

@@ -13,6 +13,7 @@ from cluster.components.component_type import CLIENTS, Admission, ComponentType,
 from cluster.components.files import Directory, File
 from cluster.components.pgbouncer import sizes
 from cluster.components.pgbouncer.hba import client_lines
+from cluster.components.pgbouncer.roles import ROLE_CHANGED, role_changed
 from cluster.components.rendering import program, rendered
 from cluster.declared.client_networks import client_networks
 from cluster.declared.model import Cluster, Node
@@ -85,6 +86,7 @@ def pgbouncer_component(cluster: Cluster, node: Node, password: Secret) -> Compo
     files = (
         File(UNIT_PATH, _unit(cluster)),
         *([File(POOLS_ANSWER, program("pools_answer.pl"), mode="755")] if node in cluster.balancers else ()),
+        *role_changed(cluster, node),
         File(CLIENTS_FILE, "".join(f"{line}\n" for line in client_lines(cluster)), **owned),
         File(LOGINS_FILE, f'"{AUTH_ROLE}" "{password!s}"\n', USER, USER, mode="600"),
         *(file for process in there for file in _files(cluster, node, process, owned)),
@@ -192,6 +194,8 @@ def _files_on(cluster: Cluster, node: Node, secrets: Mapping[str, Any]) -> Compo
     return pgbouncer_component(cluster, node, secrets[PASSWORD])
 
 
+_OWNED = (UNIT_PATH, POOLS, CLIENTS_FILE, LOGINS_FILE, POOLS_ANSWER, ROLE_CHANGED)
+
 # It stays with the hosts that might have it when it is not wanted there any more, so that a run removes it.
 COMPONENT = ComponentType(
     name="pgbouncer",
@@ -210,5 +214,5 @@ COMPONENT = ComponentType(
     listens=_listeners,
     admits=_admitted,
     mark=UNIT_PATH,
-    owns=lambda cluster, node: (UNIT_PATH, POOLS, CLIENTS_FILE, LOGINS_FILE, POOLS_ANSWER, PLACE.directory),
+    owns=lambda cluster, node: (*_OWNED, PLACE.directory),
 )
