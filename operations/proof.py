@@ -17,6 +17,7 @@ from cluster.endpoints.proof import (
     endpoints,
     held_endpoints,
     own_endpoint,
+    own_pools,
     question,
     unheld_addresses,
 )
@@ -48,9 +49,9 @@ def proven(cluster: Cluster, secrets: Mapping[str, Secret], places: Mapping[str,
     """
     Show that the cluster does what it is for: etcd healthy, every standby streaming on one timeline, a write through
     the read-write endpoint of every HAProxy, a read and a refused write through the read-only one, and behind every
-    other port that is open a member that belongs there; without HAProxy, the same on the members themselves; and all of
-    that at virtual addresses. Then print the card. In a run that has changed nothing, members and etcd are not asked
-    once more for what they have just said.
+    other port that is open a member that belongs there; without HAProxy, the same on the members themselves; the same
+    through every pool; and all of that at virtual addresses. Then print the card. In a run that has changed nothing,
+    members and etcd are not asked once more for what they have just said.
 
     + places: ``ca`` and ``password``: where they lie on the control machine
     """
@@ -92,6 +93,8 @@ def _tried(cluster: Cluster, password: Secret, look: Callable[[], SeenPatroni]) 
         asked = {current_node(): endpoints(cluster, look)}
     else:
         asked = {node.name: [own_endpoint(cluster, node, look()["leader"])] for node in in_this_run(cluster.members)}
+    for node in in_this_run(cluster.members) if cluster.settings.pgbouncer_on == "members" else ():
+        asked.setdefault(node.name, []).extend(own_pools(cluster, node, look()["leader"]))
     for node in in_this_run(cluster.members):
         if held := held_endpoints(cluster, node):
             asked.setdefault(node.name, []).extend(held)

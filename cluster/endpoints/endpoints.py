@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from cluster.declared.model import Cluster, Node
+from cluster.declared.pgbouncer import Pool, pool_port, pools
 from cluster.declared.vip import ON_MEMBERS, Use, VirtualAddress, virtual_addresses
 
 Endpoint = tuple[str, int]  # host, port
@@ -37,6 +38,21 @@ def virtual_endpoints(cluster: Cluster) -> list[tuple[VirtualAddress, int]]:
         ports = dict.fromkeys(ports, settings.postgres_port)
     listed = virtual_addresses(cluster)
     return [(one, ports[one.use]) for one in listed if one.use == "read" or cluster.source is None]
+
+
+def pooled_endpoints(cluster: Cluster) -> list[tuple[Pool, int]]:
+    """The pools of PgBouncer that lead somewhere, with their ports. A standby cluster takes no writers."""
+    offered = ((pool, pool_port(cluster, pool)) for pool in pools(cluster))
+    return [(pool, port) for pool, port in offered if pool == "read" or cluster.source is None]
+
+
+def pooled_addresses(cluster: Cluster) -> list[tuple[VirtualAddress, Pool, int]]:
+    """The same at virtual addresses, each for what it is for; the host with an address has the pools as well."""
+    settings = cluster.settings
+    if settings.pgbouncer_on != ("haproxy" if settings.vip_mode == "haproxy" else "members"):
+        return []
+    listed, offered = virtual_addresses(cluster), pooled_endpoints(cluster)
+    return [(one, pool, port) for one in listed for pool, port in offered if (one.use == "read") == (pool == "read")]
 
 
 def client_endpoints(cluster: Cluster) -> tuple[tuple[Node, ...], int]:

@@ -11,7 +11,7 @@ from cluster.components.haproxy_connections import server_connections
 from cluster.components.haproxy_servers import PRIMARY, services
 from cluster.declared.model import Cluster, Node
 from cluster.declared.vip import ON_MEMBERS
-from cluster.endpoints.endpoints import virtual_endpoints
+from cluster.endpoints.endpoints import pooled_addresses, pooled_endpoints, virtual_endpoints
 from cluster.observed.patroni import SeenPatroni
 from cluster.observed.postgres import SeenEndpoint
 from cluster.pki.certificates import POSTGRES
@@ -32,23 +32,42 @@ class Expected:
 
 def endpoints(cluster: Cluster, look: Callable[[], SeenPatroni]) -> list[dict[str, Any]]:
     """
-    Where clients connect through HAProxy, at virtual addresses, too, with who may answer there: every port that is open
-    and has somebody to lead to.
+    Where clients connect through HAProxy, and the pools in front of it, at virtual addresses, too, with who may answer
+    there: every port that is open and has somebody to lead to.
 
     + look: ``PatroniCluster``, which is waited for only where the declaration does not say who that is
     """
     if not cluster.balancers:
         return []
-    expected = {one.port: _expected(cluster, one.name, look) for one in services(cluster)}
+    expected = {one.port: _expected(cluster, one.name, look) for one in services(cluster)} | _pooled(cluster, look)
     leading = {port: _asked(cluster, one) for port, one in expected.items() if one.primaries or one.standbys}
     listed: list[dict[str, Any]] = [
         {"address": str(node.client_address), "port": port} for node in cluster.balancers for port in leading
     ]
     if cluster.settings.vip_mode == "haproxy":
         virtual = [(str(one.address), port) for one, port in virtual_endpoints(cluster)]
+        virtual += [(str(one.address), port) for one, _, port in pooled_addresses(cluster)]
         # A member may have no IPv6.
         listed += [{"address": address, "port": port, "if": "routed"} for address, port in virtual if port in leading]
     return [{**one, **leading[one["port"]]} for one in listed]
+
+
+def _pooled(cluster: Cluster, look: Callable[[], SeenPatroni]) -> dict[int, Expected]:
+    """The pools beside HAProxy, by port: they lead where its own ports do."""
+    if cluster.settings.pgbouncer_on != "haproxy":
+        return {}
+    services = {pool: "replicas" if pool == "read" else PRIMARY for pool, _ in pooled_endpoints(cluster)}
+    return {port: _expected(cluster, services[pool], look) for pool, port in pooled_endpoints(cluster)}
+
+
+def own_pools(cluster: Cluster, node: Node, leader: str | None) -> list[dict[str, Any]]:
+    """The pools of a member in front of its own PostgreSQL, tried on the member. + leader: who leads"""
+    if cluster.settings.pgbouncer_on != "members":
+        return []
+    loopback, writes = node.address.loopback, node.name == leader and cluster.source is None
+    way = {"by": {"hostaddr": loopback}, "wants": "write" if writes else "read"}
+    led = {"primaries": [loopback] * writes, "standbys": [loopback] * (not writes)}
+    return [{"address": str(node.address), "port": port, **way, **led} for _, port in pooled_endpoints(cluster)]
 
 
 def held_endpoints(cluster: Cluster, node: Node) -> list[dict[str, Any]]:

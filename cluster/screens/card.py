@@ -6,7 +6,14 @@ from collections.abc import Mapping
 
 from cluster.declared.address import Address
 from cluster.declared.model import Cluster, Node
-from cluster.endpoints.endpoints import client_endpoints, published_endpoints, virtual_endpoints
+from cluster.declared.pgbouncer import Pool, pooling_hosts
+from cluster.endpoints.endpoints import (
+    client_endpoints,
+    pooled_addresses,
+    pooled_endpoints,
+    published_endpoints,
+    virtual_endpoints,
+)
 from cluster.finding_types.finding_type import RUN
 from cluster.observed.patroni import SeenPatroni
 from cluster.verdicts.health import leaders_timeline, waiting_for_restart
@@ -36,6 +43,7 @@ def connection_card(
         "",
         *_endpoints(cluster),
         *_addresses(cluster),
+        *_pools(cluster),
         "",
         "  Members",
         *(_member(cluster, node, seen) for node in cluster.members),
@@ -82,6 +90,37 @@ def _addresses(cluster: Cluster) -> list[str]:
     width = max((len(str(one.address)) for one, _ in endpoints), default=0)
     lines = [f"    {one.address!s:<{width}}  port {port:<5} {meant[one.use]}" for one, port in endpoints]
     return ["  Virtual addresses", *lines] if lines else []
+
+
+_LED: dict[Pool, str] = {"write": "the primary", "read": "the replicas", "session": "the primary"}
+
+
+def _pools(cluster: Cluster) -> list[str]:
+    """The pools of PgBouncer, and what transaction pooling forbids."""
+    offered = pooled_endpoints(cluster)
+    if not offered:
+        return []
+    hosts = ", ".join(str(node.address) for node in pooling_hosts(cluster))
+    led = _LED if cluster.settings.pgbouncer_on == "haproxy" else dict.fromkeys(_LED, "the member's own PostgreSQL")
+    lines = [
+        f"    {pool:<11} port {port:<5} {led[pool]}, {'session' if pool == 'session' else 'transaction'} pooling"
+        for pool, port in offered
+    ]
+    also = ", and at the virtual addresses" if pooled_addresses(cluster) else ""
+    return [f"  Pools on {hosts}{also}", *lines, *_FORBIDDEN, f"    {_instead(cluster)}"]
+
+
+_FORBIDDEN = (
+    "    With transaction pooling nothing of a session outlives its transaction: no SET, LISTEN, temporary tables, or",
+    "    advisory locks of a session. Prepared statements work, as drivers make them.",
+)
+
+
+def _instead(cluster: Cluster) -> str:
+    settings = cluster.settings
+    direct = settings.haproxy_primary_port if cluster.balancers else settings.postgres_port
+    pool = f"the pool session (port {settings.pgbouncer_session_port}) or " if settings.pgbouncer_session_size else ""
+    return f"For these use {pool}port {direct}."
 
 
 def _member(cluster: Cluster, node: Node, seen: SeenPatroni) -> str:

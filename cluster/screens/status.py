@@ -13,10 +13,12 @@ from cluster.checks.report import failing, summary
 from cluster.components.all import certificate_places
 from cluster.components.haproxy_servers import server_name
 from cluster.declared.model import Node
+from cluster.declared.pgbouncer import pooling_hosts
 from cluster.measures import used_percent
 from cluster.observed.patroni import SeenMember
 from cluster.screens.addresses import address_rows, router_rows
 from cluster.screens.backups import backups_words, drill_words
+from cluster.screens.pools import POOLS_HEADER, pool_rows, pools_words
 from cluster.screens.table import WIDTH, table
 from cluster.verdicts.health import upstream
 from cluster.verdicts.run_lock import lock_words
@@ -37,6 +39,7 @@ def status_lines(overview: Overview, found: Sequence[CheckFinding]) -> list[str]
         *_members(overview),
         *_etcd(overview),
         *_haproxy(overview),
+        *table(POOLS_HEADER, pool_rows(overview)),
         *table(("ADDRESS", "FOR", "ON"), address_rows(overview)),
         *table(("ROUTER", "OF", "SESSION", "BFD", "WAS TOLD"), router_rows(overview)),
         *_certificates(overview),
@@ -64,6 +67,7 @@ def _summary(overview: Overview) -> list[str]:
         "Commits": mode_words(overview),
         "etcd": _etcd_words(overview),
         "HAProxy": _haproxy_words(overview),
+        "Pools": pools_words(overview),
         "Backups": backups_words(overview),
         "Drill": drill_words(overview),
         "CA": authority_words(overview),
@@ -210,6 +214,7 @@ def _certificates(overview: Overview) -> list[str]:
         "patroni",
         "postgres",
         "haproxy",
+        *(["pgbouncer"] if pooling_hosts(overview.cluster) else []),
         *(["pgbackrest"] if overview.cluster.repository else []),
     )
     header = ("CERTIFICATES, DAYS LEFT", *(f" {name.upper()}" for name in components))

@@ -59,6 +59,11 @@ def pool_size(cluster: Cluster, pool: Pool) -> int:
     return derived_size(cluster) if settings.pgbouncer_pool_size is None else settings.pgbouncer_pool_size
 
 
+def of_process(cluster: Cluster, pool: Pool) -> int:
+    """All connections that one process of a pool may open."""
+    return databases(cluster) * pool_size(cluster, pool) + LOOKUPS
+
+
 def derived_size(cluster: Cluster) -> int:
     """That of the pools write and read when none is declared; below 1 there is no room for them."""
     return min(_fitting(cluster, met, limits(cluster)[0] * POOLED_PARTS // PARTS) for met in meetings(cluster))
