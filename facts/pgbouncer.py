@@ -71,7 +71,8 @@ def asking(name: str, port: int, key: str) -> str:
 
 
 def _process(said: Mapping[str, tuple[int, str]]) -> dict[str, Any]:
-    if failed := next((text for code, text in said.values() if code != 0), None):
+    failed = next((text for code, text in said.values() if code != 0), None)
+    if failed is not None:
         return {"error": failed.strip() or "no answer within 5 s"}
     state, databases, pools, config = (_rows(said[key][1]) for key in QUESTIONS)
     served = [one for one in databases if one["name"] != CONSOLE]

@@ -77,7 +77,8 @@ def instances(cluster: Cluster, node: Node) -> Iterator[Instance]:
 
 
 def _pools(cluster: Cluster, node: Node, use: Use) -> tuple[str, ...]:
-    there = processes(cluster, node)
+    # On a member they lead to its own PostgreSQL, whichever host has the address.
+    there = processes(cluster, node) if cluster.settings.pgbouncer_on == "haproxy" else ()
     return tuple(process.socket for process in there if (process.pool == "read") == (use == "read"))
 
 

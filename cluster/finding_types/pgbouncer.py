@@ -17,8 +17,7 @@ TYPES: Mapping[str, FindingType] = {
     ),
     "pgbouncer-paused": FindingType(
         *(ALARM, "pool", "a pool is paused and no run is under way: its clients wait, and are disconnected in the end"),
-        "`runuser -u postgres -- psql -h /run/pgbouncer/{name} -p {port} -U pgbouncer -d pgbouncer -c RESUME` on "
-        "{where}.",
+        "`runuser -u postgres -- psql -h /run/pgbouncer/{name} -p {port} -U pgbouncer -c RESUME` on {where}.",
     ),
     "pgbouncer-waiting": FindingType(
         *(WARNING, "pool", "a client has waited for a connection to a member for more than five seconds"),

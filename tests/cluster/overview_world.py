@@ -18,11 +18,13 @@ from cluster.components.all import certificate_places, listeners
 from cluster.components.component import Component, Unit
 from cluster.components.files import File
 from cluster.components.patroni_dynamic import configuration_for
+from cluster.components.pgbouncer.sizes import pool_size
 from cluster.declared.address import Address
 from cluster.declared.model import Cluster, Node
+from cluster.declared.pgbouncer import Process, processes
 from cluster.inventory.clusters import declared_clusters
 from cluster.inventory.host import DeclaredHost
-from cluster.pki.certificates import PGBACKREST, PGBACKREST_SERVER, CertificatePlace, Issuer, leaf_request
+from cluster.pki.certificates import PGBACKREST, PGBACKREST_SERVER, PGBOUNCER, CertificatePlace, Issuer, leaf_request
 from cluster.pki.verdicts import Authority, public_key_digest
 from cluster.verdicts.removal_notes import Removal, remaining, removal_key
 from tests.world.hosts import fake_cluster
@@ -146,6 +148,37 @@ def routed(**session: Any) -> World:
         answers.pop("keepalived", None)
     there.answers["h1"]["bgp"]["sessions"]["10.0.0.254"] |= session
     return there
+
+
+def pooled(**settings: Any) -> World:
+    """The same with PgBouncer in front of each HAProxy. + settings: further ones"""
+    world = healthy(**{"pgbouncer_on": "haproxy", "pgbouncer_session_size": 5, **settings})
+    declared = configuration_for(world.cluster, [RESOURCES] * 3)
+    world.everywhere("patroni", lambda seen: seen.update(config=copy.deepcopy(declared)))
+    for node in world.cluster:
+        answers = world.answers[node.name]
+        answers["certificates"][PGBOUNCER.certificate] = certificate(node, PGBOUNCER)
+        answers["pgbouncer"] = {one.name: pool(world.cluster, one) for one in processes(world.cluster, node)}
+    return world
+
+
+def pool(cluster: Cluster, process: Process) -> dict[str, Any]:
+    """A process of PgBouncer with a few clients."""
+    size = str(pool_size(cluster, process.pool))
+    settings = {
+        "default_pool_size": size,
+        "max_db_connections": size,
+        "max_client_conn": "1000",
+        "query_wait_timeout": "120",
+        "auth_type": "hba",
+        "client_tls_sslmode": "require",
+        "pool_mode": "session" if process.pool == "session" else "transaction",
+        "server_tls_sslmode": "verify-full",
+    }
+    used = {"servers": 2, "paused": False, "disabled": False}
+    databases = {"app": used, "pgbouncer_lookup": {**used, "servers": 1}}
+    counted = {"clients": 7, "waiting": 0, "servers": 3, "maxwait": 0}
+    return {"error": "", "paused": "none", "databases": databases, **counted, "settings": settings}
 
 
 def backed_up(**settings: Any) -> World:

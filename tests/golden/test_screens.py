@@ -11,7 +11,7 @@ import pytest
 from cluster.checks.report import all_findings, check_lines
 from cluster.components.patroni_dynamic import synchronous_configuration
 from cluster.screens.status import WIDTH, status_lines
-from tests.cluster.overview_world import MIB, WRITTEN, World, addressed, backed_up, healthy, routed
+from tests.cluster.overview_world import MIB, WRITTEN, World, addressed, backed_up, healthy, pooled, routed
 from tests.golden.review import GOLDEN, assert_reviewed_text
 
 SCREENS = GOLDEN / "screens"
@@ -103,7 +103,18 @@ def routers() -> World:
     return world
 
 
+def pools() -> World:
+    """Pools of two processes each: one is paused, one is silent, and a host is dead."""
+    world = pooled(pgbouncer_processes=2)
+    said = world.answers["h1"]["pgbouncer"]
+    said["write-1"].update(paused="all", clients=31, waiting=9, maxwait=12)
+    said["read-2"] = {"error": "psql: error: timeout expired"}
+    world.kill("h3")
+    return world
+
+
 STATES = {
+    "pools": pools,
     "addresses": addresses,
     "routers": routers,
     "healthy": healthy,

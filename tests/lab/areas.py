@@ -18,6 +18,7 @@ AREAS: Mapping[str, str] = {
     "restore": "back to a moment, and a cluster from another's backup",
     "membership": "hosts that join, leave and are replaced",
     "etcd": "etcd that grows, is restarted, and is lost",
+    "pooling": "PgBouncer: its pools, whom they let in, and what their clients notice",
     "power": "the whole cluster stopped, started, destroyed",
     "security": "encryption, certificates, secrets",
     "standby": "a standby cluster at another site",
@@ -149,6 +150,7 @@ FILES = (
         2.5,
         until="test_a_lock_that_is_broken_stops_its_run_before_its_next_step",
     ),
+    LabFile("test_pgbouncer.py", "pooling"),
     LabFile(
         "test_power.py",
         "power",

@@ -30,6 +30,7 @@ from tests.cluster.overview_world import (
     backed_up,
     certificate,
     healthy,
+    pooled,
     routed,
 )
 from tests.world.hosts import fake_cluster
@@ -41,6 +42,22 @@ def found(world: World) -> list[tuple[str, str, str]]:
 
 def test_a_healthy_cluster_has_nothing_to_complain_about() -> None:
     assert found(healthy()) == []
+
+
+def test_pools_that_serve_or_that_a_run_has_paused_are_as_they_should_be() -> None:
+    assert found(pooled()) == []
+    assert found(pooled(pgbouncer_on="members")) == []
+    world = healthy()
+    paused_by_a_run(world)
+    assert found(world) == []
+
+
+def test_a_pool_whose_unit_is_down_is_one_finding() -> None:
+    world = pooled()
+    world.answers["h2"]["pgbouncer"]["write"] = {"error": "connection refused"}
+    units = {"pgbouncer@write": {**world.answers["h2"]["component"]["units"]["etcd"], "active": "failed"}}
+    world.answers["h2"]["component"]["units"] |= units
+    assert found(world) == []  # unit-down comes of the component, which this world does not have
 
 
 @dataclass(frozen=True)
@@ -151,6 +168,28 @@ def with_addresses(world: World) -> None:
     world.cluster, world.answers = there.cluster, there.answers
 
 
+def pools(change: Callable[[dict[str, Any]], Any], **settings: Any) -> Callable[[World], Any]:
+    """A cluster with pools. + change: of what the pool write on h2 says of itself"""
+
+    def act(world: World) -> None:
+        there = pooled(**settings)
+        world.cluster, world.answers = there.cluster, there.answers
+        change(there.answers["h2"]["pgbouncer"]["write"])
+
+    return act
+
+
+def paused_by_a_run(world: World) -> None:
+    pools(lambda seen: seen.update(paused="all", clients=9))(world)
+    world.answers["h1"]["run_lock"] = {"holder": {"run": "restart_pending"}, "renewed_seconds": 1}
+
+
+def other_databases(seen: dict[str, Any]) -> None:
+    one = {"servers": 2, "paused": False, "disabled": False}
+    seen["databases"] |= {"shop": one, "idle": {**one, "servers": 0}}
+    seen["servers"] = 5
+
+
 def strange_holder(world: World) -> None:
     """The repository's host has the address for writers, too."""
     given = {"vip_mode": "haproxy", "vip_write": ["10.0.0.100"], "vip_read": ["10.0.0.101"], "vip_interface": "eth0"}
@@ -198,6 +237,32 @@ COLLATION = {
 }
 
 CASES = [
+    Case(
+        *("pgbouncer-silent", "h2", "the pool write does not answer on its console: no answer within 5 s"),
+        pools(lambda seen: (seen.clear(), seen.update(error="no answer within 5 s"))),
+    ),
+    Case(
+        *("pgbouncer-paused", "h2", "the pool write is paused, with 9 clients, and no run is under way"),
+        pools(lambda seen: seen.update(paused="all", clients=9, maxwait=77, waiting=3)),
+    ),
+    Case(
+        *("pgbouncer-paused", "h2"),
+        "the pool write is paused for some of its databases, with 7 clients, and no run is under way",
+        pools(lambda seen: seen.update(paused="some")),
+    ),
+    Case(
+        *("pgbouncer-waiting", "h2", "a client of the pool write has waited for 6 s; 3 wait"),
+        pools(lambda seen: seen.update(maxwait=6, waiting=3)),
+    ),
+    Case(
+        *("pgbouncer-databases", "h2"),
+        "2 databases (app, shop) use the pool write, 1 are declared; it has 5 connections, 20 are planned",
+        pools(other_databases),
+    ),
+    Case(
+        *("pgbouncer-settings", "h2", "the pool write runs with max_client_conn 100, 1000 is declared"),
+        pools(lambda seen: seen["settings"].update(max_client_conn="100")),
+    ),
     Case(
         *("standby-role", "main", "main is a standby cluster, fed by 10.9.9.9, and not declared as one"),
         lambda world: world.everywhere(

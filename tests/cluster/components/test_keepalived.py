@@ -108,3 +108,27 @@ def test_a_file_that_keepalived_refuses_takes_no_place_and_the_mark_is_written_f
     assert component.files[0].path == DROP_IN
     (unit,) = component.units
     assert unit.load == "systemctl reload keepalived"  # a restart would give the addresses away
+
+
+POOLED = {"pgbouncer_on": "haproxy", "pgbouncer_processes": 2, "pgbouncer_session_size": 3}
+
+
+def test_a_host_is_better_while_its_pools_answer_but_not_as_much_as_for_a_primary() -> None:
+    one = text(a_cluster(**POOLED))
+    assert block("track_script", one) == [
+        "haproxy_answers write_served write_pooled",
+        "haproxy_answers read_served read_pooled",
+    ]
+    asked = {
+        use: re.findall(r"/run/pgbouncer/([a-z0-9-]+)/", one.split(f"vrrp_script {use}_pooled")[1].split("}")[0])
+        for use in ("write", "read")
+    }
+    assert asked == {"write": ["write-1", "write-2", "session-1", "session-2"], "read": ["read-1", "read-2"]}
+    weights = [int(word) for word in re.findall(r"weight (\d+)", one)]
+    assert weights == [20, 10, 20, 10]
+    # Equal deficits change nothing: all hosts have the same priority, and none is taken for failed by a pool.
+    assert all("weight" in part for part in one.split("vrrp_script ")[1:] if part.startswith(("write_p", "read_p")))
+
+
+def test_pools_on_members_are_none_of_its_business() -> None:
+    assert "pooled" not in text(a_cluster(pgbouncer_on="members"))

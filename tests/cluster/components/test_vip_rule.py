@@ -57,6 +57,15 @@ def test_the_address_for_writing(rule: Any, other: dict[str, Any], words: str) -
     assert rule.objection("write", rules(rule), leading(rule, **other)) == words
 
 
+def test_a_member_whose_pool_for_readers_is_silent_serves_no_readers_and_writers_all_the_same(rule: Any) -> None:
+    replica = leading(rule, leads=False, fits=True, pooled=False)
+    assert rule.objection("read", rules(rule), replica) == "PgBouncer's pool for readers does not answer"
+    assert rule.objection("read", rules(rule), replace(replica, pooled=True)) == ""
+    alone = leading(rule, replicas=False, pooled=False)
+    assert rule.objection("write", rules(rule), alone) == "", "clients of PostgreSQL itself use it, and no other has it"
+    assert rule.objection("read", rules(rule), alone) == "", "while no replica is there, it is the last that can"
+
+
 def test_nothing_is_had_without_an_answer(rule: Any) -> None:
     assert {rule.objection(use, rules(rule), None) for use in ("write", "read")} == {"Patroni does not answer"}
 

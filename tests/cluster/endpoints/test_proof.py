@@ -16,6 +16,7 @@ from cluster.endpoints.proof import (
     endpoints,
     held_endpoints,
     own_endpoint,
+    own_pools,
     question,
     unheld_addresses,
 )
@@ -226,3 +227,36 @@ def test_who_answers_has_to_prove_its_name() -> None:
 )
 def test_what_does_not_lead_where_it_should_is_no_proof(tried: Any, fault: str | None) -> None:
     assert broken_endpoints(fake_cluster(), [tried]) == ([] if fault is None else [fault])
+
+
+def test_pools_in_front_of_haproxy_lead_where_its_ports_do() -> None:
+    cluster = fake_cluster(roles=BALANCED, pgbouncer_on="haproxy", pgbouncer_session_size=2)
+    pooled = [one for one in endpoints(cluster, unasked) if one["port"] in (6432, 6433, 6434)]
+    assert [(one["address"], one["port"], one["wants"]) for one in pooled[:3]] == [
+        ("10.0.0.1", 6432, "write"),
+        ("10.0.0.1", 6433, "read"),
+        ("10.0.0.1", 6434, "write"),
+    ]
+    assert len(pooled) == 9 and all(one["primaries"] == ALL for one in pooled if one["wants"] == "write")
+
+
+def test_pools_are_tried_at_virtual_addresses_each_for_its_use() -> None:
+    given = {"vip_mode": "haproxy", "vip_write": ["10.0.0.100"], "vip_read": ["10.0.0.101"], "vip_interface": "eth0"}
+    cluster = fake_cluster(roles=BALANCED, pgbouncer_on="haproxy", **given)
+    listed = [(one["address"], one["port"]) for one in endpoints(cluster, unasked) if one.get("if") == "routed"]
+    assert listed == [("10.0.0.100", 5000), ("10.0.0.101", 5001), ("10.0.0.100", 6432), ("10.0.0.101", 6433)]
+
+
+def test_pools_of_a_member_lead_to_its_own_postgresql() -> None:
+    cluster = fake_cluster(pgbouncer_on="members")
+    assert endpoints(cluster, unasked) == []
+    for name, wants in (("h1", "write"), ("h2", "read")):
+        tried = own_pools(cluster, cluster.node(name), "h1")
+        assert [(one["port"], one["wants"], one["by"]) for one in tried] == [
+            (port, wants, {"hostaddr": "127.0.0.1"}) for port in (6432, 6433)
+        ]
+        assert all(
+            (one["primaries"], one["standbys"]) == ((["127.0.0.1"], [])[:: 1 if wants == "write" else -1])
+            for one in tried
+        )
+    assert own_pools(fake_cluster(roles=BALANCED, pgbouncer_on="haproxy"), cluster.node("h1"), "h1") == []

@@ -166,3 +166,41 @@ def test_a_patroni_that_is_too_old_for_what_is_declared() -> None:
             "Upgrade Patroni on all members first, or do without it.",
         )
     ]
+
+
+def test_a_pgbouncer_that_is_too_old_is_refused_where_it_is_wanted() -> None:
+    pooled = {"pgbouncer_on": "members"}
+    for release, version in ((BOOKWORM, "1.18"), (JAMMY, "1.16")):
+        listed = [one for one in found(a_cluster(**pooled), seen(release)) if one.what == "pgbouncer_on"]
+        assert listed == [
+            Finding(
+                "pg1",
+                "pgbouncer_on",
+                f"PgBouncer {version} is older than 1.21, the first with prepared statements in transaction pooling",
+                "Set packages_source = 'pgdg', or pgbouncer_on = 'none'.",
+            )
+        ]
+        assert [one for one in found(a_cluster(), seen(release)) if one.what == "pgbouncer_on"] == []
+        assert found(a_cluster("postgres", packages_source="pgdg", **pooled), seen(release)) == []
+    for release in (TRIXIE, NOBLE, RESOLUTE):
+        assert [one for one in found(a_cluster(**pooled), seen(release)) if one.what == "pgbouncer_on"] == []
+
+
+def test_an_old_pgbouncer_that_is_installed_or_pinned_counts_whatever_the_source_has() -> None:
+    def judged(picture: Mapping[str, Any], **settings: Any) -> list[tuple[str, str]]:
+        cluster = a_cluster("postgres", packages_source="pgdg", pgbouncer_on="members", **settings)
+        return [(one.problem.split(",")[0], one.hint) for one in found(cluster, picture)]
+
+    old = {"status": "installed", "version": "1.18.0-1", "held": True}
+    picture = seen(BOOKWORM)
+    picture = {**picture, "packages": {**picture["packages"], "pgbouncer": old}}
+    assert judged(picture) == [
+        (
+            "PgBouncer 1.18.0 is older than 1.21",
+            "Upgrade it: `apt-get install --only-upgrade --allow-change-held-packages pgbouncer` on pg1.",
+        )
+    ]
+    assert judged(seen(BOOKWORM), packages_versions={"pgbouncer": "1.18.0-1"}) == [
+        ("PgBouncer 1.18.0 is older than 1.21", "Pin a newer one in packages_versions.")
+    ]
+    assert judged(picture, packages_versions={"pgbouncer": "1.25.2-1.pgdg12+1"}) == []
