@@ -44,16 +44,13 @@ class PgbouncerProcesses(Answer[dict[str, dict[str, Any]]]):
     """
 
     def command(self, ports: Mapping[str, int]) -> str:
-        """Four questions to each, one after the other; one that hangs costs five seconds."""
-        asked = ((name, port, key) for name, port in ports.items() for key in QUESTIONS)
-        each = (f"ask {name}:{key} sh -c {quote(asking(name, port, key))}\n" for name, port, key in asked)
-        return f"{ASK}\n{''.join(each)}"
+        """One session with each, one after the other; one that hangs costs five seconds."""
+        asked = {name: console(name, port, *_ASKED, shape="--csv") for name, port in ports.items()}
+        return "\n".join([ASK, *(f"ask {name} sh -c {quote(command)}" for name, command in asked.items()), ""])
 
     def parsed(self, output: list[str]) -> dict[str, dict[str, Any]]:
-        """One answer for each process and question."""
-        names = dict.fromkeys(line.split(":")[0] for line in output)
-        said = answers(output, [f"{name}:{key}" for name in names for key in QUESTIONS])
-        return {name: _process({key: said[f"{name}:{key}"] for key in QUESTIONS}) for name in names}
+        """One answer for each process."""
+        return {name: _process(code, text) for name, (code, text) in answers(output, ()).items()}
 
     @staticmethod
     def default() -> dict[str, dict[str, Any]]:
@@ -61,20 +58,17 @@ class PgbouncerProcesses(Answer[dict[str, dict[str, Any]]]):
         return {}
 
 
-# By a short name: what the console is asked.
-QUESTIONS = {"state": "SHOW STATE", "databases": "SHOW DATABASES", "pools": "SHOW POOLS", "config": "SHOW CONFIG"}
+# In one session, each answer behind a line that is no row of one.
+_BETWEEN = "--"
+_ASKED = [
+    words for shown in ("STATE", "DATABASES", "POOLS", "CONFIG") for words in (rf"\echo {_BETWEEN}", f"SHOW {shown}")
+]
 
 
-def asking(name: str, port: int, key: str) -> str:
-    """The command that asks a process one of the questions, with the names of the columns in front."""
-    return console(name, port, QUESTIONS[key], "--csv")
-
-
-def _process(said: Mapping[str, tuple[int, str]]) -> dict[str, Any]:
-    failed = next((text for code, text in said.values() if code != 0), None)
-    if failed is not None:
-        return {"error": failed.strip() or "no answer within 5 s"}
-    state, databases, pools, config = (_rows(said[key][1]) for key in QUESTIONS)
+def _process(code: int, text: str) -> dict[str, Any]:
+    if code != 0:
+        return {"error": text.strip() or "no answer within 5 s"}
+    state, databases, pools, config = (_rows(part) for part in f"\n{text}".split(f"\n{_BETWEEN}\n")[1:])
     served = [one for one in databases if one["name"] != CONSOLE]
     used = [one for one in pools if one["database"] != CONSOLE]
     return {

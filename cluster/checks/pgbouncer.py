@@ -13,6 +13,8 @@ from cluster.declared.pgbouncer import LOOKUP_ROLE, Process, pooling_hosts, proc
 
 # A busy pool lets clients wait for moments; a transaction that takes longer than this is worth a look.
 WAIT_SECONDS = 5
+# Databases with connections of their own in every pool.
+_OWN = (LOOKUP_ROLE, "postgres")
 
 
 def findings(overview: Overview) -> Iterator[CheckFinding]:
@@ -56,7 +58,7 @@ def _load(cluster: Cluster, node: Node, process: Process, seen: Mapping[str, Any
     if seen["maxwait"] > WAIT_SECONDS and seen["paused"] == "none":
         problem = f"a client of the pool {process.name} has waited for {seen['maxwait']} s; {seen['waiting']} wait"
         yield check_finding("pgbouncer-waiting", node.name, problem)
-    used = [name for name, one in seen["databases"].items() if one["servers"] and name != LOOKUP_ROLE]
+    used = [name for name, one in seen["databases"].items() if one["servers"] and name not in _OWN]
     known, planned = sizes.databases(cluster), sizes.of_process(cluster, process.pool)
     if len(used) > known:
         problem = (

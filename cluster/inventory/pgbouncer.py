@@ -80,10 +80,10 @@ def _sum(cluster: Cluster, opened: sizes.Opened) -> str:
 
 def _by_one_host(opened: sizes.Opened) -> str:
     pools = " + ".join(opened.pools)
-    looked_up = sizes.LOOKUPS * len(opened.pools)
+    beside = sizes.BESIDE * len(opened.pools)
     return (
         f"{_counted(opened.processes, 'process', 'es')} x ({_counted(opened.databases, 'database')} x {opened.sized} "
-        f"connections of {pools} + {looked_up} for lookups)"
+        f"connections of {pools} + {beside} for lookups and the database postgres)"
     )
 
 

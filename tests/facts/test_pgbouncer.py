@@ -7,7 +7,7 @@ import base64
 import pytest
 from pyinfra.api.exceptions import FactProcessError
 
-from facts.pgbouncer import QUESTIONS, PgbouncerFiles, PgbouncerProcesses
+from facts.pgbouncer import PgbouncerFiles, PgbouncerProcesses
 
 # Of PgBouncer 1.24.1.
 STATE = "key,value\nactive,yes\npaused,no\nsuspended,no\n"
@@ -30,9 +30,13 @@ SAID = {"state": STATE, "databases": DATABASES, "pools": POOLS, "config": CONFIG
 USED = {"servers": 3, "paused": False, "disabled": False}
 
 
-def answer(name: str = "write", code: int = 0, **other: str) -> list[str]:
-    said = {**SAID, **other}
-    return [f"{name}:{key}|{code}|{base64.b64encode(said[key].encode()).decode()}" for key in QUESTIONS]
+def answer(name: str = "write", **other: str) -> list[str]:
+    said = "".join(f"--\n{text}" for text in {**SAID, **other}.values())
+    return [f"{name}|0|{base64.b64encode(said.encode()).decode()}"]
+
+
+def silence(name: str, code: int, said: str = "") -> list[str]:
+    return [f"{name}|{code}|{base64.b64encode(said.encode()).decode()}"]
 
 
 def test_a_process_that_serves() -> None:
@@ -58,12 +62,10 @@ def test_a_pause_of_all_and_of_some() -> None:
 
 
 def test_one_that_does_not_answer_is_not_one_that_is_not_paused() -> None:
-    dead = answer("read", 2, state="psql: error: Connection refused\n")
-    seen = PgbouncerProcesses().process([*answer(), *dead])
+    seen = PgbouncerProcesses().process([*answer(), *silence("read", 2, "psql: error: Connection refused\n")])
     assert seen["read"] == {"error": "psql: error: Connection refused"}
     assert seen["write"]["error"] == ""
-    frozen = [f"read:{key}|124|" for key in QUESTIONS]
-    assert PgbouncerProcesses().process(frozen)["read"] == {"error": "no answer within 5 s"}
+    assert PgbouncerProcesses().process(silence("read", 124))["read"] == {"error": "no answer within 5 s"}
 
 
 @pytest.mark.parametrize(
@@ -76,8 +78,9 @@ def test_an_answer_that_cannot_be_read_is_none(other: dict[str, str]) -> None:
 
 
 def test_half_an_answer_is_none() -> None:
-    with pytest.raises(FactProcessError, match="incomplete"):
-        PgbouncerProcesses().process(answer()[:-1])
+    said = f"--\n{STATE}--\n{DATABASES}"
+    with pytest.raises(FactProcessError):
+        PgbouncerProcesses().process([f"write|0|{base64.b64encode(said.encode()).decode()}"])
 
 
 def test_it_is_asked_as_its_own_user_over_its_socket() -> None:

@@ -47,17 +47,18 @@ LOOPBACK = "127.0.0.1"
 ROLES = {"haproxy", "postgres"}
 
 
-def console(name: str, port: int, words: str, shape: str = "-At") -> str:
+def console(name: str, port: int, *words: str, shape: str = "-At") -> str:
     """
     The command that tells a process something on its console, or asks it. PgBouncer lets in its own user there, without
     a password, as the user ``pgbouncer``.
 
     + name: the process's; + port: on which it listens
-    + words: as PgBouncer's manual has them, ``SHOW POOLS``; + shape: of the answer, as options of psql
+    + words: one or more commands as PgBouncer's manual has them, ``SHOW POOLS``
+    + shape: of the answer, as options of psql
     """
     return (
         f"(cd / && timeout 5 runuser -u {USER} -- psql -Xq {shape} -v ON_ERROR_STOP=1 -h {RUN_DIRECTORY}/{name} "
-        f"-p {port} -U pgbouncer -d pgbouncer -c {quote(words)})"
+        f"-p {port} -U pgbouncer -d pgbouncer {' '.join(f'-c {quote(one)}' for one in words)})"
     )
 
 
@@ -125,6 +126,7 @@ def _configuration(cluster: Cluster, node: Node, process: Process, listen: str) 
         port=port,
         size=sizes.pool_size(cluster, process.pool),
         lookups=sizes.LOOKUPS,
+        administration=sizes.ADMINISTRATION,
         lookup=LOOKUP_ROLE,
         auth_role=AUTH_ROLE,
         hba=CLIENTS_FILE,

@@ -10,8 +10,10 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator
 
+from cluster.declared.address import Address
 from cluster.declared.model import Cluster
 from cluster.declared.pgbouncer import AUTH_ROLE, LOOKUP_ROLE
+from cluster.declared.vip import addresses_on_balancers
 from cluster.settings.firewall import ANYWHERE
 from cluster.settings.hba_address import Where
 from cluster.settings.hba_grammar import Rule, Word, hba_rule
@@ -32,10 +34,14 @@ def client_lines(cluster: Cluster) -> list[str]:
         f"hostssl all postgres,replicator,rewind,{AUTH_ROLE} ::/0 {_REJECT}",
         f"hostssl all all 127.0.0.1/32 {_PASSWORD}",
         f"hostssl all all ::1/128 {_PASSWORD}",
-        # A run ends with a member that tries every endpoint.
-        *(f'hostssl postgres "{admin}" {member.address.hba} {_PASSWORD}' for member in cluster.members),
+        # A run ends with a member that tries every endpoint. To an address that it has it comes from that address.
+        *(f'hostssl postgres "{admin}" {place.hba} {_PASSWORD}' for place in _proving(cluster)),
         *(line for text in cluster.settings.postgres_hba for line in _line(_rule(cluster, text))),
     ]
+
+
+def _proving(cluster: Cluster) -> list[Address]:
+    return [*(member.address for member in cluster.members), *addresses_on_balancers(cluster)]
 
 
 def unheld_lines(cluster: Cluster) -> list[str]:

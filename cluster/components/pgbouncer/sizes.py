@@ -9,8 +9,10 @@ from cluster.components.haproxy_connections import server_connections, usable_co
 from cluster.declared.model import Cluster, Node
 from cluster.declared.pgbouncer import Pool, pooling_hosts, pools
 
-# Of a process, to look up the roles of clients that log in: one at work, and one for when the first is stuck.
-LOOKUPS = 2
+# Of a process: to look up the roles of clients that log in, one at work, and one for when the first is stuck; and for
+# the database postgres, which is for administrators and for the proof at the end of a run.
+LOOKUPS, ADMINISTRATION = 2, 2
+BESIDE = LOOKUPS + ADMINISTRATION
 # Of what a member has for clients: what derived pools take. The rest is for those that come past PgBouncer.
 POOLED_PARTS, PARTS = 3, 4
 # What a process opens besides connections: its own files and sockets, and clients that are just being refused.
@@ -37,7 +39,7 @@ class Opened:
     @property
     def by_one_host(self) -> int:
         """The connections of one of the hosts."""
-        return self.processes * (self.databases * self.sized + LOOKUPS * len(self.pools))
+        return self.processes * (self.databases * self.sized + BESIDE * len(self.pools))
 
     @property
     def total(self) -> int:
@@ -61,7 +63,7 @@ def pool_size(cluster: Cluster, pool: Pool) -> int:
 
 def of_process(cluster: Cluster, pool: Pool) -> int:
     """All connections that one process of a pool may open."""
-    return databases(cluster) * pool_size(cluster, pool) + LOOKUPS
+    return databases(cluster) * pool_size(cluster, pool) + BESIDE
 
 
 def derived_size(cluster: Cluster) -> int:
@@ -110,7 +112,7 @@ def _fitting(cluster: Cluster, met: tuple[Pool, ...], total: int) -> int:
     """The size with which pools that meet open no more to one member. + total: as much as that"""
     settings = cluster.settings
     room = min(total // len(leading(cluster)), limits(cluster)[1]) // settings.pgbouncer_processes
-    rest = room - LOOKUPS * len(met) - databases(cluster) * settings.pgbouncer_session_size * ("session" in met)
+    rest = room - BESIDE * len(met) - databases(cluster) * settings.pgbouncer_session_size * ("session" in met)
     sharing = sum(pool != "session" for pool in met)
     return rest // (databases(cluster) * sharing)
 
@@ -120,8 +122,8 @@ def files(cluster: Cluster, pool: Pool) -> int:
     The files that one process may have open. In steps: another limit takes a restart, which a few more clients are not
     worth.
     """
-    needed = cluster.settings.pgbouncer_max_clients + databases(cluster) * max(1, pool_size(cluster, pool))
+    needed = cluster.settings.pgbouncer_max_clients + of_process(cluster, pool)
     limit = LEAST_FILES
-    while limit < needed + LOOKUPS + OTHER_FILES:
+    while limit < needed + OTHER_FILES:
         limit *= 2
     return limit

@@ -50,7 +50,7 @@ def most_on_one_member(cluster: Cluster, readers_too: bool) -> tuple[int, int]:
     hosts = pooling_hosts(cluster) if cluster.settings.pgbouncer_on == "haproxy" else pooling_hosts(cluster)[:1]
     each = [
         sum(
-            sizes.databases(cluster) * sizes.pool_size(cluster, process.pool) + sizes.LOOKUPS
+            sizes.databases(cluster) * sizes.pool_size(cluster, process.pool) + sizes.BESIDE
             for process in processes(cluster, host)
             if readers_too or process.pool != "read"
         )
@@ -106,14 +106,14 @@ def told(cluster: Cluster) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("settings", "size"),
     [
-        ({}, 21),  # 190 * 3 / 4 = 142 on 3 hosts: 47 each, 4 for lookups, two pools
-        ({"haproxy_replicas_fallback": "none"}, 45),  # nobody meets: 47, 2 for lookups
-        ({"pgbouncer_processes": 2}, 9),
-        ({"pgbouncer_databases": 2}, 10),
-        ({"postgres_databases": [{"name": "a"}, {"name": "b"}]}, 10),
-        ({"pgbouncer_session_size": 10}, 15),
-        ({"haproxy_member_share": "divided"}, 13),  # 190 / (2 * 3) = 31 through one HAProxy
-        ({"pgbouncer_on": "members"}, 69),  # 142 of its own member
+        ({}, 19),  # 190 * 3 / 4 = 142 on 3 hosts: 47 each, 8 beside them, two pools
+        ({"haproxy_replicas_fallback": "none"}, 43),  # none meets another: 47, 4 beside it
+        ({"pgbouncer_processes": 2}, 7),
+        ({"pgbouncer_databases": 2}, 9),
+        ({"postgres_databases": [{"name": "a"}, {"name": "b"}]}, 9),
+        ({"pgbouncer_session_size": 10}, 12),
+        ({"haproxy_member_share": "divided"}, 11),  # 190 / (2 * 3) = 31 through one HAProxy
+        ({"pgbouncer_on": "members"}, 67),  # 142 of its own member
         ({"pgbouncer_pool_size": 7}, 7),
     ],
 )

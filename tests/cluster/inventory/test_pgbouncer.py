@@ -27,7 +27,7 @@ def found(roles: tuple[str, ...] = ALL, **settings: Any) -> list[Finding]:
         {"pgbouncer_on": "members"},
         {"pgbouncer_on": "members", "roles": ("postgres", "etcd")},
         {"pgbouncer_on": "none", "haproxy_primary_port": 6432, "pgbouncer_pool_size": 4000},
-        {"pgbouncer_pool_size": 29},
+        {"pgbouncer_pool_size": 27},
         {"pgbouncer_processes": 8, "pgbouncer_databases": 1, "haproxy_replicas_fallback": "none"},
         {"haproxy_member_share": "divided", "pgbouncer_session_size": 10},
     ],
@@ -41,22 +41,22 @@ def test_more_connections_than_a_member_has() -> None:
         Finding(
             "group_data/all.py",
             "pgbouncer_pool_size",
-            "3 hosts (pg1, pg2, pg3) x 2 processes x (2 databases x 62 connections of write + read + session + 6 for "
-            f"lookups) = 780, and {TAKES}",
-            f"Lower it to 5, {RAISE}, or take it out: then it is derived, and a quarter is left for clients that come "
+            "3 hosts (pg1, pg2, pg3) x 2 processes x (2 databases x 62 connections of write + read + session + 12 "
+            f"for lookups and the database postgres) = 816, and {TAKES}",
+            f"Lower it to 3, {RAISE}, or take it out: then it is derived, and a quarter is left for clients that come "
             "past PgBouncer.",
         )
     ]
-    assert found(pgbouncer_pool_size=5, pgbouncer_session_size=2, pgbouncer_processes=2, pgbouncer_databases=2) == []
+    assert found(pgbouncer_pool_size=3, pgbouncer_session_size=2, pgbouncer_processes=2, pgbouncer_databases=2) == []
 
 
 def test_more_than_one_haproxy_opens() -> None:
-    (one,) = found(pgbouncer_pool_size=14, haproxy_member_share="divided")
+    (one,) = found(pgbouncer_pool_size=12, haproxy_member_share="divided")
     assert one.problem == (
-        "1 process x (1 database x 28 connections of write + read + 4 for lookups) = 32 through one HAProxy, which "
-        "opens 31 to a member (haproxy_member_share)"
+        "1 process x (1 database x 24 connections of write + read + 8 for lookups and the database postgres) = 32 "
+        "through one HAProxy, which opens 31 to a member (haproxy_member_share)"
     )
-    assert one.hint.startswith("Lower it to 13, ")
+    assert one.hint.startswith("Lower it to 11, ")
 
 
 def test_no_room_at_all() -> None:
