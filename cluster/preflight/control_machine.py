@@ -14,6 +14,7 @@ from cluster.components.bgp import is_wanted, password_of
 from cluster.components.pgbackrest import store_of
 from cluster.declared.model import Cluster, Node
 from cluster.errors import ConfigError
+from cluster.finding_types.finding_type import RUN
 from cluster.findings import Finding
 from cluster.pki.certificates import CertificatePlace, leaf_request
 from cluster.pki.issuers import SuppliedLeaves
@@ -21,6 +22,8 @@ from cluster.pki.verdicts import Authority, check_user_leaf
 from cluster.secrets.secrets import repeated_secrets, weak_password_reason
 
 ENVIRONMENT = "environment"
+# Of a role that a run makes, and gives this password: it is new where no host has one, whatever a restored role has.
+LATER = ("PGBOUNCER_PASSWORD",)
 
 T = TypeVar("T")
 
@@ -56,7 +59,13 @@ def inheritance_findings(cluster: Cluster, held: HeldSecrets, *, alone: bool = F
 
     + alone: the source is not built in the same run, so what is not known of it would be made up
     """
-    if held.unknown and alone and cluster.source is not None:
+    if held.unknown and alone and cluster.source is not None and set(held.unknown) <= set(LATER):
+        problem = (
+            f"{cluster.source.name}, whose standby cluster {cluster.name} is, has no {', '.join(held.unknown)} yet"
+        )
+        hint = f"Run `{RUN}/cluster.py` for {cluster.source.name} first, which makes it."
+        yield Finding(held.place, "source", problem, hint)
+    elif held.unknown and alone and cluster.source is not None:
         problem = f"of {cluster.source.name} not known here, whose standby cluster {cluster.name} is"
         hint = f"Copy the .secrets directory of {cluster.source.name} from the machine that built it."
         yield Finding(held.place, "source", f"{', '.join(held.unknown)} {problem}", hint)

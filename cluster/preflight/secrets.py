@@ -15,7 +15,7 @@ from cluster.components.pgbouncer.component import LOGINS_FILE
 from cluster.declared.model import Cluster
 from cluster.errors import ConfigError
 from cluster.findings import Finding
-from cluster.preflight.control_machine import HeldSecrets
+from cluster.preflight.control_machine import LATER, HeldSecrets
 from cluster.secrets.secrets import NAMES
 from cluster.verdicts.databases import password_is
 
@@ -23,9 +23,6 @@ CIPHER_PASS = "PGBACKREST_CIPHER_PASS"
 # A run may change these on a living cluster, when it is told to. The other roles' passwords are set on the primary
 # first, for members log in with them all the time; nothing can be read with another pass phrase.
 ROTATABLE = ("PATRONI_ADMIN_PASSWORD", "PGBOUNCER_PASSWORD", "PATRONI_RESTAPI_PASSWORD", "HAPROXY_STATS_PASSWORD")
-
-# Of a role that a run makes, and gives this password: it is new where no host has one, whatever a restored role has.
-LATER = ("PGBOUNCER_PASSWORD",)
 
 _PATRONI = "/etc/patroni/config.yml"
 # Where each of them can be read on a host; the admin's is nowhere.

@@ -151,6 +151,7 @@ FILES = (
         until="test_a_lock_that_is_broken_stops_its_run_before_its_next_step",
     ),
     LabFile("test_pgbouncer.py", "pooling"),
+    LabFile("test_pgbouncer_members.py", "pooling"),
     LabFile(
         "test_power.py",
         "power",

@@ -14,16 +14,23 @@ QUESTION = struct.pack("!II", 8, 80877103)
 
 
 class Pools:
-    """The processes of a pool. + sockets: of each; none: there is no pool, which is as good as one that answers"""
+    """
+    The processes of a pool. One that has never answered is not missed: a run that builds the cluster starts it last.
+
+    + sockets: of each; none: there is no pool, which is as good as one that answers
+    """
 
     def __init__(self, sockets: Sequence[str]) -> None:
         self.sockets = sockets
         self.misses = 0
+        self.known = False
 
     def answer(self) -> bool:
         """Whether all did lately: at the last of two questions, which come once a second."""
-        self.misses = 0 if all(map(_answers, self.sockets)) else self.misses + 1
-        return self.misses < MISSES
+        answered = all(map(_answers, self.sockets))
+        self.known = self.known or answered
+        self.misses = 0 if answered else self.misses + 1
+        return self.misses < MISSES or not self.known
 
 
 def _answers(path: str) -> bool:

@@ -14,10 +14,9 @@ from hypothesis import strategies as st
 
 from cluster.errors import ConfigError
 from cluster.findings import Finding, findings_table
-from cluster.preflight.control_machine import HeldSecrets, inheritance_findings
+from cluster.preflight.control_machine import LATER, HeldSecrets, inheritance_findings
 from cluster.preflight.secrets import (
     CIPHER_PASS,
-    LATER,
     ROTATABLE,
     deciphers,
     digest,
@@ -253,6 +252,13 @@ def test_what_is_not_known_of_a_source_is_not_made_up() -> None:
     (found,) = inheritance_findings(standby, ours, alone=True)
     assert found.problem == f"{REPLICATION}, CA of shop not known here, whose standby cluster dr is"
     assert list(inheritance_findings(a_cluster(), ours, alone=True)) == []
+
+
+def test_one_that_a_source_has_not_made_yet_is_made_by_its_own_run() -> None:
+    ours = HeldSecrets({}, {}, complete=False, place=".secrets/dr", unknown=LATER)
+    (found,) = inheritance_findings(both()[1], ours, alone=True)
+    assert found.problem == "shop, whose standby cluster dr is, has no PGBOUNCER_PASSWORD yet"
+    assert found.hint == "Run `pyinfra inventory.py deploys/cluster.py` for shop first, which makes it."
 
 
 def test_restored_data_bring_roles_of_another_day() -> None:

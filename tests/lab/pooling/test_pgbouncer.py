@@ -71,7 +71,7 @@ def declared(lab: Lab, directory: Path, **other: Any) -> Path:
 def pooled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
     """Three members with an HAProxy and its pools on each."""
     directory = tmp_path_factory.mktemp("pools")
-    with site("pools", directory) as ready:
+    with site("pgb", directory) as ready:
         inventory = declared(ready.lab, directory)
         first = run(inventory)
         wait_until_settled(ready.lab)
