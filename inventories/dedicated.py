@@ -19,6 +19,7 @@ _shared = {
     "postgres_databases": [{"name": "orders"}],
     "patroni_ttl": 40,
     "haproxy_replicas_fallback": "none",
+    "pgbouncer_on": "haproxy",
     "vip_mode": "haproxy",
     "vip_write": ["10.20.0.100", "fd20::100"],
     "vip_read": ["10.20.0.101"],

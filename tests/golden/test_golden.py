@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from cluster.declared.pgbouncer import pools
 from tests.golden.examples import EXAMPLES, ROOT, SECRETS, example, rendered, with_firewall, with_pools, with_store
 from tests.golden.programs import LIST, named_programs
 from tests.golden.review import GOLDEN, assert_reviewed
@@ -57,7 +58,7 @@ def test_a_firewall_is_as_it_was_reviewed() -> None:
 
 @pytest.mark.parametrize("name", ["dedicated", "routed"])
 def test_pools_are_as_they_were_reviewed(name: str) -> None:
-    """One host with PgBouncer: in front of HAProxy, and in front of its own PostgreSQL; and what changes beside it."""
+    """One host with pools of several processes, for sessions, too: in front of HAProxy, or of its own PostgreSQL."""
     host, plain = {"dedicated": "orders-lb1", "routed": "pg1"}[name], rendered(example(name))
     texts = {path: text for path, text in rendered(with_pools(name)).items() if plain.get(path) != text}
     kept = {path: text for path, text in texts.items() if path.startswith(host) or "/" not in path}
@@ -99,6 +100,7 @@ def test_a_password_is_only_where_it_is_needed(name: str) -> None:
     assert all(holders[f"PATRONI_{word}_PASSWORD"] == {"config.yml"} for word in patroni)
     assert holders["HAPROXY_STATS_PASSWORD"] == ({"haproxy.cfg"} if example(name).balancers else set())
     assert holders["PATRONI_ADMIN_PASSWORD"] == set()
+    assert holders["PGBOUNCER_PASSWORD"] == ({"logins.txt"} if pools(example(name)) else set())
     # In files of the repository host alone; members are told by its server.
     with_cipher = [path for path, text in rendered(example(name)).items() if "fake-pgbackrest_cipher_pass" in text]
     holding = ("pgbackrest.conf", "drill.conf", "server.env")
