@@ -67,7 +67,7 @@ def own_pools(cluster: Cluster, node: Node, leader: str | None) -> list[dict[str
     loopback, writes = node.address.loopback, node.name == leader and cluster.source is None
     way = {"by": {"hostaddr": loopback}, "wants": "write" if writes else "read"}
     led = {"primaries": [loopback] * writes, "standbys": [loopback] * (not writes)}
-    return [{"address": str(node.address), "port": port, **way, **led} for _, port in pooled_endpoints(cluster)]
+    return [{"address": str(node.client_address), "port": port, **way, **led} for _, port in pooled_endpoints(cluster)]
 
 
 def held_endpoints(cluster: Cluster, node: Node) -> list[dict[str, Any]]:

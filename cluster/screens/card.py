@@ -100,7 +100,7 @@ def _pools(cluster: Cluster) -> list[str]:
     offered = pooled_endpoints(cluster)
     if not offered:
         return []
-    hosts = ", ".join(str(node.address) for node in pooling_hosts(cluster))
+    hosts = ", ".join(str(node.client_address) for node in pooling_hosts(cluster))
     led = _LED if cluster.settings.pgbouncer_on == "haproxy" else dict.fromkeys(_LED, "the member's own PostgreSQL")
     lines = [
         f"    {pool:<11} port {port:<5} {led[pool]}, {'session' if pool == 'session' else 'transaction'} pooling"

@@ -46,6 +46,7 @@ def test_the_order_and_who_calls_what(steps: list[tuple[str, set[str]]]) -> None
         ("Configure and start HAProxy", rest),
         ("Stop h5's services", EVERY),
         ("Delete h5's keys and slots", EVERY),
+        ("Configure and start PgBouncer", rest),
         ("Configure and start keepalived", rest),
         ("Stop keepalived where it has no address", rest),
         ("Give addresses to the members", rest),

@@ -13,13 +13,9 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
-import select
 import signal
-import socket
 import sys
 import time
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,6 +25,7 @@ import vip_kernel
 from vip_patroni import Leading, Patroni, listens
 from vip_pools import Pools
 from vip_rule import BGP, LEADER, READ, WRITE, Contact, Rules, Seen, objection, patience
+from vip_service import calls, tell_systemd, wait
 
 POLL_SECONDS = 0.5
 READING_SECONDS = 1.0
@@ -195,32 +192,6 @@ class Holder:
             draft.write_text(text + "\n")
             draft.replace(RUNTIME / "state.json")
             self.written = text
-
-
-def tell_systemd(word: str) -> None:
-    """One line of sd_notify(3)."""
-    if path := os.environ.get("NOTIFY_SOCKET"):
-        with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
-            systemd.sendto(word.encode(), "\0" + path[1:] if path.startswith("@") else path)
-
-
-def calls() -> socket.socket:
-    """Where Patroni's callbacks call. Whoever calls makes this program ask Patroni, and nothing else."""
-    path = RUNTIME / "call"
-    path.unlink(missing_ok=True)
-    found = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-    found.bind(str(path))
-    path.chmod(0o666)
-    found.setblocking(False)
-    return found
-
-
-def wait(called: socket.socket, seconds: float) -> None:
-    """Until the next question is due, or somebody calls."""
-    if select.select([called], [], [], seconds)[0]:
-        with suppress(BlockingIOError):
-            while True:
-                called.recv(64)
 
 
 def patroni_of(given: dict[str, Any]) -> Patroni:

@@ -9,7 +9,7 @@ from typing import Any
 from cluster.ciphers import OPENSSL
 from cluster.components import sandbox
 from cluster.components.component import Component, Unit
-from cluster.components.component_type import CLIENTS, Admission, ComponentType, Listener
+from cluster.components.component_type import CLIENTS, Admission, ComponentType, Listener, comes_from
 from cluster.components.files import Directory, File
 from cluster.components.pgbouncer import sizes
 from cluster.components.pgbouncer.hba import client_lines
@@ -188,7 +188,7 @@ def _admitted(cluster: Cluster, node: Node) -> tuple[Admission, ...]:
     return (
         Admission(CLIENTS, client_networks(cluster.settings), offered),
         # A run ends with a member that tries every endpoint, as a client does.
-        *(Admission(one.name, (one.address.hba,), offered) for one in cluster.members if one is not node),
+        *(Admission(one.name, comes_from(one, "client"), offered) for one in cluster.members if one is not node),
     )
 
 

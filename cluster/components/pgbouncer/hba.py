@@ -41,7 +41,8 @@ def client_lines(cluster: Cluster) -> list[str]:
 
 
 def _proving(cluster: Cluster) -> list[Address]:
-    return [*(member.address for member in cluster.members), *addresses_on_balancers(cluster)]
+    members = (address for member in cluster.members for address in member.addresses_in("client"))
+    return [*members, *addresses_on_balancers(cluster)]
 
 
 def unheld_lines(cluster: Cluster) -> list[str]:
