@@ -58,6 +58,33 @@ class PgbouncerProcesses(Answer[dict[str, dict[str, Any]]]):
         return {}
 
 
+class PgbouncerStats(Answer[dict[str, dict[str, int]]]):
+    """
+    What a process has done since its start: ``{database: {transactions, queries, wait_us, received, sent}}``, bytes as
+    seen by PgBouncer. Two answers tell how much it does in between.
+
+    + process: its name; + port: on which it listens
+    """
+
+    def command(self, process: str, port: int) -> str:
+        """One question. A process that does not answer is an error, and never one that has done nothing."""
+        return console(process, port, "SHOW STATS", shape="--csv")
+
+    def parsed(self, output: list[str]) -> dict[str, dict[str, int]]:
+        """A row for each database but the console's own."""
+        rows = [row for row in _rows("\n".join(output)) if row["database"] != CONSOLE]
+        return {row["database"]: {name: int(row[column]) for name, column in _COUNTED.items()} for row in rows}
+
+
+_COUNTED = {
+    "transactions": "total_xact_count",
+    "queries": "total_query_count",
+    "wait_us": "total_wait_time",
+    "received": "total_received",
+    "sent": "total_sent",
+}
+
+
 # In one session, each answer behind a line that is no row of one.
 _BETWEEN = "--"
 _ASKED = [

@@ -7,7 +7,7 @@ import base64
 import pytest
 from pyinfra.api.exceptions import FactProcessError
 
-from facts.pgbouncer import PgbouncerFiles, PgbouncerProcesses
+from facts.pgbouncer import PgbouncerFiles, PgbouncerProcesses, PgbouncerStats
 
 # Of PgBouncer 1.24.1.
 STATE = "key,value\nactive,yes\npaused,no\nsuspended,no\n"
@@ -92,3 +92,19 @@ def test_the_processes_that_have_files() -> None:
     listed = ["read.ini", "read.listen.ini", "write-2.ini", "write-2.listen.ini", "notes.txt"]
     assert PgbouncerFiles().process(listed) == ["read", "write-2"]
     assert PgbouncerFiles.default() == []
+
+
+STATS = """\
+database,total_server_assignment_count,total_xact_count,total_query_count,total_received,total_sent,total_xact_time,\
+total_query_time,total_wait_time,total_client_parse_count,total_server_parse_count,total_bind_count
+app,7,9,12,1220,6100,463,463,7502,2,1,3
+pgbouncer,0,1,1,0,0,0,0,0,0,0,0
+"""
+
+
+def test_what_a_process_has_done() -> None:
+    counted = {"transactions": 9, "queries": 12, "wait_us": 7502, "received": 1220, "sent": 6100}
+    assert PgbouncerStats().process(STATS.splitlines()) == {"app": counted}
+    assert "-h /run/pgbouncer/write -p 6432 -U pgbouncer" in PgbouncerStats().command("write", 6432)
+    with pytest.raises(FactProcessError):
+        PgbouncerStats().process(["database,total_xact_count", "app,9"])

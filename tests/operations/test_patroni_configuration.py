@@ -316,6 +316,36 @@ def test_no_password_is_in_a_command_or_a_statement(monkeypatch: pytest.MonkeyPa
     assert str(SECRETS["PATRONI_ADMIN_PASSWORD"]) not in everything
 
 
+def test_what_pgbouncer_needs_is_made_beside_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = PatroniWorld.of(cluster := fake_cluster(pgbouncer_on="members"))
+    run_operation(monkeypatch, world, cluster, postgres.objects, secrets=SECRETS)
+    ((host, script),) = world.scripts
+    assert host == "h1" and "create role pgbouncer_auth;" in script and "grant execute on function" in script
+    assert str(SECRETS["PGBOUNCER_PASSWORD"]) not in "".join([*world.commands, script])
+
+
+NOTHING = {"createdb": False, "createrole": False, "superuser": False, "monitor": False, "salt": None}
+
+
+@pytest.mark.parametrize(("on", "taken"), [("none", ["h1"]), ("members", [])])
+def test_it_is_taken_back_where_no_pools_are_declared_any_more(
+    monkeypatch: pytest.MonkeyPatch, on: str, taken: list[str]
+) -> None:
+    world = PatroniWorld.of(cluster := fake_cluster(pgbouncer_on=on))
+    role = {**NOTHING, "login": True, "verifier_sha256": None}
+    world.objects |= {"lookup": {"owner": "pgbouncer_lookup"}}
+    world.objects["roles"] = {"pgbouncer_auth": role, "pgbouncer_lookup": {**role, "login": False}}
+    assert changed(run_operation(monkeypatch, world, cluster, postgres.lookup_removed)) == taken
+    assert [script.splitlines()[0] for _, script in world.scripts] == [
+        "drop function pgbouncer.user_lookup(text);"
+    ] * len(taken)
+
+
+def test_nothing_of_it_is_looked_for_where_there_never_was_any(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = PatroniWorld.of(cluster := fake_cluster())
+    assert changed(run_operation(monkeypatch, world, cluster, postgres.lookup_removed)) == []
+
+
 def test_another_password_of_the_admin_role_is_replaced_by_a_run_that_is_for_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
