@@ -12,7 +12,7 @@ from cluster.plans.move_node import refuse_immovable
 from deploys.components.firewall import deploy_opening
 from deploys.parts.begin import declared_cluster
 from deploys.parts.build import deploy_all
-from deploys.parts.options import meant_node, option
+from deploys.parts.options import holding_of, meant_node, option
 from operations.runs import move_node
 
 cluster = declared_cluster(returning=option("node"))
@@ -21,7 +21,13 @@ if cluster is not None:
     node = meant_node(cluster, "node", "that moves")
     refuse_immovable(cluster, cluster.node(node))
     deploy_opening(cluster=cluster)  # until it is stopped, it may come from either address
-    move_node.begin(name=f"Check that {node} may move", cluster=cluster, moving=node, force=option("force"))
+    move_node.begin(
+        name=f"Check that {node} may move",
+        cluster=cluster,
+        moving=node,
+        force=option("force"),
+        holding=holding_of(cluster),
+    )
     drain_seconds = option("drain_seconds")
     move_node.stop_services(name=f"Stop {node}'s services", cluster=cluster, moving=node, drain_seconds=drain_seconds)
     move_node.leave_etcd(name=f"Remove {node} from etcd", cluster=cluster, moving=node)

@@ -76,6 +76,9 @@ OPTIONS: dict[str, Option] = {
         ),
         _word("without"),
         Option("by", str, "restart", words=("restart", "switchover")),
+        Option("hold_clients", bool, True),
+        Option("transactions", str, "abort", words=("abort", "wait", "terminate")),
+        _word("without_pool"),
         Option("drain_seconds", int, 10, least=0, most=HOUR_SECONDS),
         Option("format", str, "table", words=PORT_FORMATS),
         Option("repository", int, 0, least=1, most=MOST),
@@ -89,7 +92,9 @@ OPTIONS: dict[str, Option] = {
 # Names of earlier versions, each with today's. They work until 0.3.0, with a word about it.
 RENAMED: dict[str, str] = {"alone": "allow_no_failover", "unarchived": "skip_archiving"}
 
-_RESTART = ("without", "allow_no_failover", "probe", "force")
+# Of every run that restarts the primary, or lets another member lead.
+_POOLS = ("hold_clients", "transactions", "without_pool")
+_RESTART = ("without", "allow_no_failover", "probe", "force", *_POOLS)
 # By the name of the deploy file. Every run has its line here, also one that takes nothing.
 RUNS: dict[str, tuple[str, ...]] = {
     "add_node": (),
@@ -103,13 +108,13 @@ RUNS: dict[str, tuple[str, ...]] = {
     "etcd_snapshot": (),
     "failover": ("candidate", "confirm"),
     "journal": ("runs", "since"),
-    "move_node": ("node", "drain_seconds", "force"),
+    "move_node": ("node", "drain_seconds", "force", *_POOLS),
     "pause": (),
     "ports": ("format",),
     "probe": ("seconds",),
     "promote": ("confirm", "source_is_lost", "force"),
     "reinit_node": ("node", "force"),
-    "remove_node": ("node", "wipe", "allow_no_failover", "drain_seconds", "force"),
+    "remove_node": ("node", "wipe", "allow_no_failover", "drain_seconds", "force", *_POOLS),
     "replace_node": ("node",),
     "restart": ("node", "by", *_RESTART),
     "restart_pending": _RESTART,
@@ -121,7 +126,7 @@ RUNS: dict[str, tuple[str, ...]] = {
     "start": ("without",),
     "status": (),
     "stop": ("confirm", "force"),
-    "switchover": ("candidate", "without", "probe", "force"),
+    "switchover": ("candidate", "without", "probe", "force", *_POOLS),
     "verify_backup": ("set",),
 }
 

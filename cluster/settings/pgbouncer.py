@@ -48,6 +48,15 @@ class PgbouncerSettings(Strict):
     pgbouncer_max_clients: int = setting(
         1000, "clients that one process accepts, with those that wait for a connection", ge=10, le=200_000
     )
+    pgbouncer_pause_seconds: int = setting(
+        15,
+        "seconds after which clients that planned work lets wait go on by themselves, whatever became of the run",
+        ge=5,
+        le=60,
+    )
+    pgbouncer_transaction_seconds: int = setting(
+        5, "seconds that planned work gives transactions under way to end, while other clients wait", ge=1, le=30
+    )
     pgbouncer_wait_seconds: int = setting(
         120, "seconds that a query waits for a connection to a member before its client is disconnected", ge=1, le=86400
     )

@@ -11,6 +11,7 @@ from pyinfra import host
 from cluster.declared.model import Cluster, Node
 from cluster.declared.options import OPTIONS, RENAMED
 from cluster.errors import ConfigError
+from cluster.verdicts.held_clients import Holding
 
 
 def option(name: str) -> Any:
@@ -31,6 +32,11 @@ def option(name: str) -> Any:
 
 def _earlier(name: str) -> list[str]:
     return [old for old, new in RENAMED.items() if new == name]
+
+
+def holding_of(cluster: Cluster) -> Holding:
+    """Whether clients of PgBouncer wait for this run, with ``hold_clients``, ``transactions`` and ``without_pool``."""
+    return Holding(option("hold_clients"), option("transactions"), nodes_named(cluster, "without_pool"))
 
 
 def members_named(cluster: Cluster, name: str) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from pyinfra.api import deploy
 
 from cluster.declared.model import Cluster
 from cluster.plans.remove_node import refuse_indispensable
+from cluster.verdicts.held_clients import HOLD, Holding
 from cluster.verdicts.removal_notes import remaining
 from deploys.components.certificates import deploy_certificates
 from deploys.components.firewall import deploy_firewall
@@ -24,14 +25,21 @@ from operations.util.hosts import current_node
 
 @deploy("Removal")
 def deploy_removal(
-    declared: Cluster, leaving: str, *, alone: bool, wipe: bool, drain_seconds: int, force: bool
+    declared: Cluster,
+    leaving: str,
+    *,
+    alone: bool,
+    wipe: bool,
+    drain_seconds: int,
+    force: bool,
+    holding: Holding = HOLD,
 ) -> None:
     """
     Take a host out. Every host calls the steps over all of them; the configuration is that of those that stay.
 
     + declared: the cluster, the host in it
     + leaving: the node's name
-    + alone, wipe, drain_seconds, force: as ``procedure.begin`` and ``procedure.stop_services`` have them
+    + alone, wipe, drain_seconds, force, holding: as ``procedure.begin`` and ``procedure.stop_services`` have them
     """
     cluster = _without_removed(declared, leaving)
     refuse_indispensable(cluster, cluster.node(leaving))
@@ -44,6 +52,7 @@ def deploy_removal(
         alone=alone,
         wipe=wipe,
         force=force,
+        holding=holding,
     )
     if stays:
         deploy_haproxy(cluster=rest, secrets=secrets)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from cluster.declared.model import Cluster
-from deploys.parts.options import members_named, option
+from deploys.parts.options import holding_of, members_named, option
 from deploys.procedures.probe import probe_of
 from operations.runs.restart_pending import restart_in_order
 
 
 def deploy_restart(cluster: Cluster, *, configured: bool = False) -> None:
     """
-    Restart the members on which a setting waits for it, with ``--data`` ``without``, ``allow_no_failover``, ``probe``
-    and ``force``.
+    Restart the members on which a setting waits for it, with ``--data`` ``without``, ``allow_no_failover``, ``probe``,
+    ``force``, and those about clients of PgBouncer.
 
     + cluster: as declared
     + configured: the same run brings the configuration to what is declared first
@@ -24,4 +24,5 @@ def deploy_restart(cluster: Cluster, *, configured: bool = False) -> None:
         configured=configured,
         probe=probe_of(cluster),
         force=option("force"),
+        holding=holding_of(cluster),
     )

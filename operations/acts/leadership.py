@@ -16,10 +16,12 @@ from cluster.observed.patroni import SeenPatroni
 from cluster.plans.switchover import Switchover
 from cluster.verdicts.causes import copied_anew
 from cluster.verdicts.health import holdup, leaders_timeline
+from cluster.verdicts.held_clients import HOLD, Holding
 from facts.patroni import ANSWER_SECONDS, PatroniCluster
 from facts.postgres import PSQL
 from operations.acts.act import Act
 from operations.acts.component import Commands
+from operations.acts.held_clients import Held, clients_held
 from operations.acts.last_lines import Watch
 from operations.acts.patroni_rest import Post
 from operations.util.console import print_lines
@@ -51,7 +53,7 @@ class Change(Protocol):
         """The newest before it."""
 
 
-def hand_over(cluster: Cluster, plan: Switchover, streamed: Sequence[str]) -> Commands:
+def hand_over(cluster: Cluster, plan: Switchover, streamed: Sequence[str], holding: Holding = HOLD) -> Commands:
     """
     Switch over, and return when the new leader takes writes, that of a standby cluster when it streams from its source,
     and all others that streamed stream from it. Every run that moves the leader on purpose does it here: writes are
@@ -59,13 +61,16 @@ def hand_over(cluster: Cluster, plan: Switchover, streamed: Sequence[str]) -> Co
 
     + plan: judged just now
     + streamed: members that have to follow
+    + holding: whether clients of PgBouncer wait for it
     """
-    asked, began = Post(cluster.node(plan.leader), "/switchover", _names(plan)), time.monotonic()
-    yield described(asked, "switchover", plan.leader, plan.candidate)
-    if plan.follows:
-        yield from _led_standby(cluster, plan, asked, streamed, began)
-    else:
-        yield from _led(cluster, plan, asked, streamed, began)
+    leader = cluster.node(plan.leader)
+    with clients_held(cluster, holding, leader) as held:
+        asked, began = Post(leader, "/switchover", _names(plan)), time.monotonic()
+        yield described(asked, "switchover", plan.leader, plan.candidate)
+        if plan.follows:
+            yield from _led_standby(cluster, plan, asked, streamed, began)
+        else:
+            yield from _led(cluster, plan, asked, streamed, began, held)
 
 
 def _names(plan: Switchover) -> dict[str, str]:
@@ -81,15 +86,16 @@ def take_over(cluster: Cluster, plan: Change, others: Sequence[str]) -> Commands
     """
     asked, began = Post(cluster.node(plan.candidate), "/failover", {"candidate": plan.candidate}), time.monotonic()
     yield described(asked, "failover", plan.leader, plan.candidate)
-    yield from _led(cluster, plan, asked, others, began)
+    yield from _led(cluster, plan, asked, others, began, Held(cluster))
 
 
-def _led(cluster: Cluster, plan: Change, asked: Post, others: Sequence[str], began: float) -> Commands:
+def _led(cluster: Cluster, plan: Change, asked: Post, others: Sequence[str], began: float, held: Held) -> Commands:
     past, switches = {"beyond_timeline": plan.timeline}, isinstance(plan, Switchover)
     new = _new_leader(cluster, plan, asked, past)
     # Where commits wait for a standby, one that was promoted without its leader may have none yet.
     yield Act(new, until_it_writes(cluster, local=not switches))
     writes_seconds = time.monotonic() - began
+    held.end(new.name)
     seen = _followed(cluster, plan, new, {*others, new.name}, past)
     who = f"{plan.leader if switches else ', '.join(others) or 'no other member'} follows"
     print_lines(

@@ -17,6 +17,7 @@ from cluster.errors import UnsafeError
 from cluster.observed.etcd import SeenEtcd
 from cluster.plans.move_node import former_memberships, move_lines, needs_etcd_anew, refuse_move
 from cluster.verdicts.etcd_members import moved_members
+from cluster.verdicts.held_clients import HOLD, Holding
 from cluster.verdicts.live import Live
 from cluster.verdicts.members import member_addresses, moved_findings
 from cluster.verdicts.removal_notes import remaining
@@ -38,13 +39,14 @@ from operations.util.reading import read
 
 
 @operation()
-def begin(cluster: Cluster, moving: str, *, force: bool = False) -> Commands:
+def begin(cluster: Cluster, moving: str, *, force: bool = False, holding: Holding = HOLD) -> Commands:
     """
     Judge whether a host may move now, say what will happen, and let another member lead when it does. Refuses what
     ``refuse_move`` refuses. Does nothing when it is where it is declared.
 
     + moving: the node's name
     + force: also while a backup is under way that reads from it, which breaks off
+    + holding: whether clients of PgBouncer wait meanwhile
     """
     node, rest = cluster.node(moving), remaining(cluster, {moving})
     if not acts_here(rest.members):
@@ -60,7 +62,7 @@ def begin(cluster: Cluster, moving: str, *, force: bool = False) -> Commands:
         if not dry_run():
             yield from allow_members(_at_both(cluster, live, node))
         missing = [one.name for one in cluster.members if live.member(one.name) is None]
-        yield from switch_over(cluster, without=missing, force=force)
+        yield from switch_over(cluster, without=missing, force=force, holding=holding)
     elif dry_run():
         yield from decide_later(f"what {moving} has still at the former address")
 

@@ -27,6 +27,7 @@ from cluster.plans.restart import (
 from cluster.plans.restart_pending.members import restart_members
 from cluster.plans.restart_pending.plan import Restart
 from cluster.secrets.secrets import Secret
+from cluster.verdicts.held_clients import HOLD, Holding
 from cluster.verdicts.live import Live
 from cluster.verdicts.obstacles import backup_obstacles
 from facts.patroni import ANSWER_SECONDS
@@ -51,6 +52,7 @@ def restart(
     alone: bool = False,
     probe: Secret | None = None,
     force: bool = False,
+    holding: Holding = HOLD,
 ) -> Commands:
     """
     Restart PostgreSQL of members, whether something waits for it or not: standbys first, one at a time, each waited for
@@ -65,6 +67,7 @@ def restart(
     + alone: accept that for the seconds of a restart nobody could take over
     + probe: how clients connect, to measure what they feel; absent: nothing is measured
     + force: also while a backup is under way on a member that restarts, which breaks off
+    + holding: whether clients of PgBouncer wait meanwhile
     """
     if not acts_here(cluster.members):
         return
@@ -81,7 +84,7 @@ def restart(
         return
     began = {name: cast(SeenPostgres, live.postgres[name])["started_at"] for name in meant}
     with probing(probe):
-        yield from _steps(cluster, began, by, without, alone=alone, force=force)
+        yield from _steps(cluster, began, by, without, alone=alone, force=force, holding=holding)
 
 
 def _obstacles(steps: Sequence[Step]) -> list[Obstacle]:
@@ -89,7 +92,14 @@ def _obstacles(steps: Sequence[Step]) -> list[Obstacle]:
 
 
 def _steps(
-    cluster: Cluster, began: dict[str, float], by: str, without: Sequence[str], *, alone: bool, force: bool
+    cluster: Cluster,
+    began: dict[str, float],
+    by: str,
+    without: Sequence[str],
+    *,
+    alone: bool,
+    force: bool,
+    holding: Holding,
 ) -> Commands:
     """Look, take the step that is right now, and look again, until everybody has begun anew."""
     patience, asked = CHANGES_OF_MIND, set[str]()
@@ -99,11 +109,11 @@ def _steps(
         step = cast(Step, next_restart(restart_members(cluster, live), due, by=by, alone=alone))
         refuse(NOT_NOW, _obstacles([step]), untouched=False)
         if isinstance(step, HandOver):
-            yield from switch_over(cluster, successor(live, began.keys() - due), without, force=force)
+            yield from switch_over(cluster, successor(live, began.keys() - due), without, force=force, holding=holding)
             asked.add(step.member)
         elif isinstance(step, Restart):
             refuse(NOT_NOW, backup_obstacles(live, [step.member], force=force), untouched=False)
-            done = yield from _restarted(cluster, live, step.member)
+            done = yield from _restarted(cluster, live, step.member, holding)
             asked |= {step.member} if done else set()
             patience -= not done
             if patience < 0:
@@ -119,9 +129,11 @@ def _refuse_unchanged(names: Collection[str]) -> None:
         )
 
 
-def _restarted(cluster: Cluster, live: Live, name: str) -> Generator[PyinfraCommand, None, bool]:
+def _restarted(cluster: Cluster, live: Live, name: str, holding: Holding) -> Generator[PyinfraCommand, None, bool]:
     """One member. Returns whether it was asked to; False when it was no longer what the step is for."""
-    said = yield from restart_in_place(cluster, live, name, "restarts PostgreSQL on demand", pending=False)
+    said = yield from restart_in_place(
+        cluster, live, name, "restarts PostgreSQL on demand", pending=False, holding=holding
+    )
     if not said["asked"]:
         host.log(f"{name} was left alone: {said['text']}")
         return False

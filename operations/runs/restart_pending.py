@@ -20,6 +20,7 @@ from cluster.plans.restart_pending.obstacles import lowering_obstacles, restart_
 from cluster.plans.restart_pending.plan import Await, Member, Restart, next_step, whole_plan
 from cluster.plans.restart_pending.text import plan_lines, waiting_text
 from cluster.secrets.secrets import Secret
+from cluster.verdicts.held_clients import HOLD, Holding
 from cluster.verdicts.live import Live
 from cluster.verdicts.obstacles import backup_obstacles
 from cluster.verdicts.slots import slot_remarks
@@ -75,6 +76,7 @@ def restart_in_order(
     configured: bool = False,
     probe: Secret | None = None,
     force: bool = False,
+    holding: Holding = HOLD,
 ) -> Commands:
     """
     Restart the members on which a setting waits for it, in the order that PostgreSQL demands, until none waits.
@@ -88,6 +90,7 @@ def restart_in_order(
     + configured: the same run brings the configuration to what is declared first, so its plan is made for that
     + probe: how clients connect, to measure what they feel; absent: nothing is measured
     + force: also while a backup is under way on a member that restarts, which breaks off
+    + holding: whether clients of PgBouncer wait meanwhile
     """
     if not acts_here(cluster.members):
         return
@@ -108,10 +111,12 @@ def restart_in_order(
         yield from decide_later("each restart, by what is seen then")
     else:
         with probing(probe):
-            yield from _steps(cluster, without, alone, late, force=force)
+            yield from _steps(cluster, without, alone, late, force=force, holding=holding)
 
 
-def _steps(cluster: Cluster, without: Sequence[str], alone: bool, given_up: set[str], *, force: bool) -> Commands:
+def _steps(
+    cluster: Cluster, without: Sequence[str], alone: bool, given_up: set[str], *, force: bool, holding: Holding
+) -> Commands:
     """Look, take the step that is right now, and look again, until none is left."""
     done: Restart | None = None
     patience = CHANGES_OF_MIND
@@ -124,7 +129,7 @@ def _steps(cluster: Cluster, without: Sequence[str], alone: bool, given_up: set[
             given_up |= _not_replayed(cluster, picture, step)
         elif isinstance(step, Restart):
             _refuse_backup(picture, [step.member], force)
-            done = step if (yield from _restart(cluster, picture, step)) else None
+            done = step if (yield from _restart(cluster, picture, step, holding)) else None
             patience -= done is None
             if patience < 0:
                 raise UnsafeError(never_as_it_looks(step.member))
@@ -182,14 +187,16 @@ def _not_replayed(cluster: Cluster, picture: Picture, step: Await) -> set[str]:
     return set() if seen else {step.member}
 
 
-def _restart(cluster: Cluster, picture: Picture, step: Restart) -> Generator[PyinfraCommand, None, bool]:
+def _restart(
+    cluster: Cluster, picture: Picture, step: Restart, holding: Holding
+) -> Generator[PyinfraCommand, None, bool]:
     """One member. Returns whether it was restarted; False when it was no longer what the step is for."""
     node = cluster.node(step.member)
     member = picture.member(step.member)
     ordered = [name for name in step.names if name in member.running]
     before, after = ({name: of(name) for name in ordered} for of in (member.running.__getitem__, member.starts_with))
     what = f"restarts PostgreSQL for {', '.join(step.names)}"
-    said = yield from restart_in_place(cluster, picture.live, step.member, what, before, after)
+    said = yield from restart_in_place(cluster, picture.live, step.member, what, before, after, holding=holding)
     if not said["asked"]:
         host.log(f"{node.name} was left alone: {said['text']}")
         return False

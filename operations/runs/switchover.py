@@ -13,6 +13,7 @@ from cluster.observed.patroni import SeenPatroni
 from cluster.plans.switchover import Switchover, switchover_plan
 from cluster.secrets.secrets import Secret
 from cluster.verdicts.health import holdup, is_synchronous, synchronous_standbys
+from cluster.verdicts.held_clients import HOLD, Holding
 from cluster.verdicts.live import Live
 from facts.patroni import ANSWER_SECONDS
 from facts.postgres import PSQL
@@ -34,6 +35,7 @@ def switchover(
     probe: Secret | None = None,
     *,
     force: bool = False,
+    holding: Holding = HOLD,
 ) -> Commands:
     """
     Let a candidate lead, and return when it takes writes and all others that streamed stream from it. Called on every
@@ -43,10 +45,11 @@ def switchover(
     + without: members that may be missing
     + probe: how clients connect, to measure what they feel; absent: nothing is measured
     + force: also while a backup is under way, which breaks off
+    + holding: whether clients of PgBouncer wait meanwhile
     """
     if not acts_here(cluster.members):
         return
-    yield from switch_over(cluster, candidate, without, probe, force=force)
+    yield from switch_over(cluster, candidate, without, probe, force=force, holding=holding)
 
 
 def switch_over(
@@ -57,11 +60,12 @@ def switch_over(
     *,
     leaving: str | None = None,
     force: bool = False,
+    holding: Holding = HOLD,
 ) -> Commands:
     """
     The switchover itself, on the host that acts: for procedures of which it is one step.
 
-    + candidate, without, probe, force: as above
+    + candidate, without, probe, force, holding: as above
     + leaving: the host for whose removal it is
     """
     expected = [node.name for node in cluster.members if node.name not in without]
@@ -81,7 +85,7 @@ def switch_over(
     # Refuses what has come up since.
     switchover_plan(cluster, live, plan.candidate, without, leaving=leaving, force=force)
     with probing(probe):
-        yield from hand_over(cluster, plan, [plan.leader, *_streaming(live.patroni, expected)])
+        yield from hand_over(cluster, plan, [plan.leader, *_streaming(live.patroni, expected)], holding)
 
 
 def _synchronous(cluster: Cluster, live: Live) -> Live:

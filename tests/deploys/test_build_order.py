@@ -151,7 +151,7 @@ def test_who_builds_the_whole_cluster_and_what_comes_before_it() -> None:
         ],
         "move_node": [
             *("meant_node", "refuse_immovable", "deploy_opening"),
-            *("begin", "stop_services", "leave_etcd", "clear_etcd", "deploy_all"),
+            *("begin", "holding_of", "stop_services", "leave_etcd", "clear_etcd", "deploy_all"),
         ],
     }
 

@@ -13,6 +13,9 @@ from cluster.components.component_type import CLIENTS, Admission, ComponentType,
 from cluster.components.files import Directory, File
 from cluster.components.pgbouncer import sizes
 from cluster.components.pgbouncer.hba import client_lines
+from cluster.components.pgbouncer.hold import PROGRAMS as HOLD_PROGRAMS
+from cluster.components.pgbouncer.hold import UNIT_PATH as HOLD_UNIT_PATH
+from cluster.components.pgbouncer.hold import hold_component
 from cluster.components.pgbouncer.roles import ROLE_CHANGED, role_changed
 from cluster.components.rendering import program, rendered
 from cluster.declared.client_networks import client_networks
@@ -92,7 +95,8 @@ def pgbouncer_component(cluster: Cluster, node: Node, password: Secret) -> Compo
         File(LOGINS_FILE, f'"{AUTH_ROLE}" "{password!s}"\n', USER, USER, mode="600"),
         *(file for process in there for file in _files(cluster, node, process, owned)),
     )
-    return Component((Directory(POOLS),), files, tuple(_loading(process) for process in there))
+    own = Component((Directory(POOLS),), files, tuple(_loading(process) for process in there))
+    return own + hold_component(cluster)
 
 
 def _files(cluster: Cluster, node: Node, process: Process, owned: Mapping[str, str]) -> Iterator[File]:
@@ -196,7 +200,10 @@ def _files_on(cluster: Cluster, node: Node, secrets: Mapping[str, Any]) -> Compo
     return pgbouncer_component(cluster, node, secrets[PASSWORD])
 
 
-_OWNED = (UNIT_PATH, POOLS, CLIENTS_FILE, LOGINS_FILE, POOLS_ANSWER, ROLE_CHANGED)
+_OWNED = (
+    *(UNIT_PATH, HOLD_UNIT_PATH, HOLD_PROGRAMS),
+    *(POOLS, CLIENTS_FILE, LOGINS_FILE, POOLS_ANSWER, ROLE_CHANGED),
+)
 
 # It stays with the hosts that might have it when it is not wanted there any more, so that a run removes it.
 COMPONENT = ComponentType(

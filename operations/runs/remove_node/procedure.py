@@ -16,6 +16,7 @@ from cluster.declared.model import Cluster, Node
 from cluster.errors import ConfigError, UnsafeError
 from cluster.plans.destroy import ties_on
 from cluster.plans.remove_node import farewell_lines, refuse_half_done, refuse_removal, removal_lines, was_removed
+from cluster.verdicts.held_clients import HOLD, Holding
 from cluster.verdicts.live import Live
 from cluster.verdicts.members import refuse_moved
 from cluster.verdicts.removal_notes import Removal, remaining, removal_key, removals
@@ -56,7 +57,15 @@ def without_removed(cluster: Cluster, leaving: str) -> Cluster:
 
 
 @operation()
-def begin(cluster: Cluster, leaving: str, *, alone: bool = False, wipe: bool = False, force: bool = False) -> Commands:
+def begin(
+    cluster: Cluster,
+    leaving: str,
+    *,
+    alone: bool = False,
+    wipe: bool = False,
+    force: bool = False,
+    holding: Holding = HOLD,
+) -> Commands:
     """
     Judge whether a host may go, say what will happen, note in etcd that it goes, and let another member lead when it
     does. Refuses what ``refuse_removal`` refuses. Does nothing when it is gone.
@@ -65,6 +74,7 @@ def begin(cluster: Cluster, leaving: str, *, alone: bool = False, wipe: bool = F
     + alone: although nobody could take over from the leader afterwards
     + wipe: its data will be removed
     + force: also while a backup is under way that reads from it, which breaks off
+    + holding: whether clients of PgBouncer wait meanwhile
     """
     node, rest = cluster.node(leaving), remaining(cluster, {leaving})
     if not acts_here(rest.members):
@@ -80,7 +90,7 @@ def begin(cluster: Cluster, leaving: str, *, alone: bool = False, wipe: bool = F
     yield from _noted(rest, live, leaving)
     if live.leader == leaving:
         missing = [one.name for one in cluster.members if live.member(one.name) is None]
-        yield from switch_over(cluster, without=missing, leaving=leaving, force=force)
+        yield from switch_over(cluster, without=missing, leaving=leaving, force=force, holding=holding)
 
 
 def _noted(rest: Cluster, live: Live, leaving: str) -> Commands:

@@ -5,7 +5,8 @@ an answer, "text": Patroni's words, "ready": whether PostgreSQL is well, "second
 
 Patroni is asked to restart only in the expected role, and with "pending" only what waits for a restart: so a leader
 that has moved meanwhile, and such a restart that somebody else has done, change nothing. The key "restart_pending"
-counts as set whatever its value is. A checkpoint first makes the shutdown short. Standard library and PyYAML only.
+counts as set whatever its value is. A checkpoint first makes the shutdown short; with "prepares" that is
+all. Standard library and PyYAML only.
 """
 
 from __future__ import annotations
@@ -132,6 +133,8 @@ if role not in ROLES[ASKED["role"]]:
     end(0, f"it is a {role} now", ready=False, asked=False)
 for _ in range(2 if PRIMARY else 1):
     psql("checkpoint", ASKED["seconds"])
+if ASKED.get("prepares"):
+    end(0, "only what comes before a restart was asked for", ready=False, asked=False)
 BEGUN = time.monotonic()
 # Patroni 3 does not know the word standby_leader here; where nobody writes, nothing is at stake.
 body: dict[str, Any] = {"restart_pending": True} if ASKED["pending"] else {}
