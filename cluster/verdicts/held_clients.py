@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from cluster.declared.model import Cluster, Node
@@ -91,15 +91,7 @@ def described_transaction(one: Transaction) -> str:
     return f"{one.user} in {one.database}, process {one.pid} (pool {one.process} on {one.host})"
 
 
-def unheld_words(cluster: Cluster, holding: Holding) -> list[str]:
-    """What a plan says of clients of PgBouncer that are not held."""
-    hosts = [node.name for node in pooling_hosts(cluster)]
-    if not hosts or held_hosts(cluster, holding) == list(pooling_hosts(cluster)):
-        return []
-    left = [name for name in hosts if not holding.wanted or name in holding.without]
-    return [f"transactions through PgBouncer on {', '.join(left)} fail: their clients are not held back"]
-
-
-def pids(found: Mapping[str, Sequence[Transaction]]) -> list[int]:
-    """The servers' processes. + found: by host of PgBouncer"""
-    return sorted({one.pid for listed in found.values() for one in listed})
+def unheld(cluster: Cluster, holding: Holding) -> list[str]:
+    """The hosts of PgBouncer whose clients do not wait, and so get errors."""
+    held = held_hosts(cluster, holding)
+    return [node.name for node in pooling_hosts(cluster) if node not in held and cluster.source is None]

@@ -36,6 +36,7 @@ from cluster.verdicts.held_clients import (
     held_hosts,
     silent_obstacle,
     transactions,
+    unheld,
 )
 from facts.postgres import PSQL
 from operations.util.hosts import in_this_run, target_named, target_of
@@ -102,6 +103,8 @@ def clients_held(cluster: Cluster, holding: Holding, primary: Node) -> Iterator[
     + holding: what the run was told; + primary: on which the transactions are
     """
     hosts = held_hosts(cluster, holding)
+    if left := unheld(cluster, holding):
+        host.log(f"transactions through PgBouncer on {', '.join(left)} fail: their clients do not wait")
     if not hosts or dry_run():
         yield Held(cluster)
         return
@@ -183,8 +186,7 @@ def _psql(cluster: Cluster, statement: str) -> str:
 
 def _on_each(commands: Mapping[str, str], seconds: int) -> dict[str, list[str] | None]:
     """One command on each host, all at the same time. + commands: by host name"""
-    nodes = dict(commands)
-    jobs = {name: gevent.spawn(copy_context().run, _one, name, command, seconds) for name, command in nodes.items()}
+    jobs = {name: gevent.spawn(copy_context().run, _one, name, command, seconds) for name, command in commands.items()}
     return {name: job.get() for name, job in jobs.items()}
 
 

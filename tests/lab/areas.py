@@ -125,6 +125,7 @@ FILES = (
         2.5,
         only=("test_killed_once_at_a_dangerous_moment",),
     ),
+    LabFile("test_held_clients.py", "pooling"),
     LabFile("test_ipv6.py", "build"),
     LabFile("test_mirror.py", "build"),
     LabFile("test_modes.py", "failover"),

@@ -22,15 +22,17 @@ class Load:
     Writers that run from ``with`` on until its end.
 
     + dsn: how clients connect; ``verdict`` may be given another one
-    + interval_seconds: pause of a writer between two values
+    + interval_seconds: pause of a writer between two values; + writer: how it writes one
     """
 
-    def __init__(self, dsn: str, *, writers: int = 4, interval_seconds: float = 0.02) -> None:
+    def __init__(
+        self, dsn: str, *, writers: int = 4, interval_seconds: float = 0.02, writer: type[Writer] = Writer
+    ) -> None:
         self.run = uuid.uuid4()
         self._dsn = dsn
         self._stop = threading.Event()
         self._started = self._ended = 0.0
-        self._writers = [Writer(dsn, self.run, number, interval_seconds, self._stop) for number in range(writers)]
+        self._writers = [writer(dsn, self.run, number, interval_seconds, self._stop) for number in range(writers)]
 
     def __enter__(self) -> Self:
         with connect(self._dsn) as connection:
