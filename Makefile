@@ -43,7 +43,7 @@ lab: $(READY) ## start the containers of the lab, without a cluster in them
 lab-down: $(READY) ## remove the containers of the lab, and the cluster with them
 	$(PY) -m tests.lab down
 
-bench: $(READY) ## measure a deployment, a run that changes nothing, an idle cluster, and backups; GROWTH="1 3 5": of clusters
+bench: $(READY) ## measure a deployment, a run that changes nothing, an idle cluster, backups and pools; GROWTH="1 3 5": of clusters
 	$(PY) -m tests.lab.bench $(if $(GROWTH),growth $(GROWTH))
 
 docs: $(READY) ## write the generated pages: docs/settings.md, docs/map.md, the table in docs/runs/check.md; group_data/all.py

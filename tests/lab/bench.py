@@ -1,6 +1,7 @@
 """
 `make bench`: how long a cluster takes from fresh or bare hosts, and when nothing is to be done; what it costs while it
-is idle; and its backups. `make bench GROWTH="1 3 5"`: how a run that changes nothing grows with the number of clusters.
+is idle; its backups, and its pools. `make bench GROWTH="1 3 5"`: how a run that changes nothing grows with the number
+of clusters.
 
 Prints what each operation costs, and fails when a figure is beyond its limit.
 """
@@ -15,6 +16,7 @@ from pathlib import Path
 from tests.lab.bench_backup import GAP_SECONDS, measured_backups, print_backups
 from tests.lab.bench_cpu import MEMBERS, idle_shares, print_idle, seconds_of
 from tests.lab.bench_growth import print_growth
+from tests.lab.bench_pools import measured_pools, print_pools
 from tests.lab.bench_run import SMALL, Measured, measured_run
 from tests.lab.inventory import inventory_text
 from tests.lab.labs import find_lab
@@ -114,6 +116,7 @@ def main() -> int:
     print_lab(fresh, shares, idle, of_run)
     figures, gap_seconds = measured_backups(directory)
     print_backups(figures, gap_seconds)
+    print_pools(measured_pools(directory))
     print()
     beyond = 0
     for what, value, limit, unit in verdicts(fresh.run, bare, idle, counted, status, gap_seconds, sum(shares.values())):
