@@ -188,6 +188,10 @@ later versions. A host's own data in inventory.py overrides this file. docs/sett
 #   there is no such pool; 0 or more
 # pgbouncer_session_size = 0
 # pgbouncer_max_clients = 1000  # clients that one process accepts, with those that wait for a connection; 10..200000
+#   seconds after which clients that planned work lets wait go on by themselves, whatever became of the run; 5..60
+# pgbouncer_pause_seconds = 15
+#   seconds that planned work gives transactions under way to end, while other clients wait; 1..30
+# pgbouncer_transaction_seconds = 5
 #   seconds that a query waits for a connection to a member before its client is disconnected; 1..86400
 # pgbouncer_wait_seconds = 120
 
