@@ -35,8 +35,12 @@ def _earlier(name: str) -> list[str]:
 
 
 def holding_of(cluster: Cluster) -> Holding:
-    """Whether clients of PgBouncer wait for this run, with ``hold_clients``, ``transactions`` and ``without_pool``."""
-    return Holding(option("hold_clients"), option("transactions"), nodes_named(cluster, "without_pool"))
+    """
+    Whether clients of PgBouncer wait for this run, with ``hold_clients``, ``transactions`` and ``without_pool``. A host
+    that the run does ``without`` has no clients to be held.
+    """
+    without = (*nodes_named(cluster, "without_pool"), *nodes_named(cluster, "without"))
+    return Holding(option("hold_clients"), option("transactions"), without)
 
 
 def members_named(cluster: Cluster, name: str) -> tuple[str, ...]:

@@ -6,7 +6,8 @@ import pytest
 from pyinfra.context import ctx_host
 
 from cluster.errors import ConfigError
-from deploys.parts.options import meant_member, meant_node, option
+from cluster.verdicts.held_clients import Holding
+from deploys.parts.options import holding_of, meant_member, meant_node, option
 from tests.world.hosts import fake_cluster
 
 
@@ -53,3 +54,11 @@ def test_a_run_for_one_host_wants_to_be_told_for_which(asked, noun):
         assert asked(cluster, "node", "that goes") == "h2"
     with told(node="h9"), pytest.raises(ConfigError, match=f"--data node: h9 is no {noun} of main"):
         asked(cluster, "node", "that goes")
+
+
+def test_a_host_that_a_run_does_without_holds_no_clients():
+    cluster = fake_cluster()
+    with told(without="h2", without_pool="h3", transactions="wait"):
+        assert holding_of(cluster) == Holding(True, "wait", ("h3", "h2"))
+    with told(hold_clients=False):
+        assert holding_of(cluster) == Holding(False, "abort", ())
