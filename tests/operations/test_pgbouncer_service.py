@@ -11,7 +11,7 @@ import pytest
 from pyinfra.context import ctx_host
 
 from cluster.components.files import File
-from cluster.components.pgbouncer.component import LOGINS_FILE, POOLS, UNIT_PATH, pgbouncer_component
+from cluster.components.pgbouncer.component import COMPONENT, LOGINS_FILE, POOLS, UNIT_PATH, pgbouncer_component
 from cluster.declared.model import Cluster
 from cluster.secrets.secrets import Secret
 from operations.pgbouncer import follow, removed, service
@@ -131,19 +131,19 @@ def test_a_changed_configuration_is_followed_where_there_are_pools() -> None:
     assert host.noop_description == "deploys/cluster.py installs PgBouncer here"
 
 
+def owned(*there: str) -> dict[str, Any]:
+    """A host with some of what the component owns."""
+    paths = COMPONENT.owns(one_host_cluster(), one_host_cluster().node("pg1"))
+    return {"paths": {path: {"kind": "file"} if path in there else None for path in paths}, "units": {}}
+
+
 def test_what_is_not_declared_any_more_is_taken_away_and_the_mark_goes_last() -> None:
-    owned = {POOLS: {"kind": "directory"}, UNIT_PATH: {"kind": "file"}, LOGINS_FILE: {"kind": "file"}}
-    paths = dict.fromkeys(["/etc/pgbouncer/clients.hba", "/etc/pgbouncer/pki", "/etc/pgbouncer/pools-answer"])
-    paths |= {"/etc/pgbouncer/role-changed": None} | owned
-    (command,) = run(PicturedHost({"paths": paths, "units": {}}), removed, cluster=one_host_cluster())
+    (command,) = run(PicturedHost(owned(POOLS, UNIT_PATH, LOGINS_FILE)), removed, cluster=one_host_cluster())
     assert "systemctl disable --now --quiet pgbouncer@write " in command
-    assert command.index(LOGINS_FILE) < command.index(UNIT_PATH)
+    assert command.index(LOGINS_FILE) < command.index(f" {UNIT_PATH};")
 
 
 def test_one_of_somebody_else_is_left_alone() -> None:
-    there = {path: {"kind": "file"} for path in (POOLS, LOGINS_FILE)}
-    paths = dict.fromkeys(("/etc/pgbouncer/clients.hba", "/etc/pgbouncer/pki", "/etc/pgbouncer/pools-answer"))
-    paths |= {"/etc/pgbouncer/role-changed": None, UNIT_PATH: None} | there
-    host = PicturedHost({"paths": paths, "units": {}})
+    host = PicturedHost(owned(POOLS, LOGINS_FILE))
     assert run(host, removed, cluster=one_host_cluster()) == []
     assert host.noop_description == "no pgbouncer of ours on this host"
