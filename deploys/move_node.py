@@ -12,7 +12,8 @@ from cluster.plans.move_node import refuse_immovable
 from deploys.components.firewall import deploy_opening
 from deploys.parts.begin import declared_cluster
 from deploys.parts.build import deploy_all
-from deploys.parts.options import holding_of, meant_node, option
+from deploys.parts.held_clients import holding_of
+from deploys.parts.options import meant_node, option
 from operations.runs import move_node
 
 cluster = declared_cluster(returning=option("node"))

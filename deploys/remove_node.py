@@ -11,7 +11,8 @@ take over (``allow_no_failover`` accepts that), the loss of etcd's quorum, and a
 """
 
 from deploys.parts.begin import known_cluster
-from deploys.parts.options import holding_of, meant_node, option
+from deploys.parts.held_clients import holding_of
+from deploys.parts.options import meant_node, option
 from deploys.procedures.remove_node import deploy_removal
 
 cluster = known_cluster()

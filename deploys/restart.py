@@ -16,7 +16,8 @@ restarts again, also the one after an interrupted one. ``--dry`` prints the same
 """
 
 from deploys.parts.begin import running_cluster
-from deploys.parts.options import holding_of, members_named, option
+from deploys.parts.held_clients import holding_of
+from deploys.parts.options import members_named, option
 from deploys.procedures.probe import probe_of
 from operations.runs.restart import restart
 
@@ -32,5 +33,5 @@ if cluster is not None:
         alone=option("allow_no_failover"),
         probe=probe_of(cluster),
         force=option("force"),
-        holding=holding_of(cluster),
+        holding=holding_of(cluster, members_named(cluster, "without")),
     )

@@ -9,7 +9,8 @@ backup. Repeatable: with ``candidate``, a run that finds it as the leader change
 """
 
 from deploys.parts.begin import running_cluster
-from deploys.parts.options import holding_of, member_named, members_named, option
+from deploys.parts.held_clients import holding_of
+from deploys.parts.options import member_named, members_named, option
 from deploys.procedures.probe import probe_of
 from operations.runs.switchover import switchover
 
@@ -23,5 +24,5 @@ if cluster is not None:
         without=members_named(cluster, "without"),
         probe=probe_of(cluster),
         force=option("force"),
-        holding=holding_of(cluster),
+        holding=holding_of(cluster, members_named(cluster, "without")),
     )

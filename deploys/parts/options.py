@@ -11,7 +11,6 @@ from pyinfra import host
 from cluster.declared.model import Cluster, Node
 from cluster.declared.options import OPTIONS, RENAMED
 from cluster.errors import ConfigError
-from cluster.verdicts.held_clients import Holding
 
 
 def option(name: str) -> Any:
@@ -32,15 +31,6 @@ def option(name: str) -> Any:
 
 def _earlier(name: str) -> list[str]:
     return [old for old, new in RENAMED.items() if new == name]
-
-
-def holding_of(cluster: Cluster) -> Holding:
-    """
-    Whether clients of PgBouncer wait for this run, with ``hold_clients``, ``transactions`` and ``without_pool``. A host
-    that the run does ``without`` has no clients to be held.
-    """
-    without = (*nodes_named(cluster, "without_pool"), *nodes_named(cluster, "without"))
-    return Holding(option("hold_clients"), option("transactions"), without)
 
 
 def members_named(cluster: Cluster, name: str) -> tuple[str, ...]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from cluster.declared.model import Cluster
-from deploys.parts.options import holding_of, members_named, option
+from deploys.parts.held_clients import holding_of
+from deploys.parts.options import members_named, option
 from deploys.procedures.probe import probe_of
 from operations.runs.restart_pending import restart_in_order
 
@@ -24,5 +25,5 @@ def deploy_restart(cluster: Cluster, *, configured: bool = False) -> None:
         configured=configured,
         probe=probe_of(cluster),
         force=option("force"),
-        holding=holding_of(cluster),
+        holding=holding_of(cluster, members_named(cluster, "without")),
     )

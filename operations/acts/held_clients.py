@@ -43,6 +43,7 @@ from operations.util.hosts import in_this_run, target_named, target_of
 from operations.util.planning import dry_run
 from operations.util.reading import run_each
 
+UNCHANGED = "the primary stays as it is"
 # Of a session pool a client leaves its connection only when it ends: nobody could wait for that.
 POOL: Pool = "write"
 ANSWER_SECONDS = 10
@@ -130,7 +131,7 @@ def _held(cluster: Cluster, hosts: Sequence[Node], holding: Holding, primary: No
             return held
         held.end(None)
         if holding.transactions != WAIT or time.monotonic() >= patience:
-            refuse("nobody is interrupted", [busy_obstacle(cluster, busy)], untouched=False)
+            refuse(UNCHANGED, [busy_obstacle(cluster, busy)], untouched=False)
         host.log(f"waits for {', '.join(map(described_transaction, busy[:3]))}")
         _until_ended(cluster, primary, busy, patience)
 
@@ -151,7 +152,7 @@ def _busy(held: Held, said: Mapping[str, list[str] | None]) -> list[Transaction]
 
 
 def _refuse_silent(cluster: Cluster, silent: Sequence[str]) -> None:
-    refuse("nobody is interrupted", [silent_obstacle(silent)] if silent else [], untouched=False)
+    refuse(UNCHANGED, [silent_obstacle(silent)] if silent else [], untouched=False)
 
 
 def _terminated(held: Held, primary: Node, busy: Sequence[Transaction]) -> list[Transaction]:

@@ -7,7 +7,8 @@ from pyinfra.context import ctx_host
 
 from cluster.errors import ConfigError
 from cluster.verdicts.held_clients import Holding
-from deploys.parts.options import holding_of, meant_member, meant_node, option
+from deploys.parts.held_clients import holding_of
+from deploys.parts.options import meant_member, meant_node, option
 from tests.world.hosts import fake_cluster
 
 
@@ -58,7 +59,7 @@ def test_a_run_for_one_host_wants_to_be_told_for_which(asked, noun):
 
 def test_a_host_that_a_run_does_without_holds_no_clients():
     cluster = fake_cluster()
-    with told(without="h2", without_pool="h3", transactions="wait"):
-        assert holding_of(cluster) == Holding(True, "wait", ("h3", "h2"))
+    with told(without_pool="h3", transactions="wait"):
+        assert holding_of(cluster, ["h2"]) == Holding(True, "wait", ("h3", "h2"))
     with told(hold_clients=False):
         assert holding_of(cluster) == Holding(False, "abort", ())
