@@ -19,16 +19,17 @@ from tests.lab.vocabulary import faults
 from tests.lab.vocabulary.pooled_load import PooledLoad, judge
 from tests.lab.vocabulary.runs import (
     MEMBERS,
+    SETTLE_SECONDS,
     Site,
     assert_changes_nothing,
     dsn,
+    is_settled,
     kill_run,
     leader,
     replicas,
     run,
     site,
     start,
-    wait_until_settled,
     write_inventory,
 )
 from tests.lab.vocabulary.waiting import wait_until
@@ -57,7 +58,7 @@ class Place(Site):
     def dsn(self) -> str:
         """How a client connects to the pool for writing, on either host."""
         hosts = ",".join(host.address4 for host in self.poolers)
-        known = dsn(self.lab, connect_timeout=30, target_session_attrs="read-write")
+        known = dsn(self.lab, connect_timeout=30)
         return psycopg.conninfo.make_conninfo(known, host=hosts, port="6432,6432", load_balance_hosts="random")
 
 
@@ -77,6 +78,10 @@ def clients(place: Place) -> Iterator[PooledLoad]:
         load.wait_for_writes(WRITES, seconds=60)
         yield load
         load.wait_for_writes(WRITES, seconds=120)
+
+
+def settled(place: Place) -> None:
+    wait_until("all members stream from one leader", lambda: is_settled(place.lab), seconds=SETTLE_SECONDS)
 
 
 def is_held(place: Place) -> bool:
@@ -197,7 +202,7 @@ def test_a_run_that_is_killed_leaves_nobody_waiting(place: Place) -> None:
         seconds = held_then(place, "deploys/restart.py", kill_run)
     print(f"\nclients went on {seconds:.1f} s after the run was killed")
     judge("run killed while clients waited", load, unheard=False)
-    wait_until_settled(place.lab, MEMBERS)
+    settled(place)
     nobody_waits(place)
     with clients(place) as load:
         run(place.inventory, "deploys/restart.py")
@@ -216,7 +221,7 @@ def test_a_control_machine_that_is_cut_off_leaves_nobody_waiting(place: Place) -
             faults.heal(host)
     print(f"\nclients went on {seconds:.1f} s after the control machine was cut off")
     judge("control machine cut off while clients waited", load, unheard=False)
-    wait_until_settled(place.lab, MEMBERS)
+    settled(place)
     nobody_waits(place)
 
 
@@ -225,7 +230,7 @@ def test_a_pool_that_dies_while_its_clients_wait(place: Place) -> None:
     with clients(place) as load:
         held_then(place, "deploys/switchover.py", lambda _: faults.kill_process(victim, "pools/write[.]ini"))
     judge("PgBouncer killed while its clients waited", load, unheard=False)
-    wait_until_settled(place.lab, MEMBERS)
+    settled(place)
     nobody_waits(place)
 
 
@@ -245,7 +250,7 @@ def test_a_switchover_that_fails_while_clients_wait(place: Place) -> None:
             for host in others:
                 run_in(host, signal.format("CONT"))
     judge("switchover failed while clients waited", load, unheard=False)
-    wait_until_settled(place.lab, MEMBERS)
+    settled(place)
     nobody_waits(place)
 
 
