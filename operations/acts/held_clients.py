@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import copy_context
 from dataclasses import dataclass, field
+from shlex import quote
 
 import gevent
 from pyinfra import host
@@ -48,6 +49,7 @@ UNCHANGED = "the primary stays as it is"
 POOL: Pool = "write"
 ANSWER_SECONDS = 10
 END_SECONDS = 30
+WRITE_SECONDS = 60
 BEAT_SECONDS = 3
 # How long a run waits for the end of transactions that it was told to wait for, and how often it tries meanwhile.
 PATIENCE_SECONDS = 600
@@ -116,6 +118,32 @@ def clients_held(cluster: Cluster, holding: Holding, primary: Node) -> Iterator[
     finally:
         gevent.kill(beat)
         held.end(None)
+
+
+@contextmanager
+def ended_when_it_writes(held: Held, node: Node, first: str = "select 1") -> Iterator[None]:
+    """
+    Let clients go on as soon as a member takes writes, while the block still acts: no client has to wait for what it
+    awaits, such as standbys that follow again.
+
+    + first: a statement that fails while the member is not yet the one that is meant
+    """
+    watch = gevent.spawn(copy_context().run, _end_when_it_writes, held, node, first)
+    try:
+        yield
+    finally:
+        gevent.kill(watch)
+
+
+def _end_when_it_writes(held: Held, node: Node, first: str) -> None:
+    if not held.hosts:
+        return
+    # Such a write waits for no standby, which may not be there yet.
+    write = "create temporary table pyinfra_patroni_held (written int)"
+    psql = f"PGOPTIONS=--synchronous_commit=local {PSQL} -p {held.cluster.settings.postgres_port} -d postgres"
+    until = f'until {psql} -c "{first}; {write}" >/dev/null 2>&1; do sleep 0.1; done; echo written'
+    if run_each(target_of(node), [f"timeout {WRITE_SECONDS} sh -c {quote(until)}"], WRITE_SECONDS) == [["written"]]:
+        held.end(node.name)
 
 
 def _held(cluster: Cluster, hosts: Sequence[Node], holding: Holding, primary: Node) -> Held:

@@ -21,7 +21,7 @@ from facts.patroni import ANSWER_SECONDS, PatroniCluster
 from facts.postgres import PSQL
 from operations.acts.act import Act
 from operations.acts.component import Commands
-from operations.acts.held_clients import Held, clients_held
+from operations.acts.held_clients import Held, clients_held, ended_when_it_writes
 from operations.acts.last_lines import Watch
 from operations.acts.patroni_rest import Post
 from operations.util.console import print_lines
@@ -64,7 +64,8 @@ def hand_over(cluster: Cluster, plan: Switchover, streamed: Sequence[str], holdi
     + holding: whether clients of PgBouncer wait for it
     """
     leader = cluster.node(plan.leader)
-    with clients_held(cluster, holding, leader) as held:
+    candidate = cluster.node(plan.candidate)
+    with clients_held(cluster, holding, leader) as held, ended_when_it_writes(held, candidate):
         asked, began = Post(leader, "/switchover", _names(plan)), time.monotonic()
         yield described(asked, "switchover", plan.leader, plan.candidate)
         if plan.follows:

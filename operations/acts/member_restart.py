@@ -4,32 +4,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Generator, Mapping
-from contextvars import copy_context
 from pathlib import Path
 from shlex import quote
 from typing import Any
 
-import gevent
 from pyinfra.api import StringCommand
 from pyinfra.api.command import PyinfraCommand
 
-from cluster.declared.model import Cluster, Node
+from cluster.declared.model import Cluster
 from cluster.verdicts.held_clients import HOLD, Holding, held_hosts
 from cluster.verdicts.live import Live
 from cluster.verdicts.standby_role import is_standby
-from facts.postgres import PSQL
 from operations.acts.act import Act
-from operations.acts.held_clients import Held, clients_held
+from operations.acts.held_clients import clients_held, ended_when_it_writes
 from operations.acts.last_lines import Watch
-from operations.util.hosts import target_of
 from operations.util.journal import described
-from operations.util.reading import run_each
 
 # Patroni looks at the configuration once in loop_wait; this much more for a busy host.
 NOTICE_SECONDS = 10
 # Standbys ask a primary that was away for WAL again once in wal_retrieve_retry_interval, 5 s by default.
 FOLLOW_SECONDS = 30
-WRITE_SECONDS = 60
 # Two starts of one server are further apart; the moment comes as a number that may have been rounded.
 BETWEEN_SECONDS = 0.1
 _RESTART = (Path(__file__).parents[1] / "util" / "on_host" / "patroni_restart.py").read_text()
@@ -67,12 +61,8 @@ def restart_in_place(
         return _said(act)
     # Nobody waits for what can be done before.
     yield Act(node, restart_command(cluster, live, name, pending=pending, prepares=True))
-    with clients_held(cluster, holding, node) as held:
-        writes = gevent.spawn(copy_context().run, _end_when_it_writes, held, node, live)
-        try:
-            yield described(act, what, before, after)
-        finally:
-            gevent.kill(writes)
+    with clients_held(cluster, holding, node) as held, ended_when_it_writes(held, node, _began_anew(live, name)):
+        yield described(act, what, before, after)
     return _said(act)
 
 
@@ -81,19 +71,11 @@ def _said(act: Act) -> dict[str, Any]:
     return said
 
 
-def _end_when_it_writes(held: Held, node: Node, live: Live) -> None:
-    """
-    Let clients go on when a server that was started since takes writes: a restart is over only when the standbys follow
-    again. A write here waits for none of them.
-    """
-    lead = live.postgres[node.name]
+def _began_anew(live: Live, name: str) -> str:
+    """A statement that fails on the server that runs still, for that one takes writes, too."""
+    lead = live.postgres[name]
     began = lead["started_at"] if lead is not None else 0.0
-    again = f"select 1 / (extract(epoch from pg_postmaster_start_time()) > {began + BETWEEN_SECONDS})::int"
-    write = "create temporary table pyinfra_patroni_restart (written int)"
-    psql = f"PGOPTIONS=--synchronous_commit=local {PSQL} -p {held.cluster.settings.postgres_port} -d postgres"
-    until = f'until {psql} -c "{again}; {write}" >/dev/null 2>&1; do sleep 0.1; done; echo written'
-    if run_each(target_of(node), [f"timeout {WRITE_SECONDS} sh -c {quote(until)}"], WRITE_SECONDS) == [["written"]]:
-        held.end(node.name)
+    return f"select 1 / (extract(epoch from pg_postmaster_start_time()) > {began + BETWEEN_SECONDS})::int"
 
 
 def restart_command(cluster: Cluster, live: Live, name: str, *, pending: bool, prepares: bool = False) -> StringCommand:
