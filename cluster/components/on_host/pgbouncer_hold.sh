@@ -48,7 +48,7 @@ hold)
   ;;
 release)
   for name in $(names); do
-    for _ in 1 2 3; do
+    for _ in 1 2; do
       quickly "$name" RESUME >/dev/null 2>&1
       ! answers_no "$name" || { : > "$state/released-$name"; break; }
       sleep 0.2
