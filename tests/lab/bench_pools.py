@@ -9,12 +9,25 @@ from shlex import quote
 from cluster.pki.certificates import POSTGRES
 from tests.lab.docker import run_in
 from tests.lab.spec import Host, Lab
-from tests.lab.vocabulary.runs import ADMIN, DATABASE, MEMBERS, leader, replicas, run, secrets, site, wait_until_settled
+from tests.lab.vocabulary.runs import (
+    ADMIN,
+    DATABASE,
+    MEMBERS,
+    SETTLE_SECONDS,
+    is_settled,
+    leader,
+    replicas,
+    run,
+    secrets,
+    site,
+)
+from tests.lab.vocabulary.waiting import wait_until
 
 SCALE, SECONDS = 10, 10
-# A member has 100 connections, so many clients are more than it takes.
+# So many clients are more than a member takes.
 MANY, SERVERS = 500, 50
-WAYS = {"PostgreSQL itself": 5432, "HAProxy": 5000, "PgBouncer": 6432}
+DIRECT, BALANCER = 5432, "haproxy1"
+WAYS = {"PostgreSQL itself": DIRECT, "HAProxy": 5000, "PgBouncer": 6432}
 RUN_SECONDS = 600
 
 
@@ -32,9 +45,10 @@ class Rate:
 
 def measured_pools(directory: Path, name: str = "bench-pools") -> list[Rate]:
     """All of them, on a cluster of its own. + name: of the lab"""
-    with site(name, directory, hosts=MEMBERS, pgbouncer_on="haproxy", pgbouncer_pool_size=SERVERS) as ready:
+    hosts = (*MEMBERS, BALANCER)
+    with site(name, directory, hosts=hosts, pgbouncer_on="haproxy", pgbouncer_pool_size=SERVERS) as ready:
         run(ready.inventory)
-        wait_until_settled(ready.lab)
+        wait_until("the members stream", lambda: is_settled(ready.lab), seconds=SETTLE_SECONDS)
         client = replicas(ready.lab)[0]
         _pgbench(ready.lab, client, 5000, f"-i -q -s {SCALE}")
         return list(_rates(ready.lab, client))
@@ -59,8 +73,8 @@ def _rate(lab: Lab, client: Host, port: int, what: str, words: str) -> Rate:
 
 
 def _pgbench(lab: Lab, client: Host, port: int, words: str) -> str:
-    """pgbench on a standby's host, through the ways in of the primary's: none has the server on its own host."""
-    target = leader(lab)
+    """pgbench on a standby's host: no way has the server on its own host."""
+    target = leader(lab) if port == DIRECT else lab.host(BALANCER)
     login = f"host={target.address4} port={port} user={ADMIN} dbname={DATABASE} sslmode=verify-full"
     pgbench = f"pgbench {words} {quote(f'{login} sslrootcert={POSTGRES.authority}')}"
     command = f"cd / && read -r PGPASSWORD && export PGPASSWORD && {pgbench}"
