@@ -71,7 +71,7 @@ class Held:
 
     def end(self, leader: str | None) -> None:
         """
-        Let them go on, as soon as they would be served; done once. Never raises: each host does it by itself, too.
+        Let them go on, as soon as they would be served; done once. What fails of it each host does by itself.
 
         + leader: who takes writes now; None: nobody knows
         """
@@ -138,10 +138,10 @@ def ended_when_it_writes(held: Held, node: Node, first: str = "select 1") -> Ite
 def _end_when_it_writes(held: Held, node: Node, first: str) -> None:
     if not held.hosts:
         return
-    # Such a write waits for no standby, which may not be there yet.
-    write = "create temporary table pyinfra_patroni_held (written int)"
-    psql = f"PGOPTIONS=--synchronous_commit=local {PSQL} -p {held.cluster.settings.postgres_port} -d postgres"
-    until = f'until {psql} -c "{first}; {write}" >/dev/null 2>&1; do sleep 0.1; done; echo written'
+    # Standbys, for which a write would wait, may not be there yet.
+    local, write = "set synchronous_commit = local", "create temporary table pyinfra_patroni_held (written int)"
+    psql = " ".join([_psql(held.cluster, local), *(f'-c "{statement}"' for statement in (first, write))])
+    until = f"until {psql} >/dev/null 2>&1; do sleep 0.1; done; echo written"
     if run_each(target_of(node), [f"timeout {WRITE_SECONDS} sh -c {quote(until)}"], WRITE_SECONDS) == [["written"]]:
         held.end(node.name)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import Any
 
+import gevent
 import pytest
 from pyinfra.context import ctx_host
 
@@ -13,7 +14,7 @@ import operations.acts.held_clients as module
 from cluster.declared.model import Cluster
 from cluster.errors import UnsafeError
 from cluster.verdicts.held_clients import HOLD, Holding
-from operations.acts.held_clients import clients_held
+from operations.acts.held_clients import clients_held, ended_when_it_writes
 from tests.world.hosts import fake_cluster
 
 BUSY = ["write|shop|anna|4711"]
@@ -31,7 +32,7 @@ class Poolers:
         (command,) = commands
         self.told.append((name, command))
         if " await " not in command:
-            return [["0"]]
+            return [["written"] if "echo written" in command else ["0"]]
         answers = self.says.get(name, [HELD])
         return [answers.pop(0) if len(answers) > 1 else answers[0]]
 
@@ -117,3 +118,18 @@ def test_without_pools_nobody_is_asked(among: Any) -> None:
     poolers = among(Poolers())
     hold(fake_cluster(roles=("postgres", "etcd", "haproxy")))
     assert poolers.told == []
+
+
+def test_they_go_on_while_the_work_goes_on_as_soon_as_a_write_is_taken(cluster: Cluster, among: Any) -> None:
+    """And a write that waits for a standby would keep them longer."""
+    poolers = among(Poolers())
+
+    def act(held: Any) -> None:
+        with ended_when_it_writes(held, cluster.node("h2"), "select 1 / 1"):
+            gevent.sleep(0.1)
+            assert held.seconds is not None
+
+    hold(cluster, act=act)
+    (asked,) = [one for one in poolers.told if "echo written" in one[1]]
+    assert asked[0] == "h2" and asked[1].index("synchronous_commit = local") < asked[1].index("select 1 / 1")
+    assert poolers.named("= h2 ]; do sleep") == ["h1", "h2", "h3"]
