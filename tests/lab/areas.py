@@ -269,6 +269,10 @@ PROMISES: Mapping[str, tuple[str, ...]] = {
         "test_one_run.py::test_a_restart_beside_a_switchover",
         "test_one_run.py::test_a_run_whose_machine_died_holds_others_up_for_a_minute_at_most",
     ),
+    "Clients of PgBouncer get no error": (
+        "test_held_clients.py::test_restarts_on_demand_in_place_and_by_switchover",
+        "test_held_clients.py::test_a_run_that_is_killed_leaves_nobody_waiting",
+    ),
     "A repository host that is down": ("test_backup.py::test_a_dead_repository_host_holds_up_nobody",),
     "The newest backup is restored every week": (
         "test_verify_backup.py::test_a_good_backup_is_proven_with_the_wal_after_it",
