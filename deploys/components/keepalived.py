@@ -31,5 +31,7 @@ def deploy_handover(cluster: Cluster) -> None:
 
 
 def _hand_over(cluster: Cluster) -> None:
+    if cluster.settings.vip_mode != "leader":
+        return
     keepalived.give_up(name="Stop keepalived where it has no address", cluster=cluster, having=False)
     keepalived.give_up(name="Give addresses to the members", cluster=cluster, having=True)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pyinfra.api import deploy
 
 from cluster.declared.model import Cluster
+from cluster.declared.pgbouncer import is_looked_up, pooling_hosts
 from cluster.secrets.secrets import Secret
 from operations import pgbouncer, postgres
 
@@ -20,6 +21,8 @@ def deploy_pgbouncer(cluster: Cluster, secrets: Mapping[str, Secret]) -> None:
     + cluster: as declared
     + secrets: all of the cluster's, by name
     """
+    if not pooling_hosts(cluster):
+        return
     pgbouncer.service(name="Configure and start PgBouncer", cluster=cluster, password=secrets["PGBOUNCER_PASSWORD"])
 
 
@@ -42,4 +45,5 @@ def deploy_pgbouncer_removal(cluster: Cluster) -> None:
     + cluster: as declared
     """
     pgbouncer.removed(name="Remove PgBouncer where it is not declared", cluster=cluster)
-    postgres.lookup_removed(name="Remove PgBouncer's roles where it is not declared", cluster=cluster)
+    if not is_looked_up(cluster):
+        postgres.lookup_removed(name="Remove PgBouncer's roles where it is not declared", cluster=cluster)

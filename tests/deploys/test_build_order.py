@@ -82,10 +82,7 @@ ACCESS = [
     "HAProxy | Configure and start HAProxy",
     "Addresses | Announce addresses to routers",
     "Addresses | Run the holder of virtual addresses",
-    "Connection pools | Configure and start PgBouncer",
     "Virtual addresses | Configure and start keepalived",
-    "Virtual addresses | Stop keepalived where it has no address",
-    "Virtual addresses | Give addresses to the members",
     "Connection pools | Remove PgBouncer where it is not declared",
     "Connection pools | Remove PgBouncer's roles where it is not declared",
     "Firewall | Accept what is needed, and nothing else",
@@ -169,3 +166,18 @@ def test_keepalived_gives_an_address_up_before_members_announce_it(steps: Steps)
     cluster = fake_cluster(roles=("postgres", "etcd", "haproxy"), vip_mode="bgp", vip_write=["10.9.0.1"], **bgp)
     found = [name for name, _ in steps(cluster, build.deploy_all)]
     assert found.index(KEEPALIVED) < found.index(HOLDER) and found.count(KEEPALIVED) == 1
+
+
+def test_steps_that_only_some_clusters_need_are_in_their_places(steps: Steps) -> None:
+    """What nothing of is declared has no line in the output of a run."""
+    pooled = {"pgbouncer_on": "haproxy", "vip_mode": "leader", "vip_write": ["10.0.0.100"]}
+    found = [name for name, _ in steps(fake_cluster(roles=("postgres", "etcd", "haproxy"), **pooled), build.deploy_all)]
+    order = [
+        "HAProxy | Configure and start HAProxy",
+        "Connection pools | Configure and start PgBouncer",
+        KEEPALIVED,
+        "Virtual addresses | Stop keepalived where it has no address",
+        "Virtual addresses | Give addresses to the members",
+        "Connection pools | Remove PgBouncer where it is not declared",
+    ]
+    assert [name for name in found if name in order] == order
