@@ -128,7 +128,7 @@ def _stop_hint(unit: str) -> str:
 
 def _directory(cluster: Cluster, node: Node, picture: Picture, keys: Mapping[str, str] | None) -> Iterable[Finding]:
     data, path = picture["data"], cluster.data_directory
-    if data is None or data["state"] in ("absent", "empty"):
+    if data is None or data["state"] in ("absent", "empty", "begun"):
         return
     finding = _unusable(cluster, data, path) if data["version"] is None else _foreign(cluster, picture, keys)
     if finding is not None:

@@ -50,6 +50,7 @@ for p in {paths}; do
 done
 """
 
+# initdb makes its directories before its first file, and a host may die in between: there is nothing to lose then.
 # od reads the system identifier where pg_control begins with it, then the last checkpoint and its timeline;
 # pg_controldata is not there before the packages are.
 _DATA = r"""
@@ -60,6 +61,9 @@ if [ ! -e "$d" ]; then
 elif [ ! -d "$d" ]; then echo 'data|no directory||||'
 elif ! files=$(ls -A -- "$d" 2>&1); then echo "data|unreadable||||$files"
 elif [ -z "$files" ]; then echo "data|empty||||"
+elif ! printf '%s\n' "$files" | grep -qvE '^(base|global|pg_[a-z_]+)$' &&
+  found=$(find "$d/" ! -type d -print -quit 2>&1) && [ -z "$found" ]
+then echo "data|begun||||"
 else
   version=; identifier=
   if [ -e "$d/PG_VERSION" ]; then version=$(cat "$d/PG_VERSION") || exit 1; fi
@@ -92,7 +96,7 @@ class HostPicture(Answer[dict[str, Any]]):
     timelines, in bytes. ``offset_seconds`` is the host's clock less the control machine's, known to be right within
     ``uncertainty_seconds``. A ``unit`` is empty for a process of none, and None where that could not be seen; so is an
     empty ``process``. ``directory`` is the data directory of a running PostgreSQL. ``state`` is ``absent``, ``empty``,
-    ``files``, ``no directory`` or ``unreadable``.
+    ``begun`` (by an initdb that was killed, directories alone), ``files``, ``no directory`` or ``unreadable``.
 
     + data_directory: PostgreSQL's declared data directory; without it ``data`` is None
     + etcd_directory: etcd's declared data directory

@@ -140,6 +140,19 @@ def test_a_data_directory_of_postgresql_behind_a_link(tmp_path: Path) -> None:
     assert seen["turns"] == {1: 0x3000000, 2: 0x105000060}
 
 
+def test_what_a_killed_initdb_began_is_told_from_files(tmp_path: Path) -> None:
+    """It makes its directories before its first file."""
+    data = tmp_path / "main"
+    for name in ("global", "pg_commit_ts", "pg_wal/archive_status", "base"):
+        (data / name).mkdir(parents=True)
+    assert data_of(data)["state"] == "begun"
+    (data / "pg_wal" / "000000010000000000000001").touch()
+    assert data_of(data)["state"] == "files"
+    (data / "pg_wal" / "000000010000000000000001").unlink()
+    (data / "mine").mkdir()
+    assert data_of(data)["state"] == "files"
+
+
 def test_unreadable_is_not_empty() -> None:
     other = {"user": 65534, "group": 65534} if os.geteuid() == 0 else {}  # root may read everything
     with tempfile.TemporaryDirectory(dir="/tmp") as closed:

@@ -15,7 +15,7 @@ def only(keys=None, **seen):
     return [(one.what, one.problem, one.hint) for one in findings(keys=keys, pg1=picture(1, **seen))]
 
 
-@pytest.mark.parametrize("state", ["absent", "empty"])
+@pytest.mark.parametrize("state", ["absent", "empty", "begun"])
 @pytest.mark.parametrize("keys", [None, {}, KEYS])
 def test_no_data_is_no_obstacle(state, keys):
     assert only(keys, data=data(state)) == []
