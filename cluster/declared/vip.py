@@ -55,10 +55,10 @@ def addresses_on_members(cluster: Cluster) -> tuple[Address, ...]:
 
 def addresses_on_balancers(cluster: Cluster) -> tuple[Address, ...]:
     """
-    Those on which HAProxy listens. In mode leader, too: keepalived keeps them until PostgreSQL listens there, and
-    where HAProxy is on the members, clients of its ports need not notice that the mode has changed.
+    Those on which HAProxy listens, whoever has them: keepalived keeps them until PostgreSQL listens there, and where
+    HAProxy is on the members, clients of its ports need not notice that the mode has changed.
     """
-    return _addresses(cluster) if cluster.settings.vip_mode in ("haproxy", "leader") else ()
+    return _addresses(cluster)
 
 
 def _addresses(cluster: Cluster) -> tuple[Address, ...]:
