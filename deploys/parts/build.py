@@ -18,7 +18,7 @@ from deploys.components.patroni import deploy_adoption, deploy_patroni
 from deploys.components.pgbackrest import deploy_pgbackrest, deploy_stanza
 from deploys.components.pgbouncer import deploy_pgbouncer, deploy_pgbouncer_removal
 from deploys.components.proof import deploy_proof
-from deploys.components.vip import deploy_vip
+from deploys.components.vip import deploy_holder, deploy_speaker, deploy_vip
 from deploys.parts.secrets import cluster_secrets, deploy_secrets
 
 
@@ -52,19 +52,25 @@ def deploy_base(cluster: Cluster) -> None:
     deploy_etcd(cluster=cluster)
     deploy_pgbackrest(cluster=cluster)  # meanwhile etcd's members find each other
     deploy_quorum(cluster=cluster)
+    if cluster.settings.vip_mode in ON_MEMBERS:
+        _deploy_addresses(cluster)  # PostgreSQL listens on them from its start
+
+
+def _deploy_addresses(cluster: Cluster) -> None:
+    """What members need to have addresses themselves, in the order in which others give them up."""
+    deploy_speaker(cluster=cluster)
     if cluster.settings.vip_mode == "bgp":
         deploy_keepalived(cluster=cluster)  # no member can ask whether it has an announced address still
-    if cluster.settings.vip_mode in ON_MEMBERS:
-        deploy_vip(cluster=cluster)  # PostgreSQL listens on the addresses from its start
+    deploy_holder(cluster=cluster)
 
 
 def deploy_access(cluster: Cluster) -> None:
     """What needs members that run: backups, the way in for clients, and the proof. + cluster: as declared"""
     deploy_stanza(cluster=cluster)
     deploy_haproxy(cluster=cluster, secrets=cluster_secrets(cluster))
+    deploy_pgbouncer(cluster=cluster, secrets=cluster_secrets(cluster))
     if cluster.settings.vip_mode not in ON_MEMBERS:
         deploy_vip(cluster=cluster)  # members let go of addresses only where others are ready to take them
-    deploy_pgbouncer(cluster=cluster, secrets=cluster_secrets(cluster))
     if cluster.settings.vip_mode != "bgp":
         deploy_keepalived(cluster=cluster)
     deploy_pgbouncer_removal(cluster=cluster)

@@ -43,7 +43,7 @@ def deploy_removal(
     """
     cluster = _without_removed(declared, leaving)
     refuse_indispensable(cluster, cluster.node(leaving))
-    rest, secrets = remaining(cluster, {leaving}), cluster_secrets(cluster)
+    rest = remaining(cluster, {leaving})
     stays = current_node() in {node.name for node in rest}
     procedure.begin(
         name=f"Check that {leaving} may leave, move the leader away",
@@ -55,20 +55,13 @@ def deploy_removal(
         holding=holding,
     )
     if stays:
-        deploy_haproxy(cluster=rest, secrets=secrets)
+        deploy_haproxy(cluster=rest, secrets=cluster_secrets(rest))
     procedure.stop_services(
         name=f"Stop {leaving}'s services", cluster=cluster, leaving=leaving, drain_seconds=drain_seconds
     )
     patroni_traces.deregister(name=f"Delete {leaving}'s keys and slots", cluster=cluster, leaving=leaving)
     if stays:
-        deploy_pgbouncer(cluster=rest, secrets=secrets)
-        deploy_keepalived(cluster=rest)
-        deploy_certificates(cluster=rest)
-        deploy_pgbackrest(cluster=rest)
-        deploy_vip(cluster=rest)
-        # Not the whole of deploy_patroni: another member that is lame does not hold this one.
-        patroni.member(name="Configure the remaining members", cluster=rest, secrets=secrets)
-        patroni_configuration.configuration(name="Apply the dynamic configuration without it", cluster=rest)
+        _configure_remaining(rest)
     etcd_membership.leave_etcd(name=f"Remove {leaving} from etcd", cluster=cluster, leaving=leaving)
     if stays:
         etcd.member(name="Configure the remaining members of etcd", cluster=rest)
@@ -76,6 +69,18 @@ def deploy_removal(
         deploy_firewall(cluster=rest)
     procedure.clear_host(name=f"Remove {leaving}'s units and files", cluster=cluster, leaving=leaving, wipe=wipe)
     procedure.report(name="Report", cluster=cluster, leaving=leaving)
+
+
+def _configure_remaining(rest: Cluster) -> None:
+    secrets = cluster_secrets(rest)
+    deploy_pgbouncer(cluster=rest, secrets=secrets)
+    deploy_keepalived(cluster=rest)
+    deploy_certificates(cluster=rest)
+    deploy_pgbackrest(cluster=rest)
+    deploy_vip(cluster=rest)
+    # Not the whole of deploy_patroni: another member that is lame does not hold this one.
+    patroni.member(name="Configure the remaining members", cluster=rest, secrets=secrets)
+    patroni_configuration.configuration(name="Apply the dynamic configuration without it", cluster=rest)
 
 
 def _without_removed(declared: Cluster, leaving: str) -> Cluster:
