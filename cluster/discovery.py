@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pkgutil
+from collections.abc import Iterator
 from importlib import import_module
 from types import ModuleType
 from typing import Any
@@ -10,9 +11,18 @@ from typing import Any
 
 def contributions(package: ModuleType, name: str) -> list[Any]:
     """
-    What the modules of a folder have under a name, those that have it, in the order of the modules' names.
+    What the modules of a folder, and of those in it, have under a name, those that have it, in the order of the
+    modules' names; each once, wherever else it is imported.
 
     + package: the folder; + name: e.g. of a function that each of them defines
     """
-    found = (import_module(f"{package.__name__}.{one.name}") for one in pkgutil.iter_modules(package.__path__))
-    return [getattr(module, name) for module in found if hasattr(module, name)]
+    return list({id(one): one for one in _contributions(package, name)}.values())
+
+
+def _contributions(package: ModuleType, name: str) -> Iterator[Any]:
+    for one in pkgutil.iter_modules(package.__path__):
+        module = import_module(f"{package.__name__}.{one.name}")
+        if hasattr(module, name):
+            yield getattr(module, name)
+        if one.ispkg:
+            yield from _contributions(module, name)

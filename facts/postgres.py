@@ -11,6 +11,7 @@ from typing import Any
 
 from pyinfra.api.exceptions import FactProcessError
 
+from cluster.components.monitoring.exporter import USER as ROLE
 from cluster.observed.postgres import SeenObjects, SeenParameter
 from facts.answer import Answer
 
@@ -52,6 +53,16 @@ from pg_proc as p join pg_namespace as n on n.oid = p.pronamespace
 where p.oid = to_regprocedure('pgbouncer.user_lookup(text)')
 """
 
+# The role of the exporters, or somebody else's of that name.
+_MEASURING = f"""
+select json_build_object('login', rolcanlogin, 'limit', rolconnlimit,
+  'plain', not (rolsuper or rolcreatedb or rolcreaterole or rolreplication or rolbypassrls or rolpassword is not null),
+  'comment', coalesce(shobj_description(a.oid, 'pg_authid'), ''),
+  'memberships', (select coalesce(json_agg(pg_get_userbyid(roleid) order by 1), '[]')
+    from pg_auth_members where member = a.oid))
+from pg_authid as a where rolname = '{ROLE}'
+"""
+
 # Of a password only the salt and a digest of the verifier leave the host: enough to see whether it is the declared one.
 _SQL = f"""
 select json_build_object(
@@ -64,7 +75,8 @@ select json_build_object(
       'verifier_sha256', encode(sha256(rolpassword::bytea), 'hex')))
     from pg_authid where rolname !~ '^pg_'),
   'databases', (select json_object_agg(datname, pg_get_userbyid(datdba)) from pg_database),
-  'lookup', ({_LOOKUP}))
+  'lookup', ({_LOOKUP}),
+  'measuring', ({_MEASURING}))
 """
 
 
@@ -72,7 +84,8 @@ class PostgresObjects(Answer[SeenObjects]):
     """
     ``{"in_recovery": bool, "roles": {name: {login, createdb, createrole, superuser, monitor, salt, verifier_sha256}},
     "databases": {name: owner}, "slots": [{name, type, database, plugin, temporary, failover, synced}],
-    "lookup": {body, definer, settings, owner, schema_owner, columns, executes, uses, connects} or None}``.
+    "lookup": {body, definer, settings, owner, schema_owner, columns, executes, uses, connects} or None,
+    "measuring": {login, limit, plain, comment, memberships} or None}``.
 
     + port: where PostgreSQL listens on this host
     """

@@ -282,3 +282,13 @@ later versions. A host's own data in inventory.py overrides this file. docs/sett
 # bgp_hops = 1
 #   communities of what a member announces, such as 65000:100 for its zone, or large ones, such as 4200000000:1:2
 # bgp_communities = []
+
+# --- monitoring: Metrics of the hosts for Prometheus, and hosts that scrape them; see docs/monitoring.md.
+
+# monitoring = False  # exporters on every host, over TLS, for those alone who show the scraper's certificate
+# monitoring_node_port = 9100  # metrics of the host, and those that files hold; 1..65535
+# monitoring_postgres_port = 9187  # metrics of PostgreSQL, on members; 1..65535
+# monitoring_pgbouncer_port = 9127  # metrics of PgBouncer's pools, where it runs; 1..65535
+# monitoring_etcd_port = 2381  # metrics of etcd, on its hosts; 1..65535
+# monitoring_etcd_local_port = 2382  # the same without TLS, on loopback alone: etcd serves them there; 1..65535
+# monitoring_backup_minutes = 5  # minutes between two looks at the backups, on the repository host; 1..1440

@@ -6,8 +6,6 @@ from pyinfra import host
 from pyinfra.api import operation
 
 from cluster.components.pgbouncer.component import (
-    COMPONENT,
-    ROLES,
     is_wanted,
     pgbouncer_component,
     pool_files,
@@ -18,7 +16,7 @@ from cluster.secrets.secrets import Secret
 from facts.host import HostComponent
 from facts.pgbouncer import PgbouncerFiles
 from operations.acts.commands import remove_units
-from operations.acts.component import Commands, apply_component, remove_component
+from operations.acts.component import Commands, apply_component
 from operations.util.first_look import looks_again
 from operations.util.said import said
 
@@ -61,18 +59,3 @@ def follow(cluster: Cluster, password: Secret) -> Commands:
         host.noop("deploys/cluster.py installs PgBouncer here")
         return
     yield from apply_component(component, seen)
-
-
-@operation()
-@looks_again
-def removed(cluster: Cluster) -> Commands:
-    """
-    Stop and remove what an earlier run installed where no PgBouncer is declared any more; another one is left alone.
-
-    + cluster: as declared; called on every host
-    """
-    node = cluster.node(host.name)
-    if not ROLES & node.roles or is_wanted(cluster, node):
-        host.noop("nothing of PgBouncer is to be removed here")
-        return
-    yield from remove_component(COMPONENT, cluster, node)

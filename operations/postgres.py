@@ -8,6 +8,7 @@ from pyinfra import host
 from pyinfra.api import StringCommand, operation
 
 from cluster.declared.model import Cluster, Node
+from cluster.declared.monitoring import is_measured
 from cluster.declared.pgbouncer import is_looked_up
 from cluster.errors import UnsafeError
 from cluster.observed.patroni import SeenPatroni
@@ -19,6 +20,7 @@ from cluster.verdicts.databases import (
     refuse_another_password,
     script,
 )
+from cluster.verdicts.monitoring import measuring_statements, unmeasured_statements
 from cluster.verdicts.pgbouncer import lookup_statements, removal_statements
 from cluster.verdicts.slots import dropped_slots
 from facts.patroni import ANSWER_SECONDS, PatroniCluster
@@ -37,8 +39,8 @@ from operations.util.said import said
 @looks_again
 def objects(cluster: Cluster, secrets: Mapping[str, Secret], *, renews: bool = False) -> Commands:
     """
-    The admin role and the declared databases, and what PgBouncer needs to look up roles. Nothing is dropped here, and
-    no other role is touched.
+    The admin role and the declared databases, what PgBouncer needs to look up roles, and the exporters' role. Nothing
+    is dropped here, and no other role is touched.
 
     Refuses a database whose declared owner does not exist, and another password than the admin role has.
 
@@ -69,6 +71,8 @@ def objects(cluster: Cluster, secrets: Mapping[str, Secret], *, renews: bool = F
     statements = admin_statements(cluster, secrets["PATRONI_ADMIN_PASSWORD"], seen) + database_statements(cluster, seen)
     if is_looked_up(cluster):
         statements += lookup_statements(secrets["PGBOUNCER_PASSWORD"], seen)
+    if is_measured(cluster):
+        statements += measuring_statements(seen)
     if not statements:
         host.noop("roles and databases are as declared")
         return
@@ -79,25 +83,27 @@ def objects(cluster: Cluster, secrets: Mapping[str, Secret], *, renews: bool = F
 
 @operation()
 @looks_again
-def lookup_removed(cluster: Cluster) -> Commands:
+def roles_removed(cluster: Cluster) -> Commands:
     """
-    Take back what an earlier run made for PgBouncer, once no PgBouncer is declared and those that were are gone.
+    Take back what an earlier run made for PgBouncer, or for exporters, once none is declared and those that were are
+    gone.
 
-    + cluster: as declared; called on every host, after PgBouncer was removed there
+    + cluster: as declared; called on every host, after these were removed there
     """
-    if is_looked_up(cluster) or cluster.source is not None or not acts_for(cluster.members):
-        host.noop("another host, or the source, looks after PgBouncer's roles, or they are needed")
+    if cluster.source is not None or not acts_for(cluster.members):
+        host.noop("another host, or the source, looks after these roles")
         return
     if dry_run() and said(PatroniCluster)["leader"] is None:
-        host.noop("no PgBouncer has looked up roles here")
+        host.noop("there are no such roles here")
         return
     leader = current_leader(cluster)
     seen = read([leader], PostgresObjects, port=cluster.settings.postgres_port)[leader.name]
     if seen is None or seen["in_recovery"]:
         raise UnsafeError(f"{leader.name} no longer leads\nHINT: run again; the leader moved while this run looked.")
-    statements = removal_statements(seen)
+    statements = [] if is_looked_up(cluster) else removal_statements(seen)
+    statements += [] if is_measured(cluster) else unmeasured_statements(seen)
     if not statements:
-        host.noop("no PgBouncer has looked up roles here")
+        host.noop("there are no such roles here")
         return
     yield Act(
         leader, StringCommand(f"{PSQL} -p {cluster.settings.postgres_port} -d postgres", _stdin=[script(statements)])

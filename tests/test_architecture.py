@@ -229,8 +229,8 @@ COMPONENTS = (
 # Words of a layer rather than of a component.
 SHARED = {
     "facts": ("host", "proof", "answer", "member"),
-    "operations": ("first_look", "proof"),
-    "deploys/components": ("first_look", "proof"),
+    "operations": ("first_look", "proof", "undeclared"),
+    "deploys/components": ("first_look", "proof", "undeclared"),
     "cluster/components": (
         "all",
         "component",
@@ -372,7 +372,7 @@ def test_everything_public_says_what_it_is_for(path: Path) -> None:
 
 
 def test_groups() -> None:
-    assert ROLES == ("postgres", "etcd", "haproxy", "backup")
+    assert ROLES == ("postgres", "etcd", "haproxy", "backup", "monitor")
 
 
 def test_default_ports() -> None:
@@ -392,6 +392,11 @@ def test_default_ports() -> None:
         "pgbouncer_session_port": 6434,
         "firewall_ssh_port": 22,
         "pgbackrest_port": 8432,
+        "monitoring_node_port": 9100,
+        "monitoring_postgres_port": 9187,
+        "monitoring_pgbouncer_port": 9127,
+        "monitoring_etcd_port": 2381,
+        "monitoring_etcd_local_port": 2382,
     }
 
 

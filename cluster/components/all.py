@@ -100,6 +100,11 @@ def owned_paths(cluster: Cluster, node: Node) -> list[str]:
     return list(dict.fromkeys(paths))
 
 
+def unwanted(cluster: Cluster, node: Node) -> tuple[ComponentType, ...]:
+    """What a host may have from an earlier run, and is not to have any more."""
+    return tuple(one for one in components_on(cluster, node) if one.wanted and not one.wanted(cluster, node))
+
+
 def emptied_directories() -> tuple[str, ...]:
     """Directories that Debian's packages, or nobody, own: they go when nothing is left in them."""
     return tuple(path for one in COMPONENTS for path in one.shells)

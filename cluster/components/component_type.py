@@ -89,6 +89,8 @@ class ComponentType:
 
     + name: its files in every layer are called after it
     + on: whether a host has it
+    + wanted: whether a host that has had it is to have it still, where what is not is removed with all others; None: a
+      host has it for good, or its own step removes it
     + packages: that the host needs for it
     + held: how the names of those begin that nobody else may upgrade, because that restarts the service, or leaves
       client and server at different versions
@@ -112,6 +114,7 @@ class ComponentType:
 
     name: str
     on: Callable[[Cluster, Node], bool]
+    wanted: Callable[[Cluster, Node], bool] | None = None
     packages: Paths = nothing
     held: tuple[str, ...] = ()
     debian_units: Mapping[str, str] = field(default_factory=dict)

@@ -20,6 +20,7 @@ SERVICE = f"{UNIT}.service"
 ENVIRONMENT = "/etc/default/etcd"
 # What etcd reads only while its data directory is empty has a file of its own: a change there restarts nobody.
 BOOTSTRAP = "/etc/etcd/bootstrap.env"
+LOOPBACK = "127.0.0.1"
 DROP_IN = "/etc/systemd/system/etcd.service.d/pyinfra-patroni.conf"
 
 # Debian's unit restarts on-abnormal only, which leaves etcd down after exit code 1 or 2: an address that is not there
@@ -92,6 +93,8 @@ def etcd_environment(cluster: Cluster, node: Node) -> dict[str, str]:
         "ETCD_DATA_DIR": etcd_data_directory(cluster),
         "ETCD_LISTEN_PEER_URLS": peer_url(cluster, node),
         "ETCD_LISTEN_CLIENT_URLS": f"{client},{loopback}",
+        # In the clear, for whoever is on this host: what they tell is no secret. See monitoring/etcd_metrics.py.
+        **({"ETCD_LISTEN_METRICS_URLS": local_metrics(cluster, node)} if settings.monitoring else {}),
         "ETCD_INITIAL_ADVERTISE_PEER_URLS": peer_url(cluster, node),
         "ETCD_ADVERTISE_CLIENT_URLS": client,
         "ETCD_CERT_FILE": ETCD.certificate,
@@ -109,6 +112,11 @@ def etcd_environment(cluster: Cluster, node: Node) -> dict[str, str]:
         "ETCD_HEARTBEAT_INTERVAL": str(settings.etcd_heartbeat_ms),
         "ETCD_ELECTION_TIMEOUT": str(settings.etcd_election_ms),
     }
+
+
+def local_metrics(cluster: Cluster, node: Node) -> str:
+    """Where a member serves its metrics, on its own host alone."""
+    return f"http://{LOOPBACK}:{cluster.settings.monitoring_etcd_local_port}"
 
 
 def bootstrap_file(cluster: Cluster, peers: Mapping[str, str], *, state: str) -> File:
@@ -139,7 +147,9 @@ def _environment_text(values: Mapping[str, str]) -> str:
 
 def _listeners(cluster: Cluster, node: Node) -> tuple[Listener, ...]:
     settings, own = cluster.settings, str(node.address)
+    local = Listener("monitoring_etcd_local_port", settings.monitoring_etcd_local_port, SERVICE, (LOOPBACK,))
     return (
+        *((local,) if settings.monitoring else ()),
         Listener("etcd_client_port", settings.etcd_client_port, SERVICE, (own, node.address.loopback)),
         Listener("etcd_peer_port", settings.etcd_peer_port, SERVICE, (own,)),
     )

@@ -27,6 +27,7 @@ from cluster.declared.client_networks import client_networks
 from cluster.declared.model import Cluster, Node
 from cluster.declared.vip import addresses_on_balancers
 from cluster.pki.certificates import HAPROXY as PLACE
+from cluster.pki.certificates import MONITORING as SCRAPERS
 from cluster.secrets.secrets import Secret
 
 UNIT = "haproxy"
@@ -125,7 +126,8 @@ def haproxy_component(cluster: Cluster, node: Node, stats_password: Secret) -> C
         check="haproxy -c -f {}",  # not -q: that hides the reason
     )
     drop_in = File(DROP_IN, rendered("haproxy/drop-in.conf.j2", sandbox=sandbox.HAPROXY))
-    loads = (CONFIGURATION, DROP_IN, PLACE.authority, PLACE.certificate)
+    scrapers = (SCRAPERS.authority,) if cluster.settings.monitoring else ()
+    loads = (CONFIGURATION, DROP_IN, PLACE.authority, PLACE.certificate, *scrapers)
     return Component((Directory(DROP_IN_DIRECTORY),), (drop_in, configuration), (Unit(UNIT, loads, load=RELOAD),))
 
 
@@ -150,6 +152,7 @@ def configuration_text(cluster: Cluster, node: Node, stats_password: Secret) -> 
         unanswered=unanswered(cluster),
         places=PLACE,
         socket=RUNTIME_SOCKET,
+        scrapers=f" verify optional ca-file {SCRAPERS.authority}" if cluster.settings.monitoring else "",
         reserve=STATISTICS_CONNECTIONS,
         stats_password=str(stats_password),
         ciphers=OPENSSL,

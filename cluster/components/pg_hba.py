@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from cluster.declared.model import Cluster, Node
+from cluster.declared.monitoring import ROLE as MEASURING
 from cluster.declared.pgbouncer import AUTH_ROLE, pooling_hosts
 
 # Of the cluster's own roles: a password is not enough, and nor is the address, for through HAProxy on a member
@@ -25,6 +26,7 @@ def hba_lines(cluster: Cluster, by_password: Collection[Node] = ()) -> list[str]
         # Patroni reads the timeline of its own standby over a local replication connection; without this line a
         # switchover is refused because the timeline is unknown.
         "local replication replicator scram-sha-256",
+        *_measures(cluster),
         "local all all scram-sha-256",
         *(line for node in _let_in(cluster) for line in _member(node, _PASSWORD if node in by_password else _PROOF)),
         "hostssl all postgres,replicator,rewind all reject",
@@ -35,6 +37,13 @@ def hba_lines(cluster: Cluster, by_password: Collection[Node] = ()) -> list[str]
         *(f"hostssl all all {node.address.hba} scram-sha-256" for node in cluster.balancers),
         *cluster.settings.postgres_hba,
     ]
+
+
+def _measures(cluster: Cluster) -> list[str]:
+    """The exporter's role: from the host itself, as the exporter's own user, and from nowhere else."""
+    if not cluster.settings.monitoring:
+        return []
+    return [f"local postgres {MEASURING} peer", f"local all {MEASURING} reject", f"hostssl all {MEASURING} all reject"]
 
 
 def _lookups(cluster: Cluster) -> list[str]:

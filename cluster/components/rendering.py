@@ -37,6 +37,11 @@ def _environment(filters: tuple[tuple[str, Callable[..., str]], ...]) -> Environ
     return environment
 
 
+def template(name: str) -> str:
+    """The text of a template that has nothing to be filled in. + name: component and file, as for ``rendered``"""
+    return (TEMPLATES / name).read_text()
+
+
 def program(name: str) -> str:
     """The text of a program that is installed on hosts. + name: of its file"""
     text = (PROGRAMS / name).read_text()

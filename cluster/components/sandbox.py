@@ -68,3 +68,20 @@ ProtectProc=invisible
 MemoryDenyWriteExecute=true
 SystemCallFilter=@system-service
 """
+
+EXPORTER = f"""{_CLOSED}CapabilityBoundingSet=
+ProtectSystem=strict
+ProtectProc=invisible
+MemoryDenyWriteExecute=true
+SystemCallFilter=@system-service
+UMask=0077
+"""
+
+# It tells of the host's own file systems, processes and clock, as they are: it may see all of these and change none.
+NODE_EXPORTER = f"""{_COMMON}CapabilityBoundingSet=
+ProtectSystem=strict
+ProtectHome=read-only
+MemoryDenyWriteExecute=true
+SystemCallFilter=@system-service adjtimex
+UMask=0077
+"""

@@ -13,7 +13,7 @@ from cluster.finding_types.finding_type import RUN
 from cluster.settings.pgbackrest import DIRECTORY
 from cluster.settings.settings import Settings
 
-ROLES = ("postgres", "etcd", "haproxy", "backup")
+ROLES = ("postgres", "etcd", "haproxy", "backup", "monitor")
 
 # What hosts reach each other for, clients them, and pgBackRest: each may have a network of its own.
 Network: TypeAlias = Literal["cluster", "client", "backup"]

@@ -18,6 +18,7 @@ from cluster.inventory.bgp import bgp_findings
 from cluster.inventory.firewall import firewall_findings
 from cluster.inventory.haproxy import haproxy_findings
 from cluster.inventory.host import INVENTORY, DeclaredHost
+from cluster.inventory.monitoring import monitoring_findings
 from cluster.inventory.names import group_findings, name_findings, place_findings
 from cluster.inventory.parameters import declared_value_findings
 from cluster.inventory.pg_hba import hba_findings
@@ -88,6 +89,7 @@ def cluster_findings(cluster: Cluster) -> list[Finding]:
         *replication_findings(cluster),
         *haproxy_findings(cluster),
         *pgbouncer_findings(cluster, DEFAULTS),
+        *monitoring_findings(cluster, DEFAULTS),
         *declared_findings(cluster),
         *declared_value_findings(cluster),
     ]
@@ -168,6 +170,8 @@ def _port_collisions(cluster: Cluster) -> Iterable[Finding]:
     ports = {name: value for name, value in cluster.settings.model_dump().items() if name.endswith("_port")}
     if not pools(cluster):
         ports = {name: value for name, value in ports.items() if not name.startswith("pgbouncer_")}
+    if not cluster.settings.monitoring:
+        ports = {name: value for name, value in ports.items() if not name.startswith("monitoring_")}
     for name, value in ports.items():
         twins = [other for other, taken in ports.items() if taken == value and other > name]
         if twins:

@@ -22,6 +22,7 @@ class SeenObjects(TypedDict):
     Roles by name, databases with their owners, and slots, on one member.
 
     + lookup: the function with which PgBouncer looks up roles, and who may do what with it; None: there is none
+    + measuring: the role of the exporters, or another one of its name; None: there is none
     """
 
     in_recovery: bool
@@ -29,6 +30,7 @@ class SeenObjects(TypedDict):
     roles: dict[str, SeenRole]
     databases: dict[str, str]
     lookup: dict[str, Any] | None
+    measuring: NotRequired[dict[str, Any] | None]
 
 
 class SeenEndpoint(TypedDict):

@@ -14,7 +14,8 @@ from cluster.pki.verdicts import LeafRequest
 # Who vouches for a certificate, and so whom its service lets in: the cluster's CA, which may be the user's, or one that
 # is always ours and issues nothing but what etcd lets in, or pgBackRest, or PostgreSQL under the cluster's own roles.
 # A standby cluster's members come to both as what the source's own are: theirs is the source's for members.
-Issuer: TypeAlias = Literal["cluster", "etcd", "pgbackrest", "members", "source"]
+# What monitoring's issues opens the exporters, and nothing else does.
+Issuer: TypeAlias = Literal["cluster", "etcd", "pgbackrest", "members", "source", "monitoring"]
 
 LOOPBACK = (Address("127.0.0.1"), Address("::1"))
 
@@ -88,6 +89,9 @@ PGBACKREST_SERVER = CertificatePlace(
 SOURCE = CertificatePlace(
     "client", "/etc/pgbackrest/source", "postgres", issuer="pgbackrest", server=False, client=True
 )
+# One for all exporters of a host. It is no client's, so nobody gets in anywhere with what lies on a host: the exporters
+# let in whom this CA has made a client, which is the scraper alone.
+MONITORING = CertificatePlace("monitoring", "/etc/pyinfra-patroni-monitoring/pki", "prometheus", issuer="monitoring")
 
 
 def membership(cluster: Cluster) -> tuple[CertificatePlace, ...]:

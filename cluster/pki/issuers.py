@@ -18,6 +18,8 @@ from cluster.pki.verdicts import Authority, Leaf, age_reason, describe, renewal_
 # Names of the files of the CAs that are always ours, beside those of the cluster's.
 ETCD_AUTHORITY = "etcd-ca"
 OWN_AUTHORITIES: Mapping[Issuer, str] = {"etcd": ETCD_AUTHORITY, "pgbackrest": "pgbackrest-ca", "members": "members-ca"}
+# Made where monitoring is declared: others have no use for it.
+MONITORING_AUTHORITY = "monitoring-ca"
 
 
 class LeafSource(Protocol):
@@ -119,11 +121,16 @@ def leaf_sources(
     made = Authority.of_plan if plans else Authority.load_or_create
     own: dict[Issuer, LeafSource] = {
         issuer: IssuedLeaves(cluster, made(secrets_directory, f"{cluster.name} {issuer}", stem))
-        for issuer, stem in OWN_AUTHORITIES.items()
+        for issuer, stem in own_authorities(cluster).items()
     }
     if cluster.source is not None and source_secrets is not None:
         own["source"] = leaf_sources(cluster.source, source_secrets, plans=plans)["members"]
     return {"cluster": leaf_source(cluster, secrets_directory, plans=plans), **own}
+
+
+def own_authorities(cluster: Cluster) -> dict[Issuer, str]:
+    """The CAs of a cluster that are always ours, each with the name of its files."""
+    return {**OWN_AUTHORITIES, **({"monitoring": MONITORING_AUTHORITY} if cluster.settings.monitoring else {})}
 
 
 def trust_pem(place: CertificatePlace, sources: Mapping[Issuer, LeafSource]) -> str:

@@ -20,6 +20,7 @@ from cluster.preflight.clients import cut_off_findings
 from cluster.preflight.data import data_findings, mount_findings
 from cluster.preflight.firewall import locked_out_findings
 from cluster.preflight.locales import drill_remarks, glibc_remarks, locale_findings, locale_question
+from cluster.preflight.monitoring import role_taken_findings
 from cluster.preflight.ports import peer_findings, source_findings, taken_port_findings
 from cluster.preflight.secrets import roles
 from cluster.preflight.vip import vip_findings, virtual_question
@@ -120,6 +121,7 @@ def host_findings(cluster: Cluster, observed: Observed) -> list[Finding]:
         *taken_port_findings(cluster, reached),
         *cut_off_findings(cluster, reached, observed.returning),
         *locked_out_findings(cluster, reached),
+        *role_taken_findings(cluster, reached),
         *peer_findings(cluster, observed.pictures, observed.peers),
         *source_findings(cluster, observed.sources),
         *vip_findings(cluster, reached, observed.pictures),

@@ -19,6 +19,7 @@ from cluster.settings.etcd import EtcdSettings
 from cluster.settings.firewall import FirewallSettings
 from cluster.settings.haproxy import HaproxySettings
 from cluster.settings.messages import meaning_of, problem_of, without_alternatives
+from cluster.settings.monitoring import MonitoringSettings
 from cluster.settings.packages import PackagesSettings
 from cluster.settings.patroni import PatroniSettings
 from cluster.settings.pgbackrest import PgbackrestSettings
@@ -35,6 +36,7 @@ FOREIGN_PREFIXES = ("ssh_", "docker_", "dockerssh_", "fake_", "local_", "winrm_"
 
 
 class Settings(
+    MonitoringSettings,
     BgpSettings,
     VipSettings,
     PgbackrestSettings,
@@ -58,7 +60,7 @@ COMPONENTS: tuple[type[Strict], ...] = tuple(
     part for part in reversed(Settings.__mro__) if issubclass(part, Strict) and part not in (Strict, Settings)
 )
 # Named as people say it. Prefixes of ours claim every name that begins so, and these are users' words as well.
-UNPREFIXED = frozenset({"client_address", "client_network", "backup_address", "backup_network"})
+UNPREFIXED = frozenset({"client_address", "client_network", "backup_address", "backup_network", "monitoring"})
 PREFIXES = tuple(f"{part.__name__.removesuffix('Settings').lower()}_" for part in COMPONENTS)
 
 

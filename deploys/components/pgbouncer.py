@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pyinfra.api import deploy
 
 from cluster.declared.model import Cluster
-from cluster.declared.pgbouncer import is_looked_up, pooling_hosts
+from cluster.declared.pgbouncer import pooling_hosts
 from cluster.secrets.secrets import Secret
-from operations import pgbouncer, postgres
+from operations import pgbouncer
 
 
 @deploy("Connection pools")
@@ -35,15 +35,3 @@ def deploy_pgbouncer_limits(cluster: Cluster, secrets: Mapping[str, Secret]) -> 
     """
     password = secrets["PGBOUNCER_PASSWORD"]
     pgbouncer.follow(name="Follow max_connections and pg_hba", cluster=cluster, password=password)
-
-
-@deploy("Connection pools")
-def deploy_pgbouncer_removal(cluster: Cluster) -> None:
-    """
-    Remove the pools that are not declared any more, when nothing checks them any more, and then their roles.
-
-    + cluster: as declared
-    """
-    pgbouncer.removed(name="Remove PgBouncer where it is not declared", cluster=cluster)
-    if not is_looked_up(cluster):
-        postgres.lookup_removed(name="Remove PgBouncer's roles where it is not declared", cluster=cluster)

@@ -13,11 +13,13 @@ from deploys.components.firewall import deploy_firewall, deploy_opening
 from deploys.components.first_look import deploy_first_look
 from deploys.components.haproxy import deploy_haproxy
 from deploys.components.keepalived import deploy_keepalived
+from deploys.components.monitoring import deploy_monitoring
 from deploys.components.packages import deploy_packages
 from deploys.components.patroni import deploy_adoption, deploy_patroni
 from deploys.components.pgbackrest import deploy_pgbackrest, deploy_stanza
-from deploys.components.pgbouncer import deploy_pgbouncer, deploy_pgbouncer_removal
+from deploys.components.pgbouncer import deploy_pgbouncer
 from deploys.components.proof import deploy_proof
+from deploys.components.undeclared import deploy_removal
 from deploys.components.vip import deploy_holder, deploy_speaker, deploy_vip
 from deploys.parts.secrets import cluster_secrets, deploy_secrets
 
@@ -73,6 +75,7 @@ def deploy_access(cluster: Cluster) -> None:
         deploy_vip(cluster=cluster)  # members let go of addresses only where others are ready to take them
     if cluster.settings.vip_mode != "bgp":
         deploy_keepalived(cluster=cluster)
-    deploy_pgbouncer_removal(cluster=cluster)
+    deploy_monitoring(cluster=cluster)
+    deploy_removal(cluster=cluster)
     deploy_firewall(cluster=cluster)  # the proof is one behind it
     deploy_proof(cluster=cluster)

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from shlex import quote
 from typing import Any
 
+from cluster.components.monitoring.exporter import USER as ROLE
+
 # One look at all files, for every process costs a busy host. A password has neither quotes nor spaces in it. The
 # builtin printf has no arguments that others could see. A PostgreSQL without a Patroni is somebody else's, and is not
 # asked: a mere connection writes into its data.
@@ -33,8 +35,8 @@ for f in {authorities}; do
   if [ -e "$f" ]; then digest=$(sha256sum < "$f"); echo "authority|${{digest%% *}}"; break; fi
 done
 if [ -e /etc/patroni/config.yml ] && [ -S /var/run/postgresql/.s.PGSQL.{port} ]; then
-  (cd / && timeout 5 runuser -u postgres -- psql -XAtq -h /var/run/postgresql -p {port} -d postgres -c {sql}) \
-    2>/dev/null
+  (cd / && timeout 5 runuser -u postgres -- psql -XAtq -h /var/run/postgresql -p {port} -d postgres -c {sql} \
+    -c {measuring}) 2>/dev/null
 fi
 """
 
@@ -42,6 +44,11 @@ fi
 _SQL = """
 select 'role', rolname, split_part(rolpassword, '$', 2), encode(sha256(rolpassword::bytea), 'hex')
 from pg_authid where rolpassword like 'SCRAM-SHA-256$%' and rolname in ({roles})
+"""
+
+# Whose it is, the role with which the exporters would come.
+_MEASURING = f"""
+select 'measuring', rolname, coalesce(shobj_description(oid, 'pg_authid'), '') from pg_authid where rolname = '{ROLE}'
 """
 
 # pgBackRest keeps a copy of this file beside it, for when the first is damaged.
@@ -65,7 +72,8 @@ def held_script(nonce: str, roles: Sequence[str], port: int, authorities: Sequen
     """
     named = ", ".join("'" + role.replace("'", "''") + "'" for role in roles)
     sql = quote(" ".join(_SQL.format(roles=named).split()))
-    return _HELD.format(nonce=quote(nonce), port=port, sql=sql, authorities=" ".join(map(quote, authorities)))
+    measuring, listed = quote(" ".join(_MEASURING.split())), " ".join(map(quote, authorities))
+    return _HELD.format(nonce=quote(nonce), port=port, sql=sql, measuring=measuring, authorities=listed)
 
 
 def stanza_script(directory: str, stanza: str) -> str:
@@ -75,13 +83,17 @@ def stanza_script(directory: str, stanza: str) -> str:
 
 
 def held(lines: Mapping[str, list[list[str]]]) -> dict[str, Any]:
-    """``{digests: {name: [digest]}, roles: {name: {salt, verifier_sha256}}, authority: digest or None}``."""
+    """
+    ``{digests: {name: [digest]}, roles: {name: {salt, verifier_sha256}}, authority: digest or None, measuring: the
+    comment of the exporters' role or None}``.
+    """
     digests: dict[str, list[str]] = {}
     for name, digest in lines.get("held", ()):
         digests.setdefault(name, []).append(digest)
     roles = {name: {"salt": salt, "verifier_sha256": verifier} for name, salt, verifier in lines.get("role", ())}
     authority = next((digest for (digest,) in lines.get("authority", ())), None)
-    return {"digests": digests, "roles": roles, "authority": authority}
+    measuring = next((comment for _, comment in lines.get("measuring", ())), None)
+    return {"digests": digests, "roles": roles, "authority": authority, "measuring": measuring}
 
 
 def stanza(lines: Mapping[str, list[list[str]]]) -> dict[str, Any] | None:

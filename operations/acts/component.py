@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping, Sequence
 
 from pyinfra import host
 from pyinfra.api.command import PyinfraCommand
@@ -39,21 +39,28 @@ def apply_component(component: Component, seen: SeenComponent | None = None) -> 
         host.noop("files and units are as declared")
 
 
-def remove_component(former: ComponentType, cluster: Cluster, node: Node) -> Commands:
+def remove_components(former: Sequence[ComponentType], cluster: Cluster, node: Node) -> Commands:
     """
-    Stop and remove what a host has from us of a component that is not declared for it any more; its package stays.
-    Where its mark is missing, nothing of it is ours.
+    Stop and remove what a host has from us of components that are not declared for it any more; their packages stay.
+    Where a mark is missing, nothing of that one is ours.
 
-    + former: its declaration, with a mark
+    + former: their declarations, with marks; in the order in which they go
     """
-    paths = list(former.owns(cluster, node))
-    seen = said(HostComponent, paths=paths, units={})["paths"]
-    if seen[former.mark] is None:
-        host.noop(f"no {former.name} of ours on this host")
-        return
-    # The mark goes last: a run that was cut off before is gone on with.
-    there = sorted((path for path in paths if seen[path] is not None), key=lambda path: path == former.mark)
-    yield remove_units(former.former_units, there, former.shells)
+    paths = {one.name: list(one.owns(cluster, node)) for one in former}
+    listed = list(dict.fromkeys(path for some in paths.values() for path in some))
+    seen = said(HostComponent, paths=listed, units={})["paths"] if listed else {}
+    ours = [one for one in former if seen[one.mark] is not None]
+    if not ours:
+        host.noop("nothing of ours is on this host that is not declared")
+    for one in ours:
+        # The mark goes last: a run that was cut off before is gone on with.
+        there = sorted((path for path in paths[one.name] if seen[path] is not None), key=one.mark.__eq__)
+        yield remove_units(one.former_units, there, one.shells)
+
+
+def remove_component(former: ComponentType, cluster: Cluster, node: Node) -> Commands:
+    """The same for one. + former: its declaration, with a mark"""
+    yield from remove_components((former,), cluster, node)
 
 
 def written(missing: Iterable[Directory | File]) -> Commands:

@@ -26,7 +26,7 @@ from cluster.secrets.secrets import NAMES, Secret
 from tests.inventories import clusters_of, inventory_hosts
 
 ROOT = Path(__file__).parents[2]
-EXAMPLES = ("three_hosts", "dedicated", "ipv6", "routed", "networks")
+EXAMPLES = ("three_hosts", "dedicated", "ipv6", "routed", "networks", "monitored")
 
 # What no inventory says: of every host the same, so that a change in a golden file is a change of ours.
 MEMBER = Resources(memory_mib=15990, cores=8, disk_mib=200_000)

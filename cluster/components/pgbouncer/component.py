@@ -20,6 +20,7 @@ from cluster.components.pgbouncer.roles import ROLE_CHANGED, role_changed
 from cluster.components.rendering import program, rendered
 from cluster.declared.client_networks import client_networks
 from cluster.declared.model import Cluster, Node
+from cluster.declared.monitoring import ROLE as MEASURING
 from cluster.declared.pgbouncer import (
     AUTH_ROLE,
     LOOKUP_ROLE,
@@ -92,11 +93,17 @@ def pgbouncer_component(cluster: Cluster, node: Node, password: Secret) -> Compo
         *([File(POOLS_ANSWER, program("pools_answer.pl"), mode="755")] if node in cluster.balancers else ()),
         *role_changed(cluster, node),
         File(CLIENTS_FILE, "".join(f"{line}\n" for line in client_lines(cluster)), **owned),
-        File(LOGINS_FILE, f'"{AUTH_ROLE}" "{password!s}"\n', USER, USER, mode="600"),
+        File(LOGINS_FILE, _logins(cluster, password), USER, USER, mode="600"),
         *(file for process in there for file in _files(cluster, node, process, owned)),
     )
     own = Component((Directory(POOLS),), files, tuple(_loading(process) for process in there))
     return own + hold_component(cluster)
+
+
+def _logins(cluster: Cluster, password: Secret) -> str:
+    # Who measures has no password: it comes by peer, to the console alone.
+    measures = f'"{MEASURING}" ""\n' if cluster.settings.monitoring else ""
+    return f'"{AUTH_ROLE}" "{password!s}"\n{measures}'
 
 
 def _files(cluster: Cluster, node: Node, process: Process, owned: Mapping[str, str]) -> Iterator[File]:
@@ -133,6 +140,7 @@ def _configuration(cluster: Cluster, node: Node, process: Process, listen: str) 
         administration=sizes.ADMINISTRATION,
         lookup=LOOKUP_ROLE,
         auth_role=AUTH_ROLE,
+        measuring=MEASURING if cluster.settings.monitoring else None,
         hba=CLIENTS_FILE,
         logins=LOGINS_FILE,
         listen=listen,
@@ -209,6 +217,7 @@ _OWNED = (
 COMPONENT = ComponentType(
     name="pgbouncer",
     on=lambda cluster, node: bool(ROLES & node.roles),
+    wanted=is_wanted,
     packages=_packages,
     held=(PACKAGE,),
     debian_units={PACKAGE: DEBIAN_UNIT},

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 from cluster.declared.address import Address
 from cluster.declared.model import Cluster
+from cluster.declared.monitoring import ROLE
 from cluster.declared.pgbouncer import AUTH_ROLE, LOOKUP_ROLE
 from cluster.declared.vip import addresses_on_balancers
 from cluster.settings.firewall import ANYWHERE
@@ -27,7 +28,9 @@ _KEYWORDS, _UNKNOWN = ("all", "sameuser"), ("samerole", "samegroup")
 def client_lines(cluster: Cluster) -> list[str]:
     """All lines in order; the first that fits decides, and whom none fits is rejected."""
     admin = cluster.settings.postgres_admin_user
+    measures = [f"local pgbouncer {ROLE} peer", f"hostssl all {ROLE} all reject"] if cluster.settings.monitoring else []
     return [
+        *measures,
         f"hostssl {LOOKUP_ROLE} all 0.0.0.0/0 {_REJECT}",
         f"hostssl {LOOKUP_ROLE} all ::/0 {_REJECT}",
         f"hostssl all postgres,replicator,rewind,{AUTH_ROLE} 0.0.0.0/0 {_REJECT}",

@@ -1,0 +1,64 @@
+"""
+etcd's metrics. Its client port would ask for a certificate that lets in to all of etcd, so etcd serves them on
+loopback, and a door in front of that asks for the scraper's.
+"""
+
+from __future__ import annotations
+
+import yaml
+
+from cluster.components.component import Component, Unit
+from cluster.components.etcd import LOOPBACK
+from cluster.components.files import File
+from cluster.components.monitoring.exporter import (
+    DIRECTORY,
+    DOOR_PACKAGE,
+    DOOR_UNIT,
+    door_loads,
+    door_words,
+    exporter_type,
+    load,
+    own_directory,
+    unit_file,
+    unit_of,
+)
+from cluster.declared.model import Cluster, Node
+
+NAME = "etcd_metrics"
+CONFIGURATION = f"{DIRECTORY}/etcd.yml"
+MODULE = "etcd"
+
+
+def is_wanted(cluster: Cluster, node: Node) -> bool:
+    """Whether a host has it."""
+    return cluster.settings.monitoring and "etcd" in node.roles
+
+
+def etcd_metrics_component(cluster: Cluster, node: Node) -> Component:
+    """Its files and unit on one host of etcd."""
+    if not is_wanted(cluster, node):
+        return Component()
+    # What etcd says is passed on as it is: to read and check it would cost as much as to make it.
+    asked = {
+        "address": LOOPBACK,
+        "port": cluster.settings.monitoring_etcd_local_port,
+        "path": "/metrics",
+        "verify": False,
+    }
+    modules = {"modules": {MODULE: {"method": "http", "http": asked}}}
+    text = "# Managed by pyinfra-patroni.\n" + yaml.safe_dump(modules, sort_keys=False)
+    words = door_words(cluster, node, cluster.settings.monitoring_etcd_port, CONFIGURATION)
+    files = (File(CONFIGURATION, text), unit_file(cluster, NAME, "Metrics of etcd", words))
+    unit = Unit(unit_of(NAME), door_loads(NAME, CONFIGURATION), load=load(NAME))
+    return Component((own_directory(),), files, (unit,))
+
+
+COMPONENT = exporter_type(
+    NAME,
+    "monitoring_etcd_port",
+    is_wanted,
+    lambda cluster, node, secrets: etcd_metrics_component(cluster, node),
+    packages=(DOOR_PACKAGE,),
+    debian_units={DOOR_PACKAGE: DOOR_UNIT},
+    owns=(CONFIGURATION,),
+)

@@ -1,0 +1,68 @@
+"""
+Metrics of PgBouncer, of all processes of a host at once. Debian's exporter knows one process, and that of Debian 12 no
+TLS: so a program of ours asks their consoles, and the door in front of it asks for the scraper's certificate.
+"""
+
+from __future__ import annotations
+
+import yaml
+
+from cluster.components.component import Component, Unit
+from cluster.components.files import Directory, File
+from cluster.components.monitoring.exporter import (
+    DIRECTORY,
+    DOOR_PACKAGE,
+    DOOR_UNIT,
+    PROGRAMS,
+    door_loads,
+    door_words,
+    exporter_type,
+    load,
+    own_directory,
+    unit_file,
+    unit_of,
+)
+from cluster.components.rendering import program
+from cluster.declared.model import Cluster, Node
+from cluster.declared.monitoring import ROLE
+from cluster.declared.pgbouncer import pooling_hosts, processes
+
+NAME = "pgbouncer_exporter"
+CONFIGURATION = f"{DIRECTORY}/pgbouncer.yml"
+PROGRAM = f"{PROGRAMS}/pgbouncer-metrics"
+MODULE = "pgbouncer"
+
+
+def is_wanted(cluster: Cluster, node: Node) -> bool:
+    """Whether a host has it."""
+    return cluster.settings.monitoring and node in pooling_hosts(cluster)
+
+
+def pgbouncer_exporter_component(cluster: Cluster, node: Node) -> Component:
+    """Its files and unit on one host of PgBouncer."""
+    if not is_wanted(cluster, node):
+        return Component()
+    sockets = [f"{process.name}={process.socket}" for process in processes(cluster, node)]
+    # Isolated, without what the interpreter would look for at its start.
+    run = {"command": "/usr/bin/python3", "args": ["-IS", PROGRAM, ROLE, *sockets]}
+    modules = {"modules": {MODULE: {"method": "exec", "timeout": "5s", "exec": run}}}
+    text = "# Managed by pyinfra-patroni.\n" + yaml.safe_dump(modules, sort_keys=False, width=110)
+    words = door_words(cluster, node, cluster.settings.monitoring_pgbouncer_port, CONFIGURATION)
+    files = (
+        File(PROGRAM, program("pgbouncer_metrics.py"), mode="755"),
+        File(CONFIGURATION, text),
+        unit_file(cluster, NAME, "Metrics of PgBouncer", words),
+    )
+    unit = Unit(unit_of(NAME), door_loads(NAME, CONFIGURATION), load=load(NAME))
+    return Component((own_directory(), Directory(PROGRAMS)), files, (unit,))
+
+
+COMPONENT = exporter_type(
+    NAME,
+    "monitoring_pgbouncer_port",
+    is_wanted,
+    lambda cluster, node, secrets: pgbouncer_exporter_component(cluster, node),
+    packages=(DOOR_PACKAGE, "python3"),
+    debian_units={DOOR_PACKAGE: DOOR_UNIT},
+    owns=(PROGRAM, CONFIGURATION),
+)
