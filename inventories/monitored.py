@@ -11,7 +11,6 @@ _shared = {
     "postgres_databases": [{"name": "shop"}],
     "pgbouncer_on": "haproxy",
     "firewall_mode": "nftables",
-    "firewall_ssh_networks": ["192.0.2.0/24"],
     "firewall_monitoring_networks": ["198.51.100.7/32"],
     "monitoring": True,
 }

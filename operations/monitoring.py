@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pyinfra import host
 from pyinfra.api import operation
 
 from cluster.components.component import Component
 from cluster.components.monitoring import SERVING
+from cluster.components.monitoring.alertmanager import COMPONENT as ALERTMANAGER
+from cluster.components.monitoring.prometheus import COMPONENT as PROMETHEUS
 from cluster.declared.model import Cluster
+from cluster.secrets.secrets import Secret
 from operations.acts.component import Commands, apply_component
 from operations.util.first_look import looks_again
+
+WATCHING = (PROMETHEUS, ALERTMANAGER)
 
 
 @operation()
@@ -24,6 +31,22 @@ def exporters(cluster: Cluster) -> Commands:
     node = cluster.node(host.name)
     there = [one.files(cluster, node, {}) for one in SERVING if one.on(cluster, node)]
     yield from apply_component(_together(there))
+
+
+@operation()
+@looks_again
+def monitor(cluster: Cluster, secrets: Mapping[str, Secret]) -> Commands:
+    """
+    Run Prometheus and Alertmanager on the hosts of the group monitor. What changes is checked by their own tools before
+    it takes its place, and loaded without a restart.
+
+    + cluster: as declared, with monitoring; + secrets: all of the cluster's, by name
+    """
+    node = cluster.node(host.name)
+    if "monitor" not in node.roles:
+        host.noop("this host is not in the group monitor")
+        return
+    yield from apply_component(_together([one.files(cluster, node, secrets) for one in WATCHING]))
 
 
 def _together(components: list[Component]) -> Component:

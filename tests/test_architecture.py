@@ -99,7 +99,7 @@ def may_import(file: str) -> tuple[str, ...]:
     if file.startswith("cluster/"):
         # Text in, text out is pure: what a component's files say is made where the component is declared.
         texts = ("jinja2",) if folder_of(file) == "components" else ()
-        return (*GROUND, *below(folder_of(file)), "pydantic", "yaml", "cryptography", *texts)
+        return (*GROUND, *below(folder_of(file)), "pydantic", "yaml", "cryptography", "bcrypt", *texts)
     if file.startswith("facts/"):
         return ("facts", "cluster.measures", "cluster.observed", "cluster.components", "pyinfra")
     if file.startswith("operations/"):
@@ -397,6 +397,8 @@ def test_default_ports() -> None:
         "monitoring_pgbouncer_port": 9127,
         "monitoring_etcd_port": 2381,
         "monitoring_etcd_local_port": 2382,
+        "monitoring_prometheus_port": 9090,
+        "monitoring_alertmanager_port": 9093,
     }
 
 
@@ -410,6 +412,7 @@ def test_secrets_in_the_environment() -> None:
         "PATRONI_RESTAPI_PASSWORD",
         "HAPROXY_STATS_PASSWORD",
         "PGBACKREST_CIPHER_PASS",
+        "MONITORING_PASSWORD",
     )
 
 

@@ -128,5 +128,5 @@ def host_files(cluster: Cluster, node: Node, *, needrestart: bool) -> tuple[Dire
         installed = (one for one in components_on(cluster, node) if one.packages(cluster, node))
         services = [service for one in installed for service in one.undisturbed]
         lines = [f"$nrconf{{override_rc}}{{qr(^{service})}} = 0;\n" for service in services]
-        files.append(File(NEEDRESTART, "".join(lines)))
+        files.append(File(NEEDRESTART, "".join(lines) or "# No service of this host needs it.\n"))
     return tuple(files)

@@ -92,6 +92,12 @@ SOURCE = CertificatePlace(
 # One for all exporters of a host. It is no client's, so nobody gets in anywhere with what lies on a host: the exporters
 # let in whom this CA has made a client, which is the scraper alone.
 MONITORING = CertificatePlace("monitoring", "/etc/pyinfra-patroni-monitoring/pki", "prometheus", issuer="monitoring")
+# The scraper's: it opens the exporters, and HAProxy's metrics, and is no server's.
+SCRAPER = CertificatePlace(
+    "scraper", "/etc/pyinfra-patroni-monitoring/scraper", "prometheus", issuer="monitoring", server=False, client=True
+)
+# What people meet with on a host of the group monitor.
+MONITOR = CertificatePlace("monitor", "/etc/pyinfra-patroni-monitoring/monitor", "prometheus")
 
 
 def membership(cluster: Cluster) -> tuple[CertificatePlace, ...]:

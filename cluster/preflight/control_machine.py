@@ -23,7 +23,7 @@ from cluster.secrets.secrets import repeated_secrets, weak_password_reason
 
 ENVIRONMENT = "environment"
 # Of a role that a run makes, and gives this password: it is new where no host has one, whatever a restored role has.
-LATER = ("PGBOUNCER_PASSWORD",)
+LATER = ("PGBOUNCER_PASSWORD", "MONITORING_PASSWORD")
 
 T = TypeVar("T")
 

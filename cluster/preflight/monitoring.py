@@ -20,5 +20,5 @@ def role_taken_findings(cluster: Cluster, reached: Mapping[str, Mapping[str, Any
     other = next((name for name, comment in comments.items() if comment not in (None, COMMENT)), None)
     if other is not None:
         problem = f"the role {ROLE} exists on {other} and is not this tool's, and the exporters come as that role"
-        hint = f"Rename it, `alter role {ROLE} rename to ...`, with whoever logs in as it; or set monitoring = False."
+        hint = f"Rename it, `alter role {ROLE} rename to ...`, with those that log in as it; or set monitoring = False."
         yield Finding("PostgreSQL", "monitoring", problem, hint)

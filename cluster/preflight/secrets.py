@@ -22,7 +22,10 @@ from cluster.verdicts.databases import password_is
 CIPHER_PASS = "PGBACKREST_CIPHER_PASS"
 # A run may change these on a living cluster, when it is told to. The other roles' passwords are set on the primary
 # first, for members log in with them all the time; nothing can be read with another pass phrase.
-ROTATABLE = ("PATRONI_ADMIN_PASSWORD", "PGBOUNCER_PASSWORD", "PATRONI_RESTAPI_PASSWORD", "HAPROXY_STATS_PASSWORD")
+ROTATABLE = (
+    *("PATRONI_ADMIN_PASSWORD", "PGBOUNCER_PASSWORD", "PATRONI_RESTAPI_PASSWORD", "HAPROXY_STATS_PASSWORD"),
+    "MONITORING_PASSWORD",
+)
 
 _PATRONI = "/etc/patroni/config.yml"
 # Where each of them can be read on a host; the admin's is nowhere.

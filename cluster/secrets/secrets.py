@@ -34,6 +34,7 @@ NAMES = (
     "PATRONI_RESTAPI_PASSWORD",
     "HAPROXY_STATS_PASSWORD",
     "PGBACKREST_CIPHER_PASS",
+    "MONITORING_PASSWORD",
 )
 # Those of roles: a standby cluster gets the roles with its source's data, so they are the source's.
 OF_ROLES = NAMES[:5]

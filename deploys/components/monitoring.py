@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pyinfra.api import deploy
 
 from cluster.declared.model import Cluster
+from cluster.secrets.secrets import Secret
 from operations import monitoring
 
 
 @deploy("Monitoring")
-def deploy_monitoring(cluster: Cluster) -> None:
+def deploy_monitoring(cluster: Cluster, secrets: Mapping[str, Secret]) -> None:
     """
-    What serves metrics, and to whom. Needs the packages, the certificates, and the role in PostgreSQL.
+    What serves metrics, and who looks at them. Needs the packages, the certificates, and the role in PostgreSQL.
 
-    + cluster: as declared
+    + cluster: as declared; + secrets: all of the cluster's, by name
     """
-    if cluster.settings.monitoring:
-        monitoring.exporters(name="Configure and start the exporters", cluster=cluster)
+    if not cluster.settings.monitoring:
+        return
+    monitoring.exporters(name="Configure and start the exporters", cluster=cluster)
+    if cluster.having("monitor"):
+        monitoring.monitor(name="Configure and start Prometheus and Alertmanager", cluster=cluster, secrets=secrets)

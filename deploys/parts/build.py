@@ -75,7 +75,7 @@ def deploy_access(cluster: Cluster) -> None:
         deploy_vip(cluster=cluster)  # members let go of addresses only where others are ready to take them
     if cluster.settings.vip_mode != "bgp":
         deploy_keepalived(cluster=cluster)
-    deploy_monitoring(cluster=cluster)
+    deploy_monitoring(cluster=cluster, secrets=cluster_secrets(cluster))
     deploy_removal(cluster=cluster)
     deploy_firewall(cluster=cluster)  # the proof is one behind it
     deploy_proof(cluster=cluster)

@@ -51,7 +51,8 @@ def remove_components(former: Sequence[ComponentType], cluster: Cluster, node: N
     seen = said(HostComponent, paths=listed, units={})["paths"] if listed else {}
     ours = [one for one in former if seen[one.mark] is not None]
     if not ours:
-        host.noop("nothing of ours is on this host that is not declared")
+        alone = f"no {former[0].name} of ours on this host" if len(former) == 1 else None
+        host.noop(alone or "nothing of ours is on this host that is not declared")
     for one in ours:
         # The mark goes last: a run that was cut off before is gone on with.
         there = sorted((path for path in paths[one.name] if seen[path] is not None), key=one.mark.__eq__)

@@ -83,8 +83,8 @@ ACCESS = [
     "Addresses | Announce addresses to routers",
     "Addresses | Run the holder of virtual addresses",
     "Virtual addresses | Configure and start keepalived",
-    "Connection pools | Remove PgBouncer where it is not declared",
-    "Connection pools | Remove PgBouncer's roles where it is not declared",
+    "What is not declared any more | Remove what is not declared any more",
+    "What is not declared any more | Remove the roles of what is not declared any more",
     "Firewall | Accept what is needed, and nothing else",
     "Proof | Verify every endpoint",
 ]
@@ -180,7 +180,7 @@ def test_steps_that_only_some_clusters_need_are_in_their_places(steps: Steps) ->
         KEEPALIVED,
         "Virtual addresses | Stop keepalived where it has no address",
         "Virtual addresses | Give addresses to the members",
-        "Connection pools | Remove PgBouncer where it is not declared",
+        "What is not declared any more | Remove what is not declared any more",
     ]
     assert [name for name in found if name in order] == order
 

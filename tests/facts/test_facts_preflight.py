@@ -215,7 +215,7 @@ def test_every_secret_of_a_host_is_found_and_none_is_told() -> None:
 def test_a_host_without_any_secret() -> None:
     command = HostPicture().command(secrets={"nonce": NONCE, "roles": [], "port": 1, "authorities": ["/nowhere"]})
     seen = HostPicture().process(sh(command.replace("/etc/", "/nowhere/")))
-    assert seen["held"] == {"digests": {}, "roles": {}, "authority": None}
+    assert seen["held"] == {"digests": {}, "roles": {}, "authority": None, "measuring": None}
 
 
 def test_the_roles_verifiers_come_as_digests() -> None:

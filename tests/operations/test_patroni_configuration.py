@@ -335,7 +335,7 @@ def test_it_is_taken_back_where_no_pools_are_declared_any_more(
     role = {**NOTHING, "login": True, "verifier_sha256": None}
     world.objects |= {"lookup": {"owner": "pgbouncer_lookup"}}
     world.objects["roles"] = {"pgbouncer_auth": role, "pgbouncer_lookup": {**role, "login": False}}
-    assert changed(run_operation(monkeypatch, world, cluster, postgres.lookup_removed)) == taken
+    assert changed(run_operation(monkeypatch, world, cluster, postgres.roles_removed)) == taken
     assert [script.splitlines()[0] for _, script in world.scripts] == [
         "drop function pgbouncer.user_lookup(text);"
     ] * len(taken)
@@ -343,7 +343,7 @@ def test_it_is_taken_back_where_no_pools_are_declared_any_more(
 
 def test_nothing_of_it_is_looked_for_where_there_never_was_any(monkeypatch: pytest.MonkeyPatch) -> None:
     world = PatroniWorld.of(cluster := fake_cluster())
-    assert changed(run_operation(monkeypatch, world, cluster, postgres.lookup_removed)) == []
+    assert changed(run_operation(monkeypatch, world, cluster, postgres.roles_removed)) == []
 
 
 def test_another_password_of_the_admin_role_is_replaced_by_a_run_that_is_for_it(

@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 from pyinfra.context import ctx_host
 
+from cluster.components.all import unwanted
 from cluster.components.files import File
-from cluster.components.pgbouncer.component import COMPONENT, LOGINS_FILE, POOLS, UNIT_PATH, pgbouncer_component
+from cluster.components.pgbouncer.component import LOGINS_FILE, POOLS, UNIT_PATH, pgbouncer_component
 from cluster.declared.model import Cluster
 from cluster.secrets.secrets import Secret
-from operations.pgbouncer import follow, removed, service
+from operations.pgbouncer import follow, service
+from operations.undeclared import removed
 from tests.inventories import one_host_cluster
 
 PASSWORD = Secret("S3cretOfTheLookups")
@@ -133,7 +135,9 @@ def test_a_changed_configuration_is_followed_where_there_are_pools() -> None:
 
 def owned(*there: str) -> dict[str, Any]:
     """A host with some of what the component owns."""
-    paths = COMPONENT.owns(one_host_cluster(), one_host_cluster().node("pg1"))
+    cluster = one_host_cluster()
+    node = cluster.node("pg1")
+    paths = [path for one in unwanted(cluster, node) for path in one.owns(cluster, node)]
     return {"paths": {path: {"kind": "file"} if path in there else None for path in paths}, "units": {}}
 
 
@@ -146,4 +150,4 @@ def test_what_is_not_declared_any_more_is_taken_away_and_the_mark_goes_last() ->
 def test_one_of_somebody_else_is_left_alone() -> None:
     host = PicturedHost(owned(POOLS, LOGINS_FILE))
     assert run(host, removed, cluster=one_host_cluster()) == []
-    assert host.noop_description == "no pgbouncer of ours on this host"
+    assert host.noop_description == "nothing of ours is on this host that is not declared"

@@ -17,7 +17,7 @@ from facts.postgres_altered import PostgresAltered
 from facts.postgres_databases import PostgresStatistics
 from facts.postgres_logins import ReplicationLogins
 from operations.patroni_configuration import patch_command
-from operations.postgres import lookup_removed, objects, statistics
+from operations.postgres import objects, roles_removed, statistics
 from tests.cluster.live_members import patroni_member
 from tests.world.known import Act
 from tests.world.patroni import patroni, silent
@@ -51,7 +51,7 @@ class PatroniWorld(Sized):
     + marks: members with tags, or with something else that differs
     """
 
-    acts: ClassVar = {"patch": patch_command, "script": (objects, statistics, lookup_removed)}
+    acts: ClassVar = {"patch": patch_command, "script": (objects, statistics, roles_removed)}
 
     names: list[str]
     config: dict[str, Any] | None

@@ -47,6 +47,7 @@ COMPONENT = ComponentType(
     wanted=is_wanted,
     packages=lambda cluster, node: ("python3",) if is_wanted(cluster, node) else (),
     files=lambda cluster, node, secrets: pgbackrest_exporter_component(cluster, node),
+    phase="timers",
     units=lambda cluster, node: (TIMER,) if is_wanted(cluster, node) else (),
     former_units=(TIMER,),
     mark=TIMER_PATH,

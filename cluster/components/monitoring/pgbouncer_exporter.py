@@ -43,13 +43,12 @@ def pgbouncer_exporter_component(cluster: Cluster, node: Node) -> Component:
     if not is_wanted(cluster, node):
         return Component()
     sockets = [f"{process.name}={process.socket}" for process in processes(cluster, node)]
-    # Isolated, without what the interpreter would look for at its start.
-    run = {"command": "/usr/bin/python3", "args": ["-IS", PROGRAM, ROLE, *sockets]}
+    run = {"command": PROGRAM, "args": [ROLE, *sockets]}
     modules = {"modules": {MODULE: {"method": "exec", "timeout": "5s", "exec": run}}}
     text = "# Managed by pyinfra-patroni.\n" + yaml.safe_dump(modules, sort_keys=False, width=110)
     words = door_words(cluster, node, cluster.settings.monitoring_pgbouncer_port, CONFIGURATION)
     files = (
-        File(PROGRAM, program("pgbouncer_metrics.py"), mode="755"),
+        File(PROGRAM, program("pgbouncer_metrics.pl"), mode="755"),
         File(CONFIGURATION, text),
         unit_file(cluster, NAME, "Metrics of PgBouncer", words),
     )
@@ -62,7 +61,7 @@ COMPONENT = exporter_type(
     "monitoring_pgbouncer_port",
     is_wanted,
     lambda cluster, node, secrets: pgbouncer_exporter_component(cluster, node),
-    packages=(DOOR_PACKAGE, "python3"),
+    packages=(DOOR_PACKAGE,),
     debian_units={DOOR_PACKAGE: DOOR_UNIT},
     owns=(PROGRAM, CONFIGURATION),
 )

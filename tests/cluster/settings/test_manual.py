@@ -10,7 +10,7 @@ import pytest
 from cluster.settings import manual
 from cluster.settings.settings import COMPONENTS, PREFIXES, UNPREFIXED, Settings, validated
 
-SETTING = re.compile(r"# (?=[a-z]+_\w+ = )")
+SETTING = re.compile(r"# (?=(?:[a-z]+_\w+|monitoring) = )")
 
 
 def all_data() -> dict[str, Any]:
