@@ -292,3 +292,17 @@ later versions. A host's own data in inventory.py overrides this file. docs/sett
 # monitoring_etcd_port = 2381  # metrics of etcd, on its hosts; 1..65535
 # monitoring_etcd_local_port = 2382  # the same without TLS, on loopback alone: etcd serves them there; 1..65535
 # monitoring_backup_minutes = 5  # minutes between two looks at the backups, on the repository host; 1..1440
+# monitoring_prometheus_port = 9090  # Prometheus on hosts of the group monitor, over TLS and with a login; 1..65535
+# monitoring_alertmanager_port = 9093  # Alertmanager there, with the same login; 1..65535
+# monitoring_user = "monitoring"  # the login at both; the password is MONITORING_PASSWORD
+# monitoring_scrape_seconds = 15  # seconds between two scrapes; 5..300
+# monitoring_retention_days = 30  # days for which Prometheus keeps what it has scraped; 1..3650
+# monitoring_mail_to = []  # mail addresses that get the alerts
+# monitoring_mail_from = None  # the sender of these mails
+# monitoring_mail_smarthost = None  # host:port of the mail server that takes them, which has to offer STARTTLS
+# monitoring_mail_user = None  # the login at the mail server, where it asks for one
+#   a file on the control machine, for its owner alone, with the password of that login
+# monitoring_mail_password_file = None
+# monitoring_webhook_url = None  # URL that gets the alerts as JSON
+# monitoring_watchdog_url = None  # URL of a dead man's switch: it is told every minute that alerts come through
+# monitoring_grafana_url = None  # a Grafana of yours, for which files with data source and dashboards are made

@@ -74,7 +74,7 @@ OPTIONS: dict[str, Option] = {
         *map(
             _word, ("candidate", "confirm", "from", "lsn", "name", "node", "rotate", "set", "since", "source", "time")
         ),
-        _word("without"),
+        *map(_word, ("export", "without")),
         Option("by", str, "restart", words=("restart", "switchover")),
         Option("hold_clients", bool, True),
         Option("transactions", str, "abort", words=("abort", "wait", "terminate")),

@@ -16,6 +16,7 @@ from cluster.endpoints.endpoints import (
 )
 from cluster.finding_types.finding_type import RUN
 from cluster.observed.patroni import SeenPatroni
+from cluster.screens.monitoring import page_words
 from cluster.verdicts.health import leaders_timeline, waiting_for_restart
 
 
@@ -57,7 +58,18 @@ def connection_card(
         f"  Login     {cluster.settings.postgres_admin_user}, password: {places['password']}",
         f"  CA        {places['ca']}",
         *_backups(cluster, has_backup),
+        *_metrics(cluster),
     ]
+
+
+def _metrics(cluster: Cluster) -> list[str]:
+    if not cluster.settings.monitoring:
+        return []
+    lines = page_words(cluster)
+    return [f"  Metrics   {lines[0]}", *(f"            {line}" for line in lines[1:])] if lines else [_UNWATCHED]
+
+
+_UNWATCHED = f"  Metrics   for a Prometheus of your own: `{RUN}/monitoring.py --data export=DIR`"
 
 
 def _backups(cluster: Cluster, has_backup: bool | None) -> list[str]:

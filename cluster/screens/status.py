@@ -18,6 +18,7 @@ from cluster.measures import used_percent
 from cluster.observed.patroni import SeenMember
 from cluster.screens.addresses import address_rows, router_rows
 from cluster.screens.backups import backups_words, drill_words
+from cluster.screens.monitoring import metrics_words
 from cluster.screens.pools import POOLS_HEADER, pool_rows, pools_words
 from cluster.screens.table import WIDTH, table
 from cluster.verdicts.health import upstream
@@ -70,6 +71,7 @@ def _summary(overview: Overview) -> list[str]:
         "Pools": pools_words(overview),
         "Backups": backups_words(overview),
         "Drill": drill_words(overview),
+        "Metrics": metrics_words(overview),
         "CA": authority_words(overview),
         "Removed": _removed(overview),
     }

@@ -10,7 +10,7 @@ from tests.lab.spec import DEFAULT_HOSTS, RELEASES, Host, Lab
 
 DEFAULT_VERSION = RELEASES["trixie"]
 FLAT_WIDTH = 90
-KINDS = ("pg", "etcd", "haproxy", "backup")
+KINDS = ("pg", "etcd", "haproxy", "backup", "monitor")
 
 Entry = str | tuple[str, dict[str, Any]]
 
@@ -51,6 +51,7 @@ def group_hosts(hosts: Iterable[Host]) -> dict[str, list[Host]]:
         "etcd": of_kind["etcd"] or of_kind["pg"],
         "haproxy": of_kind["haproxy"] or of_kind["pg"],
         "backup": of_kind["backup"],
+        **({"monitor": of_kind["monitor"]} if of_kind["monitor"] else {}),
     }
 
 

@@ -19,7 +19,7 @@ NETWORKS = {"client": 83, "backup": 84}
 # From 20 on, one lab's port 5000 would be another's 7000: both move by 100 an index.
 LAST_INDEX = 19
 
-FIRST_OCTET = {"pg": 10, "backup": 20, "etcd": 30, "haproxy": 40}
+FIRST_OCTET = {"pg": 10, "backup": 20, "etcd": 30, "haproxy": 40, "monitor": 90}
 MOVED = 40  # ssh ports of one lab end before the next one's begin
 HAPROXY_PORTS = (5000, 5001, 5002, 5003, 5004, 7000)
 MEMBER_PORTS = (5000, 5001, 5002, 5003, 5004, 5432, 7000, 8008)
@@ -86,10 +86,10 @@ class Host:
     moved: bool = False
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(r"(pg|backup|etcd|haproxy)[1-9]", self.short_name):
+        if not re.fullmatch(r"(pg|backup|etcd|haproxy|monitor)[1-9]", self.short_name):
             raise LabError(
                 f"{self.short_name!r} is not a host that a lab can have",
-                "Names are pg1..pg9, backup1.., etcd1.. and haproxy1.. .",
+                "Names are pg1..pg9, backup1.., etcd1.., haproxy1.. and monitor1.. .",
             )
 
     @property

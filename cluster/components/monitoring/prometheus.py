@@ -22,8 +22,9 @@ from cluster.components.component_type import (
     Reach,
 )
 from cluster.components.files import Directory, File
+from cluster.components.monitoring.export import grafana_files
 from cluster.components.monitoring.exporter import DIRECTORY, USER, own_directory, unit_of, unit_path
-from cluster.components.monitoring.shipped import rules
+from cluster.components.monitoring.shipped import dashboards, rules
 from cluster.components.monitoring.targets import Places, basic_auth, file_sd, jobs, scrape_configs
 from cluster.components.rendering import rendered
 from cluster.declared.model import Cluster, Network, Node
@@ -38,6 +39,7 @@ OWN = f"{DIRECTORY}/prometheus"
 CONFIGURATION = f"{OWN}/prometheus.yml"
 RULES, TARGETS = f"{OWN}/rules", f"{OWN}/targets"
 LOGIN = f"{OWN}/login"
+GRAFANA = f"{OWN}/grafana"
 WEB = f"{DIRECTORY}/monitor-web.yml"
 DATA = "/var/lib/pyinfra-patroni-prometheus"
 BCRYPT_ROUNDS = 10
@@ -65,13 +67,33 @@ def prometheus_component(cluster: Cluster, node: Node, password: Secret) -> Comp
         web_file(cluster, password),
         *listed,
         *targets,
+        *_grafana(cluster, node, password),
         File(CONFIGURATION, configuration_text(cluster, node), check="promtool check config {}"),
         File(unit_path(NAME), _unit(cluster, node)),
     )
     # Files of targets are looked at by themselves when they change, the web's at every connection.
     loads = (CONFIGURATION, unit_path(NAME), *(file.path for file in listed))
-    directories = (own_directory(), *(Directory(path) for path in (OWN, RULES, TARGETS)))
+    directories = (
+        own_directory(),
+        *(Directory(path) for path in (OWN, RULES, TARGETS, *_grafana_directories(cluster))),
+    )
     return Component(directories, files, (Unit(unit_of(NAME), loads, load=load_command(NAME)),))
+
+
+def _grafana_directories(cluster: Cluster) -> tuple[str, ...]:
+    below = ("datasources", "dashboards", "json")
+    return (GRAFANA, *(f"{GRAFANA}/{name}" for name in below)) if cluster.settings.monitoring_grafana_url else ()
+
+
+def _grafana(cluster: Cluster, node: Node, password: Secret) -> list[File]:
+    """For a Grafana that is on this host, or for whoever takes them to it; it is in none of Debian's releases."""
+    if cluster.settings.monitoring_grafana_url is None:
+        return []
+    url = f"https://{node.address.endpoint(cluster.settings.monitoring_prometheus_port)}"
+    login = (cluster.settings.monitoring_user, str(password))
+    given = grafana_files(url, login, f"{GRAFANA}/json")
+    shown = [File(f"{GRAFANA}/json/{name}", text) for name, text in dashboards().items()]
+    return [*(File(f"{GRAFANA}/{path}", text, mode="600") for path, text in given.items()), *shown]
 
 
 def load_command(name: str) -> str:
@@ -83,9 +105,8 @@ def load_command(name: str) -> str:
 def configuration_text(cluster: Cluster, node: Node) -> str:
     """prometheus.yml, the same on all of a cluster's hosts of this group."""
     own, seconds = places(cluster), cluster.settings.monitoring_scrape_seconds
-    managers = [
-        one.address.endpoint(cluster.settings.monitoring_alertmanager_port) for one in cluster.having("monitor")
-    ]
+    port = cluster.settings.monitoring_alertmanager_port
+    managers = [one.address.endpoint(port) for one in cluster.having("monitor")]
     alerting = {
         "scheme": "https",
         "tls_config": {"ca_file": own.authority},
