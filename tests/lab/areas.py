@@ -22,6 +22,7 @@ AREAS: Mapping[str, str] = {
     "power": "the whole cluster stopped, started, destroyed",
     "security": "encryption, certificates, secrets",
     "standby": "a standby cluster at another site",
+    "monitoring": "exporters, whom they let in and what they cost; a Prometheus that scrapes them",
     "look": "what shows the cluster and changes nothing: status, check, facts, the probe",
 }
 
@@ -139,6 +140,8 @@ FILES = (
     LabFile("test_ipv6.py", "build"),
     LabFile("test_mirror.py", "build"),
     LabFile("test_modes.py", "failover"),
+    LabFile("test_monitoring.py", "monitoring"),
+    LabFile("test_monitoring_bookworm.py", "monitoring"),
     LabFile("test_mounts.py", "failover"),
     LabFile("test_networks.py", "build"),
     LabFile(
