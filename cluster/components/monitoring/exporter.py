@@ -144,4 +144,5 @@ def exporter_type(
         admits=admits,
         mark=unit_path(name),
         owns=lambda cluster, node: (unit_path(name), *owns),
+        shells=(PROGRAMS,),
     )

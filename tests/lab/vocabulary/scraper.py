@@ -24,6 +24,28 @@ UNITS = {
 }
 
 
+# Names that are the same on both releases, and that rules are made of.
+NAMES = {
+    "node": {"node_load1", "node_filesystem_avail_bytes", "node_filesystem_readonly", "node_memory_MemAvailable_bytes"},
+    "postgres": {
+        *("pg_up", "pg_stat_activity_count", "pg_settings_max_connections", "pg_stat_archiver_failed_count"),
+        *("pg_replication_lag_seconds", "pg_replication_is_replica", "pg_postmaster_start_time_seconds"),
+        *("pg_replication_slots_active", "pg_replication_slots_pg_wal_lsn_diff", "pg_stat_database_deadlocks"),
+        *("pg_pyinfra_transaction_id_age", "pg_pyinfra_wal_ready", "pg_database_size_bytes", "pg_wal_segments"),
+        *("pg_database_wraparound_age_datfrozenxid_seconds", "pg_locks_count", "pg_replication_slot_slot_is_active"),
+        *("pg_settings_max_slot_wal_keep_size_bytes", "pg_long_running_transactions"),
+    },
+    "etcd": {
+        "etcd_server_has_leader",
+        "etcd_disk_wal_fsync_duration_seconds_bucket",
+        "etcd_mvcc_db_total_size_in_bytes",
+    },
+    "patroni": {"patroni_primary", "patroni_postgres_running", "patroni_postgres_timeline", "patroni_dcs_last_seen"},
+    "haproxy": {"haproxy_backend_active_servers", "haproxy_frontend_current_sessions"},
+}
+BACKUPS = {"pgbackrest_stanza_status", "pgbackrest_repo_status", "pgbackrest_exporter_status"}
+
+
 @dataclass(frozen=True)
 class Scraper:
     """Who is let in. + directory: that of the cluster in the export"""
@@ -92,12 +114,15 @@ def used_ms(host: Host) -> float:
 def cost_ms(scraper: Scraper, host: Host, job: str, times: int, idle_ms_a_second: float) -> float:
     """What one scrape of a job costs a host, on top of what it uses anyway; over one connection, as Prometheus does."""
     place = {**EXPORTERS, **POOLS, **OTHERS}[job]
+    given = {
+        "cert": None if job == "patroni" else scraper.pair,
+        "verify": str(scraper.directory / "pki/ca.crt") if job in OTHERS else scraper.authority,
+        "timeout": 20,
+    }
     with requests.Session() as session:
-        session.cert = None if job == "patroni" else scraper.pair
-        session.verify = str(scraper.directory / "pki/ca.crt") if job in OTHERS else scraper.authority
-        session.get(f"https://{host.address4}:{place}", timeout=20).raise_for_status()
+        session.get(f"https://{host.address4}:{place}", **given).raise_for_status()
         before, began = used_ms(host), time.monotonic()
         for _ in range(times):
-            session.get(f"https://{host.address4}:{place}", timeout=20).raise_for_status()
+            session.get(f"https://{host.address4}:{place}", **given).raise_for_status()
         after, ended = used_ms(host), time.monotonic()
     return (after - before - idle_ms_a_second * (ended - began)) / times
