@@ -108,6 +108,7 @@ RUNS: dict[str, tuple[str, ...]] = {
     "etcd_snapshot": (),
     "failover": ("candidate", "confirm"),
     "journal": ("runs", "since"),
+    "monitoring": ("export",),
     "move_node": ("node", "drain_seconds", "force", *_POOLS),
     "pause": (),
     "ports": ("format",),
@@ -133,7 +134,7 @@ RUNS: dict[str, tuple[str, ...]] = {
 # What every run that acts may be told besides.
 OF_EVERY_RUN = ("break_lock",)
 # They change nothing that another run relies on, so they take no lock and wait for none.
-_LOOKING = ("check", "journal", "ports", "probe", "status")
+_LOOKING = ("check", "journal", "monitoring", "ports", "probe", "status")
 
 
 def looks_only(run: str) -> bool:

@@ -8,7 +8,7 @@ from cluster.finding_types.finding_type import WARNING, FindingType
 
 TYPES: Mapping[str, FindingType] = {
     "exporter-silent": FindingType(
-        *(WARNING, "monitoring", "an exporter runs and does not answer, so nobody sees its metrics"),
+        *(WARNING, "monitoring", "an exporter runs and does not answer, so its metrics are missing"),
         "See `journalctl -u {unit} -n 50` on {where}, then `systemctl restart {unit}` there.",
     ),
 }

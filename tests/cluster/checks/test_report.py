@@ -12,6 +12,7 @@ import pytest
 
 from cluster.checks.replication import mode_words
 from cluster.checks.report import all_findings, as_data, check_lines, failing
+from cluster.components.monitoring import exporter_places
 from cluster.finding_types.catalogue import FINDING_TYPES, SEVERITIES
 from cluster.finding_types.pgbackrest import TYPES
 from cluster.parameters.owned import DANGERS, OWNED
@@ -210,6 +211,15 @@ def announcing(**session: Any) -> Callable[[World], None]:
     return world_of
 
 
+def monitored(world: World) -> None:
+    """Every exporter answers, except PostgreSQL's on h2."""
+    there = healthy(monitoring=True)
+    world.cluster, world.answers = there.cluster, there.answers
+    for node in there.cluster:
+        there.answers[node.name]["exporters"] = dict.fromkeys(exporter_places(there.cluster, node), True)
+    there.answers["h2"]["exporters"]["postgres_exporter"] = False
+
+
 def neighbour(mac: str) -> Callable[[World], Any]:
     return lambda world: world.answers["h2"]["picture"]["virtual"]["neighbours"].update({"10.0.0.100": mac})
 
@@ -237,6 +247,14 @@ COLLATION = {
 }
 
 CASES = [
+    Case(
+        *(
+            "exporter-silent",
+            "h2",
+            "postgres_exporter does not answer at 10.0.0.2:9187, where the scraper looks for it",
+        ),
+        monitored,
+    ),
     Case(
         *("pgbouncer-silent", "h2", "the pool write does not answer on its console: no answer within 5 s"),
         pools(lambda seen: (seen.clear(), seen.update(error="no answer within 5 s"))),

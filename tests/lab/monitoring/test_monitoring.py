@@ -185,7 +185,8 @@ def test_the_role_looks_and_does_nothing_else(there: Monitored) -> None:
     lab, host = there.lab, leader(there.lab)
     sql(lab, "create table if not exists private (secret text)")
     sql(lab, "insert into private values ('x')")
-    assert as_exporter(host, "select rolsuper, rolconnlimit from pg_roles where rolname = current_user").strip() == "f|3"
+    own = "select rolsuper, rolconnlimit from pg_roles where rolname = current_user"
+    assert as_exporter(host, own).strip() == "f|3"
     members = "select string_agg(pg_get_userbyid(roleid), ',') from pg_auth_members"
     assert as_exporter(host, f"{members} where member = current_user::regrole").strip() == "pg_monitor"
     assert "permission denied" in refused(host, "select rolpassword from pg_authid")
