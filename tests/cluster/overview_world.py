@@ -17,6 +17,7 @@ from cluster.checks.removals import without_removed
 from cluster.components.all import certificate_places, listeners
 from cluster.components.component import Component, Unit
 from cluster.components.files import File
+from cluster.components.monitoring import exporter_places
 from cluster.components.patroni_dynamic import configuration_for
 from cluster.components.pgbouncer.sizes import pool_size
 from cluster.declared.address import Address
@@ -24,7 +25,15 @@ from cluster.declared.model import Cluster, Node
 from cluster.declared.pgbouncer import Process, processes
 from cluster.inventory.clusters import declared_clusters
 from cluster.inventory.host import DeclaredHost
-from cluster.pki.certificates import PGBACKREST, PGBACKREST_SERVER, PGBOUNCER, CertificatePlace, Issuer, leaf_request
+from cluster.pki.certificates import (
+    MONITORING,
+    PGBACKREST,
+    PGBACKREST_SERVER,
+    PGBOUNCER,
+    CertificatePlace,
+    Issuer,
+    leaf_request,
+)
 from cluster.pki.verdicts import Authority, public_key_digest
 from cluster.verdicts.removal_notes import Removal, remaining, removal_key
 from tests.world.hosts import fake_cluster
@@ -159,6 +168,18 @@ def pooled(**settings: Any) -> World:
         answers = world.answers[node.name]
         answers["certificates"][PGBOUNCER.certificate] = certificate(node, PGBOUNCER)
         answers["pgbouncer"] = {one.name: pool(world.cluster, one) for one in processes(world.cluster, node)}
+    return world
+
+
+def watched(**settings: Any) -> World:
+    """The same with exporters, which all answer. + settings: further ones"""
+    world = healthy(**{"monitoring": True, **settings})
+    declared = configuration_for(world.cluster, [RESOURCES] * 3)
+    world.everywhere("patroni", lambda seen: seen.update(config=copy.deepcopy(declared)))
+    for node in world.cluster:
+        answers = world.answers[node.name]
+        answers["certificates"][MONITORING.certificate] = certificate(node, MONITORING)
+        answers["exporters"] = dict.fromkeys(exporter_places(world.cluster, node), True)
     return world
 
 

@@ -63,7 +63,7 @@ def prometheus_component(cluster: Cluster, node: Node, password: Secret) -> Comp
     listed = tuple(File(f"{RULES}/{name}", text, check="promtool check rules {}") for name, text in rules().items())
     targets = tuple(File(f"{TARGETS}/{job.name}.json", file_sd(cluster, job)) for job in jobs(cluster))
     files = (
-        File(LOGIN, str(password), USER, USER, "600"),
+        File(LOGIN, f"{password!s}\n", USER, USER, "600"),
         web_file(cluster, password),
         *listed,
         *targets,

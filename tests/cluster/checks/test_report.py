@@ -12,7 +12,6 @@ import pytest
 
 from cluster.checks.replication import mode_words
 from cluster.checks.report import all_findings, as_data, check_lines, failing
-from cluster.components.monitoring import exporter_places
 from cluster.finding_types.catalogue import FINDING_TYPES, SEVERITIES
 from cluster.finding_types.pgbackrest import TYPES
 from cluster.parameters.owned import DANGERS, OWNED
@@ -33,6 +32,7 @@ from tests.cluster.overview_world import (
     healthy,
     pooled,
     routed,
+    watched,
 )
 from tests.world.hosts import fake_cluster
 
@@ -213,10 +213,8 @@ def announcing(**session: Any) -> Callable[[World], None]:
 
 def monitored(world: World) -> None:
     """Every exporter answers, except PostgreSQL's on h2."""
-    there = healthy(monitoring=True)
+    there = watched()
     world.cluster, world.answers = there.cluster, there.answers
-    for node in there.cluster:
-        there.answers[node.name]["exporters"] = dict.fromkeys(exporter_places(there.cluster, node), True)
     there.answers["h2"]["exporters"]["postgres_exporter"] = False
 
 
