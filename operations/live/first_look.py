@@ -12,6 +12,7 @@ from facts.answer import Question
 from operations.live import questions
 from operations.live.questions.postgres import OF_THE_LEADER
 from operations.live.together import commands
+from operations.util.hosts import coordinator
 
 Secrets = Mapping[str, Secret]
 
@@ -25,6 +26,8 @@ def first_questions(cluster: Cluster, node: Node, secrets: Secrets) -> dict[str,
     """
     found = contributions(questions, "first_questions")
     asked = [question for of_component in found for question in of_component(cluster, node, secrets)]
+    shared = (one for of_component in contributions(questions, "shared_questions") for one in of_component(cluster))
+    asked += [question for nodes, question in shared if nodes and node is coordinator(nodes)]
     return {f"{kind.__name__}{number}": (kind, given) for number, (kind, given) in enumerate(asked)}
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import gevent
-from pyinfra.api.exceptions import FactProcessError, PyinfraError
 
 from cluster.checks.check_finding import CheckFinding
 from cluster.checks.overview import Overview
@@ -21,24 +20,18 @@ from cluster.components.all import components_on
 from cluster.components.component import Component
 from cluster.components.component_type import ComponentType
 from cluster.declared.model import Cluster, Node
-from cluster.discovery import contributions
 from cluster.errors import ConfigError
-from cluster.observed.host import SeenAnswer
 from cluster.preflight.hosts import picture_question
 from cluster.screens.status import status_lines
 from cluster.secrets.secrets import NAMES, Secret
-from facts.answer import Answer, Question
-from facts.host import HostComponent
 from facts.host_answers import QUESTION_SECONDS, HostAnswers
 from facts.preflight.host import HostPicture
-from operations.live import questions
+from operations.live.answers import UNANSWERED, commands_of, heard, questions_to, side_by_side
 from operations.util.hosts import target_of
 from operations.util.reading import run_each
 
 # A frozen host costs its connection's timeout already; a host that answers does so in two seconds.
 LOOK_SECONDS = QUESTION_SECONDS + 5
-TIMED_OUT = 124  # of timeout(1)
-UNANSWERED: SeenAnswer = {"code": 1, "lines": [], "error": "it was not answered"}
 
 
 @dataclass(frozen=True)
@@ -105,52 +98,16 @@ def _look(
     cluster: Cluster, node: Node, components: Sequence[Component]
 ) -> tuple[dict[str, Any] | None, dict[str, str]]:
     """What a host answered by question, None when it said nothing at all; and why questions got no answer."""
-    asked, picture, together = _questions(cluster, node, components), HostPicture(), HostAnswers()
-    commands = {name: str(fact().command(**given)) for name, (fact, given) in asked.items()}
+    asked, picture, together = questions_to(cluster, node, components), HostPicture(), HostAnswers()
+    commands = commands_of(asked)
     # A command of its own: what else the host is asked would blur the measurement of its clock.
     alone = str(picture.command(**picture_question(cluster, node)))
     drawn, said = run_each(target_of(node), [alone, str(together.command(commands))], LOOK_SECONDS)
     if drawn is None and said is None:
         return None, {}
-    got: dict[str, SeenAnswer] = _processed(together, said) or {}
-    got["picture"] = UNANSWERED if drawn is None else {"code": 0, "lines": drawn, "error": ""}
-    return _sorted({"picture": picture, **{name: fact() for name, (fact, _) in asked.items()}}, got)
-
-
-def _processed(fact: Answer[Any], lines: list[str] | None) -> Any:
-    try:
-        return None if lines is None else fact.process(lines)
-    except PyinfraError:
-        return None
-
-
-def _sorted(asked: Mapping[str, Answer[Any]], said: Mapping[str, SeenAnswer]) -> tuple[dict[str, Any], dict[str, str]]:
-    answers: dict[str, Any] = {}
-    silences: dict[str, str] = {}
-    for name, question in asked.items():
-        try:
-            answers[name] = _answer(question, said.get(name, UNANSWERED))
-        except PyinfraError as error:
-            silences[name] = str(error)
-    return answers, silences
-
-
-def _answer(question: Answer[Any], said: SeenAnswer) -> Any:
-    if said["code"] == TIMED_OUT:
-        raise FactProcessError(f"nothing within {QUESTION_SECONDS} s")
-    if said["code"] != 0:
-        raise FactProcessError(said["error"] or f"exit code {said['code']}")
-    return question.process(said["lines"]) if said["lines"] else question.default()
-
-
-def _questions(cluster: Cluster, node: Node, components: Sequence[Component]) -> dict[str, Question]:
-    """All that a host is asked. What is asked of a component that it has is in the file of the component's name."""
-    paths = [item.path for component in components for item in component.items]
-    units = {unit.name: list(unit.loads) for component in components for unit in component.units}
-    asked: dict[str, Question] = {"component": (HostComponent, {"paths": paths, "units": units})}
-    for of_component in contributions(questions, "questions"):
-        asked |= of_component(cluster, node)
-    return asked
+    pictured: SeenAnswer = UNANSWERED if drawn is None else {"code": 0, "lines": drawn, "error": ""}
+    got = {**side_by_side(said), "picture": pictured}
+    return heard({**asked, "picture": (HostPicture, {})}, got)
 
 
 def print_status(overviews: Sequence[Overview]) -> int:

@@ -110,8 +110,7 @@ class Lying(dict[str, Any]):
 
 def first_coordinates(monkeypatch: pytest.MonkeyPatch) -> None:
     """Outside of a run there are no hosts of one among which somebody could coordinate."""
-    for component in ("etcd", "patroni"):
-        monkeypatch.setattr(f"operations.live.questions.{component}.coordinator", lambda nodes: nodes[0])
+    monkeypatch.setattr("operations.live.first_look.coordinator", lambda nodes: nodes[0])
 
 
 def steps(cluster: Cluster) -> list[tuple[Any, dict[str, Any]]]:

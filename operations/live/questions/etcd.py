@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from cluster.components.etcd_snapshot import SNAPSHOTS, snapshot_hosts
 from cluster.declared.model import Cluster, Node
 from facts.answer import Question
 from facts.etcd import EtcdCluster, EtcdStatus
 from facts.etcd_snapshots import EtcdSnapshots
-from operations.util.hosts import coordinator
 
 
 def questions(cluster: Cluster, node: Node) -> dict[str, Question]:
@@ -24,7 +23,9 @@ def questions(cluster: Cluster, node: Node) -> dict[str, Question]:
     return asked
 
 
-def first_questions(cluster: Cluster, node: Node, secrets: object) -> Iterator[Question]:
-    """What the first steps of a build ask of it: who is a member, where etcd is open already."""
-    if cluster.etcd and node is coordinator(cluster.etcd):
-        yield EtcdCluster, {"endpoints": cluster.etcd_endpoints, "prefix": cluster.scope_key, "if_open": True}
+def shared_questions(cluster: Cluster) -> Iterator[tuple[Sequence[Node], Question]]:
+    """What the first steps of a build ask one of several hosts: who is a member, where etcd is open already."""
+    yield (
+        cluster.etcd,
+        (EtcdCluster, {"endpoints": cluster.etcd_endpoints, "prefix": cluster.scope_key, "if_open": True}),
+    )

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from cluster.declared.model import Cluster, Node
 from facts.answer import Question
 from facts.patroni import MemberResources, PatroniCluster
-from operations.util.hosts import coordinator
 
 
 def questions(cluster: Cluster, node: Node) -> dict[str, Question]:
@@ -21,9 +20,11 @@ def questions(cluster: Cluster, node: Node) -> dict[str, Question]:
 
 
 def first_questions(cluster: Cluster, node: Node, secrets: object) -> Iterator[Question]:
-    """What the first steps of a build ask of it: the cluster, of one member, and what each has for PostgreSQL."""
-    if "postgres" not in node.roles:
-        return
-    if node is coordinator(cluster.members):
-        yield PatroniCluster, {"expected": [one.name for one in cluster.members]}
-    yield MemberResources, {"directory": cluster.data_directory}
+    """What the first steps of a build ask of it: what it has for PostgreSQL."""
+    if "postgres" in node.roles:
+        yield MemberResources, {"directory": cluster.data_directory}
+
+
+def shared_questions(cluster: Cluster) -> Iterator[tuple[Sequence[Node], Question]]:
+    """What they ask one of several hosts: the cluster as Patroni has it."""
+    yield cluster.members, (PatroniCluster, {"expected": [one.name for one in cluster.members]})
