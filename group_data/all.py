@@ -306,3 +306,7 @@ later versions. A host's own data in inventory.py overrides this file. docs/sett
 # monitoring_webhook_url = None  # URL that gets the alerts as JSON
 # monitoring_watchdog_url = None  # URL of a dead man's switch: it is told every minute that alerts come through
 # monitoring_grafana_url = None  # a Grafana of yours, for which files with data source and dashboards are made
+
+# --- findings: How often hosts judge themselves; see docs/findings.md.
+
+# findings_minutes = 5  # minutes between two judgements of a host by itself, with monitoring on; 1..1440

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from cluster import components
 from cluster.components.component_type import PHASES, ComponentType, Listener, Phase
+from cluster.components.findings.component import component_beside as findings_beside
 from cluster.components.firewall.matrix import Passage, passages
 from cluster.components.firewall.rules import component_beside
 from cluster.declared.model import Cluster, Node
@@ -30,7 +31,10 @@ def _in_start_order(found: Sequence[ComponentType]) -> tuple[ComponentType, ...]
 
 _SERVING = _in_start_order(contributions(components, "COMPONENT"))
 # The firewall's rules are what the others declare, so it is no module's own.
-COMPONENTS: tuple[ComponentType, ...] = (component_beside(_SERVING), *_SERVING)
+_JUDGED = (component_beside(_SERVING), *_SERVING)
+# Each host judges all that it has, itself.
+FINDINGS = findings_beside(_JUDGED)
+COMPONENTS: tuple[ComponentType, ...] = (*_JUDGED, FINDINGS)
 
 # What listens anywhere, as systemd calls it.
 SERVICES: tuple[str, ...] = tuple(component.service for component in COMPONENTS if component.service)

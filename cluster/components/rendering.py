@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 TEMPLATES = Path(__file__).parent / "templates"
 PROGRAMS = Path(__file__).parent / "on_host"
@@ -26,6 +28,8 @@ def rendered(template: str, filters: Mapping[str, Callable[..., str]] | None = N
 @cache
 def _environment(filters: tuple[tuple[str, Callable[..., str]], ...]) -> Environment:
     """One for all hosts: it compiles each template once. + filters: those beside jinja2's own"""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # hosts that judge themselves do without
+
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         undefined=StrictUndefined,

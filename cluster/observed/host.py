@@ -59,6 +59,14 @@ class SeenCertificate(TypedDict):
     authority: str | None
 
 
+class SeenJudgement(TypedDict):
+    """When a host last judged itself. + now, at: seconds by its clock, None: never; + result: as systemd has it"""
+
+    now: int
+    at: int | None
+    result: str
+
+
 class SeenResources(TypedDict):
     """What a member has. + patroni: the package's version, empty while it is not installed"""
 

@@ -20,6 +20,7 @@ from cluster.pki.pem import (
     LeafRequest,
     certificate_pem,
     certificates_in,
+    ends_at,
     key_in,
     key_pem,
 )
@@ -146,7 +147,7 @@ class Authority:
     @property
     def not_after(self) -> datetime:
         """When the first certificate of the chain ends; nothing that this CA signs is valid longer."""
-        return min(certificate.not_valid_after_utc for certificate in self.chain)
+        return min(ends_at(certificate) for certificate in self.chain)
 
     def issue(self, request: LeafRequest, *, now: datetime | None = None) -> Leaf:
         """

@@ -9,7 +9,7 @@ from typing import TypeAlias
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from cluster.pki.pem import IssuingKey, may_sign, public_key_sha256, signed_by
+from cluster.pki.pem import IssuingKey, begins_at, ends_at, may_sign, public_key_sha256, signed_by
 
 Problem: TypeAlias = tuple[str, str]  # what is wrong, and the hint
 
@@ -64,12 +64,12 @@ def _chain_problem(chain: tuple[x509.Certificate, ...]) -> Problem | None:
 
 
 def _ca_problem(certificate: x509.Certificate, now: datetime, days_left: int) -> Problem | None:
-    subject, end = certificate.subject.rfc4514_string(), certificate.not_valid_after_utc
+    subject, end = certificate.subject.rfc4514_string(), ends_at(certificate)
     if not may_sign(certificate):
         return f"'{subject}' is not a CA", "BasicConstraints must say CA:TRUE, and KeyUsage, if any, keyCertSign."
-    if certificate.not_valid_before_utc > now:
+    if begins_at(certificate) > now:
         return (
-            f"'{subject}' is not valid before {certificate.not_valid_before_utc}",
+            f"'{subject}' is not valid before {begins_at(certificate)}",
             "compare the clock of this machine.",
         )
     if end <= now:

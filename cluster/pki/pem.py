@@ -5,17 +5,24 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import TypeAlias, TypeGuard
+from typing import TYPE_CHECKING, TypeAlias, TypeGuard
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes, PrivateKeyTypes, PublicKeyTypes
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from cluster.errors import ConfigError
+
+if TYPE_CHECKING:  # Debian 12's library, with which hosts judge themselves, has them under other names
+    from cryptography.hazmat.primitives.asymmetric.types import (
+        CertificatePublicKeyTypes,
+        PrivateKeyTypes,
+        PublicKeyTypes,
+    )
 
 IPAddress: TypeAlias = IPv4Address | IPv6Address
 IssuingKey: TypeAlias = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
@@ -141,10 +148,40 @@ def public_key_sha256(key: PublicKeyTypes | CertificatePublicKeyTypes) -> str:
 def signed_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
     """Whether the signature is really the issuer's; names alone prove nothing."""
     try:
-        certificate.verify_directly_issued_by(issuer)
+        if hasattr(certificate, "verify_directly_issued_by"):
+            certificate.verify_directly_issued_by(issuer)
+        else:  # before version 40
+            _verify(certificate, issuer)
     except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
         return False
     return True
+
+
+def _verify(certificate: x509.Certificate, issuer: x509.Certificate) -> None:
+    key, algorithm = issuer.public_key(), certificate.signature_hash_algorithm
+    if certificate.issuer != issuer.subject or algorithm is None:
+        raise ValueError("of another issuer")
+    signed = certificate.signature, certificate.tbs_certificate_bytes
+    if isinstance(key, rsa.RSAPublicKey):
+        key.verify(*signed, padding.PKCS1v15(), algorithm)
+    elif isinstance(key, ec.EllipticCurvePublicKey):
+        key.verify(*signed, ec.ECDSA(algorithm))
+    else:
+        raise ValueError("another kind of key")
+
+
+def begins_at(certificate: x509.Certificate) -> datetime:
+    """From when on a certificate is valid."""
+    if hasattr(certificate, "not_valid_before_utc"):
+        return certificate.not_valid_before_utc
+    return certificate.not_valid_before.replace(tzinfo=UTC)  # before version 42
+
+
+def ends_at(certificate: x509.Certificate) -> datetime:
+    """When it ends."""
+    if hasattr(certificate, "not_valid_after_utc"):
+        return certificate.not_valid_after_utc
+    return certificate.not_valid_after.replace(tzinfo=UTC)
 
 
 def may_sign(certificate: x509.Certificate) -> bool:

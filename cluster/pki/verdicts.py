@@ -15,7 +15,9 @@ from cluster.pki.authority import Authority, Leaf
 from cluster.pki.pem import (
     IPAddress,
     LeafRequest,
+    begins_at,
     certificates_in,
+    ends_at,
     is_address,
     key_in,
     may_sign,
@@ -151,8 +153,8 @@ def _described(certificate: x509.Certificate) -> Certificate:
         subject_cn=_common_name(certificate.subject),
         issuer_cn=_common_name(certificate.issuer),
         serial=certificate.serial_number,
-        not_before=certificate.not_valid_before_utc,
-        not_after=certificate.not_valid_after_utc,
+        not_before=begins_at(certificate),
+        not_after=ends_at(certificate),
         dns_names=tuple(sorted(dns_names)),
         addresses=tuple(sorted(addresses, key=str)),
         server=ExtendedKeyUsageOID.SERVER_AUTH in usages,
@@ -210,7 +212,7 @@ def _leads_to(
 
 
 def _may_issue(issuer: x509.Certificate, leaf: x509.Certificate, now: datetime) -> bool:
-    valid = issuer.not_valid_before_utc <= now < issuer.not_valid_after_utc
+    valid = begins_at(issuer) <= now < ends_at(issuer)
     return valid and may_sign(issuer) and signed_by(leaf, issuer)
 
 

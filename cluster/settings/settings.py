@@ -16,6 +16,7 @@ from cluster.settings.certificates import CertificatesSettings
 from cluster.settings.chrony import ChronySettings
 from cluster.settings.cluster import ClusterSettings
 from cluster.settings.etcd import EtcdSettings
+from cluster.settings.findings import FindingsSettings
 from cluster.settings.firewall import FirewallSettings
 from cluster.settings.haproxy import HaproxySettings
 from cluster.settings.messages import meaning_of, problem_of, without_alternatives
@@ -36,6 +37,7 @@ FOREIGN_PREFIXES = ("ssh_", "docker_", "dockerssh_", "fake_", "local_", "winrm_"
 
 
 class Settings(
+    FindingsSettings,
     MonitoringSettings,
     BgpSettings,
     VipSettings,

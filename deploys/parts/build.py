@@ -9,6 +9,7 @@ from cluster.declared.vip import ON_MEMBERS
 from deploys.components.certificates import deploy_certificates, deploy_etcd_trust
 from deploys.components.chrony import deploy_chrony
 from deploys.components.etcd import deploy_etcd, deploy_quorum
+from deploys.components.findings import deploy_findings
 from deploys.components.firewall import deploy_firewall, deploy_opening
 from deploys.components.first_look import deploy_first_look
 from deploys.components.haproxy import deploy_haproxy
@@ -78,4 +79,5 @@ def deploy_access(cluster: Cluster) -> None:
     deploy_monitoring(cluster=cluster, secrets=cluster_secrets(cluster))
     deploy_removal(cluster=cluster)
     deploy_firewall(cluster=cluster)  # the proof is one behind it
+    deploy_findings(cluster=cluster, secrets=cluster_secrets(cluster))
     deploy_proof(cluster=cluster)

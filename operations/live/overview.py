@@ -21,6 +21,7 @@ from cluster.components.component import Component
 from cluster.components.component_type import ComponentType
 from cluster.declared.model import Cluster, Node
 from cluster.errors import ConfigError
+from cluster.observed.host import SeenAnswer
 from cluster.preflight.hosts import picture_question
 from cluster.screens.status import status_lines
 from cluster.secrets.secrets import NAMES, Secret

@@ -52,6 +52,11 @@ def with_pools(name: str) -> Cluster:
     return _declaring(name, {"pgbouncer_on": where, "pgbouncer_session_size": 5, "pgbouncer_processes": 2})
 
 
+def monitored(name: str) -> Cluster:
+    """An example whose hosts judge themselves."""
+    return _declaring(name, {"monitoring": True})
+
+
 def with_store(name: str, credentials: Path) -> Cluster:
     """An example with an S3-compatible store beside its directory. + credentials: file of the store's keys"""
     given = {

@@ -338,6 +338,10 @@ CASES = [
         ),
     ),
     Case(
+        *("judgement-old", "h2", "the host has not judged itself for 16 min 0 s: the last one ended with exit-code"),
+        lambda world: world.answers["h2"].update(judgement={"now": 1960, "at": 1000, "result": "exit-code"}),
+    ),
+    Case(
         *("firewall-not-loaded", "h2", "there is no table inet pyinfra_patroni: every port is open"),
         filtered(loaded=None),
     ),
