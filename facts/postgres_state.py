@@ -12,11 +12,13 @@ from facts.pgbackrest_restore import STATE
 from facts.postgres import FILE_ERRORS, PSQL_SECONDS, SLOT, control_lines, json_line
 
 # Where PostgreSQL is, Patroni's own file says: so the fact needs no argument, and asks about what really runs.
-WHERE = r"""
+LISTENS = r"""
 c=/etc/patroni/config.yml
-if [ ! -e $c ]; then echo "sql|1|$(printf 'Patroni is not configured here' | base64 -w0)"; echo 'control|1|'; exit 0; fi
 of() { awk -v k="  $1:" '/^[a-z]/ { s = ($1 == "postgresql:") } s && index($0, k) == 1 { print $2 }' $c | tr -d "'\""; }
-port=$(of listen); port=${port##*:}
+"""
+WHERE = rf"""{LISTENS}
+if [ ! -e $c ]; then echo "sql|1|$(printf 'Patroni is not configured here' | base64 -w0)"; echo 'control|1|'; exit 0; fi
+port=$(of listen); port=${{port##*:}}
 """
 
 _ASK = r"""

@@ -260,7 +260,7 @@ def stems(directory: str) -> set[str]:
 def test_a_file_is_called_after_its_component(directory: str) -> None:
     """``patroni.py``, or ``patroni_<part>.py`` where one file would grow too long."""
     known = (*COMPONENTS, *SHARED[directory])
-    folders = {"preflight", "runs", "acts", "live", "util"}
+    folders = {"health", "preflight", "runs", "acts", "live", "util"}
     assert [name for name in sorted(stems(directory) - folders) if not name.startswith(known)] == []
 
 

@@ -14,13 +14,13 @@ from cryptography.x509.oid import NameOID
 
 from cluster.errors import ConfigError
 from cluster.pki.authority_problem import authority_problem
+from cluster.pki.library import ends_at
 from cluster.pki.pem import (
     COMMON_NAME_LIMIT,
     IssuingKey,
     LeafRequest,
     certificate_pem,
     certificates_in,
-    ends_at,
     key_in,
     key_pem,
 )

@@ -5,19 +5,19 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import TYPE_CHECKING, TypeAlias, TypeGuard
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from cluster.errors import ConfigError
+from cluster.pki.library import loaded, verify_issued_by
 
-if TYPE_CHECKING:  # Debian 12's library, with which hosts judge themselves, has them under other names
+if TYPE_CHECKING:  # the library of Debian 12 has them under other names, see library.py
     from cryptography.hazmat.primitives.asymmetric.types import (
         CertificatePublicKeyTypes,
         PrivateKeyTypes,
@@ -102,7 +102,7 @@ def usages_of(*, server: bool, client: bool) -> frozenset[x509.ObjectIdentifier]
 def certificates_in(pem: str, *, name: str = "certificate") -> tuple[x509.Certificate, ...]:
     """Every certificate of a PEM text in its order, one at least. + name: what a refusal calls the text"""
     try:
-        found = tuple(x509.load_pem_x509_certificates(pem.encode()))
+        found = tuple(loaded(pem.encode()))
         # cryptography parses extensions on first use; a broken one shall be refused here and nowhere else.
         for certificate in found:
             _ = certificate.extensions, certificate.public_key()
@@ -148,40 +148,10 @@ def public_key_sha256(key: PublicKeyTypes | CertificatePublicKeyTypes) -> str:
 def signed_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
     """Whether the signature is really the issuer's; names alone prove nothing."""
     try:
-        if hasattr(certificate, "verify_directly_issued_by"):
-            certificate.verify_directly_issued_by(issuer)
-        else:  # before version 40
-            _verify(certificate, issuer)
+        verify_issued_by(certificate, issuer)
     except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
         return False
     return True
-
-
-def _verify(certificate: x509.Certificate, issuer: x509.Certificate) -> None:
-    key, algorithm = issuer.public_key(), certificate.signature_hash_algorithm
-    if certificate.issuer != issuer.subject or algorithm is None:
-        raise ValueError("of another issuer")
-    signed = certificate.signature, certificate.tbs_certificate_bytes
-    if isinstance(key, rsa.RSAPublicKey):
-        key.verify(*signed, padding.PKCS1v15(), algorithm)
-    elif isinstance(key, ec.EllipticCurvePublicKey):
-        key.verify(*signed, ec.ECDSA(algorithm))
-    else:
-        raise ValueError("another kind of key")
-
-
-def begins_at(certificate: x509.Certificate) -> datetime:
-    """From when on a certificate is valid."""
-    if hasattr(certificate, "not_valid_before_utc"):
-        return certificate.not_valid_before_utc
-    return certificate.not_valid_before.replace(tzinfo=UTC)  # before version 42
-
-
-def ends_at(certificate: x509.Certificate) -> datetime:
-    """When it ends."""
-    if hasattr(certificate, "not_valid_after_utc"):
-        return certificate.not_valid_after_utc
-    return certificate.not_valid_after.replace(tzinfo=UTC)
 
 
 def may_sign(certificate: x509.Certificate) -> bool:

@@ -12,12 +12,11 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from cluster.errors import ConfigError
 from cluster.pki.authority import Authority, Leaf
+from cluster.pki.library import begins_at, ends_at
 from cluster.pki.pem import (
     IPAddress,
     LeafRequest,
-    begins_at,
     certificates_in,
-    ends_at,
     is_address,
     key_in,
     may_sign,

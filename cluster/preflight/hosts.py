@@ -97,6 +97,13 @@ def picture_question(cluster: Cluster, node: Node, nonce: str | None = None) -> 
     return question
 
 
+def watched_directories(cluster: Cluster, node: Node) -> list[str]:
+    """The directories that the roles of a host fill."""
+    names = ("data_directory", "etcd_directory", "backup_directory")
+    question = picture_question(cluster, node)
+    return [question[name] for name in names if name in question]
+
+
 def host_findings(cluster: Cluster, observed: Observed) -> list[Finding]:
     """Everything that is wrong with the hosts of a cluster, or between them."""
     seen = {name: picture for name, picture in observed.pictures.items() if name in observed.judged}

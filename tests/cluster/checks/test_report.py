@@ -244,6 +244,31 @@ COLLATION = {
     "actual": "2.41",
 }
 
+HEALTHY_DATABASE = {
+    "standby": False,
+    "freeze_max_age": 200_000_000,
+    "multixact_freeze_max_age": 400_000_000,
+    "ages": {"shop": {"transactions": 76, "multixacts": 0}},
+    "checksum_failures": {},
+    "databases": [],
+}
+HEALTHY_PATRONI = {"failsafe": False, "unseen_seconds": 2.5, "turns": []}
+TURNS = [f"2026-11-21T{moment}:00.123456+00:00" for moment in ("09:30", "11:05", "11:15", "11:31", "11:59")]
+USED = {"name": "public.orders_id_seq", "percent": 90.4}
+SHOP: dict[str, Any] = {"database": "shop", "sequences": [], "invalid": []}
+
+
+def health(name: str, question: str, **said: Any) -> Callable[[World], Any]:
+    """What a host answers to a question of cluster/checks/health.py. + said: what differs from all being well"""
+    well = {
+        "postgres_health": HEALTHY_DATABASE,
+        "patroni_health": HEALTHY_PATRONI,
+        "etcd_health": {"slow": 0, "elections": 1},
+        "host_health": {"inodes": {"/var/lib/etcd": 3, "/nfs": None}, "read_only": [], "killed": []},
+    }
+    return lambda world: world.answers[name].update({question: {**well[question], **said}})
+
+
 CASES = [
     Case(
         *(
@@ -252,6 +277,70 @@ CASES = [
             "postgres_exporter does not answer at 10.0.0.2:9187, where the scraper looks for it",
         ),
         monitored,
+    ),
+    Case(
+        *(
+            "transaction-ids",
+            "h1",
+            "shop has used 250,000,001 of 2,147,483,648 transactions since it was frozen; "
+            "autovacuum is to do it at 200,000,000",
+        ),
+        health("h1", "postgres_health", ages={"shop": {"transactions": 250_000_001, "multixacts": 499_999_999}}),
+    ),
+    Case(
+        *("transaction-ids-end", "h1", "shop has used 1,700,000,000 of 2,147,483,648 multixacts since it was frozen"),
+        health("h1", "postgres_health", ages={"shop": {"transactions": 7, "multixacts": 1_700_000_000}}),
+    ),
+    Case(
+        *("checksum-failed", "h2", "2 pages of shop had a wrong checksum, the last one 50 min ago"),
+        health("h2", "postgres_health", standby=True, checksum_failures={"shop": {"count": 2, "seconds": 3000.5}}),
+    ),
+    Case(
+        *("sequence-near-end", "h1", "public.orders_id_seq in shop is used to 90 %"),
+        health("h1", "postgres_health", databases=[{**SHOP, "sequences": [USED]}]),
+    ),
+    Case(
+        *("index-invalid", "h1", "public.orders_customer in shop is invalid"),
+        health(
+            "h1",
+            "postgres_health",
+            databases=[{**SHOP, "invalid": ["public.orders_customer"]}],
+        ),
+    ),
+    Case(
+        *("failsafe-active", "h1", "Patroni leads in failsafe mode: it does not reach etcd"),
+        health("h1", "patroni_health", failsafe=True, unseen_seconds=75.0),
+    ),
+    Case(
+        *("etcd-unseen", "h3", "Patroni has not reached etcd for 1 min 15 s"),
+        health("h3", "patroni_health", unseen_seconds=75.0),
+    ),
+    Case(
+        *("leader-changes", "main", "4 changes of the leader within an hour, the last one at 11:59:00 UTC"),
+        health("h2", "patroni_health", turns=TURNS),
+    ),
+    Case(
+        *("etcd-disk-slow", "h3", "3 writes to the disk took more than a second each in the last hour"),
+        health("h3", "etcd_health", slow=3),
+    ),
+    Case(
+        *("etcd-elections", "h3", "5 leaders were elected in the last hour"), health("h3", "etcd_health", elections=5)
+    ),
+    Case(
+        *("inodes-nearly-used", "h2", "90 % of the inodes at /var/lib/etcd are used"),
+        health("h2", "host_health", inodes={"/var/lib/etcd": 90, "/nfs": None}),
+    ),
+    Case(
+        *("read-only", "h2", "/var/lib/etcd is on a file system that is read-only"),
+        health("h2", "host_health", read_only=["/var/lib/etcd"]),
+    ),
+    Case(
+        *("out-of-memory", "h2", "a process of patroni.service was killed for lack of memory in the last day"),
+        health("h2", "host_health", killed=["patroni.service"]),
+    ),
+    Case(
+        *("haproxy-sessions", "h2", "80 of 100 clients are connected to the port statistics"),
+        lambda world: world.answers["h2"].update(haproxy_sessions={"primary": (900, 1140), "statistics": (80, 100)}),
     ),
     Case(
         *("pgbouncer-silent", "h2", "the pool write does not answer on its console: no answer within 5 s"),
