@@ -11,11 +11,12 @@ from facts.answer import Answer
 # systemd notes it under this id, whichever unit it was. https://systemd.io/CATALOG (SD_MESSAGE_UNIT_OUT_OF_MEMORY)
 _OUT_OF_MEMORY = "fe6faa94e7774663a0da52717891d8ef"
 
+# As the first process has it mounted: to a service that is not to write it is always read-only.
 _LOOK = r"""
 for p in {paths}; do
   [ -e "$p" ] || continue
   used=$(df -Pi -- "$p" | awk 'NR == 2 {{ print ($2 > 0) ? int(100 * $3 / $2 + 0.5) : "" }}') || exit 1
-  case ",$(findmnt -no OPTIONS -T "$p")," in *,ro,*) state=ro ;; *) state=rw ;; esac
+  case ",$(findmnt -N 1 -no OPTIONS -T "$p")," in *,ro,*) state=ro ;; *) state=rw ;; esac
   echo "place|$p|$used|$state"
 done
 journalctl --since=-1d -o json --output-fields=UNIT --no-pager MESSAGE_ID={memory} 2>/dev/null |
