@@ -58,7 +58,7 @@ def nodes_of(path: Path) -> tuple[ast.AST, ...]:
     return tuple(ast.walk(tree_of(path)))
 
 
-PRODUCT = [*sources(*LAYERS, "group_data", "inventories"), ROOT / "inventory.py", ROOT / "config.py"]
+PRODUCT = [*sources(*LAYERS, "group_data", "inventories", "monitoring"), ROOT / "inventory.py", ROOT / "config.py"]
 HOST_SCRIPTS = [path for path in PRODUCT if path.parent.name == ON_HOST]
 CONTROL_PROGRAMS = [path for path in PRODUCT if path.parent.name == ON_CONTROL]
 LAYERED = [path for path in sources(*LAYERS) if path not in (*HOST_SCRIPTS, *CONTROL_PROGRAMS)]

@@ -98,7 +98,9 @@ def test_a_member_is_named_where_the_alert_has_one() -> None:
     for rule in ALERTS:
         first = re.search(r"\b(?:max|min|count) by \(([^)]*)\)|\b(\w+):\w", rule["expr"].replace("limit:", ""))
         of_member = first is not None and "member" in (first[1] or first[2].removeprefix("cluster"))
-        assert rule["alert"] in OF_NO_CLUSTER or of_member is ("$labels.member" in rule["annotations"]["summary"]), rule["alert"]
+        assert rule["alert"] in OF_NO_CLUSTER or of_member is ("$labels.member" in rule["annotations"]["summary"]), (
+            rule["alert"]
+        )
 
 
 # What exporters serve: names without a colon.
