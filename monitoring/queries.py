@@ -45,6 +45,8 @@ MAY_BE_EMPTY: Mapping[str, str] = {
     "cluster_type:backup_duration:seconds": _BACKUP,
     "cluster_type:backup_stored:bytes": _BACKUP,
     "member:etcd_snapshot_age:seconds": "no snapshot has been taken yet",
+    "member:pool_up:min": "no pooler is declared",
+    "member:pool_paused:max": "no pooler is declared",
     "member:pool_waiting:sum": "no pooler is declared",
     "member:pool_clients:sum": "no pooler is declared",
     "member:pool_queries:rate5m": "no pooler is declared",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from monitoring.dashboards_source.panel import Board, Row, one
+from monitoring.dashboards_source.panel import NO_IS_BAD, YES_IS_BAD, Board, Row, one
 
 _BUSY = '{@member,proxy!="statistics"}'
 _EACH = "{{member}} {{proxy}}"
@@ -32,6 +32,8 @@ BOARD = Board(
         Row(
             "PgBouncer",
             (
+                one("All processes answer", "member:pool_up:min{@member}", kind="states", states=NO_IS_BAD),
+                one("Paused", "member:pool_paused:max{@member}", kind="states", states=YES_IS_BAD),
                 one("Clients that work", "member:pool_clients:sum{@member}"),
                 one("Clients that wait", "member:pool_waiting:sum{@member}", limit=1),
                 one("Queries per second", "member:pool_queries:rate5m{@member}", unit="ops"),
