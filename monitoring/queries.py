@@ -1,14 +1,18 @@
 """
 Ask a Prometheus every question of the rules and dashboards, and tell which get no answer.
 
-``python -m monitoring.queries http://127.0.0.1:9090 --cluster main``
+``python -m monitoring.queries https://192.0.2.31:9090 --cluster main --authority .secrets/main/ca.crt --user NAME``:
+the password is in MONITORING_PASSWORD.
 """
 
 from __future__ import annotations
 
 import argparse
+import base64
 import json
+import os
 import re
+import ssl
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,7 +20,7 @@ from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import urlencode
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import yaml
 
@@ -107,39 +111,74 @@ def _excuse(text: str) -> str:
     return next((MAY_BE_EMPTY[name] for name in names if name in MAY_BE_EMPTY), "")
 
 
-def answer(address: str, text: str) -> list[dict[str, Any]]:
+@dataclass(frozen=True)
+class Prometheus:
     """
-    What Prometheus says now.
+    Where to ask.
 
-    + address: of Prometheus, e.g. http://127.0.0.1:9090
-    + text: the query; one that it cannot evaluate is a ValueError with its words
+    + address: e.g. http://127.0.0.1:9090
+    + authority: the file of the CA that its certificate is of; "": one that the machine trusts
+    + user, password: of the login; "": there is none
     """
-    try:
-        with urlopen(f"{address}/api/v1/query?{urlencode({'query': text})}", timeout=SECONDS) as response:
-            found: list[dict[str, Any]] = json.load(response)["data"]["result"]
-            return found
-    except HTTPError as error:
-        raise ValueError(f"{text}: {json.load(error)['error']}") from error
+
+    address: str
+    authority: str = ""
+    user: str = ""
+    password: str = ""
+
+    def asked(self, path: str, **words: object) -> Any:
+        """
+        The data of an answer of its API.
+
+        + path: below /api/v1, e.g. query; + words: as it takes them; what it cannot evaluate is a ValueError
+        """
+        request = Request(f"{self.address}/api/v1/{path}?{urlencode(words)}")
+        if self.user:
+            login = base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
+            request.add_header("Authorization", f"Basic {login}")
+        context = ssl.create_default_context(cafile=self.authority) if self.authority else None
+        try:
+            with urlopen(request, timeout=SECONDS, context=context) as response:
+                return json.load(response)["data"]
+        except HTTPError as error:
+            raise ValueError(f"{words}: {error.read().decode()}") from error
+
+    def answer(self, text: str) -> list[dict[str, Any]]:
+        """What is now. + text: the query"""
+        found: list[dict[str, Any]] = self.asked("query", query=text)["result"]
+        return found
 
 
-def silent(address: str, cluster: str) -> tuple[list[Question], list[Question]]:
+def options(parser: argparse.ArgumentParser) -> None:
+    """What tells where a Prometheus is, and which cluster is asked for. + parser: gets it"""
+    parser.add_argument("address", help="of Prometheus, e.g. http://127.0.0.1:9090")
+    parser.add_argument("--cluster", default=".*", help="its name; absent: all")
+    parser.add_argument("--authority", default="", help="file of the CA of its certificate")
+    parser.add_argument("--user", default="", help="of its login; the password is in MONITORING_PASSWORD")
+
+
+def chosen(given: argparse.Namespace) -> Prometheus:
+    """The one that was given. + given: by those options"""
+    return Prometheus(given.address, given.authority, given.user, os.environ.get("MONITORING_PASSWORD", ""))
+
+
+def silent(source: Prometheus, cluster: str) -> tuple[list[Question], list[Question]]:
     """Those without an answer: that must have one, and that have an excuse."""
-    empty = [one for one in questions(cluster) if not answer(address, one.text)]
+    empty = [one for one in questions(cluster) if not source.answer(one.text)]
     return [one for one in empty if not one.excuse], [one for one in empty if one.excuse]
 
 
 def main() -> int:
     """Print them; the exit code is 1 where one must have an answer."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("address", help="of Prometheus, e.g. http://127.0.0.1:9090")
-    parser.add_argument("--cluster", default=".*", help="its name; absent: all")
-    options = parser.parse_args()
-    wrong, excused = silent(options.address, options.cluster)
+    options(parser)
+    given = parser.parse_args()
+    wrong, excused = silent(chosen(given), given.cluster)
     for one in excused:
         print(f"no answer, {one.excuse}: {one.where}: {one.text}")
     for one in wrong:
         print(f"NO ANSWER: {one.where}: {one.text}")
-    print(f"{len(list(questions(options.cluster)))} queries, {len(wrong)} without an answer, {len(excused)} excused")
+    print(f"{len(list(questions(given.cluster)))} queries, {len(wrong)} without an answer, {len(excused)} excused")
     return 1 if wrong else 0
 
 

@@ -22,6 +22,7 @@ AREAS: Mapping[str, str] = {
     "power": "the whole cluster stopped, started, destroyed",
     "security": "encryption, certificates, secrets",
     "standby": "a standby cluster at another site",
+    "monitoring": "exporters, whom they let in and what they cost; a Prometheus that scrapes them",
     "look": "what shows the cluster and changes nothing: status, check, facts, the probe",
 }
 
@@ -172,6 +173,7 @@ FILES = (
     ),
     LabFile("test_probe.py", "look"),
     LabFile("test_promises.py", "build", "what a run of cluster.py leaves alone on a cluster that lives", 1),
+    LabFile("test_queries.py", "monitoring"),
     LabFile("test_refusals_live.py", "build", "data of others and unfit hosts are refused, and nothing is touched", 2),
     LabFile("test_restart_on_demand.py", "restart"),
     LabFile(
