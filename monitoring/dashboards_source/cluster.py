@@ -124,20 +124,22 @@ BOARD = Board(
             (
                 one(
                     "Findings",
-                    "max by (kind, severity, host) (cluster:finding:max{@cluster})",
-                    "{{severity}} {{kind}} {{host}}",
+                    'max by (kind, host) (2 * cluster:finding:max{@cluster,severity="alarm"}'
+                    ' or cluster:finding:max{@cluster,severity="warning"})',
+                    "{{kind}} {{host}}",
                     kind="states",
-                    states={1: ("found", BAD)},
+                    states={1: ("warning", BAD), 2: ("alarm", WORSE)},
                     about="docs/runs/check.md says of each kind what it means and how to fix it.",
                     width=16,
                     height=9,
                 ),
                 one(
                     "Alerts that fire",
-                    "alert:firing:count{@cluster}",
-                    "{{severity}} {{alertname}}",
+                    'max by (alertname) (1 + (alert:firing:count{@cluster,severity="page"} > bool 0)'
+                    ' or (alert:firing:count{@cluster,severity="ticket"} > bool 0))',
+                    "{{alertname}}",
                     kind="states",
-                    states={1: ("fires", WORSE)},
+                    states={1: ("ticket", BAD), 2: ("page", WORSE)},
                     height=9,
                 ),
                 one("Since the last judgement", "member:judged:seconds{@member}", unit="s", limit=1800),

@@ -25,6 +25,15 @@ class Series:
     labels: Mapping[str, str]
     points: tuple[tuple[float, float], ...]
 
+    def with_gaps(self) -> Iterator[tuple[float, float]]:
+        """The points, with one that is no number wherever the series was not there."""
+        last = None
+        for moment, value in self.points:
+            if last is not None and moment - last > GAP_SECONDS:
+                yield last + 1, math.nan
+            yield moment, value
+            last = moment
+
     def stretches(self) -> Iterator[tuple[float, float, float]]:
         """From when to when it had which value; a gap is between two of them."""
         first = last = None
@@ -60,7 +69,7 @@ def shown(value: float, unit: str) -> str:
     + unit: as Grafana calls it
     """
     if unit == "percentunit":
-        return f"{value:.0%}" if value >= 0.1 or value == 0 else f"{value:.1%}"
+        return f"{value:.0%}" if value >= 0.1 or value == 0 else f"{value * 100:.2g}%"
     if unit in ("bytes", "Bps"):
         return _scaled(value, 1024, ("B", "KiB", "MiB", "GiB", "TiB")) + ("/s" if unit == "Bps" else "")
     if unit == "s":

@@ -30,7 +30,7 @@ BOARD = Board(
                     kind="table",
                     about="One leader, as many replicas as members less one, and every etcd member: this is normal.",
                     width=24,
-                    height=9,
+                    height=6,
                 ),
             ),
         ),
@@ -45,7 +45,7 @@ BOARD = Board(
                 ),
                 one(
                     "Findings",
-                    'count by (cluster, severity) (cluster:finding:max{severity!="remark"}) or cluster:up:max * 0',
+                    'count by (cluster, severity) (cluster:finding:max{severity!="remark"})',
                     "{{cluster}} {{severity}}",
                     about="What the hosts' own judgement found; see the dashboard of the cluster for each.",
                 ),

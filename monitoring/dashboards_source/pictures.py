@@ -10,11 +10,12 @@ import argparse
 import sys
 import time
 from collections.abc import Callable
+from math import ceil, log2
 from pathlib import Path
 from typing import Any
 
 from matplotlib import dates, pyplot
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator
 
 from monitoring.dashboards_source.curves import Series, of_answer, shown
 from monitoring.dashboards_source.panel import Board, Panel, Row
@@ -28,6 +29,8 @@ COLUMNS, INCHES, HEADING = 24, 0.235, 0.42
 POINTS = 240
 # Seconds of a state times the width of its panel, from which on its name has space.
 LEGIBLE = 1500
+# Of a name beside states.
+LETTERS = 34
 Axes = Any
 
 
@@ -97,10 +100,10 @@ def _panel(figure: Any, panel: Panel, source: Source, box: tuple[float, ...], to
     card.set(xticks=[], yticks=[])
     card.spines[:].set_color("#d8d9da")
     card.text(0.012, 1 - 0.16 / (height * total), panel.title, transform=card.transAxes, fontsize=8.5, va="center")
-    margin = 0.055 if panel.kind == "lines" else 0.105 if panel.kind == "states" else 0.01
-    inner = (left + margin, bottom + 0.26 / total, width - margin - 0.01, height - 0.62 / total)
-    axes = figure.add_axes(inner)
     found = [one for one in source.series(panel) if one.points]
+    longest = max((len(one.name) for one in found), default=0)
+    margin = {"lines": 0.055, "states": 0.02 + 0.0047 * min(longest, LETTERS)}.get(panel.kind, 0.01)
+    axes = figure.add_axes((left + margin, bottom + 0.26 / total, width - margin - 0.01, height - 0.62 / total))
     if not found:
         axes.axis("off")
         axes.text(0.5, 0.5, "no data", ha="center", va="center", color="#9aa0a6", fontsize=9)
@@ -133,14 +136,15 @@ def _day(moment: float) -> float:
 def _lines(axes: Axes, panel: Panel, found: list[Series]) -> None:
     high = max(value for one in found for _, value in one.points)
     for index, one in enumerate(found):
-        times, values = [_day(moment) for moment, _ in one.points], [value for _, value in one.points]
+        times, values = zip(*((_day(moment), value) for moment, value in one.with_gaps()), strict=True)
         axes.plot(times, values, linewidth=1.1, color=CYCLE[index % len(CYCLE)], label=one.name)
     if panel.limit is not None and panel.limit <= max(high, 1e-9) * 2.5:
         axes.axhline(panel.limit, color=COLOURS["red"], linewidth=0.9, linestyle="--")
         high = max(high, panel.limit)
     axes.set_ylim(0, high * 1.15 or 1)
     axes.grid(axis="y", color="#eceef0", linewidth=0.8)
-    axes.yaxis.set_major_locator(MaxNLocator(4))
+    binary = panel.unit in ("bytes", "Bps") and high > 0
+    axes.yaxis.set_major_locator(MultipleLocator(2 ** ceil(log2(high / 4))) if binary else MaxNLocator(4))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: shown(value, panel.unit)))
     names = list(dict.fromkeys(one.name for one in found))
     if 1 <= len(names) <= 8:
@@ -156,7 +160,7 @@ def _states(axes: Axes, panel: Panel, found: list[Series]) -> None:
             axes.broken_barh([(_day(start), _day(end - start))], (index - 0.38, 0.76), color=COLOURS[colour])
             if (end - start) * panel.width > LEGIBLE:
                 axes.text(_day(start), index, f" {text}", fontsize=6.5, va="center", color="white", clip_on=True)
-    axes.set_yticks(range(len(kept)), [one.name[-26:] for one in reversed(kept)])
+    axes.set_yticks(range(len(kept)), [one.name[-LETTERS:] for one in reversed(kept)])
     axes.set_ylim(-0.6, len(kept) - 0.4)
 
 

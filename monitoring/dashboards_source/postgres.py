@@ -14,7 +14,7 @@ BOARD = Board(
             (
                 one("Answers the exporter", "member:postgres_up:max{@member}", kind="states", states=NO_IS_BAD),
                 one("Connections in use", "member:connections:ratio{@member}", unit="percentunit", limit=0.75),
-                one("Connections by state", "sum by (state) (member_state:connections:sum{@member})", "{{state}}"),
+                one("Connections by state", "sum by (state) (member_state:connections:sum{@member}) > 0", "{{state}}"),
             ),
         ),
         Row(
@@ -27,7 +27,7 @@ BOARD = Board(
                 one("Longest idle in a transaction", "member:idle_transaction:seconds{@member}", unit="s", limit=900),
                 one("Oldest prepared", "member:prepared_transaction:seconds{@member}", unit="s", limit=3600),
                 one("Deadlocks in five minutes", "member:deadlocks:increase5m{@member}"),
-                one("Locks", "sum by (mode) (member_mode:locks:sum{@member})", "{{mode}}"),
+                one("Locks", "sum by (mode) (member_mode:locks:sum{@member}) > 0", "{{mode}}"),
                 one(
                     "Transaction IDs used",
                     "member:transaction_ids:ratio{@member}",
