@@ -58,7 +58,7 @@ def nodes_of(path: Path) -> tuple[ast.AST, ...]:
     return tuple(ast.walk(tree_of(path)))
 
 
-PRODUCT = [*sources(*LAYERS, "group_data", "inventories"), ROOT / "inventory.py", ROOT / "config.py"]
+PRODUCT = [*sources(*LAYERS, "group_data", "inventories", "monitoring"), ROOT / "inventory.py", ROOT / "config.py"]
 HOST_SCRIPTS = [path for path in PRODUCT if path.parent.name == ON_HOST]
 CONTROL_PROGRAMS = [path for path in PRODUCT if path.parent.name == ON_CONTROL]
 LAYERED = [path for path in sources(*LAYERS) if path not in (*HOST_SCRIPTS, *CONTROL_PROGRAMS)]
@@ -427,7 +427,7 @@ def test_prefixes_of_settings() -> None:
 
 
 MAKE_TARGETS = {
-    *("help", "cluster", "lab", "lab-down", "lint", "bench", "docs", "settings"),
+    *("help", "cluster", "lab", "lab-down", "lint", "bench", "docs", "settings", "dashboards"),
     *("test", "test-all", "test-fast", "test-lab", "test-pythons"),
 }
 
@@ -549,7 +549,7 @@ def test_every_dependency_is_pinned() -> None:
 
 def test_pins_are_exact() -> None:
     lines = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if not line.startswith("#")]
-    assert [line for line in lines if not re.fullmatch(r"[\w.-]+==[\w.]+", line)] == []
+    assert [line for line in lines if not re.fullmatch(r"[\w.-]+==[\w.!]+", line)] == []
 
 
 # --- Pages ---

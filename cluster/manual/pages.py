@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from cluster.checks.check_finding import kinds_table
-from cluster.manual import modules
+from cluster.manual import alerts, modules
 from cluster.settings import manual
 
 ROOT = Path(__file__).parents[2]
@@ -20,6 +20,7 @@ def written(root: Path) -> dict[Path, str]:
     return {
         **manual.written(root),
         check: with_table(check.read_text()),
+        root / "docs" / "alerts.md": alerts.page(root),
         root / "docs" / "map.md": modules.page(root),
     }
 

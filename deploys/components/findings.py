@@ -18,4 +18,5 @@ def deploy_findings(cluster: Cluster, secrets: Mapping[str, Secret]) -> None:
 
     + cluster: as declared; + secrets: all of the cluster's, by name
     """
-    findings.judging(name="Let each host judge itself", cluster=cluster, secrets=secrets)
+    if cluster.settings.monitoring:
+        findings.judging(name="Let each host judge itself", cluster=cluster, secrets=secrets)

@@ -175,6 +175,7 @@ FILES = (
     ),
     LabFile("test_probe.py", "look"),
     LabFile("test_promises.py", "build", "what a run of cluster.py leaves alone on a cluster that lives", 1),
+    LabFile("test_queries.py", "monitoring"),
     LabFile("test_refusals_live.py", "build", "data of others and unfit hosts are refused, and nothing is touched", 2),
     LabFile("test_restart_on_demand.py", "restart"),
     LabFile(

@@ -77,7 +77,8 @@ def component_beside(others: Sequence[ComponentType]) -> ComponentType:
 
     return ComponentType(
         name="findings",
-        on=lambda cluster, node: True,  # what an earlier declaration left goes with the host's other files
+        on=lambda cluster, node: True,
+        wanted=lambda cluster, node: is_wanted(cluster),
         packages=lambda cluster, node: PACKAGES if is_wanted(cluster) else (),
         files=files,
         secrets=names,

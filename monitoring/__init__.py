@@ -1,0 +1,1 @@
+"""What watches a cluster from outside: rules and dashboards, and what makes and tries them."""

@@ -1,0 +1,1 @@
+"""The dashboards, as data: each panel is written once, for Grafana and for the pictures of the documentation."""
