@@ -20,7 +20,7 @@ from cluster.plans.backup import end_of, repository_obstacle, stanza_is_absent, 
 from cluster.verdicts.lives import beyond
 from facts.pgbackrest import PgbackrestInfo
 from facts.pgbackrest_archiver import PgbackrestArchiver
-from facts.postgres_state import PostgresState
+from facts.postgres.state import PostgresState
 from operations.acts.act import Act
 from operations.acts.component import Commands
 from operations.util.first_look import looks_again

@@ -25,7 +25,7 @@ from cluster.verdicts.pgbouncer import lookup_statements, removal_statements
 from cluster.verdicts.slots import dropped_slots
 from facts.patroni import ANSWER_SECONDS, PatroniCluster
 from facts.postgres import PSQL, PostgresObjects
-from facts.postgres_databases import PostgresStatistics
+from facts.postgres.databases import PostgresStatistics
 from operations.acts.act import Act
 from operations.acts.component import Commands
 from operations.util.first_look import looks_again

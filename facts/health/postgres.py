@@ -8,7 +8,7 @@ from typing import cast
 
 from cluster.observed.health import SeenPostgresHealth
 from facts.answer import Answer
-from facts.postgres_state import LISTENS
+from facts.postgres.state import LISTENS
 
 # Enough for a look; a host of thousands of databases is not to be busy with it.
 DATABASES = 100

@@ -13,7 +13,7 @@ from pyinfra.api import StringCommand
 from cluster.declared.model import Cluster, Node
 from cluster.plans.configure import same
 from facts.member_data import RUNS
-from facts.postgres_altered import FILE, PostgresAltered
+from facts.postgres.altered import FILE, PostgresAltered
 from operations.acts.act import Act
 from operations.acts.component import Commands
 from operations.util.reading import read

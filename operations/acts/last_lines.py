@@ -16,7 +16,7 @@ from cluster.observed.cause import SeenCause
 from cluster.observed.patroni import SeenPatroni
 from cluster.verdicts.causes import MEND, Cause, cause_in, stuck_text
 from facts.host import UnitJournal
-from facts.postgres_cause import LOGS, PostgresCause
+from facts.postgres.cause import LOGS, PostgresCause
 from operations.util.hosts import target_of
 from operations.util.reading import read, run_each
 

@@ -10,7 +10,7 @@ from pyinfra.api import StringCommand
 from cluster.declared.model import Cluster, Node
 from cluster.errors import UnsafeError
 from cluster.verdicts.tablespaces import joining_obstacle
-from facts.postgres_tablespaces import ABSENT, PostgresTablespaces, TablespacePlaces
+from facts.postgres.tablespaces import ABSENT, PostgresTablespaces, TablespacePlaces
 from operations.acts.act import Act
 from operations.acts.component import Commands
 from operations.util.hosts import in_this_run

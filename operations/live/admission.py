@@ -10,7 +10,7 @@ from pyinfra import host
 from cluster.components.pg_hba import hba_lines, let_in_by_password
 from cluster.declared.model import Cluster, Node
 from cluster.verdicts.admission import still_by_password
-from facts.postgres_logins import ReplicationLogins
+from facts.postgres.logins import ReplicationLogins
 from operations.util.hosts import in_this_run
 from operations.util.planning import dry_run
 from operations.util.reading import read

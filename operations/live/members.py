@@ -11,7 +11,7 @@ from cluster.observed.patroni import SeenPatroni
 from cluster.verdicts.live import Live, with_config_of
 from facts.etcd import EtcdCluster
 from facts.patroni import PatroniCluster
-from facts.postgres_state import PostgresState
+from facts.postgres.state import PostgresState
 from operations.util.hosts import in_this_run
 from operations.util.reading import read, read_first
 

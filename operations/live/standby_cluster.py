@@ -8,7 +8,7 @@ from cluster.observed.member_data import SeenData
 from cluster.observed.postgres import SeenPostgres
 from cluster.parameters.values import ORDERED
 from cluster.plans.promote import Source, SourceMember, replication_source_words
-from facts.postgres_state import PostgresState
+from facts.postgres.state import PostgresState
 from operations.live.member_data import members_data
 from operations.util.reading import read
 

@@ -16,7 +16,7 @@ from cluster.plans.reinit_node import is_being_copied, reinit_obstacles, reinit_
 from cluster.verdicts.health import CLONING
 from cluster.verdicts.live import Live
 from facts.patroni import DirectorySize, PatroniCluster
-from facts.postgres_state import PostgresState
+from facts.postgres.state import PostgresState
 from operations.acts.component import Commands
 from operations.acts.copies import Copying
 from operations.acts.patroni_rest import Post

@@ -25,7 +25,7 @@ from cluster.verdicts.live import Live
 from cluster.verdicts.obstacles import backup_obstacles
 from cluster.verdicts.slots import slot_remarks
 from facts.patroni import PatroniCluster
-from facts.postgres_state import PostgresState, ReplayAwaited
+from facts.postgres.state import PostgresState, ReplayAwaited
 from operations.acts.component import Commands
 from operations.acts.last_lines import Watch
 from operations.acts.member_restart import refuse_unwell, restart_in_place

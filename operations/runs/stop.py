@@ -19,7 +19,7 @@ from cluster.verdicts.data_positions import is_running, last_record, primary_of
 from facts.member_data import RUNS
 from facts.patroni import PatroniCluster
 from facts.postgres import PSQL
-from facts.postgres_sessions import ClientsLeft
+from facts.postgres.sessions import ClientsLeft
 from operations.acts.act import Act
 from operations.acts.component import Commands
 from operations.live.member_data import all_members_data, members_data

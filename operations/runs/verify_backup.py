@@ -16,7 +16,7 @@ from cluster.observed.pgbackrest import SeenDatabases, SeenDrill, SeenPgbackrest
 from cluster.plans.verify_backup import PASSED, UNDECIDED, drill_obstacle, drill_progress, drill_request, proof_lines
 from facts.pgbackrest import PgbackrestInfo
 from facts.pgbackrest_drill import PgbackrestDrill
-from facts.postgres_databases import PostgresDatabases
+from facts.postgres.databases import PostgresDatabases
 from operations.acts.commands import write_file
 from operations.acts.component import Commands
 from operations.acts.last_lines import show_last_lines

@@ -12,7 +12,7 @@ import pytest
 from pyinfra.api.exceptions import FactProcessError
 
 from facts.pgbackrest_drill import PgbackrestDrill
-from facts.postgres_databases import PostgresDatabases
+from facts.postgres.databases import PostgresDatabases
 from tests.world.answers import line
 
 PASSED = {

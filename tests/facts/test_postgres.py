@@ -11,7 +11,7 @@ from pyinfra.api.exceptions import FactProcessError
 from pyinfra_testing.facts import make_fact_tests
 
 from facts.postgres import FileErrors, PostgresCatalog, PostgresObjects
-from facts.postgres_databases import PostgresStatistics
+from facts.postgres.databases import PostgresStatistics
 
 HERE = Path(__file__).parent
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from facts.postgres_altered import FILE, PostgresAltered
+from facts.postgres.altered import FILE, PostgresAltered
 from operations.acts.altered_settings import _taken_out
 
 TEXT = """\

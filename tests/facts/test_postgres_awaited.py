@@ -12,7 +12,7 @@ import pytest
 from pyinfra.api.exceptions import FactProcessError
 
 from facts.postgres import HbaAwaited, SettingsAwaited, hba_digest
-from facts.postgres_state import ReplayAwaited
+from facts.postgres.state import ReplayAwaited
 
 # Counts its calls in a file, so that an answer may come only after some of them.
 STAND_IN = """#!/bin/sh

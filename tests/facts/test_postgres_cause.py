@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cluster.observed.cause import SeenCause
-from facts.postgres_cause import PostgresCause
+from facts.postgres.cause import PostgresCause
 
 LOG = """\
 2026-11-26 08:16:20.296 CEST [12418] LOG:  invalid authentication method "nonsense"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from facts.postgres_sessions import ClientsLeft, SlotLeft
+from facts.postgres.sessions import ClientsLeft, SlotLeft
 from tests.facts.test_postgres_awaited import shell
 
 SLOT: dict[str, Any] = {"port": 5432, "slot": "pg4"}

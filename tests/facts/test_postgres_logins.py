@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pyinfra.api.exceptions import FactProcessError
 
-from facts.postgres_logins import ReplicationLogins
+from facts.postgres.logins import ReplicationLogins
 
 
 def test_an_address_is_proven_or_not() -> None:

@@ -6,14 +6,14 @@ import pytest
 from pyinfra.api.exceptions import FactProcessError
 from pyinfra_testing.facts import make_fact_tests
 
-from facts.postgres_state import PostgresState
+from facts.postgres.state import PostgresState
 from tests.world.answers import line
 
 # The script is long and stands in the code; what of it matters is asserted below.
 pytestmark = pytest.mark.filterwarnings("ignore:No command set for test")
 
 TestPostgresState = make_fact_tests(
-    "facts", "postgres_state.PostgresState", Path(__file__).parent / "postgres_state.PostgresState"
+    "facts", "postgres.state.PostgresState", Path(__file__).parent / "postgres.state.PostgresState"
 )
 
 

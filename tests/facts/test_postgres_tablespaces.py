@@ -10,7 +10,7 @@ import pytest
 from pyinfra.api.exceptions import FactProcessError
 
 from facts.pgbackrest_tablespaces import PgbackrestTablespaces
-from facts.postgres_tablespaces import PostgresTablespaces, TablespacePlaces
+from facts.postgres.tablespaces import PostgresTablespaces, TablespacePlaces
 from tests.world.answers import line
 
 

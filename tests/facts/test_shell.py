@@ -6,7 +6,7 @@ import pytest
 
 from facts.answer import Answer
 from facts.member_data import MemberData
-from facts.postgres_state import PostgresState
+from facts.postgres.state import PostgresState
 from facts.preflight.host import HostPicture
 
 SECRETS = {"nonce": "n", "roles": ["postgres"], "port": 5432, "authorities": ["/nowhere"]}

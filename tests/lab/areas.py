@@ -118,6 +118,7 @@ FILES = (
         until="test_the_port_for_any_member_follows_what_the_other_ports_have_asked",
     ),
     LabFile("test_failover_on_demand.py", "failover"),
+    LabFile("test_findings.py", "monitoring"),
     LabFile("test_firewall.py", "security"),
     LabFile(
         "test_held_clients.py",

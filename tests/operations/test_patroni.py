@@ -17,7 +17,7 @@ from cluster.secrets.secrets import NAMES, Secret
 from facts.etcd import EtcdCluster
 from facts.host import HostComponent
 from facts.patroni import PatroniCluster
-from facts.postgres_tablespaces import PostgresTablespaces, TablespacePlaces
+from facts.postgres.tablespaces import PostgresTablespaces, TablespacePlaces
 from operations import patroni, patroni_configuration
 from operations.acts.commands import load_unit, write_files
 from operations.acts.tablespaces import make_places

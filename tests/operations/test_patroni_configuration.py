@@ -14,9 +14,9 @@ from cluster.inventory import clusters
 from cluster.secrets.secrets import NAMES, Secret
 from cluster.verdicts.removal_notes import remaining
 from facts.postgres import FileErrors, PostgresCatalog, PostgresObjects, SettingsAwaited
-from facts.postgres_altered import PostgresAltered
-from facts.postgres_databases import PostgresStatistics
-from facts.postgres_logins import ReplicationLogins
+from facts.postgres.altered import PostgresAltered
+from facts.postgres.databases import PostgresStatistics
+from facts.postgres.logins import ReplicationLogins
 from operations import patroni_configuration, postgres
 from operations.acts.altered_settings import altered_corrected
 from operations.live import awaited

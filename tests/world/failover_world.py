@@ -12,7 +12,7 @@ from pyinfra.api.exceptions import ConnectError
 from facts.etcd import EtcdCluster
 from facts.member_data import MemberData
 from facts.patroni import PatroniCluster
-from facts.postgres_state import PostgresState
+from facts.postgres.state import PostgresState
 from operations.acts import leadership
 from operations.acts.patroni_rest import Post
 from tests.cluster.live_members import patroni_member, postgres_state

@@ -15,7 +15,7 @@ import pyinfra.api.facts
 import pytest
 from pyinfra.api import FactBase, StringCommand
 
-from facts.postgres_cause import PostgresCause
+from facts.postgres.cause import PostgresCause
 from tests.lab.paths import ROOT
 from tests.operations.written import files_written
 

@@ -13,9 +13,9 @@ from cluster.declared.model import Cluster
 from cluster.declared.tuning import Resources
 from facts.patroni import MemberResources, PatroniCluster
 from facts.postgres import FileErrors, HbaAwaited, PostgresCatalog, PostgresObjects, SettingsAwaited
-from facts.postgres_altered import PostgresAltered
-from facts.postgres_databases import PostgresStatistics
-from facts.postgres_logins import ReplicationLogins
+from facts.postgres.altered import PostgresAltered
+from facts.postgres.databases import PostgresStatistics
+from facts.postgres.logins import ReplicationLogins
 from operations.patroni_configuration import patch_command
 from operations.postgres import objects, roles_removed, statistics
 from tests.cluster.live_members import patroni_member

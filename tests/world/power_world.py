@@ -13,8 +13,8 @@ from facts.etcd import EtcdCluster
 from facts.host import HostComponent
 from facts.member_data import MemberData
 from facts.patroni import PatroniCluster
-from facts.postgres_sessions import ClientsLeft
-from facts.postgres_state import PostgresState
+from facts.postgres.sessions import ClientsLeft
+from facts.postgres.state import PostgresState
 from operations.patroni_configuration import patch_command
 from operations.runs import services, start, stop
 from tests.cluster.live_members import patroni_member, postgres_state

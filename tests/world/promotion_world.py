@@ -12,7 +12,7 @@ from cluster.declared.model import Cluster
 from facts.host import HostComponent
 from facts.member_data import MemberData
 from facts.patroni import PatroniCluster
-from facts.postgres_state import PostgresState
+from facts.postgres.state import PostgresState
 from operations.acts import leadership
 from operations.patroni_configuration import patch_command
 from operations.runs import promote

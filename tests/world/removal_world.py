@@ -14,8 +14,8 @@ from cluster.declared.model import Cluster
 from facts.etcd import EtcdCluster, EtcdStatus
 from facts.host import HostComponent
 from facts.patroni import PatroniCluster
-from facts.postgres_sessions import ClientsLeft, SlotLeft
-from facts.postgres_state import PostgresState
+from facts.postgres.sessions import ClientsLeft, SlotLeft
+from facts.postgres.state import PostgresState
 from facts.preflight.host import HostPicture
 from facts.preflight.ports import PeerPorts
 from operations.acts import leadership

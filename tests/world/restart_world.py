@@ -11,7 +11,7 @@ from cluster.parameters.values import ORDERED
 from cluster.plans.configure import merged
 from cluster.plans.restart_pending.members import wanted_five
 from facts.patroni import PatroniCluster
-from facts.postgres_state import PostgresState, ReplayAwaited
+from facts.postgres.state import PostgresState, ReplayAwaited
 from operations.acts.member_restart import restart_command
 from operations.patroni_configuration import patch_command
 from operations.util.planning import decide_later

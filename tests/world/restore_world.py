@@ -12,8 +12,8 @@ from facts.patroni import PatroniCluster
 from facts.pgbackrest import PgbackrestInfo
 from facts.pgbackrest_restore import RestoreState
 from facts.pgbackrest_tablespaces import PgbackrestTablespaces
-from facts.postgres_cause import PostgresCause
-from facts.postgres_state import PostgresState
+from facts.postgres.cause import PostgresCause
+from facts.postgres.state import PostgresState
 from operations.acts import archived, restore_followers, restore_member, tablespaces
 from operations.acts.patroni_rest import Post
 from operations.runs.restore import new_cluster

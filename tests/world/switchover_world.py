@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from facts.patroni import PatroniCluster, PatroniPauseSeen
-from facts.postgres_state import PostgresState
-from facts.postgres_tablespaces import PostgresTablespaces, TablespacePlaces
+from facts.postgres.state import PostgresState
+from facts.postgres.tablespaces import PostgresTablespaces, TablespacePlaces
 from operations.acts import leadership
 from operations.acts.patroni_rest import Post
 from operations.acts.tablespaces import make_places

@@ -10,7 +10,7 @@ from pyinfra.api import FactBase
 
 from facts.host import UnitJournal
 from facts.patroni import DirectorySize
-from facts.postgres_cause import PostgresCause
+from facts.postgres.cause import PostgresCause
 from tests.world.cause import why
 from tests.world.known import Act, Builder, Question
 

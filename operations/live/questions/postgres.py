@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from cluster.declared.model import Cluster, Node
 from facts.answer import Question
 from facts.postgres import PostgresObjects
-from facts.postgres_cause import PostgresCause
-from facts.postgres_databases import PostgresStatistics
-from facts.postgres_state import PostgresState
+from facts.postgres.cause import PostgresCause
+from facts.postgres.databases import PostgresStatistics
+from facts.postgres.state import PostgresState
 
 # They fail on a standby.
 OF_THE_LEADER = (PostgresObjects, PostgresStatistics)

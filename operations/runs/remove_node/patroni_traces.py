@@ -16,7 +16,7 @@ from cluster.measures import version_of
 from cluster.plans.remove_node import traces_of
 from cluster.verdicts.live import Live
 from cluster.verdicts.removal_notes import remaining, removals
-from facts.postgres_sessions import SlotLeft
+from facts.postgres.sessions import SlotLeft
 from operations.acts.act import Act
 from operations.acts.component import Commands
 from operations.acts.etcdctl import change_etcd

@@ -23,8 +23,8 @@ from cluster.verdicts.removal_notes import Removal, remaining, removal_key, remo
 from cluster.verdicts.slots import slot_remarks
 from facts.host import HostComponent
 from facts.patroni import PatroniCluster
-from facts.postgres_sessions import ClientsLeft
-from facts.postgres_state import PostgresState
+from facts.postgres.sessions import ClientsLeft
+from facts.postgres.state import PostgresState
 from operations.acts.commands import remove_paths
 from operations.acts.component import Commands
 from operations.acts.etcdctl import change_etcd

@@ -27,7 +27,7 @@ from cluster.verdicts.health import has_begun
 from cluster.verdicts.tablespaces import source_obstacle
 from facts.etcd import EtcdCluster
 from facts.pgbackrest_restore import STATE, RestoreState
-from facts.postgres_tablespaces import TablespacePlaces
+from facts.postgres.tablespaces import TablespacePlaces
 from operations.acts.component import Commands, written
 from operations.acts.restore_member import await_restore, begin_restore, record_job
 from operations.live.repository import known_tablespaces, refuse_another_life, repository_to_read

@@ -21,7 +21,7 @@ from cluster.inventory.host import DeclaredHost
 from facts.host import UnitJournal
 from facts.pgbackrest import PgbackrestInfo
 from facts.pgbackrest_archiver import PgbackrestArchiver
-from facts.postgres_state import PostgresState
+from facts.postgres.state import PostgresState
 from operations import pgbackrest_stanza
 from operations.live.repository import refuse_another_life
 from operations.pgbackrest_stanza import _CREATE, ARRIVED, has_backup, stanza

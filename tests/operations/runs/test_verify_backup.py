@@ -11,7 +11,7 @@ import pytest
 from cluster.errors import UnsafeError
 from facts.pgbackrest import PgbackrestInfo
 from facts.pgbackrest_drill import PgbackrestDrill
-from facts.postgres_databases import PostgresDatabases
+from facts.postgres.databases import PostgresDatabases
 from operations.acts.commands import write_file
 from operations.runs import verify_backup
 from operations.runs.verify_backup import drill
