@@ -38,6 +38,9 @@ class MonitoringSettings(Strict):
     )
     monitoring_prometheus_port: int = port(9090, "Prometheus on hosts of the group monitor, over TLS and with a login")
     monitoring_alertmanager_port: int = port(9093, "Alertmanager there, with the same login")
+    monitoring_watches: list[str] = setting(
+        [], "names of other clusters of this inventory that these hosts scrape as well"
+    )
     monitoring_user: str = setting(
         "monitoring", "the login at both; the password is MONITORING_PASSWORD", pattern="^[a-z][a-z0-9_-]{0,31}$"
     )
