@@ -294,7 +294,10 @@ later versions. A host's own data in inventory.py overrides this file. docs/sett
 # monitoring_backup_minutes = 5  # minutes between two looks at the backups, on the repository host; 1..1440
 # monitoring_prometheus_port = 9090  # Prometheus on hosts of the group monitor, over TLS and with a login; 1..65535
 # monitoring_alertmanager_port = 9093  # Alertmanager there, with the same login; 1..65535
-# monitoring_user = "monitoring"  # the login at both; the password is MONITORING_PASSWORD
+# monitoring_watches = []  # names of other clusters of this inventory that these hosts scrape as well
+#   the login at both; the password is MONITORING_PASSWORD; a letter a-z, then at most 31 of a-z, 0-9, hyphen and
+#   underscore
+# monitoring_user = "monitoring"
 # monitoring_scrape_seconds = 15  # seconds between two scrapes; 5..300
 # monitoring_retention_days = 30  # days for which Prometheus keeps what it has scraped; 1..3650
 # monitoring_mail_to = []  # mail addresses that get the alerts

@@ -148,14 +148,15 @@ def trust_source(cluster: Cluster, secrets_directory: Path, source_secrets: Path
     bundle = File(TRUST, own.trust_pem.rstrip("\n") + "\n" + source["cluster"].trust_pem, user, user, "644")
     yield from apply_component(Component(files=(bundle,)))
     if cluster.reads_source(node):
-        yield from _client(source[SOURCE.issuer], node)
+        yield from lent(SOURCE, source[SOURCE.issuer], node)
 
 
-def _client(source: LeafSource, node: Node) -> Commands:
-    seen = said(HostCertificates, places=[[SOURCE.certificate, SOURCE.key, SOURCE.authority]])
-    duty = Duty(SOURCE, source, source.trust_pem)
-    stale = _is_stale(duty, node, seen[SOURCE.certificate])
-    trusts = seen[SOURCE.certificate]["authority"] == source.trust_pem
+def lent(place: CertificatePlace, source: LeafSource, node: Node) -> Commands:
+    """A certificate of another cluster's CA, and the CA file beside it. + place: on that host, ``node``"""
+    seen = said(HostCertificates, places=[[place.certificate, place.key, place.authority]])
+    duty = Duty(place, source, source.trust_pem)
+    stale = _is_stale(duty, node, seen[place.certificate])
+    trusts = seen[place.certificate]["authority"] == source.trust_pem
     if not stale and trusts:
         return
     yield _written([duty] if stale else [], [duty], node)

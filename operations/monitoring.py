@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from pyinfra import host
 from pyinfra.api import operation
 
 from cluster.components.component import Component
+from cluster.components.files import File
 from cluster.components.monitoring import SERVING
 from cluster.components.monitoring.alertmanager import COMPONENT as ALERTMANAGER
+from cluster.components.monitoring.exporter import USER
 from cluster.components.monitoring.prometheus import COMPONENT as PROMETHEUS
+from cluster.components.monitoring.prometheus import lent_authority, lent_place
 from cluster.declared.model import Cluster
+from cluster.pki.issuers import leaf_sources
+from cluster.pki.scraper import scraper_authority
 from cluster.secrets.secrets import Secret
 from operations.acts.component import Commands, apply_component
+from operations.certificates import lent
 from operations.util.first_look import looks_again
+from operations.util.planning import dry_run
 
 WATCHING = (PROMETHEUS, ALERTMANAGER)
 
@@ -31,6 +39,28 @@ def exporters(cluster: Cluster) -> Commands:
     node = cluster.node(host.name)
     there = [one.files(cluster, node, {}) for one in SERVING if one.on(cluster, node)]
     yield from apply_component(_together(there))
+
+
+@operation()
+@looks_again
+def trust_watched(cluster: Cluster, secrets: Mapping[str, Path]) -> Commands:
+    """
+    What a host of the group monitor needs to scrape other clusters: of each a certificate, and both of its CAs.
+
+    Refuses one that has no exporters yet. + secrets: by the name of a watched cluster its ``.secrets/<cluster_name>``
+    """
+    node = cluster.node(host.name)
+    if "monitor" not in node.roles:
+        host.noop("this host is not in the group monitor")
+        return
+    for one in cluster.watched:
+        directory = secrets[one.name]
+        if not dry_run():
+            scraper_authority(one, directory)
+        sources = leaf_sources(one, directory, plans=True)
+        yield from lent(lent_place(one), sources["monitoring"], node)
+        own = File(lent_authority(one), sources["cluster"].trust_pem, USER, USER)
+        yield from apply_component(Component(files=(own,)))
 
 
 @operation()

@@ -146,6 +146,15 @@ def comes_from(node: Node, network: Network) -> tuple[str, ...]:
     return tuple(address.hba for address in node.addresses_in(network))
 
 
+def scrapers(cluster: Cluster, ports: tuple[int, ...]) -> tuple[Admission, ...]:
+    """Who scrapes from beyond the cluster: as declared, and hosts of other clusters. + ports: what is scraped there"""
+    others = cluster.watchers if cluster.settings.monitoring else ()
+    return (
+        Admission(MONITORING, tuple(cluster.settings.firewall_monitoring_networks), ports),
+        *(Admission(one.name, comes_from(one, "cluster"), ports) for one in others),
+    )
+
+
 def role(name: str) -> Callable[[Cluster, Node], bool]:
     """On the hosts of a group. + name: of the group"""
     return lambda cluster, node: name in node.roles

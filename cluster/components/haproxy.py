@@ -10,13 +10,13 @@ from cluster.components import sandbox
 from cluster.components.component import Component, Unit
 from cluster.components.component_type import (
     CLIENTS,
-    MONITORING,
     Admission,
     ComponentType,
     Listener,
     Reach,
     comes_from,
     role,
+    scrapers,
 )
 from cluster.components.files import Directory, File
 from cluster.components.haproxy_connections import port_connections, server_connections
@@ -126,8 +126,8 @@ def haproxy_component(cluster: Cluster, node: Node, stats_password: Secret) -> C
         check="haproxy -c -f {}",  # not -q: that hides the reason
     )
     drop_in = File(DROP_IN, rendered("haproxy/drop-in.conf.j2", sandbox=sandbox.HAPROXY))
-    scrapers = (SCRAPERS.authority,) if cluster.settings.monitoring else ()
-    loads = (CONFIGURATION, DROP_IN, PLACE.authority, PLACE.certificate, *scrapers)
+    trusted = (SCRAPERS.authority,) if cluster.settings.monitoring else ()
+    loads = (CONFIGURATION, DROP_IN, PLACE.authority, PLACE.certificate, *trusted)
     return Component((Directory(DROP_IN_DIRECTORY),), (drop_in, configuration), (Unit(UNIT, loads, load=RELOAD),))
 
 
@@ -173,7 +173,7 @@ def _admitted(cluster: Cluster, node: Node) -> tuple[Admission, ...]:
     offered = tuple(service.port for service in services(cluster))
     return (
         Admission(CLIENTS, client_networks(cluster.settings), offered),
-        Admission(MONITORING, tuple(cluster.settings.firewall_monitoring_networks), statistics),
+        *scrapers(cluster, statistics),
         # A run ends with a member that tries every endpoint, as a client does.
         *(Admission(one.name, comes_from(one, "client"), offered) for one in cluster.members if one is not node),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cluster.components import sandbox
-from cluster.components.component_type import CLIENTS, MONITORING, Admission, Listener, Reach, comes_from
+from cluster.components.component_type import CLIENTS, Admission, Listener, Reach, comes_from, scrapers
 from cluster.components.data_mounts import POSTGRES as DATA
 from cluster.components.data_mounts import data_mounts_program, noted, start_condition
 from cluster.components.files import File
@@ -115,6 +115,6 @@ def admitted(cluster: Cluster, node: Node) -> tuple[Admission, ...]:
     database = (settings.postgres_port,)
     return (
         Admission(CLIENTS, client_networks(settings), database, network="client"),
-        Admission(MONITORING, tuple(settings.firewall_monitoring_networks), (settings.patroni_rest_port,)),
+        *scrapers(cluster, (settings.patroni_rest_port,)),
         *(Admission(one.name, comes_from(one, "cluster"), database, network="cluster") for one in cluster.followers),
     )

@@ -87,6 +87,7 @@ class Cluster:
     + nodes: in the inventory's order, which decides who coordinates and who bootstraps
     + source: the cluster that this one is a standby of
     + standbys: the clusters that are standbys of this one
+    + watched: other clusters that its hosts of the group monitor scrape; + watchers: the hosts of others that scrape it
     """
 
     name: str
@@ -94,6 +95,8 @@ class Cluster:
     nodes: tuple[Node, ...]
     source: Cluster | None = None
     standbys: tuple[Cluster, ...] = ()
+    watched: tuple[Cluster, ...] = ()
+    watchers: tuple[Node, ...] = ()
 
     def __str__(self) -> str:
         return self.name

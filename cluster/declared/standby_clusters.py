@@ -13,15 +13,25 @@ SETTING = "patroni_standby_of"
 
 
 def related(clusters: Mapping[str, Cluster]) -> dict[str, Cluster]:
-    """The same clusters, each with the one that it is a standby of and with its own standbys. + clusters: by name"""
+    """
+    The same clusters, each with the one that it is a standby of, with its own standbys, and with those that are scraped
+    from its hosts, or scrape it. + clusters: by name
+    """
     return {
         name: replace(
             cluster,
             source=clusters.get(cluster.settings.patroni_standby_of or ""),
             standbys=tuple(one for one in clusters.values() if one.settings.patroni_standby_of == name),
+            watched=tuple(one for one in clusters.values() if watches(cluster, one.name)),
+            watchers=tuple(node for one in clusters.values() if watches(one, name) for node in one.having("monitor")),
         )
         for name, cluster in clusters.items()
     }
+
+
+def watches(cluster: Cluster, name: str) -> bool:
+    """Whether a cluster's hosts scrape another one. + name: that one's"""
+    return name in cluster.settings.monitoring_watches and name != cluster.name
 
 
 def standby_findings(clusters: Mapping[str, Cluster]) -> list[Finding]:

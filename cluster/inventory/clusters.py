@@ -18,7 +18,7 @@ from cluster.inventory.bgp import bgp_findings
 from cluster.inventory.firewall import firewall_findings
 from cluster.inventory.haproxy import haproxy_findings
 from cluster.inventory.host import INVENTORY, DeclaredHost
-from cluster.inventory.monitoring import monitoring_findings
+from cluster.inventory.monitoring import monitoring_findings, watched_findings
 from cluster.inventory.names import group_findings, name_findings, place_findings
 from cluster.inventory.parameters import declared_value_findings
 from cluster.inventory.pg_hba import hba_findings
@@ -59,6 +59,7 @@ def declared_clusters(
     if whole:
         findings += [finding for cluster in clusters.values() for finding in cluster_findings(cluster)]
         findings += standby_findings(clusters)
+        findings += watched_findings(clusters)
         findings += pin_findings(clusters.values())
     return clusters, findings
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from cluster.declared.model import Cluster
 from cluster.declared.monitoring import ROLE
@@ -30,3 +30,23 @@ def _names(cluster: Cluster, where: str) -> Iterator[Finding]:
         if ROLE in roles:
             problem = f"{ROLE} is the role with which the exporters come, and it may do nothing but look"
             yield Finding(where, name, problem, "Give that role another name, or set monitoring = False.")
+
+
+def watched_findings(clusters: Mapping[str, Cluster]) -> Iterator[Finding]:
+    """What is wrong with clusters that are scraped from others' hosts. + clusters: by name"""
+    for cluster in clusters.values():
+        for name in cluster.settings.monitoring_watches:
+            if problem := _unwatchable(clusters, cluster, name):
+                hint = f"The inventory has {', '.join(clusters)}; name others of these that have monitoring = True."
+                yield Finding(INVENTORY, "monitoring_watches", problem, hint)
+
+
+def _unwatchable(clusters: Mapping[str, Cluster], cluster: Cluster, name: str) -> str | None:
+    if name not in clusters:
+        return f"{cluster.name} is to watch {name}, which is no cluster here"
+    if name == cluster.name:
+        return f"{cluster.name} is to watch itself, which it does in any case"
+    if not clusters[name].settings.monitoring:
+        return f"{cluster.name} is to watch {name}, where monitoring is False"
+    without = f"{cluster.name} is to watch {name}, and has no host in the group monitor"
+    return None if cluster.having("monitor") else without

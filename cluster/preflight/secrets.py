@@ -9,6 +9,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
+from cluster.components.monitoring.prometheus import LOGIN as MONITOR_LOGIN
 from cluster.components.patroni import REPLICATION_USER, REWIND_USER, SUPERUSER
 from cluster.components.pgbackrest import CONFIGURATION as PGBACKREST_CONFIGURATION
 from cluster.components.pgbouncer.component import LOGINS_FILE
@@ -36,6 +37,7 @@ FILES = {
     "PGBOUNCER_PASSWORD": (LOGINS_FILE, "cat"),
     "PATRONI_RESTAPI_PASSWORD": (_PATRONI, "grep -A9 ^restapi:"),
     "HAPROXY_STATS_PASSWORD": ("/etc/haproxy/haproxy.cfg", "grep insecure-password"),
+    "MONITORING_PASSWORD": (MONITOR_LOGIN, "cat"),
     CIPHER_PASS: (PGBACKREST_CONFIGURATION, "grep cipher-pass"),
 }
 

@@ -13,6 +13,7 @@ FORMS: Mapping[str, str] = {
     "patroni_namespace": "a path that begins and ends with a slash, such as /service/",
     "patroni_standby_of": "the name of a cluster: a letter a-z, then at most 30 of a-z, 0-9 and hyphen",
     "haproxy_stats_user": "at most 63 letters, digits, dot, hyphen and underscore",
+    "monitoring_user": "a letter a-z, then at most 31 of a-z, 0-9, hyphen and underscore",
     "haproxy_zone": "at most 63 letters, digits, dot, hyphen and underscore",
     "pgbackrest_drill_path": "an absolute path of letters, digits, dot, hyphen, underscore and slash",
     "pgbackrest_path": "an absolute path of letters, digits, dot, hyphen, underscore and slash",

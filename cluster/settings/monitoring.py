@@ -38,8 +38,11 @@ class MonitoringSettings(Strict):
     )
     monitoring_prometheus_port: int = port(9090, "Prometheus on hosts of the group monitor, over TLS and with a login")
     monitoring_alertmanager_port: int = port(9093, "Alertmanager there, with the same login")
+    monitoring_watches: list[str] = setting(
+        [], "names of other clusters of this inventory that these hosts scrape as well"
+    )
     monitoring_user: str = setting(
-        "monitoring", "the login at both; the password is MONITORING_PASSWORD", pattern="[a-z][a-z0-9_-]{0,31}"
+        "monitoring", "the login at both; the password is MONITORING_PASSWORD", pattern="^[a-z][a-z0-9_-]{0,31}$"
     )
     monitoring_scrape_seconds: int = setting(15, "seconds between two scrapes", ge=5, le=300)
     monitoring_retention_days: int = setting(30, "days for which Prometheus keeps what it has scraped", ge=1, le=3650)

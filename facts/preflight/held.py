@@ -14,7 +14,7 @@ from cluster.components.monitoring.exporter import USER as ROLE
 _HELD = r"""
 files=
 for f in /etc/patroni/config.yml /etc/haproxy/haproxy.cfg /etc/pgbackrest/pgbackrest.conf \
-  /etc/pgbouncer/logins.txt; do
+  /etc/pgbouncer/logins.txt /etc/pyinfra-patroni-monitoring/prometheus/login; do
   [ ! -e $f ] || files="$files $f"
 done
 [ -z "$files" ] || awk '
@@ -24,6 +24,7 @@ done
   /^restapi:$/ {{ name = "PATRONI_RESTAPI_PASSWORD" }}
   $1 == "password:" && name != "" {{ told(name, $2); name = "" }}
   $1 == "\042pgbouncer_auth\042" {{ told("PGBOUNCER_PASSWORD", $2) }}
+  FILENAME ~ "/prometheus/login$" {{ told("MONITORING_PASSWORD", $1) }}
   $1 == "user" && $3 == "insecure-password" {{ told("HAPROXY_STATS_PASSWORD", $4) }}
   /^repo[0-9]+-cipher-pass=/ {{ told("PGBACKREST_CIPHER_PASS", substr($0, index($0, "=") + 1)) }}
   function told(what, value) {{ gsub(/[\042\047]/, "", value); if (!seen[what, value]++) print what, value }}

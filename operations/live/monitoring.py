@@ -18,7 +18,7 @@ from cluster.pki.authority import Leaf
 from cluster.pki.scraper import scraper_authority, scraper_leaf
 from cluster.screens.monitoring import monitoring_lines, places_of
 from cluster.secrets.private_files import private_directory, write_whole
-from facts.monitoring import ExporterAnswers
+from facts.monitoring.exporters import ExporterAnswers
 from operations.util.reading import read_each
 
 GRAFANA_SECONDS = 5

@@ -206,7 +206,8 @@ def of(name: str) -> list[str]:
 
 def test_every_secret_of_a_host_is_found_and_none_is_told() -> None:
     member, backup = "three_hosts/pg1.example.net/etc", "two_repositories/orders-backup1.example.net/etc"
-    seen = held_of(f"{member}/patroni", f"{member}/haproxy", f"{backup}/pgbackrest")["held"]
+    monitor = "monitored/mon1.example.net/etc/pyinfra-patroni-monitoring"
+    seen = held_of(f"{member}/patroni", f"{member}/haproxy", f"{backup}/pgbackrest", monitor)["held"]
     assert seen["digests"] == {name: of(name) for name in (*NAMES[:3], "PATRONI_RESTAPI_PASSWORD", *NAMES[5:])}
     assert seen["authority"] == sha256(Path("/etc/hostname").read_bytes()).hexdigest()
     assert "fake-" not in str(seen)

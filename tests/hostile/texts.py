@@ -35,6 +35,7 @@ EXEMPT = {
     "certificates_ca_key": "a file on the control machine, opened by its name and written nowhere",
     "certificates_directory": "a directory on the control machine, opened by its name and written nowhere",
     "bgp_password_file": "a file on the control machine, opened by its name and written nowhere",
+    "monitoring_mail_password_file": "a file on the control machine, opened by its name and written nowhere",
     "pgbackrest_s3_credentials": "a file on the control machine, opened by its name and written nowhere",
 }
 

@@ -17,19 +17,12 @@ _HEAD = "# Written by deploys/monitoring.py.\n"
 
 def cluster_files(cluster: Cluster) -> dict[str, str]:
     """What is of one cluster, by path; without the certificates."""
-    configs = [_apart(cluster, one) for one in scrape_configs(cluster, PLACES)]
+    configs = scrape_configs(cluster, PLACES, apart=True)
     text = _HEAD + yaml.safe_dump({"scrape_configs": configs}, sort_keys=False, width=110)
     targets = {
         f"{PLACES.targets}/{job.name}.json": file_sd(cluster, job) for job in jobs(cluster) if job.way != "login"
     }
     return {"scrape_configs.yml": text, **targets}
-
-
-def _apart(cluster: Cluster, config: dict[str, object]) -> dict[str, object]:
-    """A Prometheus has each name of a job once; the label is the same for all clusters."""
-    job = config["job_name"]
-    relabelled = {"relabel_configs": [{"target_label": "job", "replacement": job}]}
-    return {**config, "job_name": f"{cluster.name}-{job}", **relabelled}
 
 
 def shared_files() -> dict[str, str]:

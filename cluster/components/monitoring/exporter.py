@@ -10,7 +10,7 @@ import yaml
 from cluster.ciphers import GO
 from cluster.components import sandbox
 from cluster.components.component import Component
-from cluster.components.component_type import MONITORING, Admission, ComponentType, Listener, Secrets
+from cluster.components.component_type import Admission, ComponentType, Listener, Secrets, scrapers
 from cluster.components.files import Directory, File
 from cluster.components.rendering import rendered
 from cluster.declared.model import Cluster, Node
@@ -125,8 +125,7 @@ def exporter_type(
         return (own,) if wanted(cluster, node) else ()
 
     def admits(cluster: Cluster, node: Node) -> tuple[Admission, ...]:
-        scrapers = Admission(MONITORING, tuple(cluster.settings.firewall_monitoring_networks), (port(cluster),))
-        return (scrapers,) if wanted(cluster, node) else ()
+        return scrapers(cluster, (port(cluster),)) if wanted(cluster, node) else ()
 
     return ComponentType(
         name=name,

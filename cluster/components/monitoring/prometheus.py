@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -29,7 +30,7 @@ from cluster.components.monitoring.targets import Places, basic_auth, file_sd, j
 from cluster.components.rendering import rendered
 from cluster.declared.model import Cluster, Network, Node
 from cluster.pki.certificates import MONITOR as PLACE
-from cluster.pki.certificates import SCRAPER
+from cluster.pki.certificates import SCRAPER, CertificatePlace
 from cluster.secrets.secrets import Secret
 
 NAME = "prometheus"
@@ -56,12 +57,33 @@ def places(cluster: Cluster) -> Places:
     return Places(PLACE.authority, SCRAPER.authority, SCRAPER.certificate, SCRAPER.key, TARGETS, login)
 
 
+def lent_place(watched: Cluster) -> CertificatePlace:
+    """With what it is let in by the exporters of another cluster, whose CA issues it."""
+    return replace(SCRAPER, directory=f"{SCRAPER.directory}/{watched.name}")
+
+
+def lent_authority(watched: Cluster) -> str:
+    """Path of that cluster's own CA, by which it knows Patroni and HAProxy there."""
+    return f"{lent_place(watched).directory}/cluster-ca.crt"
+
+
+def places_of(watched: Cluster) -> Places:
+    """Where it finds what it needs for another cluster; of that one's own pages it knows nothing."""
+    place, targets = lent_place(watched), f"{TARGETS}/{watched.name}"
+    return Places(lent_authority(watched), place.authority, place.certificate, place.key, targets)
+
+
 def prometheus_component(cluster: Cluster, node: Node, password: Secret) -> Component:
     """Its files and unit on one host. + password: of the login"""
     if not is_wanted(cluster, node):
         return Component()
     listed = tuple(File(f"{RULES}/{name}", text, check="promtool check rules {}") for name, text in rules().items())
-    targets = tuple(File(f"{TARGETS}/{job.name}.json", file_sd(cluster, job)) for job in jobs(cluster))
+    targets = tuple(
+        File(f"{where}/{job.name}.json", file_sd(one, job))
+        for one, where in ((cluster, TARGETS), *((one, places_of(one).targets) for one in cluster.watched))
+        for job in jobs(one)
+        if one is cluster or job.way != "login"
+    )
     files = (
         File(LOGIN, f"{password!s}\n", USER, USER, "600"),
         web_file(cluster, password),
@@ -73,10 +95,9 @@ def prometheus_component(cluster: Cluster, node: Node, password: Secret) -> Comp
     )
     # Files of targets are looked at by themselves when they change, the web's at every connection.
     loads = (CONFIGURATION, unit_path(NAME), *(file.path for file in listed))
-    directories = (
-        own_directory(),
-        *(Directory(path) for path in (OWN, RULES, TARGETS, *_grafana_directories(cluster))),
-    )
+    lent = (places_of(one).targets for one in cluster.watched)
+    below = (OWN, RULES, TARGETS, *lent, *_grafana_directories(cluster))
+    directories = (own_directory(), *(Directory(path) for path in below))
     return Component(directories, files, (Unit(unit_of(NAME), loads, load=load_command(NAME)),))
 
 
@@ -117,7 +138,10 @@ def configuration_text(cluster: Cluster, node: Node) -> str:
         "global": {"scrape_interval": f"{seconds}s", "evaluation_interval": f"{seconds}s"},
         "alerting": {"alertmanagers": [alerting]},
         "rule_files": [f"{RULES}/{name}" for name in rules()],
-        "scrape_configs": scrape_configs(cluster, own),
+        "scrape_configs": [
+            *scrape_configs(cluster, own),
+            *(config for one in cluster.watched for config in scrape_configs(one, places_of(one), apart=True)),
+        ],
     }
     return "# Managed by pyinfra-patroni.\n" + yaml.safe_dump(values, sort_keys=False, width=110)
 
@@ -206,11 +230,15 @@ COMPONENT = ComponentType(
     units=lambda cluster, node: (unit_of(NAME),) if is_wanted(cluster, node) else (),
     former_units=(unit_of(NAME),),
     certificates=lambda cluster, node: (PLACE, SCRAPER) if is_wanted(cluster, node) else (),
+    lent=lambda cluster, node: tuple(map(lent_place, cluster.watched)) if is_wanted(cluster, node) else (),
     listens=lambda cluster, node: _listeners(cluster, node) if is_wanted(cluster, node) else (),
     reaches=lambda cluster, node: tuple(_reached(cluster, node)),
     admits=lambda cluster, node: (
         people(cluster, cluster.settings.monitoring_prometheus_port) if is_wanted(cluster, node) else ()
     ),
     mark=unit_path(NAME),
-    owns=lambda cluster, node: (unit_path(NAME), OWN, WEB, PLACE.directory, SCRAPER.directory, DATA),
+    owns=lambda cluster, node: (
+        *(unit_path(NAME), OWN, WEB, PLACE.directory, SCRAPER.directory, DATA),
+        *(lent_place(one).directory for one in cluster.watched),
+    ),
 )

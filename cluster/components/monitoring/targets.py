@@ -107,17 +107,22 @@ class Places:
     login: tuple[str, str] | None = None
 
 
-def scrape_configs(cluster: Cluster, places: Places, prefix: str = "") -> list[dict[str, Any]]:
+def scrape_configs(cluster: Cluster, places: Places, *, apart: bool = False) -> list[dict[str, Any]]:
     """
     What Prometheus is told of each job.
 
-    + places: on its host; + prefix: of the files of targets, where several clusters share a directory
+    + places: on its host
+    + apart: other clusters are in the same Prometheus, which has each name of a job once; the label is the same for all
     """
-    return [
-        _scraped(job, places, f"{places.targets}/{prefix}{job.name}.json")
-        for job in jobs(cluster)
-        if job.way != "login" or places.login
-    ]
+    listed = [job for job in jobs(cluster) if job.way != "login" or places.login]
+    configs = [_scraped(job, places, f"{places.targets}/{job.name}.json") for job in listed]
+    return [_renamed(cluster, one) for one in configs] if apart else configs
+
+
+def _renamed(cluster: Cluster, config: dict[str, Any]) -> dict[str, Any]:
+    job = config["job_name"]
+    relabelled = {"relabel_configs": [{"target_label": "job", "replacement": job}]}
+    return {**config, "job_name": f"{cluster.name}-{job}", **relabelled}
 
 
 def _scraped(job: Job, places: Places, file: str) -> dict[str, Any]:

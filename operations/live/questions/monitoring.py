@@ -5,7 +5,7 @@ from __future__ import annotations
 from cluster.components.monitoring import exporter_places
 from cluster.declared.model import Cluster, Node
 from facts.answer import Question
-from facts.monitoring import ExporterAnswers
+from facts.monitoring.exporters import ExporterAnswers
 
 
 def questions(cluster: Cluster, node: Node) -> dict[str, Question]:

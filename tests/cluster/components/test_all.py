@@ -23,7 +23,6 @@ from cluster.components.all import (
     units_of,
 )
 from cluster.components.component_type import PHASES, ComponentType
-from cluster.components.monitoring import SERVING
 from cluster.declared.model import ROLES, Cluster, Node
 from cluster.packages.files import NEEDRESTART, host_files
 from cluster.packages.plan import held_packages, wanted_packages
@@ -64,7 +63,7 @@ def test_names_are_told_apart_and_found_again() -> None:
         stems = {word for path in (ROOT / layer).rglob("*.py") for word in (path.stem, path.parent.name)}
         stems |= {path.stem for path in (ROOT / "operations" / "runs").glob("*.py")} if layer == "operations" else set()
         # Those of monitoring are one in the layers above: see operations/monitoring.py.
-        serving = {one.name for one in SERVING}
+        serving = {path.stem for path in (ROOT / "cluster" / "components" / "monitoring").glob("*.py")}
         assert {"monitoring" if name in serving else name.split("_")[0] for name in names} <= stems, layer
 
 

@@ -11,20 +11,28 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.components.all import listeners, port_matrix, unwanted
+from cluster.components.all import (
+    certificate_places,
+    held_places,
+    listeners,
+    owned_paths,
+    port_matrix,
+    unwanted,
+)
 from cluster.components.monitoring import SERVING, exporter_places
 from cluster.components.monitoring.alertmanager import configuration_text as alerts
 from cluster.components.monitoring.etcd_metrics import etcd_metrics_component
 from cluster.components.monitoring.export import cluster_files, grafana_files, shared_files
 from cluster.components.monitoring.exporter import web_file
 from cluster.components.monitoring.postgres_exporter import data_source
-from cluster.components.monitoring.prometheus import configuration_text, hashed
+from cluster.components.monitoring.prometheus import configuration_text, hashed, prometheus_component
 from cluster.components.monitoring.targets import file_sd, jobs
 from cluster.components.pg_hba import hba_lines
 from cluster.declared.model import Cluster
 from cluster.inventory.clusters import declared_clusters
 from cluster.inventory.host import DeclaredHost
 from cluster.pki.certificates import MONITORING, SCRAPER, leaf_request
+from cluster.secrets.secrets import Secret
 from tests.golden.examples import example
 from tests.inventories import one_host_cluster
 
@@ -189,3 +197,36 @@ def test_grafana_gets_the_login_where_there_is_one() -> None:
         given = grafana_files("https://10.0.0.9:9090", login, "/d")["datasources/pyinfra-patroni.yml"]
         (source,) = yaml.safe_load(given)["datasources"]
         assert source.get("secureJsonData") == password
+
+
+def two(**settings: Any) -> dict[str, Cluster]:
+    """Two clusters of one host each, of which the first has one that watches both."""
+    first = {"monitoring": True, "cluster_name": "orders", "monitoring_watches": ["shop"], **settings}
+    second = {"monitoring": True, "cluster_name": "shop"}
+    hosts = [
+        DeclaredHost("pg1", ALL, {"cluster_address": "10.0.0.1", **first}, {}),
+        DeclaredHost("mon1", ("monitor",), {"cluster_address": "10.0.0.9", **first}, {}),
+        DeclaredHost("pg2", ALL, {"cluster_address": "10.0.0.2", **second}, {}),
+    ]
+    clusters, findings = declared_clusters(hosts, {})
+    assert findings == []
+    return clusters
+
+
+def test_one_host_watches_several_clusters_each_with_its_own_certificate() -> None:
+    orders, shop = two().values()
+    node = orders.node("mon1")
+    told = yaml.safe_load(configuration_text(orders, node))["scrape_configs"]
+    names = [one["job_name"] for one in told]
+    assert len(set(names)) == len(names) and {"node", "shop-node", "shop-haproxy"} <= set(names)
+    (node_of_shop,) = [one for one in told if one["job_name"] == "shop-node"]
+    assert node_of_shop["tls_config"]["cert_file"] == f"{SCRAPER.directory}/shop/scraper.crt"
+    assert node_of_shop["relabel_configs"] == [{"target_label": "job", "replacement": "node"}]
+    (lent,) = set(held_places(orders, node)) - set(certificate_places(orders, node))
+    assert lent.directory == f"{SCRAPER.directory}/shop" and lent.directory in owned_paths(orders, node)
+    files = {file.path: file.content for file in prometheus_component(orders, node, Secret("x")).files}
+    (targets,) = [json.loads(text) for path, text in files.items() if path.endswith("targets/shop/node.json")]
+    assert targets == [{"targets": ["10.0.0.2:9100"], "labels": {"cluster": "shop", "member": "pg2"}}]
+    # And it is let in there, by whatever is scraped and by nothing else.
+    ports = {one.port for one in port_matrix(shop) if one.who == "mon1"}
+    assert ports == {9100, 9187, 2381, 8008, 7000}

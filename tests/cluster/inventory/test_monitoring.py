@@ -78,3 +78,23 @@ def test_the_exporters_role_is_nobody_else_s() -> None:
     (one,) = found(postgres_databases=[{"name": "shop", "owner": "prometheus"}])
     assert one.what == "postgres_databases"
     assert found(monitoring_etcd_port=9100)[0].problem == "9100 is also the value of monitoring_node_port"
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (["shop"], "main is to watch shop, which is no cluster here"),
+        (["main"], "main is to watch itself, which it does in any case"),
+        (["other"], "main is to watch other, where monitoring is False"),
+    ],
+)
+def test_a_cluster_that_cannot_be_watched(names: list[str], words: str) -> None:
+    given = {"monitoring": True, "monitoring_watches": names}
+    roles = ("postgres", "etcd", "haproxy")
+    hosts = [
+        DeclaredHost("pg1", (*roles, "monitor"), {"cluster_address": "10.0.0.1", **given}, {}),
+        DeclaredHost("pg2", roles, {"cluster_address": "10.0.0.2", "cluster_name": "other"}, {}),
+    ]
+    (one,) = declared_clusters(hosts, {})[1]
+    assert one.problem == words
+    assert one.hint == "The inventory has main, other; name others of these that have monitoring = True."

@@ -17,6 +17,7 @@ from cluster.findings import Finding, findings_table
 from cluster.preflight.control_machine import LATER, HeldSecrets, inheritance_findings
 from cluster.preflight.secrets import (
     CIPHER_PASS,
+    FILES,
     ROTATABLE,
     deciphers,
     digest,
@@ -206,7 +207,7 @@ def test_one_of_a_later_component_is_made_for_a_cluster_that_lives_unless_a_host
     assert strangers(lacking, pg1=member(1, without)) == []
     (found,) = strangers(lacking, pg1=member(1, {**without, name: "theirs"}))
     assert found.problem == "is missing, and pg1 already runs the cluster main"
-    assert "take it from pg1: `sudo cat /etc/pgbouncer/logins.txt`" in found.hint
+    assert f"take it from pg1: `sudo cat {FILES[name][0]}`" in found.hint
     assert strangers(lacking, rotates=(name,), pg1=member(1, {**without, name: "theirs"})) == []
 
 
@@ -257,7 +258,7 @@ def test_what_is_not_known_of_a_source_is_not_made_up() -> None:
 def test_one_that_a_source_has_not_made_yet_is_made_by_its_own_run() -> None:
     ours = HeldSecrets({}, {}, complete=False, place=".secrets/dr", unknown=LATER)
     (found,) = inheritance_findings(both()[1], ours, alone=True)
-    assert found.problem == "shop, whose standby cluster dr is, has no PGBOUNCER_PASSWORD yet"
+    assert found.problem == "shop, whose standby cluster dr is, has no PGBOUNCER_PASSWORD, MONITORING_PASSWORD yet"
     assert found.hint == "Run `pyinfra inventory.py deploys/cluster.py` for shop first, which makes it."
 
 

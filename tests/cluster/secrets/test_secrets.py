@@ -365,7 +365,7 @@ def test_a_plan_writes_nothing_and_is_kept_when_its_turn_comes(tmp_path: Path) -
 def test_a_plan_is_not_kept_over_what_another_run_made_meanwhile(tmp_path: Path) -> None:
     planned = Secrets.plan(tmp_path / "demo", {})
     theirs = Secrets.load(tmp_path / "demo", {})
-    with pytest.raises(ConfigError, match=r"PGBACKREST_CIPHER_PASS of .*secrets\.json was written by another run"):
+    with pytest.raises(ConfigError, match=r"MONITORING_PASSWORD of .*secrets\.json was written by another run"):
         planned.keep()
     assert stored(tmp_path / "demo") == dict(theirs)
 
