@@ -144,6 +144,15 @@ def test_a_program_beside_the_run_knows_nothing_of_pyinfra(path: Path) -> None:
     assert [name for name in sorted(imports_of(path)) if not is_within(name, ON_CONTROL_IMPORTS)] == []
 
 
+# What is made on a developer's machine and asked by an operator; no run needs it.
+MONITORING_IMPORTS = ("monitoring", "yaml", "grafana_foundation_sdk", "matplotlib", "PIL")
+
+
+@pytest.mark.parametrize("path", sources("monitoring"), ids=name_of)
+def test_what_draws_dashboards_knows_nothing_of_the_layers(path: Path) -> None:
+    assert [name for name in sorted(imports_of(path)) if not is_within(name, MONITORING_IMPORTS)] == []
+
+
 def test_only_the_errors_name_pyinfra_in_the_pure_layer() -> None:
     naming = [name_of(path) for path in sources("cluster") if any(is_within(x, ("pyinfra",)) for x in imports_of(path))]
     assert naming == ["cluster/errors.py"]

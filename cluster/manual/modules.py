@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-LAYERS = ("deploys", "operations", "facts", "cluster")
+LAYERS = ("deploys", "operations", "facts", "cluster", "monitoring")
 
 _HEAD = """\
 # Map

@@ -23,6 +23,7 @@ BOARD = Board(
                     "Now",
                     (
                         Query("cluster:etcd_serving:sum{@cluster}", "serve"),
+                        Query("cluster:etcd_seen:max{@cluster}", "see each other"),
                         Query("cluster:etcd_voters:count{@cluster}", "members"),
                     ),
                     kind="number",
