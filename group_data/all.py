@@ -308,6 +308,9 @@ later versions. A host's own data in inventory.py overrides this file. docs/sett
 # monitoring_mail_password_file = None
 # monitoring_webhook_url = None  # URL that gets the alerts as JSON
 # monitoring_watchdog_url = None  # URL of a dead man's switch: it is told every minute that alerts come through
+#   limits of alerts that differ from those in monitoring/rules/limits.yml: {'replica_lag:bytes': 268435456}; see
+#   docs/alerts.md
+# monitoring_limits = {}
 # monitoring_grafana_url = None  # a Grafana of yours, for which files with data source and dashboards are made
 
 # --- findings: How often hosts judge themselves; see docs/findings.md.

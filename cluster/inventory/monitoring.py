@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from cluster.components.monitoring.shipped import limit_names
 from cluster.declared.model import Cluster
 from cluster.declared.monitoring import ROLE
 from cluster.findings import Finding
@@ -13,7 +14,7 @@ from cluster.inventory.host import INVENTORY
 def monitoring_findings(cluster: Cluster, where: str) -> list[Finding]:
     """Everything that would not work. + where: the file that declares the cluster's settings"""
     if cluster.settings.monitoring:
-        return list(_names(cluster, where))
+        return [*_names(cluster, where), *_limits(cluster, where)]
     return list(_unwatched(cluster))
 
 
@@ -30,6 +31,14 @@ def _names(cluster: Cluster, where: str) -> Iterator[Finding]:
         if ROLE in roles:
             problem = f"{ROLE} is the role with which the exporters come, and it may do nothing but look"
             yield Finding(where, name, problem, "Give that role another name, or set monitoring = False.")
+
+
+def _limits(cluster: Cluster, where: str) -> Iterator[Finding]:
+    known = limit_names()
+    for name in cluster.settings.monitoring_limits:
+        if name not in known:
+            hint = f"The limits are {', '.join(known)}; their meaning stands in docs/alerts.md."
+            yield Finding(where, "monitoring_limits", f"no alert compares with '{name}'", hint)
 
 
 def watched_findings(clusters: Mapping[str, Cluster]) -> Iterator[Finding]:

@@ -59,6 +59,11 @@ class MonitoringSettings(Strict):
     monitoring_watchdog_url: str | None = setting(
         None, "URL of a dead man's switch: it is told every minute that alerts come through"
     )
+    monitoring_limits: dict[str, float] = setting(
+        {},
+        "limits of alerts that differ from those in monitoring/rules/limits.yml: {'replica_lag:bytes': 268435456}; see "
+        "docs/alerts.md",
+    )
     monitoring_grafana_url: str | None = setting(
         None, "a Grafana of yours, for which files with data source and dashboards are made"
     )

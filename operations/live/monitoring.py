@@ -60,7 +60,7 @@ def write_export(
     authorities = {cluster.name: scraper_authority(cluster, secrets_of(cluster)["secrets"]) for cluster in watched}
     top = Path(directory)
     with private_directory(top):
-        _written(top, shared_files())
+        _written(top, shared_files(watched))
         for cluster in watched:
             own = top / cluster.name
             _written(own, cluster_files(cluster))

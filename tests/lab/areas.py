@@ -71,6 +71,7 @@ FILES = (
         until="test_a_switchover",
     ),
     LabFile("test_addresses_vrrp.py", "failover"),
+    LabFile("test_alerts.py", "monitoring"),
     LabFile(
         "test_backup.py",
         "backup",

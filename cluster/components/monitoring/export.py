@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 
 import yaml
 
@@ -25,11 +26,12 @@ def cluster_files(cluster: Cluster) -> dict[str, str]:
     return {"scrape_configs.yml": text, **targets}
 
 
-def shared_files() -> dict[str, str]:
-    """What is the same for all clusters, by path."""
+def shared_files(clusters: Iterable[Cluster]) -> dict[str, str]:
+    """What is the same for all clusters, by path. Limits are those that any of them declares."""
+    limits = {name: limit for one in clusters for name, limit in one.settings.monitoring_limits.items()}
     inhibited = _HEAD + yaml.safe_dump({"inhibit_rules": inhibit_rules()}, sort_keys=False, width=110)
     return {
-        **{f"rules/{name}": text for name, text in rules().items()},
+        **{f"rules/{name}": text for name, text in rules(limits).items()},
         **{f"dashboards/{name}": text for name, text in dashboards().items()},
         "alertmanager_inhibit.yml": inhibited,
     }

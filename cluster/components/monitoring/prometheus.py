@@ -77,7 +77,9 @@ def prometheus_component(cluster: Cluster, node: Node, password: Secret) -> Comp
     """Its files and unit on one host. + password: of the login"""
     if not is_wanted(cluster, node):
         return Component()
-    listed = tuple(File(f"{RULES}/{name}", text, check="promtool check rules {}") for name, text in rules().items())
+    listed = tuple(
+        File(f"{RULES}/{name}", text, check="promtool check rules {}") for name, text in _rules(cluster).items()
+    )
     targets = tuple(
         File(f"{where}/{job.name}.json", file_sd(one, job))
         for one, where in ((cluster, TARGETS), *((one, places_of(one).targets) for one in cluster.watched))
@@ -117,6 +119,10 @@ def _grafana(cluster: Cluster, node: Node, password: Secret) -> list[File]:
     return [*(File(f"{GRAFANA}/{path}", text, mode="600") for path, text in given.items()), *shown]
 
 
+def _rules(cluster: Cluster) -> dict[str, str]:
+    return rules(cluster.settings.monitoring_limits)
+
+
 def load_command(name: str) -> str:
     """A reload, which loses nothing; a changed unit takes a restart. + name: of the component"""
     unit = unit_of(name)
@@ -137,7 +143,7 @@ def configuration_text(cluster: Cluster, node: Node) -> str:
     values = {
         "global": {"scrape_interval": f"{seconds}s", "evaluation_interval": f"{seconds}s"},
         "alerting": {"alertmanagers": [alerting]},
-        "rule_files": [f"{RULES}/{name}" for name in rules()],
+        "rule_files": [f"{RULES}/{name}" for name in _rules(cluster)],
         "scrape_configs": [
             *scrape_configs(cluster, own),
             *(config for one in cluster.watched for config in scrape_configs(one, places_of(one), apart=True)),

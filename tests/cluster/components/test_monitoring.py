@@ -146,7 +146,7 @@ def test_an_export_of_two_clusters_fits_into_one_prometheus() -> None:
     assert node["relabel_configs"] == [{"target_label": "job", "replacement": "node"}]
     assert not any("basic_auth" in one for one in first)
     assert all(not path.startswith("/") for one in first for path in one["file_sd_configs"][0]["files"])
-    assert any(path.startswith("rules/") for path in shared_files())
+    assert any(path.startswith("rules/") for path in shared_files(()))
 
 
 def test_a_login_is_hashed_the_same_way_each_time_and_another_one_differently() -> None:

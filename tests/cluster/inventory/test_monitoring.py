@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from cluster.components.monitoring.shipped import limit_names, rules
 from cluster.findings import Finding
 from cluster.inventory.clusters import declared_clusters
 from cluster.inventory.host import DeclaredHost
@@ -98,3 +99,15 @@ def test_a_cluster_that_cannot_be_watched(names: list[str], words: str) -> None:
     (one,) = declared_clusters(hosts, {})[1]
     assert one.problem == words
     assert one.hint == "The inventory has main, other; name others of these that have monitoring = True."
+
+
+def test_a_limit_that_no_alert_has() -> None:
+    assert found(monitoring_limits={"replica_lag:bytes": 268435456.0}) == []
+    assert problem(monitoring_limits={"lag:bytes": 1.0}) == "no alert compares with 'lag:bytes'"
+
+
+def test_a_declared_limit_takes_the_place_of_ours() -> None:
+    changed = rules({"transaction:seconds": 60})["limits.yml"]
+    assert '{record: "limit:transaction:seconds", expr: "60"}' in changed
+    assert '{record: "limit:prepared_transaction:seconds", expr: "3600"}' in changed
+    assert set(limit_names()) >= {"replica_lag:bytes", "transaction:seconds", "certificate_end:days"}

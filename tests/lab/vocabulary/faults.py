@@ -6,8 +6,10 @@ Faults: what a test does to a host. Each returns when it is done, not when it is
 
 import json
 import shlex
+import subprocess
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from tempfile import NamedTemporaryFile
 
 from tests.lab.docker import DockerError, docker, run_in
 from tests.lab.errors import LabError
@@ -116,6 +118,30 @@ def replays_nothing(host: str) -> Iterator[None]:
         yield
     finally:
         run_in(host, f"kill -CONT {pid}")
+
+
+@contextmanager
+def small_disk(host: str, place: str, mebibytes: int) -> Iterator[None]:
+    """A file system of its own at a place of a host. It is gone when the host dies, as a disk that is not in fstab."""
+    with NamedTemporaryFile() as file:
+        file.truncate(mebibytes << 20)
+        _here("mkfs.ext4", "-q", "-m", "0", file.name)
+        device = _here("losetup", "--find", "--show", file.name)
+        try:
+            # A container may not mount it itself.
+            number = device.removeprefix("/dev/loop")
+            run_in(host, f"rm -f {device} && mknod {device} b 7 {number} && mkdir -p {place}")
+            process = docker("inspect", "-f", "{{.State.Pid}}", host).strip()
+            _here("nsenter", "-t", process, "-m", "mount", device, place)
+            yield
+        finally:
+            if is_running(host):
+                run_in(host, f"umount -l {place} || true")
+            _here("losetup", "--detach", device)
+
+
+def _here(*words: str) -> str:
+    return subprocess.run(words, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def _pids(host: str, pattern: str) -> list[int]:
