@@ -144,6 +144,7 @@ FILES = (
     LabFile("test_modes.py", "failover"),
     LabFile("test_monitoring.py", "monitoring"),
     LabFile("test_monitoring_bookworm.py", "monitoring"),
+    LabFile("test_monitoring_two.py", "monitoring"),
     LabFile("test_mounts.py", "failover"),
     LabFile("test_networks.py", "build"),
     LabFile(

@@ -301,6 +301,52 @@ def test_the_export_is_what_a_prometheus_of_one_s_own_takes(there: Monitored) ->
     assert "SUCCESS" in run_in(host.container, f"promtool check config {own}/prometheus.yml 2>&1")
 
 
+def shown(there: Monitored, job: str, host: Host) -> str:
+    """The certificate that an exporter shows."""
+    port = {**EXPORTERS, **POOLS}[job].partition("/")[0]
+    words = f"openssl s_client -connect {host.address4}:{port} </dev/null 2>/dev/null | openssl x509 -serial -noout"
+    return run_in(host.container, words).strip()
+
+
+def test_a_new_certificate_is_shown_and_all_go_on(there: Monitored) -> None:
+    host = there.lab.host("pg2")
+    before = {job: shown(there, job, host) for job in (*EXPORTERS, *POOLS)}
+    run_in(host.container, f"rm {OWN.certificate}")
+    run(there.inventory)
+    for job, old in before.items():
+        assert shown(there, job, host) != old, job
+        assert there.scraper.get(job, host).ok
+    assert_changes_nothing(there.inventory)
+
+
+def test_another_receiver_is_loaded_without_a_restart(there: Monitored) -> None:
+    host, units = there.lab.host("monitor1"), ("pyinfra-patroni-prometheus", "pyinfra-patroni-alertmanager")
+    before = [started(host, unit) for unit in units]
+    changed = {"monitoring_webhook_url": "http://192.0.2.1/alerts", "monitoring_scrape_seconds": 10}
+    run(declared(there.lab, there.directory, HOSTS, monitoring=True, **changed))
+    assert "192.0.2.1/alerts" in str(alertmanager(there)["config"]["original"])
+    assert "scrape_interval: 10s" in str(asked(there, "status/config")["yaml"])
+    assert [started(host, unit) for unit in units] == before
+    run(declared(there.lab, there.directory, HOSTS, monitoring=True))
+
+
+def alertmanager(there: Monitored) -> Any:
+    host = there.lab.host("monitor1")
+    login = ("monitoring", secrets(there.lab)["MONITORING_PASSWORD"])
+    return requests.get(
+        f"https://{host.address4}:9093/api/v2/status", auth=login, verify=authority(there.lab), timeout=10
+    ).json()
+
+
+def test_debian_s_own_units_stay_down(there: Monitored) -> None:
+    for host in there.hosts():
+        running = run_in(
+            host.container, "systemctl list-units --state=active --plain --no-legend 'prometheus*' || true"
+        )
+        enabled = run_in(host.container, "systemctl list-unit-files --state=enabled --no-legend 'prometheus*' || true")
+        assert (running, enabled) == ("", ""), host.container
+
+
 def test_a_member_that_is_taken_out_is_scraped_no_more(there: Monitored) -> None:
     gone = there.lab.host("pg4")
     run(there.inventory, "deploys/remove_node.py", "--data", f"node={gone.container}", "--data", "wipe=true")
