@@ -9,7 +9,6 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
-import bcrypt
 import yaml
 
 from cluster.ciphers import GO
@@ -176,6 +175,8 @@ def hashed(password: str) -> str:
         b"./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789",
     )
     salt = base64.b64encode(digest).rstrip(b"=").translate(marks)
+    import bcrypt  # hosts that judge themselves do without
+
     return bcrypt.hashpw(password.encode(), b"$2b$%02d$" % BCRYPT_ROUNDS + salt).decode()
 
 

@@ -15,7 +15,7 @@ from cluster.components.findings.bundle import ENTRY, bundle
 from cluster.components.findings.declaration import declaration, declared_components
 from tests.golden.examples import SECRETS, example, monitored
 
-ABSENT = ("pydantic", "pydantic_core", "pyinfra", "jinja2", "gevent", "psycopg")
+ABSENT = ("pydantic", "pydantic_core", "pyinfra", "jinja2", "bcrypt", "gevent", "psycopg")
 # Python's own search for modules, before which the bundle's directory comes.
 BLOCKED = f"""
 import runpy, sys
