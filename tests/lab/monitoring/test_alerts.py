@@ -47,6 +47,7 @@ SETTINGS: dict[str, Any] = {
     "monitoring": True,
     "monitoring_scrape_seconds": 5,
     "findings_minutes": 1,
+    "preflight_free_gib": 0.1,
     "monitoring_limits": {"transaction:seconds": 60.0, "prepared_transaction:seconds": 60.0},
     "patroni_ignore_slots": [{"name": "forgotten", "type": "physical"}],
 }

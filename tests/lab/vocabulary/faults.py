@@ -133,6 +133,7 @@ def small_disk(host: str, place: str, mebibytes: int) -> Iterator[None]:
             run_in(host, f"rm -f {device} && mknod {device} b 7 {number} && mkdir -p {place}")
             process = docker("inspect", "-f", "{{.State.Pid}}", host).strip()
             _here("nsenter", "-t", process, "-m", "mount", device, place)
+            run_in(host, f"rmdir {place}/lost+found")
             yield
         finally:
             if is_running(host):
