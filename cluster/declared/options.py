@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from cluster.declared.repositories import MOST
@@ -17,6 +17,7 @@ WHERE = "--data"
 MEANINGS: dict[type, str] = {bool: "true or false", int: "a whole number", float: "a number", str: "a word"}
 HOUR_SECONDS = 3600
 PORT_FORMATS = ("table", "nftables", "json")
+CHECK_FORMATS = ("table", "nagios")
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ OPTIONS: dict[str, Option] = {
         Option("transactions", str, "abort", words=("abort", "wait", "terminate")),
         _word("without_pool"),
         Option("drain_seconds", int, 10, least=0, most=HOUR_SECONDS),
-        Option("format", str, "table", words=PORT_FORMATS),
+        Option("format", str, "table", words=(*PORT_FORMATS, *CHECK_FORMATS[1:])),
         Option("repository", int, 0, least=1, most=MOST),
         Option("runs", int, 10, least=1, most=10_000),
         Option("seconds", float, 10, least=1, most=HOUR_SECONDS),  # the most are some 300 000 rows
@@ -99,7 +100,7 @@ _RESTART = ("without", "allow_no_failover", "probe", "force", *_POOLS)
 RUNS: dict[str, tuple[str, ...]] = {
     "add_node": (),
     "backup": ("type",),
-    "check": (),
+    "check": ("format",),
     "cluster": ("adopt", "rotate"),
     "configure": ("restart", *_RESTART),
     "destroy": ("confirm", "wipe", "backups"),
@@ -128,6 +129,12 @@ RUNS: dict[str, tuple[str, ...]] = {
     "stop": ("confirm", "force"),
     "switchover": ("candidate", "without", "probe", "force", *_POOLS),
     "verify_backup": ("set",),
+}
+
+# Where a run takes fewer words for an option than there are.
+_WORDS_OF: Mapping[tuple[str, str], Collection[str]] = {
+    ("check", "format"): CHECK_FORMATS,
+    ("ports", "format"): PORT_FORMATS,
 }
 
 # What every run that acts may be told besides.
@@ -159,7 +166,7 @@ def option_findings(runs: Iterable[str], given: Mapping[str, Any]) -> list[Findi
         return []
     taken = [name for run in named for name in options_of(run)]
     today = {RENAMED.get(name, name): value for name, value in given.items()}
-    return [*_unknown(named, taken, today), *_impossible(taken, today), *_twice(given)]
+    return [*_unknown(named, taken, today), *_impossible(named, taken, today), *_twice(given)]
 
 
 def renamed_words(given: Mapping[str, Any]) -> list[str]:
@@ -196,8 +203,11 @@ def _listed(taken: Collection[str]) -> str:
     return f"This run takes {', '.join(sorted(taken)) or 'no option'}; settings stand in docs/settings.md."
 
 
-def _impossible(taken: Iterable[str], given: Mapping[str, Any]) -> Iterator[Finding]:
+def _impossible(runs: Iterable[str], taken: Iterable[str], given: Mapping[str, Any]) -> Iterator[Finding]:
     for name in dict.fromkeys(taken):
-        problem = OPTIONS[name].problem(given[name]) if name in given else None
+        if name not in given:
+            continue
+        words = next((_WORDS_OF[run, name] for run in runs if (run, name) in _WORDS_OF), OPTIONS[name].words)
+        problem = replace(OPTIONS[name], words=words).problem(given[name])
         if problem is not None:
             yield Finding(WHERE, name, problem, f"Correct --data {name}, or omit it.")

@@ -34,6 +34,7 @@ REFUSED = {
     "--no-wait": "lets hosts run ahead of each other, and ends with 0 when some of them failed",
     "--fail-percent": "goes on without the hosts that failed, which leaves a half-changed cluster",
 }
+_NO_HOST = "No hosts remaining!"  # pyinfra's words
 _AGAIN = "HINT: do the same once more: it continues with what is not done, and does nothing twice."
 
 
@@ -51,6 +52,25 @@ def mend_the_command_line() -> None:
     _replace(ssh.SSHConnector, "make_paramiko_kwargs", _of_its_host)
     for name, instead in _INSTEAD.items():
         _replace(cli, name, instead)
+    if is_plugin(sys.argv):
+        for name in ("WrappedError", "UnexpectedInternalError"):
+            _replace(cli, name, _unknown)
+
+
+def is_plugin(argv: Sequence[str]) -> bool:
+    """Whether a command line is that of a check for Nagios."""
+    checks = any(Path(word).name == "check.py" for word in argv)
+    return checks and any(word in ("format=nagios", "--data=format=nagios") for word in argv)
+
+
+def _unknown(wrapped: Callable[[Exception], Any], error: Exception) -> Any:
+    """What ends a check for Nagios before it has looked: to Nagios, 1 would be a warning. + wrapped: pyinfra's own"""
+    from cluster.screens.nagios import UNKNOWN, unknown_line  # it loads what most runs need later, if at all
+
+    print(unknown_line(f"the check could not run: {error}"), flush=True)
+    found = wrapped(error)
+    found.exit_code = UNKNOWN
+    return found
 
 
 def _begin_quickly() -> None:
@@ -151,7 +171,12 @@ def _connected(connect: Callable[[State], None], run: State) -> None:
     """The hosts that the run is for: a run for none would do nothing and end well."""
     if not any(run.is_host_in_limit(target) for target in run.inventory):
         raise ConfigError("--exclude leaves no host\nHINT: omit it, or exclude fewer.")
-    connect(run)
+    try:
+        connect(run)
+    except PyinfraError as error:
+        if str(error) != _NO_HOST:
+            raise
+        raise ConfigError("no host can be reached\nHINT: look at the network from here: ssh HOST true.") from None
 
 
 def _deploys(prepare: Callable[..., Any], run: State, config: Any, files: Sequence[str]) -> Any:

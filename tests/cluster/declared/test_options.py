@@ -50,6 +50,8 @@ def test_settings_and_the_words_of_the_connectors_go_through() -> None:
         ("backup", "type", "differential", "differential is none of full, diff, incr"),
         ("restore", "repository", 9, "9 is above 2"),
         ("restore", "timeline", -1, "-1 is below 1"),
+        ("check", "format", "nftables", "nftables is none of table, nagios"),
+        ("ports", "format", "nagios", "nagios is none of table, nftables, json"),
         ("stop", "force", "yes", "'yes' is not true or false"),
         ("stop", "force", 1, "1 is not true or false"),
         ("switchover", "candidate", "", "is given without a value"),

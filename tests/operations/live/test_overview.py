@@ -113,6 +113,16 @@ def test_json_is_one_document_and_nothing_else(monkeypatch: pytest.MonkeyPatch, 
     assert {one["kind"] for one in document["clusters"]["main"]["findings"]} == {"host-silent", "etcd-one-left"}
 
 
+def test_a_plugin_prints_one_line_unless_json_is_asked_for(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    broken = healthy()
+    broken.kill("h3")
+    code, said = printed(capsys, lambda seen: print_check(seen, "nagios"), healthy(), broken)
+    assert (code, said.count("\n"), said.startswith("PATRONI CRITICAL - main: ")) == (2, 1, True)
+    monkeypatch.setattr("sys.argv", ["pyinfra", "--json", "inventory.py", "deploys/check.py"])
+    code, said = printed(capsys, lambda seen: print_check(seen, "nagios"), broken)
+    assert (code, set(json.loads(said))) == (1, {"clusters"})
+
+
 def test_a_run_with_other_deploy_files_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.argv", ["pyinfra", "inventory.py", "deploys/cluster.py", "deploys/check.py"])
     with pytest.raises(ConfigError, match=r"^check.py looks at the hosts before deploys/cluster.py is done\nHINT: "):
