@@ -224,7 +224,7 @@ def test_every_exception_is_still_needed() -> None:
 
 COMPONENTS = (
     *("certificates", "chrony", "etcd", "haproxy", "packages", "patroni", "postgres", "secrets"),
-    *("pgbackrest", "vip", "keepalived", "bgp", "firewall", "pgbouncer", "monitoring"),
+    *("pgbackrest", "vip", "keepalived", "bgp", "firewall", "pgbouncer", "monitoring", "journald"),
 )
 # Words of a layer rather than of a component.
 SHARED = {

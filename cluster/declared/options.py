@@ -17,6 +17,11 @@ WHERE = "--data"
 MEANINGS: dict[type, str] = {bool: "true or false", int: "a whole number", float: "a number", str: "a word"}
 HOUR_SECONDS = 3600
 PORT_FORMATS = ("table", "nftables", "json")
+# Those whose logs are read.
+LOG_COMPONENTS = (
+    *("patroni", "etcd", "haproxy", "pgbouncer", "keepalived", "bgp", "vip", "pgbackrest", "chrony", "postgres"),
+    *("kernel", "run"),
+)
 CHECK_FORMATS = ("table", "nagios")
 
 
@@ -69,13 +74,25 @@ OPTIONS: dict[str, Option] = {
     for option in (
         *map(
             _flag,
-            ("adopt", "allow_no_failover", "backups", "break_lock", "cancel", "exclusive", "force", "latest", "probe"),
+            (
+                "adopt",
+                "all",
+                "allow_no_failover",
+                "backups",
+                "break_lock",
+                "cancel",
+                "exclusive",
+                "force",
+                "latest",
+                "probe",
+            ),
         ),
         *map(_flag, ("restart", "skip_archiving", "source_is_lost", "wipe")),
         *map(
             _word, ("candidate", "confirm", "from", "lsn", "name", "node", "rotate", "set", "since", "source", "time")
         ),
-        _word("without"),
+        *map(_word, ("host", "until", "without")),
+        Option("component", str, "", words=LOG_COMPONENTS),
         Option("by", str, "restart", words=("restart", "switchover")),
         Option("hold_clients", bool, True),
         Option("transactions", str, "abort", words=("abort", "wait", "terminate")),
@@ -109,6 +126,7 @@ RUNS: dict[str, tuple[str, ...]] = {
     "etcd_snapshot": (),
     "failover": ("candidate", "confirm"),
     "journal": ("runs", "since"),
+    "logs": ("since", "until", "host", "component", "all"),
     "move_node": ("node", "drain_seconds", "force", *_POOLS),
     "pause": (),
     "ports": ("format",),
@@ -140,7 +158,7 @@ _WORDS_OF: Mapping[tuple[str, str], Collection[str]] = {
 # What every run that acts may be told besides.
 OF_EVERY_RUN = ("break_lock",)
 # They change nothing that another run relies on, so they take no lock and wait for none.
-_LOOKING = ("check", "journal", "ports", "probe", "status")
+_LOOKING = ("check", "journal", "logs", "ports", "probe", "status")
 
 
 def looks_only(run: str) -> bool:

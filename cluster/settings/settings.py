@@ -18,6 +18,7 @@ from cluster.settings.cluster import ClusterSettings
 from cluster.settings.etcd import EtcdSettings
 from cluster.settings.firewall import FirewallSettings
 from cluster.settings.haproxy import HaproxySettings
+from cluster.settings.journald import JournaldSettings
 from cluster.settings.messages import meaning_of, problem_of, without_alternatives
 from cluster.settings.packages import PackagesSettings
 from cluster.settings.patroni import PatroniSettings
@@ -45,6 +46,7 @@ class Settings(
     EtcdSettings,
     CertificatesSettings,
     ChronySettings,
+    JournaldSettings,
     FirewallSettings,
     PackagesSettings,
     PreflightSettings,

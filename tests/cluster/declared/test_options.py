@@ -140,7 +140,14 @@ def test_every_option_is_of_a_run() -> None:
 def test_only_a_run_that_acts_breaks_a_lock() -> None:
     assert problems("switchover", break_lock=True) == {}
     assert "option of add_node.py" in problems("status", break_lock=True)["break_lock"]
-    assert {run for run in RUNS if looks_only(run)} == {"check", "journal", "ports", "probe", "status"}
+    assert {run for run in RUNS if looks_only(run)} == {
+        "check",
+        "journal",
+        "logs",
+        "ports",
+        "probe",
+        "status",
+    }
 
 
 def commands() -> Iterator[tuple[str, str, str]]:

@@ -81,10 +81,10 @@ def test_a_question_without_an_answer_is_no_empty_answer(seen: Overview) -> None
 
 def test_what_this_machine_does_not_have_is_not_compared(seen: Overview) -> None:
     assert seen.trust is None and seen.etcd_trust is None
-    _, _, etcd, snapshots, patroni, haproxy, *_ = listed = seen.components["h1"]
+    _, _, etcd, snapshots, patroni, _, haproxy, *_ = listed = seen.components["h1"]
     assert etcd.files and snapshots.files and not patroni.files and not haproxy.files
     units = [unit.name for one in listed for unit in one.units]
-    assert units == ["chrony", "etcd", "etcd-snapshot.timer", "patroni", "haproxy"]
+    assert units == ["chrony", "etcd", "etcd-snapshot.timer", "patroni", "postgres-logs.timer", "haproxy"]
 
 
 # --- What is printed, and how the run ends ---
