@@ -103,6 +103,7 @@ OPTIONS: dict[str, Option] = {
         Option("runs", int, 10, least=1, most=10_000),
         Option("seconds", float, 10, least=1, most=HOUR_SECONDS),  # the most are some 300 000 rows
         Option("timeline", int, 0, least=1, most=2**32 - 1),
+        Option("to", str, "doctor"),
         Option("type", str, "incr", words=TYPES),
     )
 }
@@ -121,6 +122,7 @@ RUNS: dict[str, tuple[str, ...]] = {
     "cluster": ("adopt", "rotate"),
     "configure": ("restart", *_RESTART),
     "destroy": ("confirm", "wipe", "backups"),
+    "doctor": ("since", "to"),
     "etcd_reinit": ("node",),
     "etcd_restore": ("from", "without", "confirm"),
     "etcd_snapshot": (),
@@ -158,7 +160,7 @@ _WORDS_OF: Mapping[tuple[str, str], Collection[str]] = {
 # What every run that acts may be told besides.
 OF_EVERY_RUN = ("break_lock",)
 # They change nothing that another run relies on, so they take no lock and wait for none.
-_LOOKING = ("check", "journal", "logs", "ports", "probe", "status")
+_LOOKING = ("check", "doctor", "journal", "logs", "ports", "probe", "status")
 
 
 def looks_only(run: str) -> bool:

@@ -23,6 +23,7 @@ from pyinfra.connectors import ssh, ssh_util, util
 from cluster.declared.options import option_findings, renamed_words
 from cluster.errors import ConfigError, refusal
 from operations.util.console import COLOUR
+from operations.util.ending import is_plugin, noting_failure, shown_failure, unknown
 from operations.util.session import quiet_refusals
 from operations.util.shell import hear_through_logins
 
@@ -54,23 +55,7 @@ def mend_the_command_line() -> None:
         _replace(cli, name, instead)
     if is_plugin(sys.argv):
         for name in ("WrappedError", "UnexpectedInternalError"):
-            _replace(cli, name, _unknown)
-
-
-def is_plugin(argv: Sequence[str]) -> bool:
-    """Whether a command line is that of a check for Nagios."""
-    checks = any(Path(word).name == "check.py" for word in argv)
-    return checks and any(word in ("format=nagios", "--data=format=nagios") for word in argv)
-
-
-def _unknown(wrapped: Callable[[Exception], Any], error: Exception) -> Any:
-    """What ends a check for Nagios before it has looked: to Nagios, 1 would be a warning. + wrapped: pyinfra's own"""
-    from cluster.screens.nagios import UNKNOWN, unknown_line  # it loads what most runs need later, if at all
-
-    print(unknown_line(f"the check could not run: {error}"), flush=True)
-    found = wrapped(error)
-    found.exit_code = UNKNOWN
-    return found
+            _replace(cli, name, unknown)
 
 
 def _begin_quickly() -> None:
@@ -215,7 +200,7 @@ def _executed(run_ops: Callable[..., None], run: State, **how: Any) -> None:
     """All operations, by one run at a time."""
     from operations.util.one_run import acted  # after the inventory: config.py is read by runs that have none
 
-    acted(run_ops, run, **how)
+    acted(noting_failure(run_ops), run, **how)
 
 
 _INSTEAD: dict[str, Callable[..., Any]] = {
@@ -226,4 +211,5 @@ _INSTEAD: dict[str, Callable[..., Any]] = {
     "_prepare_deploy_operations": _deploys,
     "_do_confirm": _confirmed,
     "run_ops": _executed,
+    "WrappedError": shown_failure,
 }

@@ -142,6 +142,7 @@ def test_only_a_run_that_acts_breaks_a_lock() -> None:
     assert "option of add_node.py" in problems("status", break_lock=True)["break_lock"]
     assert {run for run in RUNS if looks_only(run)} == {
         "check",
+        "doctor",
         "journal",
         "logs",
         "ports",
