@@ -32,7 +32,10 @@ ON_HOST_TOGETHER = ("pgbackrest_drill", "vip")
 
 # These run on the control machine as processes of their own, without pyinfra and its gevent.
 ON_CONTROL = "on_control"
-ON_CONTROL_IMPORTS = ("psycopg", "cluster.endpoints.probe", "cluster.screens.notices", f"operations.util.{ON_CONTROL}")
+ON_CONTROL_IMPORTS = (
+    *("psycopg", "matplotlib", "cluster.endpoints.probe", "cluster.endpoints.probe_timeline"),
+    *("cluster.screens.notices", f"operations.util.{ON_CONTROL}"),
+)
 
 FILE_LINES = 250
 BODY_LINES = 40

@@ -103,6 +103,7 @@ OPTIONS: dict[str, Option] = {
         Option("runs", int, 10, least=1, most=10_000),
         Option("seconds", float, 10, least=1, most=HOUR_SECONDS),  # the most are some 300 000 rows
         Option("timeline", int, 0, least=1, most=2**32 - 1),
+        Option("picture", str, "probe"),
         Option("to", str, "doctor"),
         Option("type", str, "incr", words=TYPES),
     )
@@ -113,7 +114,7 @@ RENAMED: dict[str, str] = {"alone": "allow_no_failover", "unarchived": "skip_arc
 
 # Of every run that restarts the primary, or lets another member lead.
 _POOLS = ("hold_clients", "transactions", "without_pool")
-_RESTART = ("without", "allow_no_failover", "probe", "force", *_POOLS)
+_RESTART = ("without", "allow_no_failover", "probe", "picture", "force", *_POOLS)
 # By the name of the deploy file. Every run has its line here, also one that takes nothing.
 RUNS: dict[str, tuple[str, ...]] = {
     "add_node": (),
@@ -132,7 +133,7 @@ RUNS: dict[str, tuple[str, ...]] = {
     "move_node": ("node", "drain_seconds", "force", *_POOLS),
     "pause": (),
     "ports": ("format",),
-    "probe": ("seconds",),
+    "probe": ("seconds", "picture"),
     "promote": ("confirm", "source_is_lost", "force"),
     "reinit_node": ("node", "force"),
     "remove_node": ("node", "wipe", "allow_no_failover", "drain_seconds", "force", *_POOLS),
@@ -147,7 +148,7 @@ RUNS: dict[str, tuple[str, ...]] = {
     "start": ("without",),
     "status": (),
     "stop": ("confirm", "force"),
-    "switchover": ("candidate", "without", "probe", "force", *_POOLS),
+    "switchover": ("candidate", "without", "probe", "picture", "force", *_POOLS),
     "verify_backup": ("set",),
 }
 
