@@ -27,14 +27,19 @@ def main(directory: str, days: int, mib: int) -> int:
     """Remove what is too old, then the oldest while all of it is too much."""
     found = sorted(listed(Path(directory)), reverse=True)
     written = {kind: path for _, kind, path, _ in reversed(found)}.values()
-    left, oldest = mib * MIB, time.time() - days * DAY_SECONDS
+    left, oldest, failed = mib * MIB, time.time() - days * DAY_SECONDS, 0
     for changed, _, path, size in found:
         left -= size
         if path not in written and (changed < oldest or left < 0):
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                failed = 1
+                print(f"{path} is not removed: {error.strerror}", file=sys.stderr)
+                continue
             left += size
-            path.unlink(missing_ok=True)
             print(f"removed {path} of {size // MIB} MiB")
-    return 0
+    return failed
 
 
 def listed(directory: Path) -> list[tuple[float, str, Path, int]]:

@@ -72,7 +72,8 @@ Description=Bound the log files of PostgreSQL
 
 [Service]
 Type=oneshot
-User=postgres
+# As root, who owns the directory: logrotate may have made files of its own there.
+CapabilityBoundingSet=
 ExecStart={PROGRAM} {words}
 TimeoutStartSec=5min
 # Every two minutes, and mostly without anything to say.
