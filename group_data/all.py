@@ -52,6 +52,12 @@ later versions. A host's own data in inventory.py overrides this file. docs/sett
 # firewall_monitoring_networks = []
 # firewall_other_ports = []  # ports of other services: '9100/tcp 10.0.0.0/8', or '161/udp' for all
 
+# --- journald: journald on all hosts.
+
+#   MiB of the disk that the journal may take; absent: as the host has it, by default a tenth of the disk and at most
+#   4096; 64..1048576
+# journald_mib = None
+
 # --- chrony: Clock services of the hosts.
 
 #   where_needed: install chrony on hosts that can set their clock and have no clock service; never: nowhere;
@@ -101,6 +107,15 @@ later versions. A host's own data in inventory.py overrides this file. docs/sett
 #   of a-z, 0-9 and underscore
 # postgres_admin_user = "admin"
 # postgres_databases = []  # databases to create: {'name': 'app'}, with 'owner': a role; absent owner: the admin role
+# postgres_log_connections = True  # log each connection, and its end with how long it was
+#   log statements that take this many ms, with the values in them; None: never; 0..2147483647
+# postgres_log_statement_ms = 1000
+# postgres_log_temp_files_mib = 10  # log temporary files of this many MiB, 0: all; None: never; 0..1048576
+# postgres_log_autovacuum_ms = 10000  # log each autovacuum that takes this many ms, 0: all; None: never; 0..2147483647
+# postgres_log_json = False  # write each line as JSON as well, into a file of its own beside the text
+# postgres_log_days = 7  # days that log files are kept, unless they become too large together; 1 or more
+#   MiB of a member's disk that all log files together may take; the oldest are removed; 100 or more
+# postgres_log_mib = 2048
 
 # --- patroni: Leader election and failover. https://patroni.readthedocs.io/en/latest/dynamic_configuration.html
 

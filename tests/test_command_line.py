@@ -68,6 +68,14 @@ def test_an_inventory_without_a_host_for_us_is_refused(tmp_path: Path) -> None:
     )
 
 
+def test_a_check_for_nagios_that_cannot_look_is_unknown_and_not_a_warning(tmp_path: Path) -> None:
+    for inventory in ("inventry.py", inventory_of(tmp_path, "etcd = []"), inventory_of(tmp_path, "x =")):
+        words = command("-y", "--data", "format=nagios", inventory, "deploys/check.py")
+        done = subprocess.run(words, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        assert (done.returncode, done.stdout.count("\n")) == (3, 1), done.stdout + done.stderr
+        assert done.stdout.startswith("PATRONI UNKNOWN - the check could not run: ")
+
+
 def test_a_key_that_is_not_there_is_named_with_its_host(tmp_path: Path) -> None:
     inventory = inventory_of(tmp_path, 'etcd = [("pg1", {"ssh_hostname": "127.0.0.1", "ssh_key": "/absent"})]')
     code, said = ended("-y", inventory, "deploys/status.py")

@@ -85,6 +85,7 @@ def as_data(overview: Overview, found: Iterable[CheckFinding]) -> dict[str, Any]
     return {
         "at": overview.at.isoformat(),
         "observed": {
+            "hosts": {node.name: overview.is_reached(node) for node in overview.cluster},
             "leader": seen["leader"] if seen else None,
             "paused": seen["paused"] if seen else None,
             "members": {node.name: _member_data(overview, node) for node in overview.cluster.members},

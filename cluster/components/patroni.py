@@ -12,6 +12,7 @@ from cluster.ciphers import OPENSSL
 from cluster.components.component import Component, Unit
 from cluster.components.component_type import ComponentType, role
 from cluster.components.files import Directory, File
+from cluster.components.patroni_logs.component import DIRECTORY as LOG_DIRECTORY
 from cluster.components.patroni_unit import (
     DROP_IN,
     END_COPIES,
@@ -63,7 +64,7 @@ def patroni_component(
             *_data_directories(cluster),
             Directory("/etc/patroni"),
             Directory("/etc/systemd/system/patroni.service.d"),
-            Directory("/var/log/postgresql", "root", "postgres", "1775"),
+            Directory(LOG_DIRECTORY, "root", "postgres", "1775"),
         ),
         files=(config, *unit_files(cluster)),
         units=(Unit(UNIT, loads, load=reload_command(cluster)),),

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from cluster.ciphers import OPENSSL
+from cluster.components.patroni_logs.component import log_parameters
 from cluster.components.pg_hba import hba_lines
 from cluster.components.pgbackrest import ARCHIVE_COMMAND, RESTORE_COMMAND
 from cluster.components.standby_cluster import standby_section
@@ -88,8 +89,9 @@ def parameters(cluster: Cluster, members: Iterable[Resources]) -> dict[str, Any]
     connections = declared.get("max_connections")
     derived = derived_parameters(resources, *([connections] if isinstance(connections, int) else []))
     # Somebody may have written there by hand what must not be there.
+    logs = log_parameters(cluster.settings)
     absent = dict.fromkeys(absent_names(archives=archives(cluster)))
-    return {**derived, **fixed_parameters(), **absent, **_archiving(cluster), **declared}
+    return {**derived, **fixed_parameters(), **logs, **absent, **_archiving(cluster), **declared}
 
 
 def fixed_parameters() -> dict[str, Any]:
@@ -120,18 +122,6 @@ def fixed_parameters() -> dict[str, Any]:
         "tcp_keepalives_count": 6,
         # Keepalives are not sent while data are under way. Milliseconds; as long as the keepalives take.
         "tcp_user_timeout": 120_000,
-        "logging_collector": "on",
-        "log_directory": "/var/log/postgresql",
-        "log_filename": "postgresql-%a.log",
-        "log_file_mode": "0640",
-        "log_rotation_age": "1d",
-        "log_truncate_on_rotation": "on",
-        "log_line_prefix": "%m [%p] %q%u@%d %h %a ",
-        "log_checkpoints": "on",
-        "log_lock_waits": "on",
-        "log_replication_commands": "on",
-        # With ddl the log would hold every password that is given to a role in SQL.
-        "log_statement": "none",
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from cluster.declared.repositories import MOST
@@ -17,6 +17,12 @@ WHERE = "--data"
 MEANINGS: dict[type, str] = {bool: "true or false", int: "a whole number", float: "a number", str: "a word"}
 HOUR_SECONDS = 3600
 PORT_FORMATS = ("table", "nftables", "json")
+# Those whose logs are read.
+LOG_COMPONENTS = (
+    *("patroni", "etcd", "haproxy", "pgbouncer", "keepalived", "bgp", "vip", "pgbackrest", "chrony", "postgres"),
+    *("kernel", "run"),
+)
+CHECK_FORMATS = ("table", "nagios")
 
 
 @dataclass(frozen=True)
@@ -68,23 +74,37 @@ OPTIONS: dict[str, Option] = {
     for option in (
         *map(
             _flag,
-            ("adopt", "allow_no_failover", "backups", "break_lock", "cancel", "exclusive", "force", "latest", "probe"),
+            (
+                "adopt",
+                "all",
+                "allow_no_failover",
+                "backups",
+                "break_lock",
+                "cancel",
+                "exclusive",
+                "force",
+                "latest",
+                "probe",
+            ),
         ),
         *map(_flag, ("restart", "skip_archiving", "source_is_lost", "wipe")),
         *map(
             _word, ("candidate", "confirm", "from", "lsn", "name", "node", "rotate", "set", "since", "source", "time")
         ),
-        *map(_word, ("export", "without")),
+        *map(_word, ("export", "host", "until", "without")),
+        Option("component", str, "", words=LOG_COMPONENTS),
         Option("by", str, "restart", words=("restart", "switchover")),
         Option("hold_clients", bool, True),
         Option("transactions", str, "abort", words=("abort", "wait", "terminate")),
         _word("without_pool"),
         Option("drain_seconds", int, 10, least=0, most=HOUR_SECONDS),
-        Option("format", str, "table", words=PORT_FORMATS),
+        Option("format", str, "table", words=(*PORT_FORMATS, *CHECK_FORMATS[1:])),
         Option("repository", int, 0, least=1, most=MOST),
         Option("runs", int, 10, least=1, most=10_000),
         Option("seconds", float, 10, least=1, most=HOUR_SECONDS),  # the most are some 300 000 rows
         Option("timeline", int, 0, least=1, most=2**32 - 1),
+        Option("picture", str, "probe"),
+        Option("to", str, "doctor"),
         Option("type", str, "incr", words=TYPES),
     )
 }
@@ -94,25 +114,27 @@ RENAMED: dict[str, str] = {"alone": "allow_no_failover", "unarchived": "skip_arc
 
 # Of every run that restarts the primary, or lets another member lead.
 _POOLS = ("hold_clients", "transactions", "without_pool")
-_RESTART = ("without", "allow_no_failover", "probe", "force", *_POOLS)
+_RESTART = ("without", "allow_no_failover", "probe", "picture", "force", *_POOLS)
 # By the name of the deploy file. Every run has its line here, also one that takes nothing.
 RUNS: dict[str, tuple[str, ...]] = {
     "add_node": (),
     "backup": ("type",),
-    "check": (),
+    "check": ("format",),
     "cluster": ("adopt", "rotate"),
     "configure": ("restart", *_RESTART),
     "destroy": ("confirm", "wipe", "backups"),
+    "doctor": ("since", "to"),
     "etcd_reinit": ("node",),
     "etcd_restore": ("from", "without", "confirm"),
     "etcd_snapshot": (),
     "failover": ("candidate", "confirm"),
     "journal": ("runs", "since"),
+    "logs": ("since", "until", "host", "component", "all"),
     "monitoring": ("export",),
     "move_node": ("node", "drain_seconds", "force", *_POOLS),
     "pause": (),
     "ports": ("format",),
-    "probe": ("seconds",),
+    "probe": ("seconds", "picture"),
     "promote": ("confirm", "source_is_lost", "force"),
     "reinit_node": ("node", "force"),
     "remove_node": ("node", "wipe", "allow_no_failover", "drain_seconds", "force", *_POOLS),
@@ -127,14 +149,20 @@ RUNS: dict[str, tuple[str, ...]] = {
     "start": ("without",),
     "status": (),
     "stop": ("confirm", "force"),
-    "switchover": ("candidate", "without", "probe", "force", *_POOLS),
+    "switchover": ("candidate", "without", "probe", "picture", "force", *_POOLS),
     "verify_backup": ("set",),
+}
+
+# Where a run takes fewer words for an option than there are.
+_WORDS_OF: Mapping[tuple[str, str], Collection[str]] = {
+    ("check", "format"): CHECK_FORMATS,
+    ("ports", "format"): PORT_FORMATS,
 }
 
 # What every run that acts may be told besides.
 OF_EVERY_RUN = ("break_lock",)
 # They change nothing that another run relies on, so they take no lock and wait for none.
-_LOOKING = ("check", "journal", "monitoring", "ports", "probe", "status")
+_LOOKING = ("check", "doctor", "journal", "logs", "monitoring", "ports", "probe", "status")
 
 
 def looks_only(run: str) -> bool:
@@ -160,7 +188,7 @@ def option_findings(runs: Iterable[str], given: Mapping[str, Any]) -> list[Findi
         return []
     taken = [name for run in named for name in options_of(run)]
     today = {RENAMED.get(name, name): value for name, value in given.items()}
-    return [*_unknown(named, taken, today), *_impossible(taken, today), *_twice(given)]
+    return [*_unknown(named, taken, today), *_impossible(named, taken, today), *_twice(given)]
 
 
 def renamed_words(given: Mapping[str, Any]) -> list[str]:
@@ -197,8 +225,11 @@ def _listed(taken: Collection[str]) -> str:
     return f"This run takes {', '.join(sorted(taken)) or 'no option'}; settings stand in docs/settings.md."
 
 
-def _impossible(taken: Iterable[str], given: Mapping[str, Any]) -> Iterator[Finding]:
+def _impossible(runs: Iterable[str], taken: Iterable[str], given: Mapping[str, Any]) -> Iterator[Finding]:
     for name in dict.fromkeys(taken):
-        problem = OPTIONS[name].problem(given[name]) if name in given else None
+        if name not in given:
+            continue
+        words = next((_WORDS_OF[run, name] for run in runs if (run, name) in _WORDS_OF), OPTIONS[name].words)
+        problem = replace(OPTIONS[name], words=words).problem(given[name])
         if problem is not None:
             yield Finding(WHERE, name, problem, f"Correct --data {name}, or omit it.")

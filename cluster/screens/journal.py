@@ -12,7 +12,7 @@ from cluster.declared.model import Cluster
 from cluster.errors import ConfigError
 from cluster.observed.journal import SeenEntry, SeenJournal
 
-_SPANS = {"m": "minutes", "h": "hours", "d": "days"}
+_SPANS = {"s": "seconds", "m": "minutes", "min": "minutes", "h": "hours", "d": "days"}
 _KILLED = "NO END: it was killed, or goes on"
 
 
@@ -71,21 +71,23 @@ def _add(run: NotedRun, name: str, entry: SeenEntry) -> None:
         run.acts[place].done = entry
 
 
-def since_moment(word: str, now: datetime) -> str:
+def since_moment(word: str, now: datetime, option: str = "since") -> str:
     """
     The moment from which on runs are shown, as entries have it; "": from the first. Refuses what is no moment.
 
-    + word: ``90m``, ``12h``, ``7d``, or a date and perhaps a time in UTC
+    + word: ``90s``, ``90m`` or ``90min``, ``12h``, ``7d``, or a date and perhaps a time in UTC
+    + option: that gives it
     """
     if not word:
         return ""
-    if span := re.fullmatch(r"(\d{1,6})([mhd])", word):
+    if span := re.fullmatch(r"(\d{1,6})(s|min|m|h|d)", word):
         return f"{now.astimezone(UTC) - timedelta(**{_SPANS[span[2]]: int(span[1])}):%Y-%m-%dT%H:%M:%SZ}"
     try:
         moment = datetime.fromisoformat(word)
     except ValueError:
         raise ConfigError(
-            f"since: {word} is no moment\nHINT: --data since=12h, since=7d or since=2026-11-26T10:00 (UTC) is one."
+            f"{option}: {word} is no moment\n"
+            f"HINT: --data {option}=12h, {option}=7d or {option}=2026-11-26T10:00 (UTC) is one."
         ) from None
     moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
     return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
@@ -114,8 +116,13 @@ def _run_lines(run: NotedRun) -> Iterator[str]:
     yield f"  {_time(run.at)}  {began.get('what', 'a run')} by {began.get('who', 'unknown')}, run {run.run}{version}"
     width = max((len(act.host) for act in run.acts.values()), default=0)
     for act in run.in_order:
-        yield f"    {act.host:<{width}}  {act.began.get('operation', '')}{_what(act.began)}: {_outcome(act.done)}"
+        yield f"    {act.host:<{width}}  {act_words(act)}"
     yield f"    {_ending(run.ended)}"
+
+
+def act_words(act: NotedAct) -> str:
+    """An act in a line, without its host."""
+    return f"{act.began.get('operation', '')}{_what(act.began)}: {_outcome(act.done)}"
 
 
 def _time(at: str) -> str:

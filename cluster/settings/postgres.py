@@ -60,6 +60,21 @@ class PostgresSettings(Strict):
     postgres_databases: list[dict[str, str]] = setting(
         [], "databases to create: {'name': 'app'}, with 'owner': a role; absent owner: the admin role"
     )
+    postgres_log_connections: bool = setting(True, "log each connection, and its end with how long it was")
+    postgres_log_statement_ms: int | None = setting(
+        1000, "log statements that take this many ms, with the values in them; None: never", ge=0, le=2**31 - 1
+    )
+    postgres_log_temp_files_mib: int | None = setting(
+        10, "log temporary files of this many MiB, 0: all; None: never", ge=0, le=2**20
+    )
+    postgres_log_autovacuum_ms: int | None = setting(
+        10_000, "log each autovacuum that takes this many ms, 0: all; None: never", ge=0, le=2**31 - 1
+    )
+    postgres_log_json: bool = setting(False, "write each line as JSON as well, into a file of its own beside the text")
+    postgres_log_days: int = setting(7, "days that log files are kept, unless they become too large together", ge=1)
+    postgres_log_mib: int = setting(
+        2048, "MiB of a member's disk that all log files together may take; the oldest are removed", ge=100
+    )
 
     @field_validator("postgres_hba")
     @classmethod

@@ -19,6 +19,7 @@ from cluster.settings.etcd import EtcdSettings
 from cluster.settings.findings import FindingsSettings
 from cluster.settings.firewall import FirewallSettings
 from cluster.settings.haproxy import HaproxySettings
+from cluster.settings.journald import JournaldSettings
 from cluster.settings.messages import meaning_of, problem_of, without_alternatives
 from cluster.settings.monitoring import MonitoringSettings
 from cluster.settings.packages import PackagesSettings
@@ -49,6 +50,7 @@ class Settings(
     EtcdSettings,
     CertificatesSettings,
     ChronySettings,
+    JournaldSettings,
     FirewallSettings,
     PackagesSettings,
     PreflightSettings,

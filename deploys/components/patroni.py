@@ -4,7 +4,7 @@ from pyinfra.api import deploy
 
 from cluster.declared.model import Cluster
 from deploys.parts.secrets import cluster_secrets
-from operations import patroni, patroni_configuration, postgres
+from operations import patroni, patroni_configuration, patroni_logs, postgres
 from operations.runs import adopt
 
 
@@ -26,6 +26,7 @@ def deploy_patroni(cluster: Cluster, *, renews: bool = False) -> None:
     """
     secrets = cluster_secrets(cluster)
     patroni_configuration.allow_new_members(name="Allow new members in pg_hba before they connect", cluster=cluster)
+    patroni_logs.bounded(name="Bound PostgreSQL's log files", cluster=cluster)
     patroni.member(name="Configure and start Patroni", cluster=cluster, secrets=secrets)
     patroni.formed(name="Wait for a leader and streaming standbys", cluster=cluster, secrets=secrets)
     patroni_configuration.configuration(name="Apply the dynamic configuration", cluster=cluster)

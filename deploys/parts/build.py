@@ -13,6 +13,7 @@ from deploys.components.findings import deploy_findings
 from deploys.components.firewall import deploy_firewall, deploy_opening
 from deploys.components.first_look import deploy_first_look
 from deploys.components.haproxy import deploy_haproxy
+from deploys.components.journald import deploy_journald
 from deploys.components.keepalived import deploy_keepalived
 from deploys.components.monitoring import deploy_monitoring
 from deploys.components.packages import deploy_packages
@@ -51,6 +52,8 @@ def deploy_base(cluster: Cluster) -> None:
     deploy_packages(cluster=cluster)
     deploy_opening(cluster=cluster)
     deploy_chrony(cluster=cluster)
+    if cluster.settings.journald_mib is not None:
+        deploy_journald(cluster=cluster)
     deploy_certificates(cluster=cluster)
     deploy_etcd(cluster=cluster)
     deploy_pgbackrest(cluster=cluster)  # meanwhile etcd's members find each other

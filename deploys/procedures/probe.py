@@ -5,16 +5,15 @@ from __future__ import annotations
 from pyinfra.api import deploy
 
 from cluster.declared.model import Cluster
-from cluster.endpoints.probe_question import probe_question
+from cluster.endpoints.probe_question import Probe, probe_question
 from cluster.errors import ConfigError
 from cluster.pki.issuers import authority_path
-from cluster.secrets.secrets import Secret
 from deploys.parts.options import option
 from deploys.parts.secrets import cluster_secrets, held_secrets, secrets_directory
 from operations.runs import probe
 
 
-def probe_of(cluster: Cluster) -> Secret | None:
+def probe_of(cluster: Cluster) -> Probe | None:
     """What ``operations.probe.probing`` takes: how the probe connects when ``--data probe=true`` asks for one."""
     return _question(cluster) if option("probe") else None
 
@@ -25,7 +24,7 @@ def deploy_probe(cluster: Cluster) -> None:
     probe.measure(name="Measure what clients see", cluster=cluster, probe=_question(cluster), seconds=option("seconds"))
 
 
-def _question(cluster: Cluster) -> Secret:
+def _question(cluster: Cluster) -> Probe:
     held = held_secrets(cluster)
     if not held.complete:
         raise ConfigError(
@@ -33,4 +32,5 @@ def _question(cluster: Cluster) -> Secret:
             f"HINT: copy {held.place} from the machine that built the cluster, or leave the probe away."
         )
     authority = authority_path(cluster, secrets_directory(cluster)).resolve()
-    return probe_question(cluster, cluster_secrets(cluster)["PATRONI_ADMIN_PASSWORD"], str(authority))
+    question = probe_question(cluster, cluster_secrets(cluster)["PATRONI_ADMIN_PASSWORD"], str(authority))
+    return Probe(question, cluster.name, option("picture"))

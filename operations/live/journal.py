@@ -38,6 +38,12 @@ def print_journal(clusters: Sequence[Cluster], since: str, most: int) -> int:
     return int(any(all(one is None for one in journals.values()) for journals in read.values()))
 
 
+def journal_text(cluster: Cluster, most: int = 100) -> str:
+    """What runs did on one cluster, as a person reads it. + most: how many runs"""
+    journals = _journals(cluster)
+    return "\n".join(journal_lines(cluster, journals, noted_runs(journals)[-most:]))
+
+
 def _journals(cluster: Cluster) -> dict[str, SeenJournal | None]:
     jobs = {node.name: gevent.spawn(_journal, node) for node in cluster}
     return {name: job.get() for name, job in jobs.items()}

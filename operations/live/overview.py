@@ -23,6 +23,7 @@ from cluster.declared.model import Cluster, Node
 from cluster.errors import ConfigError
 from cluster.observed.host import SeenAnswer
 from cluster.preflight.hosts import picture_question
+from cluster.screens.nagios import nagios_code, nagios_line
 from cluster.screens.status import status_lines
 from cluster.secrets.secrets import NAMES, Secret
 from facts.host_answers import QUESTION_SECONDS, HostAnswers
@@ -33,6 +34,7 @@ from operations.util.reading import run_each
 
 # A frozen host costs its connection's timeout already; a host that answers does so in two seconds.
 LOOK_SECONDS = QUESTION_SECONDS + 5
+NAGIOS = "nagios"
 
 
 @dataclass(frozen=True)
@@ -117,8 +119,16 @@ def print_status(overviews: Sequence[Overview]) -> int:
     return 0
 
 
-def print_check(overviews: Sequence[Overview]) -> int:
-    """Print every finding. Returns the run's exit code: 1 when there is one that is more than a remark."""
+def print_check(overviews: Sequence[Overview], form: str = "table") -> int:
+    """
+    Print every finding. Returns the run's exit code: 1 when there is one that is more than a remark.
+
+    + form: ``nagios`` for one line and the exit codes of a plugin of Nagios; JSON, where it is asked for, counts more
+    """
+    if form == NAGIOS and "--json" not in sys.argv:
+        checked = [(one, all_findings(one)) for one in overviews]
+        print(nagios_line(checked))
+        return nagios_code(checked)
     found = _print(overviews, check_lines)
     return 1 if failing(found) else 0
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -16,23 +16,27 @@ from pyinfra.api import operation
 
 from cluster.declared.model import Cluster
 from cluster.endpoints.probe import PROBE_AGAIN, Measured, broken_promise, verdict_lines
+from cluster.endpoints.probe_question import Probe
+from cluster.endpoints.probe_timeline import Timeline
 from cluster.errors import UnsafeError
-from cluster.secrets.secrets import Secret
 from operations.acts.component import Commands
+from operations.util import journal
 from operations.util.console import print_lines
 from operations.util.hosts import acts_here
+from operations.util.journal import Noticed
 from operations.util.planning import dry_run
+from operations.util.probe_picture import kept_picture
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = "operations.util.on_control.probe"
 
 
 @operation()
-def measure(cluster: Cluster, probe: Secret, seconds: float) -> Commands:
+def measure(cluster: Cluster, probe: Probe, seconds: float) -> Commands:
     """
     Measure for a while, and print the verdict. Refuses when an acknowledged write is lost or duplicated.
 
-    + probe: ``cluster.probe_question``
+    + probe: how, and where what it saw is kept
     """
     if dry_run():
         host.noop("a plan measures nothing")
@@ -46,7 +50,7 @@ def measure(cluster: Cluster, probe: Secret, seconds: float) -> Commands:
 
 
 @contextmanager
-def probing(probe: Secret | None) -> Iterator[None]:
+def probing(probe: Probe | None) -> Iterator[None]:
     """
     Write and read as clients do while the block acts, then print what they felt. For the generator of any procedure, on
     the host that acts for all.
@@ -54,23 +58,24 @@ def probing(probe: Secret | None) -> Iterator[None]:
     Refuses before the block when the endpoints cannot be used from here, and after it when an acknowledged write is
     lost or duplicated. A failure of the block goes on when the verdict is printed.
 
-    + probe: ``cluster.probe_question``; None for a run without a probe
+    + probe: ``probe_of``; None for a run without a probe
     """
     if probe is None or dry_run():
         yield
         return
-    process = _begun(probe)
+    process, acts = _begun(probe), list[Noticed]()
     try:
-        yield
+        with journal.noticing(acts):
+            yield
     except BaseException:
-        if fault := _verdict(process):
+        if fault := _verdict(process, probe, acts):
             logger.error(fault)
         raise
-    if fault := _verdict(process):
+    if fault := _verdict(process, probe, acts):
         raise UnsafeError(fault)
 
 
-def _begun(probe: Secret) -> Popen:
+def _begun(probe: Probe) -> Popen:
     """The program, when its first writes are acknowledged."""
     process = Popen(
         [sys.executable, "-m", PROGRAM],
@@ -85,7 +90,7 @@ def _begun(probe: Secret) -> Popen:
         text=True,
     )
     with suppress(BrokenPipeError):
-        process.stdin.write(f"{probe}\n")
+        process.stdin.write(f"{probe.question}\n")
         process.stdin.flush()
     said = process.stdout.readline()
     if obstacle := json.loads(said)["obstacle"] if said else _last_words(process):
@@ -96,15 +101,17 @@ def _begun(probe: Secret) -> Popen:
     return process
 
 
-def _verdict(process: Popen) -> str | None:
+def _verdict(process: Popen, probe: Probe, acts: Sequence[Noticed]) -> str | None:
     """Let the program end, and print what it found. Returns why the run must not end as if all were well."""
     process.stdin.close()
     said = process.stdout.read()
     process.wait()
     if not said:
         return f"the probe ended without a verdict: {_last_words(process)}\nHINT: {PROBE_AGAIN}"
-    found = Measured(**json.loads(said))
-    print_lines(["What clients felt", *(f"  {line}" for line in verdict_lines(found))])
+    document = json.loads(said)
+    found = Measured(**document["measured"])
+    kept = [kept_picture(Timeline(**document["timeline"]), probe, acts)] if probe.pictures else []
+    print_lines(["What clients felt", *(f"  {line}" for line in (*verdict_lines(found), *kept))])
     return broken_promise(found)
 
 

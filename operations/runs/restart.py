@@ -10,6 +10,7 @@ from pyinfra.api import operation
 from pyinfra.api.command import PyinfraCommand
 
 from cluster.declared.model import Cluster
+from cluster.endpoints.probe_question import Probe
 from cluster.errors import UnsafeError
 from cluster.observed.postgres import SeenPostgres
 from cluster.obstacles import Obstacle, refuse
@@ -26,7 +27,6 @@ from cluster.plans.restart import (
 )
 from cluster.plans.restart_pending.members import restart_members
 from cluster.plans.restart_pending.plan import Restart
-from cluster.secrets.secrets import Secret
 from cluster.verdicts.held_clients import HOLD, Holding
 from cluster.verdicts.live import Live
 from cluster.verdicts.obstacles import backup_obstacles
@@ -50,7 +50,7 @@ def restart(
     by: str = IN_PLACE,
     without: Sequence[str] = (),
     alone: bool = False,
-    probe: Secret | None = None,
+    probe: Probe | None = None,
     force: bool = False,
     holding: Holding = HOLD,
 ) -> Commands:

@@ -11,6 +11,7 @@ from pyinfra.api import operation
 from pyinfra.api.command import PyinfraCommand
 
 from cluster.declared.model import Cluster
+from cluster.endpoints.probe_question import Probe
 from cluster.errors import UnsafeError
 from cluster.observed.postgres import SeenPostgres
 from cluster.obstacles import Obstacle, refuse
@@ -19,7 +20,6 @@ from cluster.plans.restart_pending.members import restart_members
 from cluster.plans.restart_pending.obstacles import lowering_obstacles, restart_obstacles
 from cluster.plans.restart_pending.plan import Await, Member, Restart, next_step, whole_plan
 from cluster.plans.restart_pending.text import plan_lines, waiting_text
-from cluster.secrets.secrets import Secret
 from cluster.verdicts.held_clients import HOLD, Holding
 from cluster.verdicts.live import Live
 from cluster.verdicts.obstacles import backup_obstacles
@@ -74,7 +74,7 @@ def restart_in_order(
     without: Sequence[str] = (),
     alone: bool = False,
     configured: bool = False,
-    probe: Secret | None = None,
+    probe: Probe | None = None,
     force: bool = False,
     holding: Holding = HOLD,
 ) -> Commands:

@@ -8,10 +8,10 @@ from pyinfra import host
 from pyinfra.api import StringCommand, operation
 
 from cluster.declared.model import Cluster
+from cluster.endpoints.probe_question import Probe
 from cluster.errors import UnsafeError
 from cluster.observed.patroni import SeenPatroni
 from cluster.plans.switchover import Switchover, switchover_plan
-from cluster.secrets.secrets import Secret
 from cluster.verdicts.health import holdup, is_synchronous, synchronous_standbys
 from cluster.verdicts.held_clients import HOLD, Holding
 from cluster.verdicts.live import Live
@@ -32,7 +32,7 @@ def switchover(
     cluster: Cluster,
     candidate: str | None = None,
     without: Sequence[str] = (),
-    probe: Secret | None = None,
+    probe: Probe | None = None,
     *,
     force: bool = False,
     holding: Holding = HOLD,
@@ -56,7 +56,7 @@ def switch_over(
     cluster: Cluster,
     candidate: str | None = None,
     without: Sequence[str] = (),
-    probe: Secret | None = None,
+    probe: Probe | None = None,
     *,
     leaving: str | None = None,
     force: bool = False,

@@ -23,6 +23,7 @@ from pyinfra.connectors import ssh, ssh_util, util
 from cluster.declared.options import option_findings, renamed_words
 from cluster.errors import ConfigError, refusal
 from operations.util.console import COLOUR
+from operations.util.ending import is_plugin, noting_failure, shown_failure, unknown
 from operations.util.session import quiet_refusals
 from operations.util.shell import hear_through_logins
 
@@ -34,6 +35,7 @@ REFUSED = {
     "--no-wait": "lets hosts run ahead of each other, and ends with 0 when some of them failed",
     "--fail-percent": "goes on without the hosts that failed, which leaves a half-changed cluster",
 }
+_NO_HOST = "No hosts remaining!"  # pyinfra's words
 _AGAIN = "HINT: do the same once more: it continues with what is not done, and does nothing twice."
 
 
@@ -51,6 +53,9 @@ def mend_the_command_line() -> None:
     _replace(ssh.SSHConnector, "make_paramiko_kwargs", _of_its_host)
     for name, instead in _INSTEAD.items():
         _replace(cli, name, instead)
+    if is_plugin(sys.argv):
+        for name in ("WrappedError", "UnexpectedInternalError"):
+            _replace(cli, name, unknown)
 
 
 def _begin_quickly() -> None:
@@ -151,7 +156,12 @@ def _connected(connect: Callable[[State], None], run: State) -> None:
     """The hosts that the run is for: a run for none would do nothing and end well."""
     if not any(run.is_host_in_limit(target) for target in run.inventory):
         raise ConfigError("--exclude leaves no host\nHINT: omit it, or exclude fewer.")
-    connect(run)
+    try:
+        connect(run)
+    except PyinfraError as error:
+        if str(error) != _NO_HOST:
+            raise
+        raise ConfigError("no host can be reached\nHINT: look at the network from here: ssh HOST true.") from None
 
 
 def _deploys(prepare: Callable[..., Any], run: State, config: Any, files: Sequence[str]) -> Any:
@@ -190,7 +200,7 @@ def _executed(run_ops: Callable[..., None], run: State, **how: Any) -> None:
     """All operations, by one run at a time."""
     from operations.util.one_run import acted  # after the inventory: config.py is read by runs that have none
 
-    acted(run_ops, run, **how)
+    acted(noting_failure(run_ops), run, **how)
 
 
 _INSTEAD: dict[str, Callable[..., Any]] = {
@@ -201,4 +211,5 @@ _INSTEAD: dict[str, Callable[..., Any]] = {
     "_prepare_deploy_operations": _deploys,
     "_do_confirm": _confirmed,
     "run_ops": _executed,
+    "WrappedError": shown_failure,
 }

@@ -8,6 +8,7 @@ the host where it runs: so it costs nothing, and is noted also when the run is k
 from __future__ import annotations
 
 import json
+import time
 import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -34,6 +35,17 @@ _act: ContextVar[dict[str, Any] | None] = ContextVar("act", default=None)
 _run: str | None = None
 _looks: Mapping[str, str] = {}
 _count = 0
+_noticed: list[Noticed] | None = None
+
+
+@dataclass(frozen=True)
+class Noticed:
+    """An act of this run. + began, ended: in seconds since 1970; + what: it did, where that is known"""
+
+    began: float
+    ended: float
+    operation: str
+    what: str
 
 
 @dataclass(frozen=True)
@@ -108,12 +120,26 @@ def acting(operation: str, **words: Any) -> Iterator[None]:
     if _run is None:
         yield
         return
+    began = time.time()
     _count += 1
     token = _act.set({"operation": operation, "n": _count, **words})
     try:
         yield
     finally:
         _act.reset(token)
+        if _noticed is not None:
+            _noticed.append(Noticed(began, time.time(), operation, str(words.get("what", ""))))
+
+
+@contextmanager
+def noticing(acts: list[Noticed]) -> Iterator[None]:
+    """Let the acts within the block be told to this process, too. + acts: to which they are added when they are done"""
+    global _noticed
+    _noticed = acts
+    try:
+        yield
+    finally:
+        _noticed = None
 
 
 def around_act(host: str) -> Around:

@@ -255,7 +255,10 @@ def _repository_answers(cluster: Cluster, node: Node) -> dict[str, Any]:
             "rebuilding": False,
             "unmounted": [],
         },
-        "component": {"paths": {CONFIG.path: _file()}, "units": {"etcd": _unit(), "etcd-snapshot.timer": _unit()}},
+        "component": {
+            "paths": {CONFIG.path: _file()},
+            "units": {"etcd": _unit(), "etcd-snapshot.timer": _unit(), "postgres-logs.timer": _unit()},
+        },
         "packages": {"release": {"id": "debian", "codename": "trixie", "version": "13"}, "packages": {}},
         "certificates": _backup_certificates(node),
         "pgbackrest": seen,
@@ -344,7 +347,10 @@ def _answers(cluster: Cluster, node: Node, authority: Authority) -> dict[str, An
     return {
         "picture": _picture(cluster),
         "clock": {"may_set": True, "services": {"systemd-timesyncd": "active"}, "marked": False},
-        "component": {"paths": {CONFIG.path: _file()}, "units": {"etcd": _unit(), "etcd-snapshot.timer": _unit()}},
+        "component": {
+            "paths": {CONFIG.path: _file()},
+            "units": {"etcd": _unit(), "etcd-snapshot.timer": _unit(), "postgres-logs.timer": _unit()},
+        },
         "packages": {
             "release": {"id": "debian", "codename": "trixie", "version": "13"},
             "packages": {"patroni": {"status": "installed", "version": "4.0.7-3", "held": True}},

@@ -70,6 +70,7 @@ HOLDER, KEEPALIVED = (
 )
 MEMBERS = [
     "PostgreSQL | Allow new members in pg_hba before they connect",
+    "PostgreSQL | Bound PostgreSQL's log files",
     "PostgreSQL | Configure and start Patroni",
     "PostgreSQL | Wait for a leader and streaming standbys",
     "PostgreSQL | Apply the dynamic configuration",

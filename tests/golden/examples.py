@@ -43,7 +43,9 @@ def example(name: str) -> Cluster:
 
 def with_firewall(name: str) -> Cluster:
     """An example with a firewall on its hosts."""
-    return _declaring(name, {"firewall_mode": "nftables", "firewall_monitoring_networks": ["10.98.0.0/24"]})
+    return _declaring(
+        name, {"firewall_mode": "nftables", "firewall_monitoring_networks": ["10.98.0.0/24"], "journald_mib": 2048}
+    )
 
 
 def with_pools(name: str) -> Cluster:

@@ -100,6 +100,7 @@ FILES = (
     LabFile("test_chrony.py", "build"),
     LabFile("test_copy_made_twice.py", "restore"),
     LabFile("test_docker_connector.py", "build"),
+    LabFile("test_doctor.py", "look"),
     LabFile("test_doors.py", "security"),
     LabFile("test_etcd_disaster.py", "etcd"),
     LabFile(
@@ -140,6 +141,7 @@ FILES = (
         only=("test_killed_once_at_a_dangerous_moment",),
     ),
     LabFile("test_ipv6.py", "build"),
+    LabFile("test_logs.py", "look"),
     LabFile("test_mirror.py", "build"),
     LabFile("test_modes.py", "failover"),
     LabFile("test_monitoring.py", "monitoring"),

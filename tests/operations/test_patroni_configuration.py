@@ -48,12 +48,12 @@ def test_what_somebody_set_by_hand_stays_and_a_declared_none_takes_it_away(monke
     world = PatroniWorld.of(cluster)
     assert world.config is not None
     world.config["pause"] = True
-    world.config["postgresql"]["parameters"]["log_min_duration_statement"] = "1s"
+    world.config["postgresql"]["parameters"]["seq_page_cost"] = 1.5
     run_operation(monkeypatch, world, cluster, patroni_configuration.configuration)
     assert world.patches == []
-    declared = fake_cluster(postgres_parameters={"log_min_duration_statement": None})
+    declared = fake_cluster(postgres_parameters={"seq_page_cost": None})
     run_operation(monkeypatch, world, declared, patroni_configuration.configuration)
-    assert world.patches == [("h1", {"postgresql": {"parameters": {"log_min_duration_statement": None}}})]
+    assert world.patches == [("h1", {"postgresql": {"parameters": {"seq_page_cost": None}}})]
 
 
 def test_a_configuration_that_cannot_be_read_is_not_an_empty_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,7 +138,7 @@ def test_says_what_is_active_at_once_and_what_waits_for_a_restart(
     assert said[0].startswith("changes ttl, ")
     assert [line for line in said[1:] if "max_connections" in line or "log_min" in line or "x.y" in line] == [
         "max_connections 200 -> 300 after a restart of PostgreSQL",
-        "log_min_duration_statement (unset) -> 2s at once",
+        "log_min_duration_statement 1000 -> 2s at once",
         "x.y (unset) -> 1 at once",
     ]
     assert said[-1] == "restart in the right order with: pyinfra inventory.py deploys/restart_pending.py"
@@ -292,9 +292,9 @@ def test_what_nobody_declares_is_named_and_left(monkeypatch: pytest.MonkeyPatch,
     cluster = fake_cluster()
     world = PatroniWorld.of(cluster)
     assert world.config is not None
-    world.config["postgresql"]["parameters"]["log_min_duration_statement"] = "1s"
+    world.config["postgresql"]["parameters"]["seq_page_cost"] = 1.5
     run_operation(monkeypatch, world, cluster, patroni_configuration.configuration)
-    assert said == ["left alone, though they are not declared: log_min_duration_statement"]
+    assert said == ["left alone, though they are not declared: seq_page_cost"]
 
 
 def test_roles_are_made_on_whoever_leads(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,7 +26,12 @@ from tests.world.postgres import control, ends_at, member_data, postgres, wal_te
 from tests.world.world import Lines, World, answer
 
 RECORD = 120
-UNITS = ("haproxy", "etcd", "etcd-snapshot.timer")  # those beside Patroni that a colocated host has
+UNITS = (
+    "haproxy",
+    "etcd",
+    "etcd-snapshot.timer",
+    "postgres-logs.timer",
+)  # those beside Patroni that a colocated host has
 
 
 @dataclass

@@ -3,7 +3,7 @@ Runs on the control machine as a process of its own: writes and reads as the clu
 input ends, which it also does when the run was killed; then looks for what was acknowledged, and takes its traces away.
 
 stdin: the line that ``cluster.probe_question`` makes. stdout: a line of JSON when the measurement begins, or with the
-obstacle that is in its way, and one at the end, a ``Measured``.
+obstacle that is in its way, and one at the end: a ``Measured`` and a ``Timeline``.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 
 from cluster.endpoints.probe import DATABASE, Attempt, Measured, acknowledgements, longest_gap, report
+from cluster.endpoints.probe_timeline import Timeline, timeline
 from operations.util.on_control.probe_clients import CREATE, Client, Reader, Writer, connect, stop_all, verdict
+from operations.util.on_control.probe_members import seen_spans, watched
 
 WRITERS = 2
 INTERVAL_SECONDS = 0.02
@@ -43,9 +45,11 @@ Way: TypeAlias = Mapping[str, Any]  # libpq's parameters
 
 
 class Probe:
-    """The measurement, from a database of its own to the verdict. + write, read: in which ways its clients connect"""
+    """The measurement, from a database of its own to the verdict. + seen: what it saw, at its end"""
 
-    def __init__(self, write: Sequence[Way], read: Sequence[Way]) -> None:
+    def __init__(
+        self, write: Sequence[Way], read: Sequence[Way], patroni: Sequence[Way] = (), authority: str = ""
+    ) -> None:
         self._run, self._stop = uuid.uuid4(), threading.Event()
         way = first_reached(write)
         self._through = through(write, way)
@@ -54,7 +58,8 @@ class Probe:
         self._writers = [Writer(self._dsn, self._run, n, INTERVAL_SECONDS, self._stop) for n in range(WRITERS)]
         readers = [make_conninfo(**first_reached(read))] if read else []
         self._readers = [Reader(dsn, INTERVAL_SECONDS, self._stop) for dsn in readers]
-        self._began = 0.0
+        self._members = watched(patroni, authority, self._stop)
+        self._began, self.seen = 0.0, Timeline(0.0, 0.0, 0.0, {}, {})
 
     def begin(self) -> str:
         """Write until it is clear that writes are acknowledged. Returns what is in the way, or nothing."""
@@ -67,7 +72,7 @@ class Probe:
             return "another probe is under way"
         except psycopg.Error as error:
             return words_of(error)
-        for client in self._clients:
+        for client in (*self._clients, *self._members):
             client.start()
         return self._obstacle_of_first_writes()
 
@@ -90,6 +95,7 @@ class Probe:
         attempts = self._attempts
         seen = report(attempts, self._began, ended)
         reads = [longest_gap(reader.answered, self._began, ended) for reader in self._readers]
+        self.seen = self._timeline(attempts, ended)
         return Measured(
             acknowledged=seen.acknowledged,
             refused=seen.refused,
@@ -100,6 +106,12 @@ class Probe:
             **self._judged(attempts),
             left=self._dropped() if not stuck else f"{', '.join(stuck)} waits for the server",
         )
+
+    def _timeline(self, attempts: Sequence[Attempt], ended: float) -> Timeline:
+        at = time.time() - (time.monotonic() - self._began)
+        found = timeline(at, self._began, ended, attempts, [list(reader.answered) for reader in self._readers])
+        found.members = seen_spans(self._members, self._began, found.seconds)
+        return found
 
     def _judged(self, attempts: list[Attempt]) -> dict[str, Any]:
         deadline = time.monotonic() + PRIMARY_SECONDS
@@ -179,7 +191,8 @@ def main() -> None:
     sys.stdin.read()
     signal.alarm(END_SECONDS)
     time.sleep(AFTER_SECONDS)
-    say(asdict(probe.end()))
+    found = probe.end()
+    say({"measured": asdict(found), "timeline": asdict(probe.seen)})
 
 
 if __name__ == "__main__":

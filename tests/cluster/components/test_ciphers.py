@@ -8,7 +8,9 @@ from cluster.ciphers import GO, OPENSSL
 from cluster.components.etcd import etcd_environment
 from cluster.components.patroni import member_configuration
 from cluster.components.patroni_dynamic import fixed_parameters
+from cluster.components.patroni_logs.component import log_parameters
 from cluster.secrets.secrets import NAMES
+from cluster.settings.settings import Settings
 from tests.cluster.preflight_hosts import a_cluster
 
 AUTHENTICATED = ("GCM", "CHACHA20")
@@ -36,4 +38,4 @@ def test_every_component_is_told() -> None:
 
 
 def test_no_statement_with_a_password_is_logged_unless_somebody_wants_it() -> None:
-    assert fixed_parameters()["log_statement"] == "none"
+    assert log_parameters(Settings())["log_statement"] == "none"

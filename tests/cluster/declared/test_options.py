@@ -50,6 +50,8 @@ def test_settings_and_the_words_of_the_connectors_go_through() -> None:
         ("backup", "type", "differential", "differential is none of full, diff, incr"),
         ("restore", "repository", 9, "9 is above 2"),
         ("restore", "timeline", -1, "-1 is below 1"),
+        ("check", "format", "nftables", "nftables is none of table, nagios"),
+        ("ports", "format", "nagios", "nagios is none of table, nftables, json"),
         ("stop", "force", "yes", "'yes' is not true or false"),
         ("stop", "force", 1, "1 is not true or false"),
         ("switchover", "candidate", "", "is given without a value"),
@@ -138,7 +140,16 @@ def test_every_option_is_of_a_run() -> None:
 def test_only_a_run_that_acts_breaks_a_lock() -> None:
     assert problems("switchover", break_lock=True) == {}
     assert "option of add_node.py" in problems("status", break_lock=True)["break_lock"]
-    assert {run for run in RUNS if looks_only(run)} == {"check", "journal", "monitoring", "ports", "probe", "status"}
+    assert {run for run in RUNS if looks_only(run)} == {
+        "check",
+        "doctor",
+        "journal",
+        "logs",
+        "monitoring",
+        "ports",
+        "probe",
+        "status",
+    }
 
 
 def commands() -> Iterator[tuple[str, str, str]]:

@@ -198,7 +198,7 @@ def test_units_stop_where_their_role_is() -> None:
     first, backup = cluster.nodes[0], cluster.nodes[-1]
     assert [units_of(cluster, first, part) for part in ("clients", "timers", "archive", "etcd")] == [
         ["haproxy"],
-        ["etcd-snapshot.timer"],
+        ["etcd-snapshot.timer", "postgres-logs.timer"],
         ["pgbackrest"],
         ["etcd"],
     ]

@@ -81,10 +81,10 @@ def test_a_question_without_an_answer_is_no_empty_answer(seen: Overview) -> None
 
 def test_what_this_machine_does_not_have_is_not_compared(seen: Overview) -> None:
     assert seen.trust is None and seen.etcd_trust is None
-    _, _, etcd, snapshots, patroni, haproxy, *_ = listed = seen.components["h1"]
+    _, _, etcd, snapshots, patroni, _, haproxy, *_ = listed = seen.components["h1"]
     assert etcd.files and snapshots.files and not patroni.files and not haproxy.files
     units = [unit.name for one in listed for unit in one.units]
-    assert units == ["chrony", "etcd", "etcd-snapshot.timer", "patroni", "haproxy"]
+    assert units == ["chrony", "etcd", "etcd-snapshot.timer", "patroni", "postgres-logs.timer", "haproxy"]
 
 
 # --- What is printed, and how the run ends ---
@@ -111,6 +111,16 @@ def test_json_is_one_document_and_nothing_else(monkeypatch: pytest.MonkeyPatch, 
     document = json.loads(said)
     assert code == 1
     assert {one["kind"] for one in document["clusters"]["main"]["findings"]} == {"host-silent", "etcd-one-left"}
+
+
+def test_a_plugin_prints_one_line_unless_json_is_asked_for(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    broken = healthy()
+    broken.kill("h3")
+    code, said = printed(capsys, lambda seen: print_check(seen, "nagios"), healthy(), broken)
+    assert (code, said.count("\n"), said.startswith("PATRONI CRITICAL - main: ")) == (2, 1, True)
+    monkeypatch.setattr("sys.argv", ["pyinfra", "--json", "inventory.py", "deploys/check.py"])
+    code, said = printed(capsys, lambda seen: print_check(seen, "nagios"), broken)
+    assert (code, set(json.loads(said))) == (1, {"clusters"})
 
 
 def test_a_run_with_other_deploy_files_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

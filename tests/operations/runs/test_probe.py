@@ -10,13 +10,15 @@ from typing import Any
 
 import pytest
 
+from cluster.endpoints.probe_question import Probe
 from cluster.errors import UnsafeError
 from cluster.secrets.secrets import Secret
 from operations.runs import probe
 from operations.runs.probe import probing
 
-QUESTION = Secret("what the program is asked")
+QUESTION = Probe(Secret("what the program is asked"))
 CALM = {"acknowledged": 90, "refused": 0, "unknown": 0, "writes_gap_seconds": 0.1, "reads_gap_seconds": None}
+SEEN = {"at": 1.0, "seconds": 2.0, "step": 0.1, "counts": {"acknowledged": [1] * 20}, "gaps": {"writes": [0.0, 0.1]}}
 SENTENCE = "writes interrupted 0.1 s, {} acknowledged writes lost (90 acknowledged, 0 refused, 0 unknown)"
 PROGRAM = """
 import sys
@@ -44,7 +46,7 @@ class Stage:
 
     def plays(self, obstacle: str = "", **found: Any) -> None:
         """What the program will say."""
-        begins, ends = json.dumps({"obstacle": obstacle}), json.dumps(CALM | found)
+        begins, ends = json.dumps({"obstacle": obstacle}), json.dumps({"measured": CALM | found, "timeline": SEEN})
         self.is_program(PROGRAM.format(begins=begins, ends=ends, heard=str(self.heard)))
 
     def is_program(self, text: str) -> None:

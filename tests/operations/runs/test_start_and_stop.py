@@ -85,7 +85,7 @@ def test_nobody_can_take_over_while_the_primary_stops(monkeypatch: pytest.Monkey
     world = world_of()
     done = stop(monkeypatch, world)
     assert sorted(done[:3]) == ["stop haproxy h1", "stop haproxy h2", "stop haproxy h3"]
-    assert sorted(done[3:6]) == [f"stop etcd-snapshot.timer {name}" for name in ("h1", "h2", "h3")]
+    assert sorted(done[3:6]) == [f"stop etcd-snapshot.timer+postgres-logs.timer {name}" for name in ("h1", "h2", "h3")]
     assert done[6:12] == [
         "checkpoint h1",
         "hold h2",

@@ -1,0 +1,1 @@
+"""What journald keeps on a host, and the log files beside it."""
