@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-PROGRAM = Path(__file__).parents[2] / "cluster" / "components" / "on_host" / "etcd_snapshot.sh"
+PROGRAM = Path(__file__).parents[3] / "cluster" / "components" / "on_host" / "etcd_snapshot.sh"
 ETCDCTL = """#!/bin/sh
 case "$*" in
   *"get --print-value-only"*) [ "$ETCDCTL_ENDPOINTS" != "$SICK" ] || exit 1; printf '%s' "$KNOWN" ;;

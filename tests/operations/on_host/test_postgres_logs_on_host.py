@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-PROGRAM = Path(__file__).parents[2] / "cluster" / "components" / "on_host" / "postgres_logs.py"
+PROGRAM = Path(__file__).parents[3] / "cluster" / "components" / "on_host" / "postgres_logs.py"
 MIB = 1024 * 1024
 DAY = 24 * 3600
 

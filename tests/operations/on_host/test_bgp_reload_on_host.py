@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-PROGRAM = Path(__file__).parents[2] / "cluster" / "components" / "on_host" / "bgp_reload.sh"
+PROGRAM = Path(__file__).parents[3] / "cluster" / "components" / "on_host" / "bgp_reload.sh"
 RUNNING = """hostname pg1
 no ip forwarding
 no ipv6 forwarding

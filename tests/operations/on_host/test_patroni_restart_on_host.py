@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-SCRIPT = Path(__file__).parents[2] / "operations" / "util" / "on_host" / "patroni_restart.py"
+SCRIPT = Path(__file__).parents[3] / "operations" / "util" / "on_host" / "patroni_restart.py"
 CONFIG = """
 restapi:
   connect_address: 10.0.0.2:8008

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-PROGRAM = Path(__file__).parents[2] / "cluster" / "components" / "on_host" / "pgbackrest_drill.py"
+PROGRAM = Path(__file__).parents[3] / "cluster" / "components" / "on_host" / "pgbackrest_drill.py"
 IDENTIFIER = "7710689947886920707"
 NEWEST, OLDER = "20261121-181519F", "20261114-181519F"
 CONTROL = """\

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-PROGRAM = Path(__file__).parents[2] / "operations" / "util" / "on_host" / "pgbackrest_restore.sh"
+PROGRAM = Path(__file__).parents[3] / "operations" / "util" / "on_host" / "pgbackrest_restore.sh"
 LINE = '2026-11-21 12:00:00.1 UTC [77] CONTEXT:  WAL redo at 0/59B0AA8 for Tablespace/CREATE: 16421 "{}"\n'
 OURS, OTHERS = "PG_17_202406281", "PG_16_202307071"
 

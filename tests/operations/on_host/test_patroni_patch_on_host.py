@@ -19,7 +19,7 @@ import pytest
 
 from cluster.pki.verdicts import Authority, LeafRequest
 
-SCRIPT = Path(__file__).parents[2] / "operations" / "util" / "on_host" / "patroni_patch.py"
+SCRIPT = Path(__file__).parents[3] / "operations" / "util" / "on_host" / "patroni_patch.py"
 PATCH = {"ttl": 40, "slots": {"pg3": None}}
 LOGIN = "Basic " + b64encode(b"patroni:word").decode()
 SILENT, CUT_OFF, CUT_SHORT = 0, 1, 2
