@@ -14,7 +14,7 @@ from gevent import monkey
 ROOT = Path(__file__).parent.parent
 ASK = "import signal; print(sorted(s.name for s in signal.valid_signals() if signal.getsignal(s) == signal.SIG_IGN))"
 # A test whose stand-in for PostgreSQL is told to stop by SIGINT.
-STOPPED = "tests/operations/test_pgbackrest_drill_on_host.py::test_it_is_stopped_before_its_pages_are_read"
+STOPPED = "tests/operations/on_host/test_pgbackrest_drill_on_host.py::test_it_is_stopped_before_its_pages_are_read"
 
 
 def test_no_child_ignores_a_signal() -> None:

@@ -118,10 +118,6 @@ def _grafana(cluster: Cluster, node: Node, password: Secret) -> list[File]:
     return [*(File(f"{GRAFANA}/{path}", text, mode="600") for path, text in given.items()), *shown]
 
 
-def _rules(cluster: Cluster) -> dict[str, str]:
-    return rules(cluster.settings.monitoring_limits)
-
-
 def load_command(name: str) -> str:
     """A reload, which loses nothing; a changed unit takes a restart. + name: of the component"""
     unit = unit_of(name)
@@ -142,7 +138,7 @@ def configuration_text(cluster: Cluster, node: Node) -> str:
     values = {
         "global": {"scrape_interval": f"{seconds}s", "evaluation_interval": f"{seconds}s"},
         "alerting": {"alertmanagers": [alerting]},
-        "rule_files": [f"{RULES}/{name}" for name in _rules(cluster)],
+        "rule_files": [f"{RULES}/{name}" for name in rules({})],
         "scrape_configs": [
             *scrape_configs(cluster, own),
             *(config for one in cluster.watched for config in scrape_configs(one, places_of(one), apart=True)),
