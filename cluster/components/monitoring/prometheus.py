@@ -77,7 +77,8 @@ def prometheus_component(cluster: Cluster, node: Node, password: Secret) -> Comp
     if not is_wanted(cluster, node):
         return Component()
     listed = tuple(
-        File(f"{RULES}/{name}", text, check="promtool check rules {}") for name, text in _rules(cluster).items()
+        File(f"{RULES}/{name}", text, check="promtool check rules {}")
+        for name, text in rules(cluster.settings.monitoring_limits).items()
     )
     targets = tuple(
         File(f"{where}/{job.name}.json", file_sd(one, job))
