@@ -35,6 +35,7 @@ for f in {files}; do
 done
 """
 _STAMP = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?) ?")
+LATEST = 2**32  # for everything up to now
 _ZONE_STEP = 900  # every time zone is a multiple of it away from the others
 
 
@@ -48,7 +49,12 @@ class HostLogs(Answer[SeenLogs]):
     """
 
     def command(
-        self, since: int, until: int, units: Sequence[str] = (), files: Sequence[str] = (), lines: int = 20_000
+        self,
+        since: int = 0,
+        until: int = LATEST,
+        units: Sequence[str] = (),
+        files: Sequence[str] = (),
+        lines: int = 20_000,
     ) -> str:
         """One script; the logs come compressed, for they are long and alike."""
         named = " ".join(f"-u {quote(unit)}" for unit in units)

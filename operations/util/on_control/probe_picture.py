@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import html
 import json
+import re
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -52,9 +53,15 @@ def draw(source: Path, *, png: bool = False) -> None:
     figure = _figure(found)
     svg = source.with_suffix(".svg")
     figure.savefig(svg, metadata={"Date": None, "Title": found.title})
+    svg.write_text(_small(svg.read_text()))
     if png:
         figure.savefig(source.with_suffix(".png"), dpi=150)
     source.with_suffix(".html").write_text(page(found, svg.read_text()))
+
+
+def _small(svg: str) -> str:
+    """The same picture with a line for a path instead of one for each of its points, and no digits that nobody sees."""
+    return re.sub(r"(\d\.\d\d)\d+", r"\1", re.sub(r" *\n(?=[LMCQz\"])", " ", svg))
 
 
 def _figure(found: Timeline) -> Any:

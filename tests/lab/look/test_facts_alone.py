@@ -16,7 +16,7 @@ ARGUMENTS = {
     "facts.patroni.MemberResources": "directory=/var/lib/postgresql",
     "facts.packages.HostPackages": 'packages=["patroni"]',
     "facts.host.UnitJournal": "unit=patroni",
-    "facts.journald.logs.HostLogs": "since=0 until=9999999999 lines=10",
+    "facts.journald.logs.HostLogs": "lines=10",
 }
 
 

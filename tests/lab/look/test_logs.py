@@ -21,6 +21,7 @@ from tests.lab.vocabulary import faults
 from tests.lab.vocabulary.runs import (
     Built,
     another_leader,
+    assert_changes_nothing,
     leader,
     run,
     site,
@@ -61,10 +62,19 @@ def test_postgresql_logs_what_is_declared_and_a_change_restarts_nothing(built: B
     assert {"timestamp", "error_severity", "message"} <= set(json.loads(line))
     before = start_times(built.lab)
     hosts = ("pg1", "pg2", "pg3")
-    other = write_inventory(
-        built.lab, tmp_path, hosts, postgres_log_json=True, postgres_log_statement_ms=200, postgres_log_mib=100
-    )
+    declared = {
+        "postgres_log_json": True,
+        "postgres_log_statement_ms": 200,
+        "postgres_log_mib": 100,
+        "journald_mib": 256,
+    }
+    other = write_inventory(built.lab, tmp_path, hosts, **declared)
     run(other)
+    assert_changes_nothing(other)
+    shown = run_in(
+        container, "journalctl -q -b -u systemd-journald -o cat; systemctl is-active systemd-journald patroni"
+    )
+    assert "max 256M" in shown and shown.split()[-2:] == ["active", "active"], shown
     assert start_times(built.lab) == before
     wait_until("the new value", lambda: sql(built.lab, "show log_min_duration_statement")[0] == ("200ms",), seconds=30)
     assert sql(built.lab, "select count(*) from pg_settings where pending_restart")[0] == (0,)
