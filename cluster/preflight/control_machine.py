@@ -11,8 +11,8 @@ from typing import TypeVar
 
 from cluster.components.all import certificate_places
 from cluster.components.bgp import is_wanted, password_of
-from cluster.components.monitoring.alertmanager import is_wanted as monitors
 from cluster.components.monitoring.alertmanager import mail_password
+from cluster.components.monitoring.prometheus import is_wanted as monitors
 from cluster.components.pgbackrest import store_of
 from cluster.declared.model import Cluster, Node
 from cluster.errors import ConfigError
