@@ -11,6 +11,8 @@ from typing import TypeVar
 
 from cluster.components.all import certificate_places
 from cluster.components.bgp import is_wanted, password_of
+from cluster.components.monitoring.alertmanager import mail_password
+from cluster.components.monitoring.prometheus import is_wanted as monitors
 from cluster.components.pgbackrest import store_of
 from cluster.declared.model import Cluster, Node
 from cluster.errors import ConfigError
@@ -90,6 +92,7 @@ def control_findings(
         *_certificate_findings(cluster, now),
         *_store_findings(cluster),
         *_router_findings(cluster),
+        *_mail_findings(cluster),
     ]
 
 
@@ -165,6 +168,14 @@ def _router_findings(cluster: Cluster) -> Iterator[Finding]:
         password = _tried(partial(password_of, node))
         if isinstance(password, ConfigError):
             yield _finding(f"the data of {node.name}", "bgp_password_file", password)
+
+
+def _mail_findings(cluster: Cluster) -> Iterator[Finding]:
+    """The file with the mail server's password, where it is needed and cannot be read."""
+    if any(monitors(cluster, node) for node in cluster):
+        password = _tried(partial(mail_password, cluster))
+        if isinstance(password, ConfigError):
+            yield _finding("group_data/all.py", "monitoring_mail_password_file", password)
 
 
 def _tried(act: Callable[[], T]) -> T | ConfigError:

@@ -92,7 +92,12 @@ def mail_password(cluster: Cluster) -> str | None:
             "the password."
         )
     refuse_open_to_others(path)
-    return read_text(path).strip()
+    password = read_text(path).strip()
+    if not password:
+        raise ConfigError(
+            f"monitoring_mail_password_file: {path} is empty\nHINT: write the mail server's password into it."
+        )
+    return password
 
 
 def _unit(cluster: Cluster, node: Node) -> str:

@@ -10,6 +10,7 @@ from cluster.components.all import certificate_places
 from cluster.declared.model import Cluster
 from cluster.findings import Finding, findings_table
 from cluster.inventory.clusters import declared_clusters
+from cluster.inventory.host import DeclaredHost
 from cluster.pki.certificates import leaf_request
 from cluster.pki.verdicts import Authority
 from cluster.preflight.control_machine import control_findings, secret_findings
@@ -136,6 +137,33 @@ def test_a_password_of_routers_that_is_not_there_is_found_before_any_host_is_tou
     ]
     file.write_text("fits")
     assert routed(file) == []
+
+
+def mailed(file: Path, **settings: object) -> list[tuple[str, str, str]]:
+    """What is refused where alerts go out through a mail server with a login."""
+    mail = {
+        "monitoring": True,
+        "monitoring_mail_to": ["dba@example.net"],
+        "monitoring_mail_from": "shop@example.net",
+        "monitoring_mail_smarthost": "mail.example.net:587",
+        "monitoring_mail_user": "shop",
+        "monitoring_mail_password_file": str(file),
+    }
+    roles = ("postgres", "etcd", "haproxy", "monitor")
+    hosts = [DeclaredHost("pg1", roles, {"cluster_address": "10.0.0.1", **mail, **settings}, {})]
+    found = control_findings(declared_clusters(hosts, {})[0]["main"], {}, {}, datetime.now(UTC))
+    return [(one.what, one.problem, one.hint) for one in found]
+
+
+def test_a_password_of_the_mail_server_that_is_not_there_is_found_before_any_host_is_touched(tmp_path):
+    file = tmp_path / "mail"
+    name, hint = "monitoring_mail_password_file", "A file for its owner alone (chmod 600), with the password."
+    assert mailed(file) == [(name, f"{file} is not there", hint)]
+    file.write_text("\n")
+    file.chmod(0o600)
+    assert mailed(file) == [(name, f"{file} is empty", "Write the mail server's password into it.")]
+    file.write_text("fits")
+    assert mailed(file) == []
 
 
 def test_a_certificates_directory_without_a_ca_is_one_finding(tmp_path):
