@@ -11,7 +11,18 @@ from cluster.finding_types.catalogue import FINDING_TYPES, REMARK, SEVERITIES
 # The parts of a cluster from the ground up: what is wrong with one may be all that is wrong with those behind it.
 LAYERS = (
     *("host", "mount", "disk", "clock", "firewall", "certificate", "file", "packages", "unit", "etcd"),
-    *("Patroni", "PostgreSQL", "standby cluster", "restore", "slot", "pool", "HAProxy", "address", "backup"),
+    *(
+        "Patroni",
+        "PostgreSQL",
+        "standby cluster",
+        "restore",
+        "slot",
+        "pool",
+        "HAProxy",
+        "address",
+        "backup",
+        "monitoring",
+    ),
 )
 
 # What may follow from a kind, wherever in the cluster it shows.

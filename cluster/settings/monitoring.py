@@ -74,6 +74,13 @@ class MonitoringSettings(Strict):
         refuse(listed_problem(addresses, _mail_problem))
         return addresses
 
+    @field_validator("monitoring_limits")
+    @classmethod
+    def _are_names(cls, limits: dict[str, float]) -> dict[str, float]:
+        wrong = next((name for name in limits if not re.fullmatch("[a-z_:]+", name)), None)
+        refuse(None if wrong is None else f"'{wrong}' is no name of a limit")
+        return limits
+
     @field_validator("monitoring_webhook_url", "monitoring_watchdog_url", "monitoring_grafana_url")
     @classmethod
     def _are_urls(cls, url: str | None) -> str | None:

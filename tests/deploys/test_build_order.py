@@ -87,7 +87,6 @@ ACCESS = [
     "What is not declared any more | Remove what is not declared any more",
     "What is not declared any more | Remove the roles of what is not declared any more",
     "Firewall | Accept what is needed, and nothing else",
-    "Findings | Let each host judge itself",
     "Proof | Verify every endpoint",
 ]
 

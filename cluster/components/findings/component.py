@@ -82,6 +82,7 @@ def component_beside(others: Sequence[ComponentType]) -> ComponentType:
         packages=lambda cluster, node: PACKAGES if is_wanted(cluster) else (),
         files=files,
         secrets=names,
+        phase="timers",
         units=lambda cluster, node: (TIMER,) if is_wanted(cluster) else (),
         former_units=(TIMER,),
         owns=lambda cluster, node: (

@@ -10,6 +10,7 @@ import pytest
 
 from cluster.components.all import (
     COMPONENTS,
+    FINDINGS,
     SERVICES,
     certificate_places,
     components_on,
@@ -148,7 +149,8 @@ def test_secrets_are_in_the_files_of_those_who_declare_them(cluster: Cluster, no
     for one in components_on(cluster, node):
         text = "".join(file.content for file in one.files(cluster, node, SECRETS).files)
         found = {name for name in NAMES if str(SECRETS[name]) in text}
-        assert found == set(one.secrets(cluster, node)), one.name
+        # What judges a host has digests of files alone, and needs all secrets of these for them.
+        assert found == (set() if one is FINDINGS else set(one.secrets(cluster, node))), one.name
 
 
 @hosts
