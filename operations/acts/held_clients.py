@@ -8,7 +8,7 @@ Each host lets its clients go on by itself after ``pgbouncer_pause_seconds``, wh
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import copy_context
 from dataclasses import dataclass, field
@@ -68,6 +68,8 @@ class Held:
     hosts: Sequence[Node] = ()
     since: float = field(default_factory=time.monotonic)
     seconds: float | None = None
+    # Of the host whose run it is: what watches beside the run has no host at hand.
+    log: Callable[[str], None] = field(default_factory=lambda: host.log)
 
     def end(self, leader: str | None) -> None:
         """
@@ -81,7 +83,7 @@ class Held:
         command = release_command(POOL) if leader is None else served_command(cluster, POOL, leader)
         _on_each(dict.fromkeys(self._names, command), END_SECONDS)
         self.seconds = time.monotonic() - self.since
-        host.log(f"clients of PgBouncer waited for {self.seconds:.1f} s")
+        self.log(f"clients of PgBouncer waited for {self.seconds:.1f} s")
 
     @property
     def _names(self) -> list[str]:

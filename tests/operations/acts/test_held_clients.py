@@ -58,10 +58,14 @@ def among(monkeypatch: pytest.MonkeyPatch) -> Callable[[Poolers], Poolers]:
     return put
 
 
-def hold(cluster: Cluster, holding: Holding = HOLD, act: Callable[[Any], None] = lambda held: held.end("h2")) -> None:
-    quiet = SimpleNamespace(log=lambda _: None)
-    with ctx_host.use(quiet), clients_held(cluster, holding, cluster.node("h1")) as held:
+def hold(
+    cluster: Cluster, holding: Holding = HOLD, act: Callable[[Any], None] = lambda held: held.end("h2")
+) -> list[str]:
+    """What the run said."""
+    said: list[str] = []
+    with ctx_host.use(SimpleNamespace(log=said.append)), clients_held(cluster, holding, cluster.node("h1")) as held:
         act(held)
+    return said
 
 
 def test_all_are_held_and_go_on_where_they_would_be_served(cluster: Cluster, among: Any) -> None:
@@ -129,7 +133,7 @@ def test_they_go_on_while_the_work_goes_on_as_soon_as_a_write_is_taken(cluster: 
             gevent.sleep(0.1)
             assert held.seconds is not None
 
-    hold(cluster, act=act)
+    assert hold(cluster, act=act)[-1].startswith("clients of PgBouncer waited for ")
     (asked,) = [one for one in poolers.told if "echo written" in one[1]]
     assert asked[0] == "h2" and asked[1].index("synchronous_commit = local") < asked[1].index("select 1 / 1")
     assert poolers.named("= h2 ]; do sleep") == ["h1", "h2", "h3"]
