@@ -16,6 +16,7 @@ from pathlib import Path
 from tests.lab.bench_backup import GAP_SECONDS, measured_backups, print_backups
 from tests.lab.bench_cpu import MEMBERS, idle_shares, print_idle, seconds_of
 from tests.lab.bench_growth import print_growth
+from tests.lab.bench_monitoring import measured_monitoring, print_monitoring
 from tests.lab.bench_pools import measured_pools, print_pools
 from tests.lab.bench_run import SMALL, Measured, measured_run
 from tests.lab.inventory import inventory_text
@@ -26,7 +27,7 @@ from tests.lab.spec import DEFAULT_HOSTS, Lab
 
 PACKAGED_SECONDS, BARE_SECONDS, IDLE_SECONDS, STATUS_SECONDS = 45, 150, 6, 5
 COMMANDS_A_HOST, MEMORY_MIB, CONTROL_SECONDS = 8, 250, 2
-IDLE_LIMIT_PERCENT = 6.0
+IDLE_LIMIT_PERCENT = WATCHED_LIMIT_PERCENT = 6.0
 RUN_SECONDS = 600
 
 
@@ -117,9 +118,15 @@ def main() -> int:
     figures, gap_seconds = measured_backups(directory)
     print_backups(figures, gap_seconds)
     print_pools(measured_pools(directory))
+    watched = measured_monitoring(directory)
+    print_monitoring(watched)
     print()
     beyond = 0
-    for what, value, limit, unit in verdicts(fresh.run, bare, idle, counted, status, gap_seconds, sum(shares.values())):
+    all_of_it = (
+        *verdicts(fresh.run, bare, idle, counted, status, gap_seconds, sum(shares.values())),
+        ("CPU of an idle member that is watched, of a core", sum(watched.values()), WATCHED_LIMIT_PERCENT, "%"),
+    )
+    for what, value, limit, unit in all_of_it:
         beyond += value > limit
         print(f"  {what:<52} {value:7.1f} {unit:<3} limit {limit} {'' if value <= limit else '  BEYOND'}")
     return 1 if beyond else 0
