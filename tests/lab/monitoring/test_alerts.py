@@ -12,12 +12,10 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
-import requests
 
 from cluster.pki.certificates import PATRONI, CertificatePlace
 from cluster.pki.pem import LeafRequest
@@ -26,14 +24,14 @@ from tests.lab.docker import run_in
 from tests.lab.hosts import wait_until_ready
 from tests.lab.spec import Host, Lab
 from tests.lab.vocabulary import faults
+from tests.lab.vocabulary.alerts import WATCHED_HOSTS as HOSTS
+from tests.lab.vocabulary.alerts import Watched
 from tests.lab.vocabulary.runs import (
     MEMBERS,
-    authority,
     dsn,
     leader,
     replicas,
     run,
-    secrets,
     secrets_directory,
     site,
     sql,
@@ -42,7 +40,6 @@ from tests.lab.vocabulary.runs import (
 )
 from tests.lab.vocabulary.waiting import wait_until
 
-HOSTS = (*MEMBERS, "backup1", "monitor1")
 SETTINGS: dict[str, Any] = {
     "monitoring": True,
     "monitoring_scrape_seconds": 5,
@@ -54,29 +51,7 @@ SETTINGS: dict[str, Any] = {
 PARAMETERS = {"max_prepared_transactions": 10, "max_slot_wal_keep_size": "128MB", "max_connections": 60}
 QUIET_SECONDS = 1800  # most that an alert may take to end after the repair
 OTHERS = 2
-WATCHDOG = "Watchdog"
 SPARE, REPOSITORY = "/srv/spare", "/var/lib/pgbackrest"
-
-
-@dataclass
-class Watched:
-    """A cluster that is watched. + alerts: asked of its own Prometheus"""
-
-    lab: Lab
-    inventory: Path
-    directory: Path
-
-    @property
-    def hosts(self) -> dict[str, Host]:
-        return {name: self.lab.host(name) for name in HOSTS}
-
-    def alerts(self, state: str = "firing") -> set[str]:
-        """The alerts in a state, by name."""
-        url = f"https://{self.lab.host('monitor1').address4}:9090/api/v1/alerts"
-        login = ("monitoring", secrets(self.lab)["MONITORING_PASSWORD"])
-        said = requests.get(url, auth=login, verify=authority(self.lab), timeout=10).json()
-        listed = said["data"]["alerts"]
-        return {one["labels"]["alertname"] for one in listed if one["state"] == state} - {WATCHDOG}
 
 
 @dataclass(frozen=True)
