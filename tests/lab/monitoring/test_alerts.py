@@ -173,13 +173,13 @@ def disk_nearly_full(there: Watched, repairs: ExitStack) -> None:
 
 
 def repository_full(there: Watched, repairs: ExitStack) -> None:
-    fill(there.lab.host("backup1"), REPOSITORY, 99, repairs)
+    fill(there.lab.host("backup1"), REPOSITORY, 97, repairs)
 
 
 def fill(host: Host, place: str, percent: int, repairs: ExitStack) -> None:
     size, used = map(int, run_in(host.container, f"df -Pm {place} | awk 'NR == 2 {{ print $2, $3 }}'").split())
-    run_in(host.container, f"fallocate -l {size * percent // 100 - used}M {place}/filler")
     repairs.callback(run_in, host.container, f"rm {place}/filler")
+    run_in(host.container, f"fallocate -l {size * percent // 100 - used}M {place}/filler")
 
 
 def replica_lags(there: Watched, repairs: ExitStack) -> None:
