@@ -99,6 +99,7 @@ FILES = (
     LabFile("test_certificates_live.py", "security"),
     LabFile("test_chrony.py", "build"),
     LabFile("test_copy_made_twice.py", "restore"),
+    LabFile("test_delivery.py", "monitoring"),
     LabFile("test_docker_connector.py", "build"),
     LabFile("test_doctor.py", "look"),
     LabFile("test_doors.py", "security"),
