@@ -28,7 +28,8 @@ _HEAD = """\
 Every alert of `monitoring/rules/`, which Prometheus evaluates. This page is made from those files by `make docs`.
 
 A **page** needs a person at once, at any hour; a **ticket** can wait for the morning. `Watchdog` always fires: route it
-to a service that pages when it stops. The limits are in `monitoring/rules/limits.yml`.
+to a service that pages when it stops. The limits are in `monitoring/rules/limits.yml`;
+`monitoring_limits` declares others: `{"replica_lag:bytes": 268435456}`.
 
 A fault raises its own alert and little else: the expressions and `monitoring/alertmanager_inhibit.yml` leave out what
 follows from a dead host, a lost quorum of etcd or a full repository. An exporter that is down is `ExporterDown`, which
