@@ -17,6 +17,7 @@ from cluster.packages.releases import (
     OFFERS,
     PGBOUNCER_FLOOR,
     POSTGRES_FLOOR,
+    PYTHON_FLOOR,
     Offer,
     Release,
     offered_postgres,
@@ -152,6 +153,10 @@ def _offer_findings(cluster: Cluster, node: Node, release: Release) -> Iterable[
         problem = f"etcd {has} of {release} is older than {floor}"
         hint = f"Put etcd on hosts of a newer release, or offer etcd {floor} or newer in a mirror of your own."
         yield Finding(node.name, "etcd", problem, hint)
+    if settings.monitoring and own.python < PYTHON_FLOOR:
+        has, floor = (".".join(map(str, version)) for version in (own.python, PYTHON_FLOOR))
+        problem = f"{release} has Python {has}, and a host that judges itself needs {floor}"
+        yield Finding(node.name, "monitoring", problem, "Set monitoring = False, or use hosts of a newer release.")
 
 
 def _old_patroni(cluster: Cluster, node: Node, seen: Mapping[str, Any], own: Offer | None) -> Iterable[Finding]:

@@ -41,15 +41,16 @@ class Offer:
     etcd: tuple[int, int]
     patroni: tuple[int, int]
     pgbouncer: tuple[int, int]
+    python: tuple[int, int]
 
 
 # Read from the package lists of the releases' archives in November 2026, but for Ubuntu's PgBouncer.
 OFFERS: Mapping[Release, Offer] = {
-    Release("debian", "bookworm", "12"): Offer(15, (3, 4), (3, 0), (1, 18)),
-    Release("debian", "trixie", "13"): Offer(17, (3, 5), (4, 0), (1, 24)),
-    Release("ubuntu", "jammy", "22.04"): Offer(14, (3, 3), (2, 1), (1, 16)),
-    Release("ubuntu", "noble", "24.04"): Offer(16, (3, 4), (3, 2), (1, 22)),
-    Release("ubuntu", "resolute", "26.04"): Offer(18, (3, 5), (4, 1), (1, 25)),
+    Release("debian", "bookworm", "12"): Offer(15, (3, 4), (3, 0), (1, 18), (3, 11)),
+    Release("debian", "trixie", "13"): Offer(17, (3, 5), (4, 0), (1, 24), (3, 13)),
+    Release("ubuntu", "jammy", "22.04"): Offer(14, (3, 3), (2, 1), (1, 16), (3, 10)),
+    Release("ubuntu", "noble", "24.04"): Offer(16, (3, 4), (3, 2), (1, 22), (3, 12)),
+    Release("ubuntu", "resolute", "26.04"): Offer(18, (3, 5), (4, 1), (1, 25), (3, 14)),
 }
 
 # 3.3 has neither learners nor the /v3 gateway by that name, which joining members and Patroni rely on.
@@ -57,6 +58,8 @@ ETCD_FLOOR = (3, 4)
 POSTGRES_FLOOR = 15
 # The first with prepared statements in transaction pooling; auth_dbname is older.
 PGBOUNCER_FLOOR = (1, 21)
+# Hosts judge themselves with this project's own modules.
+PYTHON_FLOOR = (3, 11)
 
 
 def supported_releases() -> str:

@@ -57,6 +57,17 @@ def test_jammy_is_for_pgdg_and_etcd_elsewhere() -> None:
     assert found(a_cluster(**MIRROR), seen(JAMMY)) == []
 
 
+def test_a_host_that_judges_itself_needs_a_python_that_reads_our_modules() -> None:
+    (finding,) = found(a_cluster("haproxy", monitoring=True), seen(JAMMY))
+    assert finding == Finding(
+        "pg1",
+        "monitoring",
+        "Ubuntu 22.04 (jammy) has Python 3.10, and a host that judges itself needs 3.11",
+        "Set monitoring = False, or use hosts of a newer release.",
+    )
+    assert found(a_cluster("haproxy"), seen(JAMMY)) == []
+
+
 def test_hosts_without_the_role_are_not_judged_by_it() -> None:
     assert found(a_cluster("haproxy"), seen(BOOKWORM)) == []
     assert version_findings(a_cluster(nodes=2), {}) == []
