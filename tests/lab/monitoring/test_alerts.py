@@ -341,9 +341,9 @@ def test_a_fault_raises_its_alert_and_little_else(watched: Watched, fault: Fault
     ROWS.extend(observed(watched, [fault]))
 
 
-def test_faults_at_the_same_time_raise_one_alert_each(watched: Watched) -> None:
-    ROWS.extend(observed(watched, BESIDE))
-    ROWS.extend(observed(watched, TOGETHER))
+@pytest.mark.parametrize("several", [BESIDE, TOGETHER], ids=["quick", "slow"])
+def test_faults_at_the_same_time_raise_one_alert_each(watched: Watched, several: list[Fault]) -> None:
+    ROWS.extend(observed(watched, several))
 
 
 def test_all_of_it_as_a_table() -> None:

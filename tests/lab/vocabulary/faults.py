@@ -111,8 +111,10 @@ def kill_process(host: str, pattern: str, *, signal: str = "KILL") -> list[int]:
 @contextmanager
 def replays_nothing(host: str) -> Iterator[None]:
     """A standby that receives and replays nothing. Patroni would end a pause of the replay."""
-    # In brackets: the shell that looks for it has the words in its own command line.
-    pid = int(run_in(host, "pgrep --full 'startup recoverin[g]'"))
+    # In brackets: the shell that looks for it has the words in its own command line. One that was cut off a moment ago
+    # waits for WAL before it goes on.
+    look = "pgrep --full 'startup recoverin[g]' || true"
+    pid = int(wait_until("it replays", lambda: run_in(host, look).strip(), seconds=FAULT_SECONDS))
     run_in(host, f"kill -STOP {pid}")
     try:
         yield
