@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 import pytest
 
 from monitoring.queries import MAY_BE_EMPTY, Prometheus, questions, silent
+from tests.lab.errors import LabError
 from tests.lab.vocabulary.runs import Built, authority, run, secrets, site, sql, wait_until_settled
 from tests.lab.vocabulary.waiting import wait_until
 
@@ -68,7 +70,9 @@ def test_every_query_has_an_answer(watched: Watched) -> None:
         wrong, excused = silent(watched.prometheus, name)
         return [one.where for one in (*wrong, *(one for one in excused if one.excuse in unfit))]
 
-    wait_until("answers", lambda: not unanswered(), seconds=SECONDS, poll_seconds=5)
+    with suppress(LabError):  # which ones, it cannot say
+        wait_until("answers", lambda: not unanswered(), seconds=SECONDS, poll_seconds=5)
+    assert unanswered() == []
     _, excused = silent(watched.prometheus, name)
     print(f"{len(list(questions(name)))} queries, {len(excused)} of them have an excuse")
 
