@@ -31,7 +31,7 @@ BOARD = Board(
                     unit="s",
                 ),
                 one(
-                    "Its size in the repository",
+                    "What those that are kept take",
                     "cluster_type:backup_stored:bytes{@cluster}",
                     "{{cluster}} {{backup_type}}",
                     unit="bytes",
