@@ -123,25 +123,17 @@ def test_every_recorded_name_is_used() -> None:
     assert sorted(name for name in names if not re.search(rf"(?<![\w:]){re.escape(name)}(?![\w:])", used)) == []
 
 
-# Kinds of the judgement of hosts by themselves.
-COMING = {
-    *("transaction-ids", "transaction-ids-end", "checksum-failed", "failsafe-active", "etcd-unseen", "leader-changes"),
-    *("etcd-disk-slow", "etcd-elections", "inodes-nearly-used", "read-only", "out-of-memory", "haproxy-sessions"),
-    "judgement-old",
-}
-
-
 def test_the_general_alerts_leave_out_what_other_alerts_say() -> None:
     said = {kind for rule in ALERTS for kind in rule["annotations"].get("finding", "").split()}
     left_out = next(rule["expr"] for rule in every_rule() if rule.get("record") == "member:unnamed_finding:max")
     assert set(re.findall(r'kind!~"([^"]*)"', left_out)[0].split("|")) == said
-    assert said - COMING <= set(FINDING_TYPES)
+    assert said <= set(FINDING_TYPES)
 
 
 def test_kinds_that_rules_name_are_kinds_that_a_check_knows() -> None:
     texts = (text for one in every_rule() for text in re.findall(r'kind=~?"([^"]*)"', str(one["expr"])))
     named = {kind for text in texts for kind in text.split("|")}
-    assert named - COMING <= set(FINDING_TYPES)
+    assert named <= set(FINDING_TYPES)
 
 
 def test_alerts_that_silence_others_and_those_that_they_silence_exist() -> None:

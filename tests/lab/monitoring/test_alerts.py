@@ -199,10 +199,9 @@ def as_superuser(lab: Lab, statement: str) -> None:
 
 
 def written(there: Watched, mebibytes: int) -> None:
-    """So much WAL."""
-    sql(there.lab, "create table if not exists written (text text)")
-    sql(there.lab, f"insert into written select repeat(md5(n::text), 256) from generate_series(1, {mebibytes} * 128) n")
-    sql(there.lab, "truncate written")
+    """So much WAL. It stands there as it is, while a table would compress it."""
+    message = "pg_logical_emit_message(false, 'test', repeat('x', 1048576))"
+    sql(there.lab, f"select count({message}) from generate_series(1, {mebibytes})")
 
 
 def connections_taken(there: Watched, repairs: ExitStack) -> None:
