@@ -17,6 +17,7 @@ It is allowed during an unfinished restore, whose PostgreSQL may not start with 
     --data probe=true       measure client-visible downtime, and print it at the end
 """
 
+from deploys.components.findings import deploy_findings
 from deploys.components.firewall import deploy_opening
 from deploys.components.haproxy import deploy_haproxy_limits
 from deploys.components.pgbouncer import deploy_pgbouncer_limits
@@ -37,3 +38,4 @@ if cluster is not None:
         deploy_restart(cluster, configured=True)
     deploy_haproxy_limits(cluster=cluster, secrets=cluster_secrets(cluster))
     deploy_pgbouncer_limits(cluster=cluster, secrets=cluster_secrets(cluster))
+    deploy_findings(cluster=cluster, secrets=cluster_secrets(cluster))  # what is declared now

@@ -64,6 +64,11 @@ class MonitoringSettings(Strict):
         "limits of alerts that differ from those in monitoring/rules/limits.yml: {'replica_lag:bytes': 268435456}; see "
         "docs/alerts.md",
     )
+    monitoring_pages_url: str | None = setting(
+        None,
+        "URL below which this repository's docs/ can be read: alerts link to the failure guide there; absent: links "
+        "are paths in the repository",
+    )
     monitoring_grafana_url: str | None = setting(
         None, "a Grafana of yours, for which files with data source and dashboards are made"
     )
@@ -81,7 +86,9 @@ class MonitoringSettings(Strict):
         refuse(None if wrong is None else f"'{wrong}' is no name of a limit")
         return limits
 
-    @field_validator("monitoring_webhook_url", "monitoring_watchdog_url", "monitoring_grafana_url")
+    @field_validator(
+        "monitoring_pages_url", "monitoring_webhook_url", "monitoring_watchdog_url", "monitoring_grafana_url"
+    )
     @classmethod
     def _are_urls(cls, url: str | None) -> str | None:
         refuse(None if url is None else _url_problem(url))

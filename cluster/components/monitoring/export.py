@@ -28,10 +28,12 @@ def cluster_files(cluster: Cluster) -> dict[str, str]:
 
 def shared_files(clusters: Iterable[Cluster]) -> dict[str, str]:
     """What is the same for all clusters, by path. Limits are those that any of them declares."""
-    limits = {name: limit for one in clusters for name, limit in one.settings.monitoring_limits.items()}
+    declared = [one.settings for one in clusters]
+    limits = {name: limit for one in declared for name, limit in one.monitoring_limits.items()}
+    pages = next((one.monitoring_pages_url for one in declared if one.monitoring_pages_url), None)
     inhibited = _HEAD + yaml.safe_dump({"inhibit_rules": inhibit_rules()}, sort_keys=False, width=110)
     return {
-        **{f"rules/{name}": text for name, text in rules(limits).items()},
+        **{f"rules/{name}": text for name, text in rules(limits, pages).items()},
         **{f"dashboards/{name}": text for name, text in dashboards().items()},
         "alertmanager_inhibit.yml": inhibited,
     }

@@ -78,7 +78,7 @@ def prometheus_component(cluster: Cluster, node: Node, password: Secret) -> Comp
         return Component()
     listed = tuple(
         File(f"{RULES}/{name}", text, check="promtool check rules {}")
-        for name, text in rules(cluster.settings.monitoring_limits).items()
+        for name, text in rules(cluster.settings.monitoring_limits, cluster.settings.monitoring_pages_url).items()
     )
     targets = tuple(
         File(f"{where}/{job.name}.json", file_sd(one, job))

@@ -16,13 +16,15 @@ FALLBACK = "targets.yml"
 _LIMIT = re.compile(r'(record: "limit:([a-z_:]+)", expr: )"[^"]+"')
 
 
-def rules(limits: Mapping[str, float]) -> dict[str, str]:
+def rules(limits: Mapping[str, float], pages: str | None = None) -> dict[str, str]:
     """
     The files of rules by name; where none is shipped, one that tells of what is not reached.
 
     + limits: with which the alerts compare, where another number is declared, by name
+    + pages: the URL below which ``docs/`` is, for the links of alerts; None: they are paths
     """
-    found = {path.name: _limited(path.read_text(), limits) for path in sorted((SHIPPED / "rules").glob("*.yml"))}
+    shipped = {path.name: path.read_text() for path in sorted((SHIPPED / "rules").glob("*.yml"))}
+    found = {name: _linked(_limited(text, limits), pages) for name, text in shipped.items()}
     return found or {FALLBACK: template("monitoring/rules.yml")}
 
 
@@ -31,6 +33,10 @@ def _limited(text: str, limits: Mapping[str, float]) -> str:
         return f'{one[1]}"{limits[one[2]]:g}"' if one[2] in limits else one[0]
 
     return _LIMIT.sub(declared, text)
+
+
+def _linked(text: str, pages: str | None) -> str:
+    return text if pages is None else text.replace("runbook_url: docs/", f"runbook_url: {pages.rstrip('/')}/docs/")
 
 
 def limit_names() -> list[str]:

@@ -111,3 +111,12 @@ def test_a_declared_limit_takes_the_place_of_ours() -> None:
     assert '{record: "limit:transaction:seconds", expr: "60"}' in changed
     assert '{record: "limit:prepared_transaction:seconds", expr: "3600"}' in changed
     assert set(limit_names()) >= {"replica_lag:bytes", "transaction:seconds", "certificate_end:days"}
+
+
+def test_alerts_link_to_where_the_pages_can_be_read() -> None:
+    pages = "https://wiki.example.net/postgres/"
+    assert found(monitoring_pages_url=pages) == []
+    linked = rules({}, pages)["patroni.yml"]
+    assert "runbook_url: docs/" not in linked
+    assert f"runbook_url: {pages}docs/failure-guide.md#alerts-about-patroni" in linked
+    assert "runbook_url: docs/" in rules({})["patroni.yml"]

@@ -148,7 +148,7 @@ def certificate_ends(there: Watched, repairs: ExitStack) -> None:
 def put(lab: Lab, host: Host, place: CertificatePlace, days_left: int) -> None:
     seen = describe(run_in(host.container, f"cat {place.certificate}"))
     names = LeafRequest(seen.subject_cn, seen.dns_names, seen.addresses, seen.server, seen.client, 365)
-    signer = Authority.load_or_create(secrets_directory(lab) / "ca", lab.name)
+    signer = Authority.load_or_create(secrets_directory(lab), lab.name)
     leaf = signer.issue(names, now=datetime.now(UTC) - timedelta(days=365 - days_left, hours=-1))
     for path, text in ((place.key, leaf.key_pem), (place.certificate, leaf.certificate_pem)):
         run_in(host.container, f"cat > {path} <<'END'\n{text}END\n")

@@ -13,6 +13,7 @@ import pytest
 from tests.lab.docker import run_in
 from tests.lab.vocabulary import faults
 from tests.lab.vocabulary.runs import (
+    MEMBERS,
     Built,
     assert_changes_nothing,
     leader,
@@ -163,6 +164,21 @@ def test_what_hosts_find_is_what_a_check_finds(built: Built) -> None:
     expected |= {(kind, leader(built.lab).container) for kind in ("index-invalid", "sequence-near-end")}
     assert expected | {("out-of-memory", hosts["pg2"])} <= together
     assert alone == together
+
+
+def test_after_a_configure_hosts_know_what_is_declared(built: Built) -> None:
+    directory = built.inventory.parent / "other"
+    directory.mkdir()
+    other = write_inventory(
+        built.lab, directory, HOSTS, monitoring=True, postgres_parameters={"max_connections": 110, "work_mem": "5MB"}
+    )
+    run(other, "deploys/configure.py")
+    waiting = {("restart-pending", built.lab.host(name).container) for name in MEMBERS}
+    wait_until("it is known who waits", lambda: found(built) == waiting, seconds=SECONDS, poll_seconds=1)
+    run(other, "deploys/restart_pending.py")
+    run(built.inventory, "deploys/configure.py")
+    run(built.inventory, "deploys/restart_pending.py")
+    wait_until("nothing is found any more", lambda: found(built) == set(), seconds=SECONDS, poll_seconds=1)
 
 
 def test_others_find_what_a_killed_host_leaves(built: Built) -> None:
