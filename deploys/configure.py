@@ -6,7 +6,8 @@ One step of ``deploys/cluster.py``, alone. Says which settings become active at 
 units and ranges are checked against the running PostgreSQL before anything is written.
 
 What follows the configuration on the hosts is brought along: HAProxy's limits and PgBouncer's sizes, which depend on
-max_connections; and for clients that a new line of pg_hba lets in the firewall of ours, and PgBouncer's own lines.
+max_connections; for clients that a new line of pg_hba lets in the firewall of ours, and PgBouncer's own lines; and what
+hosts that judge themselves know of the declaration.
 
 It is allowed during an unfinished restore, whose PostgreSQL may not start with what was declared.
 
@@ -17,7 +18,7 @@ It is allowed during an unfinished restore, whose PostgreSQL may not start with 
     --data probe=true       measure client-visible downtime, and print it at the end
 """
 
-from deploys.components.findings import deploy_findings
+from deploys.components.findings import deploy_declaration
 from deploys.components.firewall import deploy_opening
 from deploys.components.haproxy import deploy_haproxy_limits
 from deploys.components.pgbouncer import deploy_pgbouncer_limits
@@ -38,4 +39,4 @@ if cluster is not None:
         deploy_restart(cluster, configured=True)
     deploy_haproxy_limits(cluster=cluster, secrets=cluster_secrets(cluster))
     deploy_pgbouncer_limits(cluster=cluster, secrets=cluster_secrets(cluster))
-    deploy_findings(cluster=cluster, secrets=cluster_secrets(cluster))  # what is declared now
+    deploy_declaration(cluster=cluster, secrets=cluster_secrets(cluster))

@@ -326,8 +326,8 @@ later versions. A host's own data in inventory.py overrides this file. docs/sett
 #   limits of alerts that differ from those in monitoring/rules/limits.yml: {'replica_lag:bytes': 268435456}; see
 #   docs/alerts.md
 # monitoring_limits = {}
-#   URL below which this repository's docs/ can be read: alerts link to the failure guide there; absent: their links are
-#   paths in the repository
+#   URL below which this repository's docs/ can be read: alerts link to the failure guide there; absent: links are paths
+#   in the repository
 # monitoring_pages_url = None
 # monitoring_grafana_url = None  # a Grafana of yours, for which files with data source and dashboards are made
 

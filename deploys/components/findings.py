@@ -20,3 +20,14 @@ def deploy_findings(cluster: Cluster, secrets: Mapping[str, Secret]) -> None:
     """
     if cluster.settings.monitoring:
         findings.judging(name="Let each host judge itself", cluster=cluster, secrets=secrets)
+
+
+@deploy("Findings")
+def deploy_declaration(cluster: Cluster, secrets: Mapping[str, Secret]) -> None:
+    """
+    Each host that judges itself learns what is declared now.
+
+    + cluster: as declared; + secrets: all of the cluster's, by name
+    """
+    if cluster.settings.monitoring:
+        findings.follow(name="Tell each host what is declared", cluster=cluster, secrets=secrets)
