@@ -67,7 +67,7 @@ class EtcdCluster(Answer[SeenEtcd]):
         return {
             "unhealthy": _unhealthy(*found["health"]),
             "members": _when_read(found["members"], _members),
-            "alarms": _when_read(found["alarms"], lambda text: text.split("\n") if text else []),
+            "alarms": _when_read(found["alarms"], _alarms),
             "keys": _when_read(found["keys"], _keys),
             "errors": {name: text for name, (code, text) in found.items() if code},
         }
@@ -155,6 +155,19 @@ def _unhealthy(code: int, text: str) -> dict[str, str]:
     return {entry["endpoint"]: entry.get("error", "unhealthy") for entry in json.loads(line) if not entry["health"]}
 
 
+def _document(text: str) -> dict[str, Any]:
+    """The one object that was asked for. On a busy host etcdctl logs on the same stream, in lines of JSON, too."""
+    objects = (json.loads(line) for line in text.splitlines() if line.startswith("{"))
+    found: dict[str, Any] | None = next((one for one in objects if "level" not in one), None)
+    if found is None:
+        raise ValueError(f"etcdctl printed no answer: {text[:80]!r}")
+    return found
+
+
+def _alarms(text: str) -> list[str]:
+    return [line for line in text.splitlines() if line.startswith("memberID")]
+
+
 def _members(text: str) -> list[SeenEtcdMember]:
     return [
         {
@@ -164,10 +177,10 @@ def _members(text: str) -> list[SeenEtcdMember]:
             "learner": member.get("isLearner", False),
             "started": bool(member.get("name")),
         }
-        for member in json.loads(text)["members"]
+        for member in _document(text)["members"]
     ]
 
 
 def _keys(text: str) -> dict[str, str]:
-    pairs = json.loads(text).get("kvs", [])
+    pairs = _document(text).get("kvs", [])
     return {decoded(pair["key"]): decoded(pair.get("value", "")) for pair in pairs}

@@ -39,9 +39,12 @@ TYPES: Mapping[str, FindingType] = {
         "See `journalctl -u patroni -n 50` and the network of {where}; `etcdctl endpoint health` on etcd's hosts.",
     ),
     "leader-changes": FindingType(
-        *(WARNING, "Patroni", "the leader has changed four times or more within an hour"),
-        f"See `{RUN}/journal.py` for planned ones; else `journalctl -u patroni -n 200` on the members: a slow etcd, "
-        "hosts that are overloaded, or a network that fails.",
+        *(
+            WARNING,
+            "Patroni",
+            "the leader has changed four times or more within an hour, and no run of this tool did it",
+        ),
+        f"See `{RUN}/logs.py --data since=1h`: a slow etcd, hosts that are overloaded, or a network that fails.",
     ),
     "etcd-disk-slow": FindingType(
         *(WARNING, "etcd", "writes to etcd's disk took more than a second, three times or more in an hour"),

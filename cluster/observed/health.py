@@ -31,7 +31,8 @@ class SeenPostgresHealth(TypedDict):
 
 
 class SeenPatroniHealth(TypedDict):
-    """A member's Patroni. + unseen_seconds: since it last had an answer of etcd; + turns: when leaders were elected"""
+    """A member's Patroni. + unseen_seconds: since it last had an answer of etcd; + turns: when
+    leaders were elected that no run of ours meant to be"""
 
     failsafe: bool
     unseen_seconds: float | None

@@ -34,6 +34,28 @@ def test_silence_is_no_health_either() -> None:
     assert EtcdCluster().process(answers)["unhealthy"] == {"etcd": "etcdctl exited with 124"}
 
 
+LOGGED = '{"level":"warn","ts":"2026-11-27T18:49:52Z","msg":"retrying of unary invoker failed"}'
+
+
+@pytest.mark.parametrize("text", ["{answer}\n{log}", "{log}\n{answer}", "{log}\n{answer}\n{log}"])
+def test_what_etcdctl_logs_beside_its_answer_is_none(text: str) -> None:
+    def mixed(answer: str) -> str:
+        return text.replace("{answer}", answer).replace("{log}", LOGGED)
+
+    member = '{"members": [{"ID": 10, "name": "h1", "peerURLs": ["https://10.0.0.1:2380"]}]}'
+    said = {"health": "[]", "members": member, "alarms": "memberID:10 alarm:NOSPACE ", "keys": '{"kvs": []}'}
+    seen = EtcdCluster().process([line(name, mixed(answer), 0) for name, answer in said.items()])
+    assert seen["unhealthy"] == {} and seen["keys"] == {}
+    assert seen["members"] is not None and [one["name"] for one in seen["members"]] == ["h1"]
+    assert seen["alarms"] == ["memberID:10 alarm:NOSPACE "]
+
+
+def test_a_log_alone_is_no_answer() -> None:
+    said = {"health": "[]", "members": LOGGED, "alarms": "", "keys": '{"kvs": []}'}
+    with pytest.raises(FactProcessError, match="EtcdCluster cannot be read"):
+        EtcdCluster().process([line(name, answer, 0) for name, answer in said.items()])
+
+
 def test_the_wait_has_an_end_and_the_prefix_is_quoted() -> None:
     command = EtcdCluster().command(endpoints=["https://[fd82::1]:2379"], prefix="/it's/", wait_seconds=60)
     assert "end=$(( $(date +%s) + 60 ))" in command
