@@ -19,6 +19,7 @@ from operations.util import command_line
 from operations.util.command_line import REFUSED, is_given
 
 ROOT = Path(__file__).parent.parent
+LOG = ROOT / "pyinfra-debug.log"
 STEP = "from pyinfra.operations import server\nserver.shell(name='a step', commands=['echo begun >&2; sleep 600'])\n"
 
 
@@ -59,6 +60,17 @@ def test_a_misspelt_option_is_refused_also_when_it_is_only_planned(tmp_path: Pat
 def test_an_inventory_that_is_not_there_is_no_empty_one(name: str) -> None:
     code, said = ended("-y", name, "deploys/status.py")
     assert (code, "HINT: " in said) == (1, True), said
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("x =", "mine.py, line 1: SyntaxError: invalid syntax"), ("x = y", "mine.py, line 1: NameError: name 'y' is not")],
+)
+def test_an_inventory_that_does_not_run_is_refused_with_its_line(tmp_path: Path, text: str, words: str) -> None:
+    before = LOG.exists()
+    code, said = ended("-y", inventory_of(tmp_path, text), "deploys/status.py")
+    assert (code, words in said, "HINT: " in said) == (1, True, True), said
+    assert LOG.exists() == before, "pyinfra writes it for what it takes for a fault of its own"
 
 
 def test_an_inventory_without_a_host_for_us_is_refused(tmp_path: Path) -> None:

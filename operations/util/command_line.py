@@ -8,6 +8,7 @@ import importlib
 import os
 import signal
 import sys
+import traceback
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from functools import cache, wraps
@@ -133,10 +134,27 @@ def _inventory(read: Callable[..., Inventory], inventory: str, **rest: Any) -> I
             f"{inventory}: there is no such file in {Path.cwd()}\n"
             "HINT: the inventory comes first: pyinfra inventory.py deploys/cluster.py, from the repository root."
         )
-    found = read(inventory, **rest)
+    try:
+        found = read(inventory, **rest)
+    except PyinfraError:
+        raise
+    except Exception as error:  # whatever the user's own Python may raise
+        cause = error.__context__ or error  # pyinfra wraps what it has executed, and what it wraps in says nothing
+        raise ConfigError(
+            f"{_place_of(cause) or inventory}: {type(cause).__name__}: {cause}\n"
+            "HINT: the inventory, or a file of group_data, is Python that does not run; correct that line."
+        ) from error
     if not list(found):
         raise ConfigError(f"{inventory}: declares no host\nHINT: docs/your-own-hosts.md shows what an inventory is.")
     return found
+
+
+def _place_of(error: BaseException) -> str:
+    """File and line of the user's where something was raised; "" where none is known."""
+    if isinstance(error, SyntaxError):
+        return f"{error.filename}, line {error.lineno}"
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{frames[-1].filename}, line {frames[-1].lineno}" if frames else ""
 
 
 def _matches(
