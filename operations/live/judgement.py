@@ -89,8 +89,12 @@ def own_findings(overview: Overview) -> list[CheckFinding]:
 def written(text: str, path: Path) -> None:
     """Replace a file by another at once: node_exporter may read it at any moment."""
     part = path.with_suffix(".part")
-    part.write_text(text)
-    part.chmod(0o644)
+    part.unlink(missing_ok=True)
+    # The directory is that of another user, who is not to lead root to a file elsewhere.
+    place = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644)
+    with os.fdopen(place, "w") as file:
+        file.write(text)
+        os.fchmod(file.fileno(), 0o644)
     os.replace(part, path)
 
 

@@ -10,7 +10,7 @@ import pytest
 from cluster.checks.overview import Overview
 from cluster.checks.report import all_findings
 from cluster.finding_types.catalogue import FINDING_TYPES
-from operations.live.judgement import OF_OTHERS, own_findings
+from operations.live.judgement import OF_OTHERS, own_findings, written
 from tests.cluster.checks.test_report import CASES, Case
 from tests.cluster.overview_world import World, healthy
 
@@ -50,6 +50,15 @@ def test_hosts_find_nothing_that_a_check_of_all_does_not_find(case: Case) -> Non
     together = set().union(*by_host.values())
     assert {kind for kind, _ in together - every} <= ALSO.get(case.kind, set())
     assert ((case.kind, case.where) in together) == (case.kind not in OF_SEVERAL)
+
+
+def test_metrics_are_not_written_where_a_link_leads(tmp_path: Path) -> None:
+    elsewhere, metrics = tmp_path / "elsewhere", tmp_path / "m.prom"
+    elsewhere.write_text("kept")
+    (tmp_path / "m.part").symlink_to(elsewhere)
+    written("a 1\n", metrics)
+    assert (elsewhere.read_text(), metrics.read_text()) == ("kept", "a 1\n")
+    assert not metrics.is_symlink() and metrics.stat().st_mode & 0o777 == 0o644
 
 
 def test_what_hosts_cannot_find_is_told() -> None:
