@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 Seen = dict[str, Any]
@@ -131,10 +132,14 @@ def text_of(found: Iterable[Sample]) -> str:
 def main(stanza: str, path: str) -> None:
     """Whole or not at all, so that nobody reads half of it."""
     text = text_of(samples(stanza, asked(stanza), time.time()))
-    with open(f"{path}.new", "w") as file:
+    new = Path(f"{path}.new")
+    new.unlink(missing_ok=True)
+    # A directory above is that of another user, who is not to lead root to a file elsewhere.
+    place = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644)
+    with os.fdopen(place, "w") as file:
         file.write(text)
         os.fchmod(file.fileno(), 0o644)
-    os.replace(f"{path}.new", path)
+    os.replace(new, path)
 
 
 if __name__ == "__main__":

@@ -178,6 +178,14 @@ def test_backups_are_told_under_the_exporter_s_names(tmp_path: Path) -> None:
     assert 'pgbackrest_backup_last_error_status{backup_type="full",stanza="main"} 0' in lines
 
 
+def test_a_link_of_another_user_leads_nowhere(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.write_text("kept")
+    (tmp_path / "it.prom.new").symlink_to(elsewhere)
+    assert backups_said(tmp_path, info())
+    assert elsewhere.read_text() == "kept" and not (tmp_path / "it.prom").is_symlink()
+
+
 def age(lines: Sequence[str], kind: str) -> int:
     start = f'pgbackrest_backup_since_last_completion_seconds{{backup_type="{kind}",stanza="main"}} '
     return next(int(line.removeprefix(start)) for line in lines if line.startswith(start))
