@@ -12,6 +12,7 @@ from cluster.declared.monitoring import is_measured
 from cluster.declared.pgbouncer import is_looked_up
 from cluster.errors import UnsafeError
 from cluster.observed.patroni import SeenPatroni
+from cluster.observed.postgres import SeenObjects
 from cluster.secrets.secrets import Secret
 from cluster.verdicts.databases import (
     admin_statements,
@@ -68,17 +69,21 @@ def objects(cluster: Cluster, secrets: Mapping[str, Secret], *, renews: bool = F
         )
     if not renews:
         refuse_another_password(cluster, secrets["PATRONI_ADMIN_PASSWORD"], seen)
-    statements = admin_statements(cluster, secrets["PATRONI_ADMIN_PASSWORD"], seen) + database_statements(cluster, seen)
-    if is_looked_up(cluster):
-        statements += lookup_statements(secrets["PGBOUNCER_PASSWORD"], seen)
-    if is_measured(cluster):
-        statements += measuring_statements(seen)
+    statements = _wanted_statements(cluster, secrets, seen)
     if not statements:
         host.noop("roles and databases are as declared")
         return
     yield Act(
         leader, StringCommand(f"{PSQL} -p {cluster.settings.postgres_port} -d postgres", _stdin=[script(statements)])
     )
+
+
+def _wanted_statements(cluster: Cluster, secrets: Mapping[str, Secret], seen: SeenObjects) -> list[str]:
+    """What is missing of roles and databases: the admin's, the declared ones, PgBouncer's and the exporters'."""
+    statements = admin_statements(cluster, secrets["PATRONI_ADMIN_PASSWORD"], seen) + database_statements(cluster, seen)
+    if is_looked_up(cluster):
+        statements += lookup_statements(secrets["PGBOUNCER_PASSWORD"], seen)
+    return statements + (measuring_statements(seen) if is_measured(cluster) else [])
 
 
 @operation()

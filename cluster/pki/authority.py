@@ -14,7 +14,7 @@ from cryptography.x509.oid import NameOID
 
 from cluster.errors import ConfigError
 from cluster.pki.authority_problem import authority_problem
-from cluster.pki.library import ends_at
+from cluster.pki.compatibility import ends_at
 from cluster.pki.pem import (
     COMMON_NAME_LIMIT,
     IssuingKey,

@@ -9,7 +9,7 @@ from typing import TypeAlias
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from cluster.pki.library import begins_at, ends_at
+from cluster.pki.compatibility import begins_at, ends_at
 from cluster.pki.pem import IssuingKey, may_sign, public_key_sha256, signed_by
 
 Problem: TypeAlias = tuple[str, str]  # what is wrong, and the hint

@@ -15,9 +15,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from cluster.errors import ConfigError
-from cluster.pki.library import loaded, verify_issued_by
+from cluster.pki.compatibility import loaded, verify_issued_by
 
-if TYPE_CHECKING:  # the library of Debian 12 has them under other names, see library.py
+if TYPE_CHECKING:  # the library of Debian 12 has them under other names, see compatibility.py
     from cryptography.hazmat.primitives.asymmetric.types import (
         CertificatePublicKeyTypes,
         PrivateKeyTypes,

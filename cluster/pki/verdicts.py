@@ -12,7 +12,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from cluster.errors import ConfigError
 from cluster.pki.authority import Authority, Leaf
-from cluster.pki.library import begins_at, ends_at
+from cluster.pki.compatibility import begins_at, ends_at
 from cluster.pki.pem import (
     IPAddress,
     LeafRequest,
