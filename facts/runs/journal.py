@@ -15,10 +15,16 @@ _BEGINS = '{"event": '
 
 
 class RunJournal(Answer[SeenJournal]):
-    """The journal of this host, with the older file before it. A host without one has an empty one."""
+    """
+    The journal of this host, with the older file before it. A host without one has an empty one.
 
-    def command(self) -> str:
+    + last_kib: of the newer file only so much of its end
+    """
+
+    def command(self, last_kib: int | None = None) -> str:
         """Both files; one that is there and cannot be read is no empty one."""
+        if last_kib is not None:
+            return f"[ ! -e {JOURNAL} ] || tail -c {last_kib}k {JOURNAL}"
         return f"for f in {JOURNAL}.1 {JOURNAL}; do [ ! -e $f ] || cat $f || exit 1; done"
 
     @staticmethod

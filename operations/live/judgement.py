@@ -39,6 +39,8 @@ from operations.live.answers import commands_of, heard, questions_to, side_by_si
 
 # Silence is what all others look like from here; and this host does judge itself.
 OF_OTHERS = ("host-silent", "judgement-old")
+# The last run is of interest; the whole journal may have megabytes.
+JOURNAL_KIB = 128
 
 
 def judged(cluster: Cluster, node: Node, components: Sequence[Component]) -> tuple[Overview, Any]:
@@ -61,7 +63,11 @@ def judged(cluster: Cluster, node: Node, components: Sequence[Component]) -> tup
 
 def _questions(cluster: Cluster, node: Node, components: Sequence[Component]) -> dict[str, Question]:
     picture: Question = (HostPicture, picture_question(cluster, node))
-    return {**questions_to(cluster, node, components), "picture": picture, "journal": (RunJournal, {})}
+    return {
+        **questions_to(cluster, node, components),
+        "picture": picture,
+        "journal": (RunJournal, {"last_kib": JOURNAL_KIB}),
+    }
 
 
 def _asked(commands: Mapping[str, str]) -> list[str] | None:

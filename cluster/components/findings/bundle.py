@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import io
-import lzma
-import zipfile
+import json
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -17,24 +14,21 @@ _STAND_INS = "cluster/components/on_host/stand_ins/"
 _KINDS = ("*.py", "*.json", "*.sh", "*.pl")
 _FOLDERS = ("cluster", "facts", "operations/live/questions")
 _MODULES = ("operations/__init__.py", "operations/live/__init__.py", "operations/live/answers.py")
-# Pages; and what lies at the archive's top.
+# Pages; and what lies at the top of the bundle.
 _LEFT_OUT = ("cluster/manual/", _STAND_INS)
-PRESET = 1
-_MOMENT = (2020, 1, 1, 0, 0, 0)  # the same modules are the same file, whenever they were checked out
 
 
 @cache
 def bundle() -> str:
-    """An archive as text: base64, and a line end. Packed as a whole it is a third of what its files are each packed."""
-    whole = io.BytesIO()
-    with zipfile.ZipFile(whole, "w") as archive:
-        for name, path in _sources():
-            archive.writestr(zipfile.ZipInfo(name, _MOMENT), path.read_bytes())
-    return f"{base64.b64encode(lzma.compress(whole.getvalue(), preset=PRESET)).decode()}\n"
+    """
+    The modules by their names, as JSON. Not packed: what packs them is not the same on every control machine, and each
+    would write the file anew after another.
+    """
+    return f"{json.dumps({name: path.read_text(encoding='utf-8') for name, path in _sources()})}\n"
 
 
 def _sources() -> Iterator[tuple[str, Path]]:
-    """Each file by its name in the archive."""
+    """Each file by its name in the bundle."""
     modules = (*_MODULES, f"{ENTRY.replace('.', '/')}.py")
     files = [ROOT / name for name in modules]
     files += [path for folder in _FOLDERS for kind in _KINDS for path in (ROOT / folder).rglob(kind)]

@@ -8,9 +8,9 @@ from typing import Any
 import yaml
 
 from cluster.components.component import Component, Unit
-from cluster.components.component_type import ComponentType, Listener
+from cluster.components.component_type import ComponentType
 from cluster.components.files import Directory, File
-from cluster.components.monitoring.exporter import DIRECTORY, USER, own_directory, unit_of, unit_path
+from cluster.components.monitoring.exporter import DIRECTORY, USER, listeners, own_directory, unit_of, unit_path
 from cluster.components.monitoring.prometheus import WEB, is_wanted, load_command, monitor_unit, people
 from cluster.components.monitoring.shipped import inhibit_rules
 from cluster.declared.model import Cluster, Node
@@ -114,11 +114,6 @@ def _unit(cluster: Cluster, node: Node) -> str:
     return monitor_unit(cluster, NAME, "Alertmanager", words, DATA)
 
 
-def _listeners(cluster: Cluster, node: Node) -> tuple[Listener, ...]:
-    port = cluster.settings.monitoring_alertmanager_port
-    return (Listener("monitoring_alertmanager_port", port, f"{unit_of(NAME)}.service", (str(node.address),)),)
-
-
 COMPONENT = ComponentType(
     name=NAME,
     on=lambda cluster, node: True,
@@ -130,7 +125,9 @@ COMPONENT = ComponentType(
     phase="clients",
     units=lambda cluster, node: (unit_of(NAME),) if is_wanted(cluster, node) else (),
     former_units=(unit_of(NAME),),
-    listens=lambda cluster, node: _listeners(cluster, node) if is_wanted(cluster, node) else (),
+    listens=lambda cluster, node: (
+        listeners(cluster, node, NAME, "monitoring_alertmanager_port") if is_wanted(cluster, node) else ()
+    ),
     admits=lambda cluster, node: (
         people(cluster, cluster.settings.monitoring_alertmanager_port) if is_wanted(cluster, node) else ()
     ),

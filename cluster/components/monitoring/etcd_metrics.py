@@ -5,28 +5,21 @@ loopback, and a door in front of that asks for the scraper's.
 
 from __future__ import annotations
 
-import yaml
-
-from cluster.components.component import Component, Unit
+from cluster.components.component import Component
 from cluster.components.etcd import LOOPBACK
-from cluster.components.files import File
 from cluster.components.monitoring.exporter import (
     DIRECTORY,
     DOOR_PACKAGE,
     DOOR_UNIT,
-    door_loads,
-    door_words,
+    door_component,
     exporter_type,
-    load,
-    own_directory,
-    unit_file,
-    unit_of,
 )
 from cluster.declared.model import Cluster, Node
 
 NAME = "etcd_metrics"
 CONFIGURATION = f"{DIRECTORY}/etcd.yml"
 MODULE = "etcd"
+SETTING = "monitoring_etcd_port"
 
 
 def is_wanted(cluster: Cluster, node: Node) -> bool:
@@ -45,17 +38,13 @@ def etcd_metrics_component(cluster: Cluster, node: Node) -> Component:
         "path": "/metrics",
         "verify": False,
     }
-    modules = {"modules": {MODULE: {"method": "http", "http": asked}}}
-    text = "# Managed by pyinfra-patroni.\n" + yaml.safe_dump(modules, sort_keys=False)
-    words = door_words(cluster, node, cluster.settings.monitoring_etcd_port, CONFIGURATION)
-    files = (File(CONFIGURATION, text), unit_file(cluster, NAME, "Metrics of etcd", words))
-    unit = Unit(unit_of(NAME), door_loads(NAME, CONFIGURATION), load=load(NAME))
-    return Component((own_directory(),), files, (unit,))
+    module = {MODULE: {"method": "http", "http": asked}}
+    return door_component(cluster, node, NAME, "Metrics of etcd", SETTING, CONFIGURATION, module)
 
 
 COMPONENT = exporter_type(
     NAME,
-    "monitoring_etcd_port",
+    SETTING,
     is_wanted,
     lambda cluster, node, secrets: etcd_metrics_component(cluster, node),
     packages=(DOOR_PACKAGE,),

@@ -9,7 +9,7 @@ import yaml
 
 from cluster.ciphers import GO
 from cluster.components import sandbox
-from cluster.components.component import Component
+from cluster.components.component import Component, Unit
 from cluster.components.component_type import Admission, ComponentType, Listener, Secrets, scrapers
 from cluster.components.files import Directory, File
 from cluster.components.rendering import rendered
@@ -94,9 +94,26 @@ def door_words(cluster: Cluster, node: Node, port: int, configuration: str) -> l
     ]
 
 
-def door_loads(name: str, configuration: str) -> tuple[str, ...]:
-    """The files that a door reads at its start alone."""
-    return unit_path(name), configuration, PLACE.certificate, PLACE.authority
+def door_component(
+    cluster: Cluster, node: Node, name: str, what: str, setting: str, configuration: str, module: Mapping[str, object]
+) -> Component:
+    """
+    A door with its unit.
+
+    + name, what: as ``unit_file`` has them; + setting: of its port
+    + configuration: its file; + module: the one that is asked for, and how what is behind it is asked
+    """
+    text = "# Managed by pyinfra-patroni.\n" + yaml.safe_dump({"modules": dict(module)}, sort_keys=False, width=110)
+    words = door_words(cluster, node, int(getattr(cluster.settings, setting)), configuration)
+    files = (File(configuration, text), unit_file(cluster, name, what, words))
+    loads = (unit_path(name), configuration, PLACE.certificate, PLACE.authority)
+    return Component((own_directory(),), files, (Unit(unit_of(name), loads, load=load(name)),))
+
+
+def listeners(cluster: Cluster, node: Node, name: str, setting: str) -> tuple[Listener, ...]:
+    """Where a service of monitoring listens: nowhere but at the host's own address. + setting: of its port"""
+    port = int(getattr(cluster.settings, setting))
+    return (Listener(setting, port, f"{unit_of(name)}.service", (str(node.address),)),)
 
 
 def exporter_type(
@@ -117,15 +134,11 @@ def exporter_type(
     + files, packages, debian_units, certificates, owns: as ``ComponentType`` has them, where it is wanted
     """
 
-    def port(cluster: Cluster) -> int:
-        return int(getattr(cluster.settings, setting))
-
     def listens(cluster: Cluster, node: Node) -> tuple[Listener, ...]:
-        own = Listener(setting, port(cluster), f"{unit_of(name)}.service", (str(node.address),))
-        return (own,) if wanted(cluster, node) else ()
+        return listeners(cluster, node, name, setting) if wanted(cluster, node) else ()
 
     def admits(cluster: Cluster, node: Node) -> tuple[Admission, ...]:
-        return scrapers(cluster, (port(cluster),)) if wanted(cluster, node) else ()
+        return scrapers(cluster, (int(getattr(cluster.settings, setting)),)) if wanted(cluster, node) else ()
 
     return ComponentType(
         name=name,

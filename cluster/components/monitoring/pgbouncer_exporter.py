@@ -5,22 +5,15 @@ TLS: so a program of ours asks their consoles, and the door in front of it asks 
 
 from __future__ import annotations
 
-import yaml
-
-from cluster.components.component import Component, Unit
+from cluster.components.component import Component
 from cluster.components.files import Directory, File
 from cluster.components.monitoring.exporter import (
     DIRECTORY,
     DOOR_PACKAGE,
     DOOR_UNIT,
     PROGRAMS,
-    door_loads,
-    door_words,
+    door_component,
     exporter_type,
-    load,
-    own_directory,
-    unit_file,
-    unit_of,
 )
 from cluster.components.rendering import program
 from cluster.declared.model import Cluster, Node
@@ -31,6 +24,7 @@ NAME = "pgbouncer_exporter"
 CONFIGURATION = f"{DIRECTORY}/pgbouncer.yml"
 PROGRAM = f"{PROGRAMS}/pgbouncer-metrics"
 MODULE = "pgbouncer"
+SETTING = "monitoring_pgbouncer_port"
 
 
 def is_wanted(cluster: Cluster, node: Node) -> bool:
@@ -44,21 +38,14 @@ def pgbouncer_exporter_component(cluster: Cluster, node: Node) -> Component:
         return Component()
     sockets = [f"{process.name}={process.socket}" for process in processes(cluster, node)]
     run = {"command": PROGRAM, "args": [ROLE, *sockets]}
-    modules = {"modules": {MODULE: {"method": "exec", "timeout": "5s", "exec": run}}}
-    text = "# Managed by pyinfra-patroni.\n" + yaml.safe_dump(modules, sort_keys=False, width=110)
-    words = door_words(cluster, node, cluster.settings.monitoring_pgbouncer_port, CONFIGURATION)
-    files = (
-        File(PROGRAM, program("pgbouncer_metrics.pl"), mode="755"),
-        File(CONFIGURATION, text),
-        unit_file(cluster, NAME, "Metrics of PgBouncer", words),
-    )
-    unit = Unit(unit_of(NAME), door_loads(NAME, CONFIGURATION), load=load(NAME))
-    return Component((own_directory(), Directory(PROGRAMS)), files, (unit,))
+    module = {MODULE: {"method": "exec", "timeout": "5s", "exec": run}}
+    behind = Component((Directory(PROGRAMS),), (File(PROGRAM, program("pgbouncer_metrics.pl"), mode="755"),))
+    return behind + door_component(cluster, node, NAME, "Metrics of PgBouncer", SETTING, CONFIGURATION, module)
 
 
 COMPONENT = exporter_type(
     NAME,
-    "monitoring_pgbouncer_port",
+    SETTING,
     is_wanted,
     lambda cluster, node, secrets: pgbouncer_exporter_component(cluster, node),
     packages=(DOOR_PACKAGE,),

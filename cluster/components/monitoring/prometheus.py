@@ -18,12 +18,11 @@ from cluster.components.component_type import (
     MONITORING,
     Admission,
     ComponentType,
-    Listener,
     Reach,
 )
 from cluster.components.files import Directory, File
 from cluster.components.monitoring.export import grafana_files
-from cluster.components.monitoring.exporter import DIRECTORY, USER, own_directory, unit_of, unit_path
+from cluster.components.monitoring.exporter import DIRECTORY, USER, listeners, own_directory, unit_of, unit_path
 from cluster.components.monitoring.shipped import dashboards, rules
 from cluster.components.monitoring.targets import Places, basic_auth, file_sd, jobs, scrape_configs
 from cluster.components.rendering import rendered
@@ -216,11 +215,6 @@ def people(cluster: Cluster, port: int) -> tuple[Admission, ...]:
     return (Admission(MONITORING, tuple(cluster.settings.firewall_monitoring_networks), (port,)),)
 
 
-def _listeners(cluster: Cluster, node: Node) -> tuple[Listener, ...]:
-    port = cluster.settings.monitoring_prometheus_port
-    return (Listener("monitoring_prometheus_port", port, f"{unit_of(NAME)}.service", (str(node.address),)),)
-
-
 COMPONENT = ComponentType(
     name=NAME,
     on=lambda cluster, node: True,
@@ -235,7 +229,9 @@ COMPONENT = ComponentType(
     former_units=(unit_of(NAME),),
     certificates=lambda cluster, node: (PLACE, SCRAPER) if is_wanted(cluster, node) else (),
     lent=lambda cluster, node: tuple(map(lent_place, cluster.watched)) if is_wanted(cluster, node) else (),
-    listens=lambda cluster, node: _listeners(cluster, node) if is_wanted(cluster, node) else (),
+    listens=lambda cluster, node: (
+        listeners(cluster, node, NAME, "monitoring_prometheus_port") if is_wanted(cluster, node) else ()
+    ),
     reaches=lambda cluster, node: tuple(_reached(cluster, node)),
     admits=lambda cluster, node: (
         people(cluster, cluster.settings.monitoring_prometheus_port) if is_wanted(cluster, node) else ()

@@ -6,15 +6,12 @@ Unpack the modules of a bundle where they are not yet, and call one of them.
 The words are those of the module. A bundle has a directory of its own by its digest; those of others go.
 """
 
-import base64
 import hashlib
-import io
-import lzma
+import json
 import os
 import runpy
 import shutil
 import sys
-import zipfile
 from pathlib import Path
 
 
@@ -26,8 +23,10 @@ def unpacked(bundle: Path, directory: Path) -> Path:
         for other in directory.iterdir():
             shutil.rmtree(other)
         part = directory / f"{place.name}.part"
-        with zipfile.ZipFile(io.BytesIO(lzma.decompress(base64.b64decode(text)))) as archive:
-            archive.extractall(part)
+        for name, module in json.loads(text).items():
+            file = part / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(module, encoding="utf-8")
         os.rename(part, place)
     return place
 
