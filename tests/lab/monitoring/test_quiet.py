@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import requests
 
 from tests.lab.vocabulary.alerts import WATCHED_HOSTS, Watched
 from tests.lab.vocabulary.load import Load
@@ -28,11 +31,12 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
 
 
 class Pages(threading.Thread):
-    """What pages somebody while the block goes on; looked at every other second."""
+    """What pages somebody while the block goes on; looked at every other second, or the block fails."""
 
     def __init__(self, watched: Watched) -> None:
         super().__init__(daemon=True)
         self.watched, self.seen, self.over = watched, set[str](), threading.Event()
+        self.failed: Exception | None = None
 
     def __enter__(self) -> Pages:
         self.start()
@@ -41,17 +45,41 @@ class Pages(threading.Thread):
     def __exit__(self, *failure: object) -> None:
         self.over.set()
         self.join()
+        if self.failed is not None and failure == (None, None, None):
+            raise self.failed
 
     def run(self) -> None:
-        while not self.over.wait(LOOK_SECONDS):
-            self.seen |= self.watched.alerts("page")
+        try:
+            while not self.over.wait(LOOK_SECONDS):
+                self.seen |= self.watched.alerts("page")
+        except (requests.RequestException, KeyError, ValueError) as error:
+            self.failed = error
 
 
-def changed(watched: Watched) -> Path:
-    """An inventory with a setting that needs a restart."""
-    return write_inventory(
-        watched.lab, watched.directory, WATCHED_HOSTS, postgres_parameters={"max_connections": 120}, **SETTINGS
-    )
+def declared(watched: Watched, connections: int) -> Path:
+    """The inventory with a setting that needs a restart. + connections: its value"""
+    parameters = {"max_connections": connections}
+    return write_inventory(watched.lab, watched.directory, WATCHED_HOSTS, postgres_parameters=parameters, **SETTINGS)
+
+
+def a_round(watched: Watched, number: int) -> Iterator[str]:
+    """One run of each kind. + number: of the round"""
+    standby = replicas(watched.lab)[0].container
+    inventory = declared(watched, 110 + number % 2)
+    for deploy, *options in (
+        ("backup",),
+        ("switchover", f"candidate={standby}"),
+        ("etcd_snapshot",),
+        ("pause",),
+        ("resume",),
+        ("restart", f"node={standby}"),
+        ("configure",),
+        ("restart_pending",),
+        ("cluster",),
+    ):
+        run(inventory, f"deploys/{deploy}.py", *(word for one in options for word in ("--data", one)))
+        yield deploy
+    wait_until_settled(watched.lab)
 
 
 def test_a_built_cluster_raises_no_alert(watched: Watched) -> None:
@@ -59,25 +87,20 @@ def test_a_built_cluster_raises_no_alert(watched: Watched) -> None:
 
 
 def test_a_run_of_each_kind_under_a_load_pages_nobody(watched: Watched) -> None:
-    other = replicas(watched.lab)[0].container
+    """One round of them; QUIET_MINUTES says for how long there are further ones."""
+    ends, rounds = time.monotonic() + 60 * float(os.environ.get("QUIET_MINUTES", "0")), 0
     with Pages(watched) as pages, Load(dsn(watched.lab)) as load:
-        for deploy, *options in (
-            ("backup",),
-            ("switchover", f"candidate={other}"),
-            ("etcd_snapshot",),
-            ("pause",),
-            ("resume",),
-            ("restart", f"node={replicas(watched.lab)[0].container}"),
-        ):
-            run(watched.inventory, f"deploys/{deploy}.py", *(word for one in options for word in ("--data", one)))
-            print(f"{deploy}: {sorted(pages.seen) or 'no page'}")
-        inventory = changed(watched)
-        run(inventory)
-        run(inventory, "deploys/restart_pending.py")
-        wait_until_settled(watched.lab)
+        while not rounds or time.monotonic() < ends:
+            rounds += 1
+            for deploy in a_round(watched, rounds):
+                assert pages.seen == set(), deploy
+        coming = ("pending", "firing")
         wait_until(
-            "no page is about to come", lambda: not watched.alerts("page"), seconds=60, poll_seconds=LOOK_SECONDS
+            "no page is about to come",
+            lambda: not watched.alerts("page", states=coming),
+            seconds=SETTLE_SECONDS,
+            poll_seconds=LOOK_SECONDS,
         )
     assert pages.seen == set()
     assert not load.verdict().lost
-    print(f"{load.report().acknowledged} writes acknowledged, none lost, no page")
+    print(f"{rounds} rounds, {load.report().acknowledged} writes acknowledged, none lost, no page")

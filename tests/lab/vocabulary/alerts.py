@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,11 +27,15 @@ class Watched:
     def hosts(self) -> dict[str, Host]:
         return {name: self.lab.host(name) for name in WATCHED_HOSTS}
 
-    def alerts(self, *severities: str) -> set[str]:
-        """The alerts that fire, by name. + severities: of those that count; none: of any"""
+    def alerts(self, *severities: str, states: Iterable[str] = ("firing",)) -> set[str]:
+        """
+        The alerts, by name.
+
+        + severities: of those that count; none: of any; + states: ``pending`` are those that wait for their time
+        """
         url = f"https://{self.lab.host('monitor1').address4}:9090/api/v1/alerts"
         login = ("monitoring", secrets(self.lab)["MONITORING_PASSWORD"])
         said = requests.get(url, auth=login, verify=authority(self.lab), timeout=10).json()
-        firing = [one["labels"] for one in said["data"]["alerts"] if one["state"] == "firing"]
-        meant = [one for one in firing if not severities or one["severity"] in severities]
+        there = [one["labels"] for one in said["data"]["alerts"] if one["state"] in states]
+        meant = [one for one in there if not severities or one["severity"] in severities]
         return {one["alertname"] for one in meant} - {WATCHDOG}
