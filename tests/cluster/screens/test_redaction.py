@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from cluster.screens.redaction import redacted
 from tests.golden.examples import SECRETS
 
-# A password and nothing else, for one program: no archive has it.
+# A password and nothing else. The archive has it only where the password is known, and so found anywhere.
 ALL_SECRET = {"login"}
 GOLDEN = Path(__file__).parents[2] / "golden"
 

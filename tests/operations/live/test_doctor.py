@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from cluster.components.all import components_on
+from cluster.components.findings.component import BUNDLE, DECLARATION
 from cluster.errors import ConfigError
 from cluster.screens.evidence import evidence_of
 from operations.live.doctor import FILE_BYTES, written
@@ -55,3 +56,12 @@ def test_every_command_is_one_for_the_shell_and_shows_no_private_key(name: str) 
             shown = command.partition("for f in ")[2].partition("; do")[0].split() if file == "configurations" else []
             assert [path for path in shown if path.endswith((".key", ".crt"))] == []
             assert not any(str(value) in command for value in SECRETS.values())
+
+
+def test_configurations_are_shown_and_what_all_hosts_have_alike_is_not() -> None:
+    cluster = example("monitored")
+    node = cluster.members[0]
+    components = [one.files(cluster, node, SECRETS) for one in components_on(cluster, node)]
+    shown = evidence_of(cluster, node, components)["configurations"]
+    assert "/etc/haproxy/haproxy.cfg" in shown and DECLARATION in shown
+    assert BUNDLE not in shown
