@@ -10,9 +10,11 @@ from cluster.plans.remove_node import refuse_indispensable
 from cluster.verdicts.held_clients import HOLD, Holding
 from cluster.verdicts.removal_notes import remaining
 from deploys.components.certificates import deploy_certificates
+from deploys.components.findings import deploy_declaration
 from deploys.components.firewall import deploy_firewall
 from deploys.components.haproxy import deploy_haproxy
 from deploys.components.keepalived import deploy_keepalived
+from deploys.components.monitoring import deploy_monitoring
 from deploys.components.pgbackrest import deploy_pgbackrest
 from deploys.components.pgbouncer import deploy_pgbouncer
 from deploys.components.vip import deploy_vip
@@ -67,6 +69,8 @@ def deploy_removal(
         etcd.member(name="Configure the remaining members of etcd", cluster=rest)
         etcd.quorum(name="Check the quorum of the remaining members", cluster=rest)
         deploy_firewall(cluster=rest)
+        deploy_monitoring(cluster=rest, secrets=cluster_secrets(rest))  # nobody is paged for a host that left
+        deploy_declaration(cluster=rest, secrets=cluster_secrets(rest))
     procedure.clear_host(name=f"Remove {leaving}'s units and files", cluster=cluster, leaving=leaving, wipe=wipe)
     procedure.report(name="Report", cluster=cluster, leaving=leaving)
 

@@ -19,9 +19,12 @@ EVERY = {"h1", "h2", "h3", "h4", "h5"}
 
 
 @pytest.fixture
-def steps(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, set[str]]]:
-    """The operations in pyinfra's order, each with the hosts that call it; h4 was taken out before, h5 goes."""
-    world = RemovalWorld(fake_cluster(5, roles=("postgres", "etcd", "haproxy")))
+def steps(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, set[str]]]:
+    """
+    The operations in pyinfra's order, each with the hosts that call it; h4 was taken out before, h5 goes. The parameter
+    has settings of the cluster.
+    """
+    world = RemovalWorld(fake_cluster(5, roles=("postgres", "etcd", "haproxy"), **getattr(request, "param", {})))
     world.die("h4")
     world.dead.clear()
     world.voters = {one: name for one, name in world.voters.items() if name != "h4"}
@@ -62,3 +65,16 @@ def test_the_order_and_who_calls_what(steps: list[tuple[str, set[str]]]) -> None
         ("Remove h5's units and files", EVERY),
         ("Report", EVERY),
     ]
+
+
+@pytest.mark.parametrize("steps", [{"monitoring": True}], indirect=True)
+def test_those_who_stay_neither_scrape_nor_expect_it_any_more(steps: list[tuple[str, set[str]]]) -> None:
+    names = [name for name, _ in steps]
+    told, of_monitoring = (
+        names.index("Tell each host what is declared"),
+        names.index("Configure and start the exporters"),
+    )
+    assert steps[told][1] == steps[of_monitoring][1] == {"h1", "h2", "h3"}
+    # Last of all that is written there, for it has the digests of all of it.
+    assert of_monitoring < told < names.index("Remove h5's units and files")
+    assert names.index("Accept what is needed, and nothing else") < told

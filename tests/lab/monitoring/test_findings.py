@@ -200,6 +200,19 @@ def test_a_judgement_costs_little(built: Built) -> None:
         print(f"{name}: a judgement takes {used:.2f} s of CPU, {100 * used / 300:.2f} % of a core every five minutes")
 
 
+def test_those_who_stay_expect_nothing_of_a_host_that_left(built: Built) -> None:
+    gone = built.lab.host("pg3").container
+    run(built.inventory, "deploys/remove_node.py", "--data", f"node={gone}")
+    stay = ("pg1", "pg2", "backup1")
+    alone = found(built, *stay)
+    print(sorted(alone))
+    assert {kind for kind, _ in alone} <= {"host-removed", "etcd-one-left"}
+    assert alone == checked(built)
+    run(built.inventory, "deploys/add_node.py")
+    wait_until_settled(built.lab)
+    wait_until("nothing is found any more", lambda: found(built) == set(), seconds=SECONDS, poll_seconds=1)
+
+
 def test_without_monitoring_nothing_of_it_is_left(built: Built) -> None:
     directory = built.inventory.parent / "plain"
     directory.mkdir()
